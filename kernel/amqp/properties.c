@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "amqp/properties.h"
+
+#include <errno.h>
+
+#include "amqp/table.h"
+
+#define CONTINUATION 1U /* bit 0 of a flag word: another one follows */
+
+enum {
+#define OR_BIT(type, name, NAME, bit) | 1 << (bit)
+	KNOWN_FLAGS = 0 AMQP_PROPERTIES(OR_BIT),
+#undef OR_BIT
+};
+
+/* No property is defined beyond the first word, so whatever is set there cannot be read. */
+static void skip_flag_words(struct amqp_reader *reader)
+{
+	uint16_t word;
+
+	do {
+		word = amqp_get_short(reader);
+		if ((word & ~CONTINUATION) != 0)
+			amqp_reader_fail(reader);
+	} while ((word & CONTINUATION) != 0 && !reader->failed);
+}
+
+#define EMPTY_octet 0
+#define EMPTY_longlong 0
+#define EMPTY_shortstr ((struct slice){NULL, 0})
+#define EMPTY_table ((struct slice){NULL, 0})
+#define GET_octet amqp_get_octet
+#define GET_longlong amqp_get_longlong
+#define GET_shortstr amqp_get_shortstr
+#define GET_table amqp_get_longstr
+
+int amqp_properties_decode(struct amqp_properties *ret, struct slice raw)
+{
+	struct amqp_reader reader;
+	uint16_t flags;
+
+	amqp_reader_init(&reader, raw);
+	flags = amqp_get_short(&reader);
+	if (UNLIKELY((flags & CONTINUATION) != 0))
+		skip_flag_words(&reader);
+	ret->flags = flags & KNOWN_FLAGS;
+#define GET_PROPERTY(type, name, NAME, bit)                                                        \
+	if ((flags & AMQP_PROPERTY_##NAME) != 0)                                                   \
+		ret->name = GET_##type(&reader);                                                   \
+	else                                                                                       \
+		ret->name = EMPTY_##type;
+	AMQP_PROPERTIES(GET_PROPERTY)
+#undef GET_PROPERTY
+	if (!amqp_reader_is_done(&reader))
+		return -EPROTO;
+	if (ret->headers.size == 0)
+		return 0;
+	return amqp_table_validate(ret->headers, AMQP_TABLE_DEPTH_MAX);
+}
+
+#define SIZE_octet(name) 1
+#define SIZE_longlong(name) 8
+#define SIZE_shortstr(name) (1 + properties->name.size)
+#define SIZE_table(name) (4 + properties->name.size)
+
+size_t amqp_properties_size(const struct amqp_properties *properties)
+{
+	size_t size = AMQP_PROPERTIES_MIN_SIZE;
+
+#define ADD_SIZE(type, name, NAME, bit)                                                            \
+	if ((properties->flags & AMQP_PROPERTY_##NAME) != 0)                                       \
+		size += SIZE_##type(name);
+	AMQP_PROPERTIES(ADD_SIZE)
+#undef ADD_SIZE
+	return size;
+}
+
+#define PUT_octet amqp_put_octet
+#define PUT_longlong amqp_put_longlong
+#define PUT_shortstr amqp_put_shortstr
+#define PUT_table amqp_put_longstr
+
+void amqp_properties_encode(struct amqp_writer *writer, const struct amqp_properties *properties)
+{
+	struct amqp_writer w = *writer;
+
+	amqp_put_short(&w, properties->flags & KNOWN_FLAGS);
+#define PUT_PROPERTY(type, name, NAME, bit)                                                        \
+	if ((properties->flags & AMQP_PROPERTY_##NAME) != 0)                                       \
+		PUT_##type(&w, properties->name);
+	AMQP_PROPERTIES(PUT_PROPERTY)
+#undef PUT_PROPERTY
+	*writer = w;
+}

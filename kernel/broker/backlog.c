@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/backlog.h"
+
+#include "base/account.h"
+#include "base/bug.h"
+#include "base/compiler.h"
+#include "base/mem.h"
+
+#define SPARE_MAX 32u	  /* chunks kept by a pool */
+#define REAP_CHUNKS 4u	  /* dropped in one go: some 10 us */
+#define TABLE_SIZE_MIN 4u
+
+/* ---- The pool ---- */
+
+static void chunk_drop_messages(struct chunk *chunk)
+{
+	for (unsigned i = 0; i < CHUNK_SLOTS && chunk->n_live > 0; i++) {
+		struct slot *slot = &chunk->slots[i];
+
+		if (slot_state(slot) == SLOT_GONE)
+			continue;
+		message_unref(slot->message);
+		*slot = (struct slot){ 0 };
+		chunk->n_live--;
+	}
+}
+
+static void chunk_free(struct chunk *chunk)
+{
+	account_add(ACCOUNT_QUEUE, -(ptrdiff_t)sizeof(*chunk));
+	mem_free(chunk);
+}
+
+/* All slots of a chunk that is given back are zero, and so they are when it is used again. */
+static void pool_give(struct chunk_pool *pool, struct chunk *chunk)
+{
+	if (pool->n_spare >= SPARE_MAX) {
+		chunk_free(chunk);
+		return;
+	}
+	list_add_head(&pool->spare, &chunk->link);
+	pool->n_spare++;
+}
+
+static struct chunk *pool_get(struct chunk_pool *pool)
+{
+	struct list *link = list_pop(&pool->spare);
+
+	if (link) {
+		pool->n_spare--;
+		return container_of(link, struct chunk, link);
+	}
+	struct chunk *chunk = mem_zalloc(sizeof(*chunk));
+	list_init(&chunk->link);
+	account_add(ACCOUNT_QUEUE, (ptrdiff_t)sizeof(*chunk));
+	return chunk;
+}
+
+static void reap_some(struct chunk_pool *pool, unsigned max)
+{
+	struct list *link;
+
+	while (max-- > 0 && (link = list_pop(&pool->doomed))) {
+		struct chunk *chunk = container_of(link, struct chunk, link);
+
+		chunk_drop_messages(chunk);
+		pool_give(pool, chunk);
+	}
+}
+
+/* Rounds of tasks are limited within a turn, so a long backlog goes over many turns. */
+static void reap(struct loop_task *task)
+{
+	struct chunk_pool *pool = container_of(task, struct chunk_pool, reap);
+
+	reap_some(pool, REAP_CHUNKS);
+	if (!list_is_empty(&pool->doomed))
+		loop_defer(task);
+}
+
+void chunk_pool_init(struct chunk_pool *pool)
+{
+	list_init(&pool->spare);
+	pool->n_spare = 0;
+	list_init(&pool->doomed);
+	loop_task_init(&pool->reap, reap);
+}
+
+void chunk_pool_fini(struct chunk_pool *pool)
+{
+	struct list *link;
+
+	loop_cancel(&pool->reap);
+	while (!list_is_empty(&pool->doomed))
+		reap_some(pool, REAP_CHUNKS);
+	while ((link = list_pop(&pool->spare)))
+		chunk_free(container_of(link, struct chunk, link));
+	pool->n_spare = 0;
+}
+
+/* ---- The table: chunk number -> chunk. Numbers mostly follow each other, so the low bits scatter well. ---- */
+
+static uint32_t table_place(const struct backlog *b, uint64_t number)
+{
+	return (uint32_t)number & (b->table_size - 1);
+}
+
+static struct chunk *table_find(const struct backlog *b, uint64_t number)
+{
+	if (b->table_size == 0)
+		return NULL;
+	for (uint32_t at = table_place(b, number);; at = (at + 1) & (b->table_size - 1)) {
+		if (!b->table[at] || b->table[at]->number == number)
+			return b->table[at];
+	}
+}
+
+static void table_put(struct backlog *b, struct chunk *chunk)
+{
+	uint32_t at = table_place(b, chunk->number);
+
+	while (b->table[at])
+		at = (at + 1) & (b->table_size - 1);
+	b->table[at] = chunk;
+}
+
+static void table_resize(struct backlog *b, uint32_t size)
+{
+	struct list *link;
+
+	account_add(ACCOUNT_QUEUE, ((ptrdiff_t)size - (ptrdiff_t)b->table_size) * (ptrdiff_t)sizeof(*b->table));
+	mem_free(b->table);
+	b->table = size > 0 ? mem_zalloc(size * sizeof(*b->table)) : NULL;
+	b->table_size = size;
+	if (size == 0)
+		return;
+	list_for_each(link, &b->chunks)
+		table_put(b, container_of(link, struct chunk, link));
+}
+
+/* Closes the gap: those behind it move up unless they are where they belong. */
+static void table_remove(struct backlog *b, struct chunk *chunk)
+{
+	uint32_t mask = b->table_size - 1;
+	uint32_t gap = table_place(b, chunk->number);
+
+	while (b->table[gap] != chunk)
+		gap = (gap + 1) & mask;
+	for (uint32_t at = (gap + 1) & mask; b->table[at]; at = (at + 1) & mask) {
+		uint32_t home = table_place(b, b->table[at]->number);
+
+		if (((at - home) & mask) < ((at - gap) & mask))
+			continue;
+		b->table[gap] = b->table[at];
+		gap = at;
+	}
+	b->table[gap] = NULL;
+}
+
+/* ---- Chunks ---- */
+
+static struct chunk *chunk_open(struct backlog *b, uint64_t number)
+{
+	struct chunk *chunk = pool_get(b->pool);
+
+	chunk->number = number;
+	chunk->n_live = 0;
+	if (b->table_size < (b->n_chunks + 1) * 2)
+		table_resize(b, b->table_size > 0 ? b->table_size * 2 : TABLE_SIZE_MIN);
+	list_add_tail(&b->chunks, &chunk->link);
+	b->n_chunks++;
+	table_put(b, chunk);
+	return chunk;
+}
+
+static void chunk_forget(struct backlog *b, struct chunk *chunk)
+{
+	table_remove(b, chunk);
+	list_remove(&chunk->link);
+	b->n_chunks--;
+	if (b->newest == chunk)
+		b->newest = NULL;
+	if (b->at_cursor == chunk)
+		b->at_cursor = NULL;
+	if (b->found == chunk)
+		b->found = NULL;
+	if (b->table_size > 64 && b->n_chunks < b->table_size / 16)
+		table_resize(b, b->table_size / 4);
+}
+
+static struct chunk *chunk_find(struct backlog *b, uint64_t number)
+{
+	if (b->found && b->found->number == number)
+		return b->found;
+	struct chunk *chunk = table_find(b, number);
+	if (chunk)
+		b->found = chunk;
+	return chunk;
+}
+
+static void sum_add(struct backlog_sum *sum, const struct message *m)
+{
+	sum->count++;
+	sum->body_bytes += m->body_size;
+	sum->alloc_bytes += m->alloc_size;
+}
+
+static void sum_subtract(struct backlog_sum *sum, const struct message *m)
+{
+	sum->count--;
+	sum->body_bytes -= m->body_size;
+	sum->alloc_bytes -= m->alloc_size;
+}
+
+static struct message *clear_slot(struct backlog *b, struct chunk *chunk, struct slot *slot)
+{
+	struct message *m = slot->message;
+
+	sum_subtract(&b->all, m);
+	*slot = (struct slot){ 0 };
+	if (--chunk->n_live == 0) {
+		chunk_forget(b, chunk);
+		pool_give(b->pool, chunk);
+	}
+	return m;
+}
+
+static struct chunk *chunk_of_slot(uint64_t seq, struct slot *slot)
+{
+	return container_of((struct slot(*)[CHUNK_SLOTS])(slot - seq % CHUNK_SLOTS), struct chunk, slots);
+}
+
+/* ---- The backlog ---- */
+
+void backlog_init(struct backlog *b, struct chunk_pool *pool)
+{
+	*b = (struct backlog){ .next_seq = 1, .cursor = 1, .pool = pool };
+	heap_init(&b->returned);
+	list_init(&b->chunks);
+}
+
+/* Hands all chunks to the pool. A few are emptied at once, the more usual case. */
+static void drop_all(struct backlog *b)
+{
+	uint32_t n_chunks = b->n_chunks;
+
+	list_splice_tail(&b->pool->doomed, &b->chunks);
+	b->n_chunks = 0;
+	b->newest = b->at_cursor = b->found = NULL;
+	b->all = b->taken = (struct backlog_sum){ 0 };
+	table_resize(b, 0);
+	heap_fini(&b->returned);
+	b->cursor = b->next_seq;
+	if (n_chunks > 0 && !loop_task_is_armed(&b->pool->reap)) {
+		reap_some(b->pool, REAP_CHUNKS);
+		if (!list_is_empty(&b->pool->doomed))
+			loop_defer(&b->pool->reap);
+	}
+}
+
+void backlog_fini(struct backlog *b)
+{
+	drop_all(b);
+}
+
+/* Not inlined, or it would burden backlog_append(). It may be there already: while slots of the same chunk are taken. */
+__attribute__((noinline)) static struct chunk *newest_chunk(struct backlog *b, uint64_t number)
+{
+	struct chunk *chunk = table_find(b, number);
+
+	b->newest = chunk ? chunk : chunk_open(b, number);
+	return b->newest;
+}
+
+uint64_t backlog_append(struct backlog *b, struct message *message, uint64_t expires_at, bool logged)
+{
+	uint64_t seq = b->next_seq;
+	struct chunk *chunk = b->newest;
+
+	if (UNLIKELY(!chunk || chunk->number != seq / CHUNK_SLOTS))
+		chunk = newest_chunk(b, seq / CHUNK_SLOTS);
+	b->next_seq = seq + 1;
+	chunk->slots[seq % CHUNK_SLOTS] = (struct slot){
+		.message = message,
+		.marks = (expires_at & SLOT_NEVER) | (uint64_t)SLOT_READY << SLOT_STATE_SHIFT |
+			 (logged ? SLOT_LOGGED : 0),
+	};
+	chunk->n_live++;
+	sum_add(&b->all, message);
+	return seq;
+}
+
+struct slot *backlog_search_head(struct backlog *b, uint64_t *ret_seq)
+{
+	uint64_t seq = b->cursor;
+	struct chunk *chunk;
+
+	if (heap_count(&b->returned) > 0) {
+		seq = heap_min(&b->returned);
+		chunk = chunk_find(b, seq / CHUNK_SLOTS);
+	} else {
+		if (seq == b->next_seq)
+			return NULL;
+		chunk = b->at_cursor = table_find(b, seq / CHUNK_SLOTS);
+	}
+	bug_on(!chunk || slot_state(&chunk->slots[seq % CHUNK_SLOTS]) != SLOT_READY);
+	*ret_seq = seq;
+	return &chunk->slots[seq % CHUNK_SLOTS];
+}
+
+static void leave_ready(struct backlog *b, uint64_t seq)
+{
+	if (LIKELY(seq == b->cursor)) {
+		b->cursor++;
+		return;
+	}
+	bug_on(heap_count(&b->returned) == 0 || heap_min(&b->returned) != seq);
+	(void)heap_pop(&b->returned);
+}
+
+void backlog_take(struct backlog *b, uint64_t seq, struct slot *slot)
+{
+	leave_ready(b, seq);
+	slot_set_state(slot, SLOT_TAKEN);
+	sum_add(&b->taken, slot->message);
+}
+
+struct message *backlog_shift(struct backlog *b, uint64_t seq, struct slot *slot)
+{
+	leave_ready(b, seq);
+	return clear_slot(b, chunk_of_slot(seq, slot), slot);
+}
+
+struct slot *backlog_find_taken(struct backlog *b, uint64_t seq)
+{
+	if (seq >= b->cursor)
+		return NULL;
+	struct chunk *chunk = chunk_find(b, seq / CHUNK_SLOTS);
+	if (!chunk)
+		return NULL;
+	struct slot *slot = &chunk->slots[seq % CHUNK_SLOTS];
+	return slot_state(slot) == SLOT_TAKEN ? slot : NULL;
+}
+
+struct message *backlog_remove(struct backlog *b, uint64_t seq, struct slot *slot)
+{
+	sum_subtract(&b->taken, slot->message);
+	return clear_slot(b, chunk_of_slot(seq, slot), slot);
+}
+
+/* The one just before the cursor needs no heap: so whole runs do when they come back from the last to the first. */
+void backlog_return(struct backlog *b, uint64_t seq, struct slot *slot)
+{
+	sum_subtract(&b->taken, slot->message);
+	slot_set_state(slot, SLOT_READY);
+	if (seq + 1 == b->cursor)
+		b->cursor = seq;
+	else
+		heap_push(&b->returned, seq);
+}
+
+/* Chunks behind the cursor's are full of ready messages and go whole. */
+static void purge_around_taken(struct backlog *b)
+{
+	struct slot *slot;
+	uint64_t seq;
+
+	while ((slot = backlog_head(b, &seq))) {
+		bool whole = heap_count(&b->returned) == 0 && seq % CHUNK_SLOTS == 0;
+
+		if (!whole) {
+			message_unref(backlog_shift(b, seq, slot));
+			continue;
+		}
+		struct chunk *chunk = chunk_of_slot(seq, slot);
+		b->cursor += chunk->n_live;
+		chunk_forget(b, chunk);
+		list_add_tail(&b->pool->doomed, &chunk->link);
+		loop_defer(&b->pool->reap);
+	}
+	b->all = b->taken;
+}
+
+uint64_t backlog_purge(struct backlog *b)
+{
+	uint64_t count = backlog_ready(b);
+
+	if (b->taken.count == 0)
+		drop_all(b);
+	else
+		purge_around_taken(b);
+	return count;
+}
+
+uint64_t backlog_overhead(const struct backlog *b)
+{
+	return b->n_chunks * sizeof(struct chunk) + b->table_size * sizeof(*b->table) +
+	       b->returned.capacity * sizeof(uint64_t);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/broker.h"
+
+#include "base/compiler.h"
+#include "base/mem.h"
+#include "broker/alarm.h"
+#include "broker/broker_loop.h"
+#include "broker/router.h"
+#include "broker/topology.h"
+#include "loop/pool.h"
+#include "store/store.h"
+
+struct part {
+	struct broker *broker;
+	unsigned index;
+};
+
+static void init_part(void *arg)
+{
+	const struct part *part = arg;
+
+	broker_loop_init(&part->broker->loops[part->index], store_log_of(part->broker->store, part->index));
+	part->broker->loops[part->index].router = router_create();
+}
+
+static void fini_part(void *arg)
+{
+	const struct part *part = arg;
+
+	broker_loop_fini(&part->broker->loops[part->index]);
+	router_destroy(part->broker->loops[part->index].router);
+}
+
+static void for_each_part(struct broker *broker, void (*visit)(void *arg))
+{
+	for (unsigned i = 0; i < broker->n_loops; i++) {
+		struct part part = { .broker = broker, .index = i };
+
+		loop_pool_visit(i, visit, &part);
+	}
+}
+
+struct broker *broker_create(unsigned n_loops, struct store *store, const char *default_vhost)
+{
+	struct broker *broker = mem_zalloc(sizeof(*broker));
+
+	broker->store = store;
+	broker->n_loops = n_loops;
+	broker->topology = topology_create(n_loops, default_vhost);
+	broker->alarms = alarms_create(n_loops, 0);
+	broker->loops = mem_zalloc_aligned(CACHE_LINE_SIZE, n_loops * sizeof(*broker->loops));
+	for_each_part(broker, init_part);
+	return broker;
+}
+
+void broker_destroy(struct broker *broker)
+{
+	if (!broker)
+		return;
+	for_each_part(broker, fini_part);
+	alarms_destroy(broker->alarms);
+	topology_destroy(broker->topology);
+	mem_free(broker->loops);
+	mem_free(broker);
+}

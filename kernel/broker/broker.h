@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_BROKER_BROKER_H
+#define KERNEL_BROKER_BROKER_H
+
+/* What all of the broker floor shares: made once by the server before the loops run, and ended after they stopped. */
+
+#include <stdint.h>
+
+#include "base/list.h"
+#include "broker/backlog.h"
+#include "loop/loop.h"
+
+struct topology;
+struct store;
+struct store_log;
+struct router;
+struct alarms;
+struct queue_log;
+
+/* A loop's own part; only that loop touches it. On cache lines of its own. */
+struct broker_loop {
+	_Alignas(128) struct list queues; /* struct queue.on_loop */
+	uint64_t n_queues;
+	struct router *router;	/* scratch space of routing */
+	struct queue_log *log;	/* what goes to the loop's log: broker/queue_log.h */
+	struct chunk_pool pool; /* of the backlogs of its queues */
+};
+
+struct broker {
+	struct topology *topology;
+	struct store *store;
+	struct alarms *alarms;
+	unsigned n_loops;
+	struct broker_loop *loops; /* n_loops of them */
+};
+
+/*
+ * The pool of loops must exist and must not run yet. store is borrowed. The memory alarm has no limit at first. Never fails
+ * but for memory.
+ */
+struct broker *broker_create(unsigned n_loops, struct store *store, const char *default_vhost);
+
+/*
+ * After loop_run() and before loop_pool_destroy(), on loop 0's thread: ends the queues that are left, telling nobody
+ * (endpoints must be gone), then the rest.
+ */
+void broker_destroy(struct broker *broker);
+
+/* The calling loop's part. */
+static inline struct broker_loop *broker_loop_self(struct broker *broker)
+{
+	return &broker->loops[loop_index(loop_self())];
+}
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/broker_loop.h"
+
+#include "broker/queue_state.h"
+
+void broker_loop_init(struct broker_loop *part, struct store_log *log)
+{
+	list_init(&part->queues);
+	part->n_queues = 0;
+	chunk_pool_init(&part->pool);
+	part->log = queue_log_create(log);
+	part->router = NULL;
+}
+
+void broker_loop_fini(struct broker_loop *part)
+{
+	struct list *link;
+
+	while ((link = list_first(&part->queues)))
+		queue_abandon(container_of(link, struct queue, on_loop));
+	chunk_pool_fini(&part->pool);
+	queue_log_destroy(part->log);
+}

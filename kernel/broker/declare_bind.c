@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/mem.h"
+#include "broker/binding.h"
+#include "broker/declare_steps.h"
+#include "broker/exchange.h"
+#include "broker/exchange_type.h"
+
+/* The two ends, as they are named by the request; in the read or write side. */
+struct ends {
+	struct exchange *source;
+	struct queue_entry *queue; /* one of the two */
+	struct exchange *exchange;
+};
+
+/* In RabbitMQ's order: the source, the destination, its owner. What is pending or doomed is not there. */
+static int find_ends(struct declare_request *request, struct ends *ret)
+{
+	*ret = (struct ends){ .source = topology_exchange(request->vhost, request->bind.source) };
+	if (!ret->source)
+		return declare_error_no_exchange(request, request->bind.source);
+	if (request->bind.destination_is_exchange) {
+		ret->exchange = topology_exchange(request->vhost, request->name);
+		if (!ret->exchange)
+			return declare_error_no_exchange(request, request->name);
+	} else {
+		ret->queue = topology_queue(request->vhost, request->name);
+		if (!ret->queue)
+			return declare_error_no_queue(request, request->name);
+		if (ret->queue->owner != 0 && ret->queue->owner != request->connection)
+			return declare_error_locked(request);
+	}
+	if (!ret->source->type)
+		return declare_error_unknown_type(request, slice_cstr(ret->source->type_name));
+	return 0;
+}
+
+static int check_names(struct declare_request *request)
+{
+	if (request->bind.source.size == 0 || (request->bind.destination_is_exchange && request->name.size == 0))
+		return declare_error_default_exchange(request);
+	return 0;
+}
+
+static struct binding *make(struct declare_request *request)
+{
+	struct binding_options options = {
+		.source = request->bind.source,
+		.destination = request->name,
+		.routing_key = request->bind.routing_key,
+		.arguments = request->arguments,
+		.destination_is_exchange = request->bind.destination_is_exchange,
+	};
+	struct binding *binding = binding_create(&options);
+
+	if (!binding)
+		(void)declare_error_memory(request);
+	return binding;
+}
+
+static void free_binding(struct binding *binding)
+{
+	exchange_unref(binding->source);
+	exchange_unref(binding->exchange);
+	queue_entry_unref(binding->queue);
+	mem_free(binding);
+}
+
+/* ---- Bind ---- */
+
+enum progress {
+	ANSWERED, /* the binding is there already, or may not be */
+	WAITING,
+	CHANGED, /* the source is another than the one that was asked: begin again */
+	ENTERED,
+	NEW, /* nothing speaks against it */
+};
+
+static int validate(struct declare_request *request, const struct exchange *source, const struct binding *binding)
+{
+	const struct shunt_exchange_type *functions = source->type->functions;
+	struct shunt_error said = { 0 };
+
+	if (!functions->validate_binding ||
+	    functions->validate_binding(source->instance, &binding->view, &said) == 0)
+		return 0;
+	return exchange_plugin_error(source->type, &said, &request->error);
+}
+
+/*
+ * Looks in the read side, where most redeclarations end. validate_binding() does not change the instance, so it may run here,
+ * where the instance cannot go. *ret_source is the exchange that was asked, with a reference, so that it is known again.
+ */
+static enum progress look(struct declare_request *request, const struct binding *binding, struct exchange **ret_source)
+{
+	struct topology *topology = request->broker->topology;
+	enum progress progress = ANSWERED;
+	struct ends ends;
+
+	topology_read_begin(topology);
+	if (find_ends(request, &ends) == 0) {
+		const struct binding *other = binding_find(request->vhost, binding);
+
+		if (other ? other->pending || other->doomed : validate(request, ends.source, binding) == 0) {
+			progress = NEW;
+			*ret_source = ends.source;
+			atomic_fetch_add(&ends.source->refs, 1);
+		}
+	}
+	topology_read_end(topology);
+	return progress;
+}
+
+static enum progress enter(struct declare_request *request, struct binding *binding, const struct exchange *source)
+{
+	struct topology *topology = request->broker->topology;
+	struct ends ends;
+
+	if (find_ends(request, &ends) != 0)
+		return ANSWERED;
+
+	struct binding *other = binding_find(request->vhost, binding);
+
+	if (other && (other->pending || other->doomed)) {
+		declare_wait(request, &other->source->turns);
+		return WAITING;
+	}
+	if (other)
+		return ANSWERED;
+	if (ends.source != source)
+		return CHANGED;
+	binding->durable = source->durable && (ends.queue ? ends.queue->durable : ends.exchange->durable);
+	binding->pending = binding->durable;
+	if (binding_insert(topology, binding, ends.source, ends.queue, ends.exchange, &request->error) != 0)
+		return ANSWERED;
+	return ENTERED;
+}
+
+/* An end went while the definition was on its way: nobody has seen the binding, and now it is out of the store again. */
+static void retracted(struct store_commit *commit, enum store_result result, uint64_t revision)
+{
+	(void)result;
+	(void)revision;
+	declare_finish(declare_of_commit(commit));
+}
+
+static int error_end_gone(struct declare_request *request, const struct binding *binding)
+{
+	if (binding->source->doomed)
+		return declare_error_no_exchange(request, request->bind.source);
+	if (binding->exchange)
+		return declare_error_no_exchange(request, request->name);
+	return declare_error_no_queue(request, request->name);
+}
+
+/* The definition is on disk, or not; meanwhile an end may have been doomed, and the binding with it. */
+static void settle(struct declare_request *request, bool is_stored)
+{
+	struct binding *binding = declare_work(request)->object;
+	struct topology *topology = request->broker->topology;
+	struct list woken;
+
+	list_init(&woken);
+	topology_write_begin(topology);
+	bool is_doomed = binding->doomed, is_visible = is_stored && !is_doomed;
+
+	binding->pending = false;
+	if (!is_visible)
+		binding_detach(topology, binding);
+	turns_pass(&binding->source->turns, &woken);
+	topology_write_end(topology);
+	turns_wake(&woken);
+
+	bool must_retract = is_stored && is_doomed;
+
+	if (must_retract) {
+		struct definition definition = definition_of_binding(binding);
+
+		(void)error_end_gone(request, binding);
+		must_retract = declare_commit(request, &definition, true, retracted);
+	}
+	if (!is_visible)
+		free_binding(binding);
+	if (!must_retract)
+		declare_finish(request);
+}
+
+static void stored(struct store_commit *commit, enum store_result result, uint64_t revision)
+{
+	struct declare_request *request = declare_of_commit(commit);
+
+	(void)revision;
+	if (result != STORE_DURABLE)
+		(void)declare_error_store(request, result);
+	settle(request, result == STORE_DURABLE);
+}
+
+static void entered(struct declare_request *request, struct binding *binding, bool is_durable)
+{
+	if (!is_durable) {
+		declare_finish(request);
+		return;
+	}
+
+	struct definition definition = definition_of_binding(binding);
+
+	declare_work(request)->object = binding;
+	if (!declare_commit(request, &definition, false, stored))
+		settle(request, false);
+}
+
+static void bind_new(struct declare_request *request, struct binding *binding, struct exchange *source)
+{
+	struct topology *topology = request->broker->topology;
+
+	topology_write_begin(topology);
+	enum progress progress = enter(request, binding, source);
+	bool is_durable = binding->durable;
+	topology_write_end(topology);
+
+	exchange_unref(source);
+	/* A binding that is not durable belongs to everybody now; a durable one is ours until the store has it. */
+	if (progress == ENTERED) {
+		entered(request, binding, is_durable);
+		return;
+	}
+	mem_free(binding);
+	if (progress == CHANGED)
+		declare_bind(request);
+	else if (progress == ANSWERED)
+		declare_finish(request);
+}
+
+void declare_bind(struct declare_request *request)
+{
+	struct binding *binding = NULL;
+	struct exchange *source = NULL;
+
+	if (check_names(request) == 0)
+		binding = make(request);
+	if (binding && look(request, binding, &source) == NEW) {
+		bind_new(request, binding, source);
+		return;
+	}
+	mem_free(binding);
+	declare_finish(request);
+}
+
+/* ---- Unbind ---- */
+
+/* Bound, and not to a queue that is another connection's (405). */
+static bool may_unbind(struct declare_request *request, const struct binding *like)
+{
+	struct topology *topology = request->broker->topology;
+	bool is_bound, is_locked;
+
+	topology_read_begin(topology);
+	const struct binding *binding = binding_find(request->vhost, like);
+	is_bound = binding != NULL;
+	is_locked = binding && binding->queue && binding->queue->owner != 0 &&
+		    binding->queue->owner != request->connection;
+	topology_read_end(topology);
+	if (is_locked)
+		(void)declare_error_locked(request);
+	return is_bound && !is_locked;
+}
+
+static void unbind(struct declare_request *request, const struct binding *like)
+{
+	struct topology *topology = request->broker->topology;
+	struct removal *removal = removal_create(request->broker, declare_removed, request);
+	enum progress progress = ANSWERED;
+
+	topology_write_begin(topology);
+	struct binding *binding = binding_find(request->vhost, like);
+
+	if (binding && (binding->pending || binding->doomed)) {
+		declare_wait(request, &binding->source->turns);
+		progress = WAITING;
+	} else if (binding) {
+		removal_add_binding(removal, binding);
+		removal_begin(removal);
+		progress = ENTERED;
+	}
+	topology_write_end(topology);
+
+	if (progress == ENTERED) {
+		removal_continue(removal);
+		return;
+	}
+	mem_free(removal);
+	if (progress == ANSWERED)
+		declare_finish(request);
+}
+
+/* What is not bound is unbound as well as any; nobody is asked whether the ends exist, as in RabbitMQ. */
+void declare_unbind(struct declare_request *request)
+{
+	struct binding *like = NULL;
+
+	if (check_names(request) == 0)
+		like = make(request);
+	if (like && may_unbind(request, like))
+		unbind(request, like);
+	else
+		declare_finish(request);
+	mem_free(like);
+}

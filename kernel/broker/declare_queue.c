@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "base/mem.h"
+#include "broker/arguments.h"
+#include "broker/declare_steps.h"
+#include "broker/queue.h"
+#include "loop/loop.h"
+
+/*
+ * Declaring: if the queue is there, it is compared with the request and asked for its counts. If not, the request goes to the loop that
+ * will have it, looks again there, and makes it. Deleting: the request goes to the queue's loop, as only there it is known whether
+ * it is used or empty.
+ */
+
+static unsigned own_loop(void)
+{
+	return loop_index(loop_self());
+}
+
+/* ---- Is it there? ---- */
+
+static int compare_flag(struct declare_request *request, const char *what, bool received, bool current)
+{
+	if (received == current)
+		return 0;
+	return arguments_inequivalent(what, "queue", request->name, slice_cstr(request->vhost->name),
+				      received ? SLICE_LITERAL("'true'") : SLICE_LITERAL("'false'"),
+				      current ? SLICE_LITERAL("'true'") : SLICE_LITERAL("'false'"), &request->error);
+}
+
+/* Exclusive queues end with their connection, so they are never durable. */
+static bool is_durable(const struct declare_request *request)
+{
+	return request->queue_declare.durable && !request->queue_declare.exclusive;
+}
+
+/* In RabbitMQ's order: the owner must be the same, for a passive declare it is enough not to be locked out. */
+static int compare(struct declare_request *request, const struct queue_entry *entry)
+{
+	uint64_t owner = request->queue_declare.exclusive ? request->connection : 0;
+
+	if (request->queue_declare.passive)
+		return entry->owner == 0 || entry->owner == request->connection ? 0 : declare_error_locked(request);
+	if (entry->owner != owner)
+		return declare_error_locked(request);
+	if (compare_flag(request, "durable", is_durable(request), entry->durable) != 0 ||
+	    compare_flag(request, "auto_delete", request->queue_declare.auto_delete, entry->auto_delete) != 0)
+		return -EPROTO;
+	return arguments_compare_queue(entry->arguments, request->arguments, request->name,
+				       slice_cstr(request->vhost->name), &request->error);
+}
+
+/* What is found under the name; the request's error may be set with FOUND. */
+enum found {
+	FOUND,
+	FOUND_NONE,
+	FOUND_CHANGING, /* pending or doomed */
+};
+
+static enum found look(struct declare_request *request)
+{
+	struct topology *topology = request->broker->topology;
+	enum found found = FOUND_NONE;
+
+	topology_read_begin(topology);
+	const struct queue_entry *entry = topology_any_queue(request->vhost, request->name);
+
+	if (entry && (entry->pending || entry->doomed)) {
+		found = FOUND_CHANGING;
+	} else if (entry) {
+		found = FOUND;
+		request->queue = entry->queue;
+		request->owner = entry->owner;
+		(void)compare(request, entry);
+	}
+	topology_read_end(topology);
+	return found;
+}
+
+/* ---- It is there: its counts ---- */
+
+struct touch {
+	struct queue_request queue;
+	struct declare_request *request;
+};
+
+/* On the asker's loop, or here, if the queue is here. */
+static void touched(struct queue_request *queue_request)
+{
+	struct touch *touch = container_of(queue_request, struct touch, queue);
+	struct declare_request *request = touch->request;
+	uint16_t code = queue_request->error.code;
+
+	request->message_count = queue_request->message_count;
+	request->consumer_count = queue_request->consumer_count;
+	mem_free(touch);
+	if (code == 0) {
+		declare_finish(request);
+	} else if (code == AMQP_NOT_FOUND && !request->queue_declare.passive) {
+		declare_queue(request); /* it went meanwhile: once more */
+	} else {
+		(void)(code == AMQP_NOT_FOUND ? declare_error_no_queue(request, request->name) :
+						declare_error_locked(request));
+		declare_finish(request);
+	}
+}
+
+static void touch_queue(struct declare_request *request)
+{
+	struct touch *touch = mem_zalloc(sizeof(*touch));
+
+	touch->request = request;
+	touch->queue.operation = QUEUE_TOUCH;
+	touch->queue.queue = request->queue;
+	touch->queue.asker = request->asker;
+	touch->queue.asker.loop = request->home;
+	touch->queue.connection = request->connection;
+	touch->queue.queue_name = request->name;
+	touch->queue.vhost_name = slice_cstr(request->vhost->name);
+	touch->queue.done = touched;
+	queue_request_submit(&touch->queue);
+}
+
+/* ---- It is not there: making it ---- */
+
+/* Reads the arguments, before anything is made. */
+static int read_options(struct declare_request *request, struct queue_options *ret)
+{
+	*ret = (struct queue_options){
+		.durable = is_durable(request),
+		.auto_delete = request->queue_declare.auto_delete,
+		.owner = request->queue_declare.exclusive ? request->connection : 0,
+	};
+	return arguments_read_queue(request->arguments, request->name, slice_cstr(request->vhost->name), ret,
+				    &request->error);
+}
+
+static struct queue_entry *make_entry(struct declare_request *request, const struct queue_options *options)
+{
+	struct queue_entry *entry = queue_entry_create(request->vhost, request->name, request->arguments);
+
+	if (!entry) {
+		(void)declare_error_memory(request);
+		return NULL;
+	}
+	entry->id = store_ids(request->broker->store, 1);
+	entry->durable = options->durable;
+	entry->auto_delete = options->auto_delete;
+	entry->owner = options->owner;
+	entry->pending = options->durable;
+	return entry;
+}
+
+/* False when the name is taken: by a queue, or (then the request waits) by a change under way. */
+static bool enter(struct declare_request *request, struct queue_entry *entry, bool *ret_waits)
+{
+	struct topology *topology = request->broker->topology;
+
+	topology_write_begin(topology);
+	struct queue_entry *other = topology_any_queue(request->vhost, request->name);
+
+	*ret_waits = other && (other->pending || other->doomed);
+	if (!other)
+		queue_entry_insert(topology, entry, own_loop());
+	else if (*ret_waits)
+		declare_wait(request, &other->turns);
+	topology_write_end(topology);
+	return !other;
+}
+
+static void answer_created(struct declare_request *request, const struct queue_entry *entry)
+{
+	request->created = true;
+	request->queue = entry->queue;
+	request->owner = entry->owner;
+	request->message_count = request->consumer_count = 0;
+}
+
+static void drop_entry(void *object)
+{
+	queue_entry_unref(object);
+}
+
+/* What is not stored is there at once, so the queue is made first. */
+static void create_transient(struct declare_request *request, struct queue_entry *entry)
+{
+	struct queue *queue = queue_create(request->broker, entry, entry->id, &declare_work(request)->options);
+	bool waits;
+
+	entry->queue = queue_ref(queue);
+	answer_created(request, entry);
+	if (enter(request, entry, &waits)) {
+		declare_finish(request);
+		return;
+	}
+	request->created = false;
+	(void)queue_destroy(queue);
+	loop_retire(entry, drop_entry);
+	if (!waits)
+		declare_queue(request);
+}
+
+/* The entry becomes visible with its queue, or goes. */
+static void settle(struct declare_request *request, bool is_stored)
+{
+	struct queue_entry *entry = declare_work(request)->object;
+	struct topology *topology = request->broker->topology;
+	struct actor_ref ref = ACTOR_REF_NONE;
+	struct list woken;
+
+	list_init(&woken);
+	if (is_stored)
+		ref = queue_ref(queue_create(request->broker, entry, entry->id, &declare_work(request)->options));
+	topology_write_begin(topology);
+	entry->pending = false;
+	if (is_stored)
+		entry->queue = ref;
+	else
+		queue_entry_remove(topology, entry);
+	turns_pass(&entry->turns, &woken);
+	topology_write_end(topology);
+	turns_wake(&woken);
+	if (is_stored)
+		answer_created(request, entry);
+	else
+		queue_entry_unref(entry);
+	declare_finish(request);
+}
+
+static void stored(struct store_commit *commit, enum store_result result, uint64_t revision)
+{
+	struct declare_request *request = declare_of_commit(commit);
+
+	(void)revision;
+	if (result != STORE_DURABLE)
+		(void)declare_error_store(request, result);
+	settle(request, result == STORE_DURABLE);
+}
+
+static void create_durable(struct declare_request *request, struct queue_entry *entry)
+{
+	struct definition definition = definition_of_queue(entry);
+	bool waits;
+
+	if (enter(request, entry, &waits)) {
+		declare_work(request)->object = entry;
+		if (!declare_commit(request, &definition, false, stored))
+			settle(request, false);
+		return;
+	}
+	queue_entry_unref(entry);
+	if (!waits)
+		declare_queue(request);
+}
+
+static unsigned place(const struct declare_request *request)
+{
+	if (request->queue_declare.exclusive)
+		return request->home;
+	return topology_place_queue(request->broker->topology, request->home);
+}
+
+static void create(struct declare_request *request)
+{
+	struct queue_options *options = &declare_work(request)->options;
+	struct queue_entry *entry = NULL;
+
+	if (read_options(request, options) == 0) {
+		/* Chosen once: on the way there the counts may change, and it must not travel for ever. */
+		unsigned loop = request->step != 0 ? own_loop() : place(request);
+
+		if (loop != own_loop()) {
+			request->step = 1;
+			declare_travel(request, loop);
+			return;
+		}
+		entry = make_entry(request, options);
+	}
+	if (!entry)
+		declare_finish(request);
+	else if (options->durable)
+		create_durable(request, entry);
+	else
+		create_transient(request, entry);
+}
+
+/* Waits for a change under way; if it is over by now, begins anew. */
+static void wait(struct declare_request *request, void (*again)(struct declare_request *request))
+{
+	struct topology *topology = request->broker->topology;
+
+	topology_write_begin(topology);
+	struct queue_entry *entry = topology_any_queue(request->vhost, request->name);
+	bool waits = entry && (entry->pending || entry->doomed);
+
+	if (waits)
+		declare_wait(request, &entry->turns);
+	topology_write_end(topology);
+	if (!waits)
+		again(request);
+}
+
+void declare_queue(struct declare_request *request)
+{
+	bool passive = request->queue_declare.passive;
+	enum found found;
+
+	if (!passive && !request->queue_declare.server_named && declare_is_reserved(request->name)) {
+		(void)declare_error_reserved(request, "queue");
+		declare_finish(request);
+		return;
+	}
+	found = look(request);
+	if (found == FOUND && request->error.code == 0) {
+		touch_queue(request);
+	} else if (found == FOUND) {
+		declare_finish(request);
+	} else if (passive) {
+		(void)declare_error_no_queue(request, request->name);
+		declare_finish(request);
+	} else if (found == FOUND_CHANGING) {
+		wait(request, declare_queue);
+	} else {
+		create(request);
+	}
+}
+
+/* ---- Delete ---- */
+
+static int check_unused(struct declare_request *request, const struct queue *queue)
+{
+	const char *why = NULL;
+
+	if (request->queue_delete.if_unused && queue_has_consumers(queue))
+		why = "in use";
+	else if (request->queue_delete.if_empty && !queue_is_empty(queue))
+		why = "not empty";
+	if (!why)
+		return 0;
+	return amqp_error_set(&request->error, AMQP_PRECONDITION_FAILED,
+			      "queue '" SLICE_FMT "' in vhost '%s' %s", SLICE_ARG(request->name),
+			      request->vhost->name, why);
+}
+
+static void removed(struct removal *removal)
+{
+	struct declare_request *request = removal->context;
+	uint64_t n = removal->n_messages;
+
+	request->message_count = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+	declare_removed(removal);
+}
+
+/* On the queue's loop, where only we take queues out: so what was just seen is still so. */
+static void delete_here(struct declare_request *request, struct queue_entry *entry)
+{
+	struct topology *topology = request->broker->topology;
+	struct removal *removal;
+
+	if (check_unused(request, slots_get(entry->queue)) != 0) {
+		declare_finish(request);
+		return;
+	}
+	removal = removal_create(request->broker, removed, request);
+	topology_write_begin(topology);
+	removal_add_queue(removal, entry);
+	removal_begin(removal);
+	topology_write_end(topology);
+	removal_continue(removal);
+}
+
+/* A queue that is not there is deleted as well as any. */
+void declare_queue_delete(struct declare_request *request)
+{
+	struct topology *topology = request->broker->topology;
+	enum found found = FOUND_NONE;
+	struct actor_ref ref = ACTOR_REF_NONE;
+
+	topology_read_begin(topology);
+	struct queue_entry *entry = topology_any_queue(request->vhost, request->name);
+
+	if (entry && (entry->pending || entry->doomed)) {
+		found = FOUND_CHANGING;
+	} else if (entry) {
+		found = FOUND;
+		ref = entry->queue;
+		if (entry->owner != 0 && entry->owner != request->connection)
+			(void)declare_error_locked(request);
+	}
+	topology_read_end(topology);
+
+	if (found == FOUND_NONE || request->error.code != 0)
+		declare_finish(request);
+	else if (found == FOUND_CHANGING)
+		wait(request, declare_queue_delete);
+	else if (ref.loop != own_loop())
+		declare_travel(request, ref.loop);
+	else
+		delete_here(request, entry);
+}
+
+void declare_queue_expire(struct broker *broker, struct queue_entry *entry)
+{
+	OWN(entry->queue.loop);
+	if (entry->doomed) {
+		if (!entry->durable)
+			removal_hurry(entry->removal);
+		return;
+	}
+
+	struct removal *removal = removal_create(broker, NULL, NULL);
+
+	removal->is_urgent = !entry->durable;
+	topology_write_begin(broker->topology);
+	removal_add_queue(removal, entry);
+	removal_begin(removal);
+	topology_write_end(broker->topology);
+	removal_continue(removal);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_BROKER_DEFINITION_H
+#define KERNEL_BROKER_DEFINITION_H
+
+/*
+ * How durable exchanges, queues and bindings are written into the store's definitions.
+ *
+ * Keys: "exchange/VHOST/NAME", "queue/VHOST/NAME", "binding/VHOST/SOURCE/q or e/DESTINATION/KEY/ARGUMENTS", where '%' and '/' in
+ * all parts but the last of a key are "%25" and "%2F".
+ *
+ * Values: an octet for the version (1), one for the kind ('x', 'q', 'b'), then fields: an octet that says which, the length in
+ * four octets (big endian), the bytes. Numbers are eight octets, big endian. Unknown fields are skipped by the reader, missing ones are
+ * empty, so that fields may be added.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/compiler.h"
+#include "base/slice.h"
+
+enum definition_kind {
+	DEFINITION_EXCHANGE = 'x',
+	DEFINITION_QUEUE = 'q',
+	DEFINITION_BINDING = 'b',
+};
+
+/* Slices are borrowed. Which members mean something depends on the kind; names are never empty but for bindings' keys. */
+struct definition {
+	enum definition_kind kind;
+	struct slice vhost;
+	struct slice name;        /* exchange, queue; the destination of a binding */
+	struct slice source;      /* binding */
+	struct slice routing_key; /* binding */
+	struct slice type;        /* exchange */
+	struct slice arguments;
+	uint64_t id; /* queue */
+	bool auto_delete, internal, destination_is_exchange;
+};
+
+/* Append to the buffer, whose failure is sticky. */
+void definition_put_key(struct buffer *buffer, const struct definition *definition);
+void definition_put_value(struct buffer *buffer, const struct definition *definition);
+
+/* Reads a value. -EBADMSG: it is none that definition_put_value() could have made. Slices point into it. */
+int definition_read(struct slice value, struct definition *ret) MUST_USE;
+
+struct exchange;
+struct queue_entry;
+struct binding;
+struct definition definition_of_exchange(const struct exchange *exchange);
+struct definition definition_of_queue(const struct queue_entry *entry);
+struct definition definition_of_binding(const struct binding *binding);
+
+#endif

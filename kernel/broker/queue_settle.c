@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/queue.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "broker/endpoint_post.h"
+#include "broker/queue_state.h"
+#include "loop/counters.h"
+#include "loop/mailbox.h"
+
+/* What comes back from consumers: settled messages, bytes of credit, grants. On the queue's loop a call, else a letter. */
+
+static bool is_here(struct actor_ref ref)
+{
+	return ref.loop == loop_index(loop_self());
+}
+
+/* ---- Settling ---- */
+
+static void drop(struct queue *q, uint64_t seq, struct slot *slot)
+{
+	bool logged = slot_is_logged(slot);
+
+	message_unref(backlog_remove(&q->backlog, seq, slot));
+	queue_log_gone(q, seq, logged, STORE_SETTLE);
+}
+
+static void requeue(struct queue *q, uint64_t seq, struct slot *slot)
+{
+	slot_mark_redelivered(slot);
+	if (q->options.delivery_limit > 0 && slot_deliveries(slot) > q->options.delivery_limit) {
+		drop(q, seq, slot);
+		counter_add(COUNTER_MESSAGES_DROPPED, 1);
+		return;
+	}
+	if (slot_is_logged(slot))
+		queue_log_settle(q->home->log, &q->log, STORE_REQUEUE, seq);
+	backlog_return(&q->backlog, seq, slot);
+}
+
+static uint32_t drop_all(struct queue *q, const uint64_t *seqs, size_t count)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct slot *slot = backlog_find_taken(&q->backlog, seqs[i]);
+
+		if (!slot)
+			continue;
+		drop(q, seqs[i], slot);
+		n++;
+	}
+	return n;
+}
+
+/* From the last to the first: numbers mostly ascend, and the backlog takes them more cheaply so. */
+static uint32_t return_all(struct queue *q, bool undelivered, const uint64_t *seqs, size_t count)
+{
+	uint32_t n = 0;
+
+	for (size_t i = count; i-- > 0;) {
+		struct slot *slot = backlog_find_taken(&q->backlog, seqs[i]);
+
+		if (!slot)
+			continue;
+		if (undelivered)
+			backlog_return(&q->backlog, seqs[i], slot);
+		else
+			requeue(q, seqs[i], slot);
+		n++;
+	}
+	if (n == 0)
+		return 0;
+	if (!undelivered)
+		counter_add(COUNTER_MESSAGES_REQUEUED, n);
+	loop_defer(&q->run); /* for deliveries, and for what has expired meanwhile */
+	return n;
+}
+
+uint32_t queue_settle_slots(struct queue *q, enum queue_outcome outcome, const uint64_t *seqs, size_t count)
+{
+	uint32_t n;
+
+	switch (outcome) {
+	case QUEUE_ACK:
+		n = drop_all(q, seqs, count);
+		counter_add(COUNTER_MESSAGES_ACKED, n);
+		return n;
+	case QUEUE_DISCARD:
+		n = drop_all(q, seqs, count);
+		counter_add(COUNTER_MESSAGES_DROPPED, n);
+		return n;
+	case QUEUE_REQUEUE:
+		return return_all(q, false, seqs, count);
+	case QUEUE_RETURN:
+		return return_all(q, true, seqs, count);
+	}
+	return 0;
+}
+
+static void settle_here(struct actor_ref ref, struct actor_ref endpoint, uint32_t number, enum queue_outcome outcome,
+			const uint64_t *seqs, size_t count)
+{
+	struct queue *q = slots_get(ref);
+	struct consumer *c;
+
+	if (!q)
+		return;
+	uint32_t n = queue_settle_slots(q, outcome, seqs, count);
+	if (n == 0 || number == QUEUE_NO_CONSUMER || !(c = consumer_find(&q->consumers, endpoint, number)))
+		return;
+	(void)consumer_settled(&q->consumers, c, n);
+	if (!queue_is_empty(q))
+		queue_wake(q);
+}
+
+struct settle_letter {
+	struct letter letter;
+	struct actor_ref queue, endpoint;
+	uint32_t consumer;
+	enum queue_outcome outcome;
+	size_t count;
+	uint64_t seqs[];
+};
+
+static void settle_arrived(struct letter *letter)
+{
+	struct settle_letter *l = container_of(letter, struct settle_letter, letter);
+
+	settle_here(l->queue, l->endpoint, l->consumer, l->outcome, l->seqs, l->count);
+	mem_free(l);
+}
+
+void queue_settle(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer, enum queue_outcome outcome,
+		  const uint64_t *seqs, size_t count)
+{
+	if (count == 0 || actor_ref_is_none(queue))
+		return;
+	if (is_here(queue)) {
+		settle_here(queue, endpoint, consumer, outcome, seqs, count);
+		return;
+	}
+	struct settle_letter *l = mem_alloc(sizeof(*l) + count * sizeof(*seqs));
+	l->letter.deliver = settle_arrived;
+	l->queue = queue;
+	l->endpoint = endpoint;
+	l->consumer = consumer;
+	l->outcome = outcome;
+	l->count = count;
+	memcpy(l->seqs, seqs, count * sizeof(*seqs));
+	loop_post(queue.loop, &l->letter);
+}
+
+/* ---- Credit, grants, and consumers whose endpoint is gone ---- */
+
+enum note { NOTE_CREDIT, NOTE_GRANT, NOTE_LIMIT, NOTE_FORGET };
+
+struct note_letter {
+	struct letter letter;
+	struct actor_ref queue, endpoint;
+	enum note note;
+	uint32_t consumer;
+	uint64_t amount;
+};
+
+/* A grant that finds no consumer goes back: the channel counts it. */
+static void note_for_nobody(const struct note_letter *l)
+{
+	if (l->note == NOTE_GRANT)
+		endpoint_post_grants_returned(l->endpoint, l->consumer, (uint32_t)l->amount);
+}
+
+static void note_here(const struct note_letter *l)
+{
+	struct queue *q = slots_get(l->queue);
+	struct consumer *c;
+
+	if (!q)
+		return;
+	c = consumer_find(&q->consumers, l->endpoint, l->consumer);
+	if (!c) {
+		note_for_nobody(l);
+		return;
+	}
+	switch (l->note) {
+	case NOTE_CREDIT:
+		(void)consumer_credited(&q->consumers, c, l->amount);
+		if (!queue_is_empty(q))
+			queue_wake(q);
+		break;
+	case NOTE_GRANT:
+		(void)consumer_granted(&q->consumers, c, (uint32_t)l->amount);
+		loop_defer(&q->run); /* to use it or to return it */
+		break;
+	case NOTE_LIMIT:
+		consumer_limit(&q->consumers, c, l->amount != 0);
+		queue_wake(q);
+		break;
+	case NOTE_FORGET:
+		queue_remove_consumer(q, c);
+		break;
+	}
+}
+
+static void note_arrived(struct letter *letter)
+{
+	struct note_letter *l = container_of(letter, struct note_letter, letter);
+
+	note_here(l);
+	mem_free(l);
+}
+
+static void post_note(const struct note_letter *note)
+{
+	if (actor_ref_is_none(note->queue))
+		return;
+	if (is_here(note->queue)) {
+		note_here(note);
+		return;
+	}
+	struct note_letter *l = mem_alloc(sizeof(*l));
+	*l = *note;
+	l->letter.deliver = note_arrived;
+	loop_post(note->queue.loop, &l->letter);
+}
+
+void queue_credit(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer, uint64_t bytes)
+{
+	post_note(&(struct note_letter){
+		.queue = queue, .endpoint = endpoint, .note = NOTE_CREDIT, .consumer = consumer, .amount = bytes });
+}
+
+void queue_grant(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer, uint32_t count)
+{
+	post_note(&(struct note_letter){
+		.queue = queue, .endpoint = endpoint, .note = NOTE_GRANT, .consumer = consumer, .amount = count });
+}
+
+void queue_limit(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer, bool needs_grants)
+{
+	post_note(&(struct note_letter){
+		.queue = queue, .endpoint = endpoint, .note = NOTE_LIMIT, .consumer = consumer, .amount = needs_grants });
+}
+
+void queue_forget_consumer(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer)
+{
+	post_note(&(struct note_letter){
+		.queue = queue, .endpoint = endpoint, .note = NOTE_FORGET, .consumer = consumer });
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_BROKER_QUEUE_STATE_H
+#define KERNEL_BROKER_QUEUE_STATE_H
+
+/* The inside of a queue, for the files that make it up (queue*.c). Everything is on the queue's loop. */
+
+#include "base/compiler.h"
+#include "broker/backlog.h"
+#include "broker/broker.h"
+#include "broker/consumer.h"
+#include "broker/queue.h"
+#include "broker/queue_log.h"
+#include "broker/topology.h"
+#include "loop/loop.h"
+
+/* Messages that are handed out before others of the loop get their turn; also the most in one letter. */
+#define QUEUE_BURST 256u
+
+struct queue_burst;
+
+struct queue {
+	/* What every message touches comes first. */
+	struct backlog backlog;
+	struct consumer_set consumers;
+	struct loop_task run; /* deliveries and expiry, at the turn's end */
+	uint64_t message_ttl_ms;
+	bool durable;
+	bool is_gone; /* ended in this turn; no more than memory */
+	bool is_forsaken; /* auto-delete: the last consumer has gone */
+	bool is_ending;	  /* its deletion has been asked for */
+	struct broker *broker;
+	struct broker_loop *home;
+	struct queue_log_state log;
+	struct queue_burst *burst; /* being handed over, NULL: none */
+	struct actor_ref ref;
+	struct queue_entry *entry;
+	uint64_t id;
+	struct queue_options options;
+	struct list on_loop;
+	struct loop_timer timer; /* expiry of the message at the head, or of the queue */
+	uint64_t used_at_ms;	 /* x-expires counts from here while there are no consumers */
+};
+
+/* ---- queue.c ---- */
+
+/* A message leaves for good; type says why. Its slot is gone already. */
+static inline void queue_log_gone(struct queue *queue, uint64_t seq, bool logged, enum store_record_type type)
+{
+	if (UNLIKELY(logged))
+		queue_log_settle(queue->home->log, &queue->log, type, seq);
+}
+
+/* Ends a queue at the broker's end: nobody is told, nothing is logged. */
+void queue_abandon(struct queue *queue);
+
+/* ---- queue_deliver.c ---- */
+
+void queue_run(struct loop_task *task);
+
+/* There may be something to deliver. */
+static inline void queue_wake(struct queue *queue)
+{
+	if (!loop_task_is_armed(&queue->run) &&
+	    (queue->consumers.n_able > 0 || !list_is_empty(&queue->consumers.asking) ||
+	     !list_is_empty(&queue->consumers.holding)))
+		loop_defer(&queue->run);
+}
+
+/* Deliveries to the consumer that wait in the burst go now: before an answer that must follow them. */
+void queue_flush_consumer(struct queue *queue, struct consumer *c);
+
+/* Takes a consumer out. What it has not settled stays taken. */
+void queue_remove_consumer(struct queue *queue, struct consumer *c);
+
+/* ---- queue_expiry.c ---- */
+
+/* Drops what expires at the head until then (by loop_now_ms()), not without limit; false when there is more. */
+bool queue_expire_head(struct queue *queue, uint64_t until);
+
+/* Sees to it that the timer fires when the head or the queue expires next. */
+void queue_expiry_arm(struct queue *queue);
+
+/* Unused long enough: time to go (x-expires). */
+bool queue_is_unused(const struct queue *queue);
+void queue_timer_fired(struct loop_timer *timer);
+
+/* ---- queue_settle.c ---- */
+
+/* Any loop. The consumer's endpoint is gone: takes it out, without a word. */
+void queue_forget_consumer(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer);
+
+/* On the queue's loop: what was taken is settled. Returns how many of the numbers were known. */
+uint32_t queue_settle_slots(struct queue *queue, enum queue_outcome outcome, const uint64_t *seqs, size_t count);
+
+#endif

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/removal.h"
+
+#include "base/bug.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/binding.h"
+#include "broker/definition.h"
+#include "broker/exchange.h"
+#include "broker/queue.h"
+#include "broker/topology_write.h"
+#include "loop/loop.h"
+
+/*
+ * The happy path of a small removal without anything durable: removal_begin() dooms and takes out all in the one write
+ * side of the caller, removal_continue() frees and calls done().
+ *
+ * No pointer is kept into a list between slices, as others may change the lists meanwhile: dooming a binding takes it out of the
+ * lists of its ends, so "the first that is left" is where the work goes on. A doomed binding, however, is in the removal's own
+ * list, and so are doomed exchanges: nobody else changes those.
+ */
+
+#define STEPS_PER_LOOK 16
+
+static void slice_init(struct removal_slice *slice)
+{
+	*slice = (struct removal_slice){ .end_us = clock_monotonic_us() + TOPOLOGY_SLICE_US };
+	list_init(&slice->woken);
+	list_init(&slice->bindings);
+	list_init(&slice->exchanges);
+}
+
+/* Is there time for one step more? */
+static bool may_go_on(struct removal *removal)
+{
+	return ++removal->slice.n_steps % STEPS_PER_LOOK != 0 || clock_monotonic_us() < removal->slice.end_us;
+}
+
+static void run_task(struct loop_task *task);
+static void commit_done(struct store_commit *commit, enum store_result result, uint64_t revision);
+
+struct removal *removal_create(struct broker *broker, void (*done)(struct removal *removal), void *context)
+{
+	struct removal *removal = mem_zalloc(sizeof(*removal));
+
+	removal->broker = broker;
+	removal->done = done;
+	removal->context = context;
+	list_init(&removal->exchanges);
+	removal->scanned = &removal->exchanges;
+	list_init(&removal->bindings);
+	loop_task_init(&removal->task, run_task);
+	removal->commit.done = commit_done;
+	return removal;
+}
+
+/* ---- Dooming ---- */
+
+void removal_add_queue(struct removal *removal, struct queue_entry *entry)
+{
+	bug_on(entry->pending || entry->doomed);
+	entry->doomed = true;
+	entry->removal = removal;
+	removal->entry = entry;
+	removal->durable |= entry->durable;
+}
+
+void removal_add_exchange(struct removal *removal, struct exchange *exchange)
+{
+	bug_on(exchange->pending || exchange->doomed);
+	exchange->doomed = true;
+	list_add_tail(&removal->exchanges, &exchange->removed);
+	removal->durable |= exchange->durable;
+}
+
+void removal_add_binding(struct removal *removal, struct binding *binding)
+{
+	struct exchange *source = binding->source;
+
+	binding_unlink(binding);
+	if (!binding->pending) {
+		list_add_tail(&removal->bindings, &binding->to_destination);
+		removal->durable |= binding->durable;
+	}
+	if (source->auto_delete && source->n_outgoing == 0 && !source->doomed)
+		removal_add_exchange(removal, source);
+}
+
+/* Both return false when the slice is over. */
+static bool doom_incoming(struct removal *removal, struct list *incoming)
+{
+	struct list *link;
+
+	while ((link = list_first(incoming)) != NULL) {
+		if (!may_go_on(removal))
+			return false;
+		removal_add_binding(removal, container_of(link, struct binding, to_destination));
+	}
+	return true;
+}
+
+static bool doom_outgoing(struct removal *removal, struct list *outgoing)
+{
+	struct list *link;
+
+	while ((link = list_first(outgoing)) != NULL) {
+		if (!may_go_on(removal))
+			return false;
+		removal_add_binding(removal, container_of(link, struct binding, from_source));
+	}
+	return true;
+}
+
+static bool doom(struct removal *removal)
+{
+	if (removal->entry && !doom_incoming(removal, &removal->entry->incoming))
+		return false;
+	while (removal->scanned->next != &removal->exchanges) {
+		struct exchange *exchange = container_of(removal->scanned->next, struct exchange, removed);
+
+		if (!doom_incoming(removal, &exchange->incoming) ||
+		    !doom_outgoing(removal, &exchange->outgoing))
+			return false;
+		removal->scanned = removal->scanned->next;
+	}
+	return true;
+}
+
+/* ---- Taking out ---- */
+
+static void take_out_entry(struct removal *removal)
+{
+	struct queue_entry *entry = removal->entry;
+
+	if (!entry || removal->entry_is_out)
+		return;
+	removal->entry_is_out = true;
+	queue_entry_remove(removal->broker->topology, entry);
+	turns_pass(&entry->turns, &removal->slice.woken);
+	removal->slice.queue_ends = true;
+}
+
+static void take_out_binding(struct removal *removal, struct binding *binding)
+{
+	binding_detach(removal->broker->topology, binding);
+	turns_pass(&binding->source->turns, &removal->slice.woken);
+	list_add_tail(&removal->slice.bindings, &binding->to_destination);
+}
+
+static bool take_out(struct removal *removal)
+{
+	struct list *link;
+
+	while ((link = list_first(&removal->bindings)) != NULL) {
+		if (!may_go_on(removal))
+			return false;
+		list_remove(link);
+		take_out_binding(removal, container_of(link, struct binding, to_destination));
+	}
+	while ((link = list_first(&removal->exchanges)) != NULL) {
+		struct exchange *exchange = container_of(link, struct exchange, removed);
+
+		if (!may_go_on(removal))
+			return false;
+		list_remove(link);
+		exchange_remove(removal->broker->topology, exchange);
+		turns_pass(&exchange->turns, &removal->slice.woken);
+		list_add_tail(&removal->slice.exchanges, link);
+	}
+	take_out_entry(removal);
+	return true;
+}
+
+/* ---- Bringing back, when the store failed ---- */
+
+static bool is_alive(const struct binding *binding)
+{
+	return !binding->source->doomed && (binding->queue ? !binding->queue->doomed : !binding->exchange->doomed);
+}
+
+static bool revive(struct removal *removal)
+{
+	struct list *link;
+
+	if (removal->entry && !removal->entry_is_out && removal->entry->doomed) {
+		removal->entry->doomed = false;
+		removal->entry->removal = NULL;
+		turns_pass(&removal->entry->turns, &removal->slice.woken);
+	}
+	while ((link = list_pop(&removal->exchanges)) != NULL) {
+		struct exchange *exchange = container_of(link, struct exchange, removed);
+
+		exchange->doomed = false;
+		turns_pass(&exchange->turns, &removal->slice.woken);
+	}
+	while ((link = list_first(&removal->bindings)) != NULL) {
+		struct binding *binding = container_of(link, struct binding, to_destination);
+
+		if (!may_go_on(removal))
+			return false;
+		list_remove(link);
+		turns_pass(&binding->source->turns, &removal->slice.woken);
+		if (is_alive(binding))
+			binding_relink(binding);
+		else
+			take_out_binding(removal, binding); /* an end has been removed by another meanwhile */
+	}
+	return true;
+}
+
+/* ---- Outside of the write side ---- */
+
+static void free_binding(struct binding *binding)
+{
+	exchange_unref(binding->source);
+	exchange_unref(binding->exchange);
+	queue_entry_unref(binding->queue);
+	mem_free(binding);
+}
+
+static void drop_entry(void *object)
+{
+	queue_entry_unref(object);
+}
+
+/* The entry outlives the queue, whose memory is retired: what is retired first is destroyed first. */
+static void end_queue(struct removal *removal)
+{
+	struct queue_entry *entry = removal->entry;
+	struct queue *queue = slots_get(entry->queue);
+
+	bug_on(!queue);
+	removal->entry = NULL;
+	removal->n_messages = queue_destroy(queue);
+	loop_retire(entry, drop_entry);
+}
+
+static void after_slice(struct removal *removal)
+{
+	struct list *link;
+
+	turns_wake(&removal->slice.woken);
+	while ((link = list_pop(&removal->slice.bindings)) != NULL)
+		free_binding(container_of(link, struct binding, to_destination));
+	while ((link = list_pop(&removal->slice.exchanges)) != NULL)
+		exchange_unref(container_of(link, struct exchange, removed));
+	if (removal->slice.queue_ends)
+		end_queue(removal);
+}
+
+/* ---- The phases ---- */
+
+/* As much as fits in this slice of the write side. */
+static void run_slice(struct removal *removal)
+{
+	if (removal->phase == REMOVAL_DOOM && doom(removal)) {
+		/* What is not durable goes at once: an exclusive queue does not outlive its connection for the store's sake. */
+		if (removal->entry && !removal->entry->durable)
+			take_out_entry(removal);
+		removal->phase = removal->durable ? REMOVAL_COMMIT : REMOVAL_FREE;
+	}
+	if ((removal->phase == REMOVAL_FREE && take_out(removal)) ||
+	    (removal->phase == REMOVAL_REVIVE && revive(removal)))
+		removal->phase = REMOVAL_END;
+}
+
+/* The deletions of all that is durable. The keys are in `keys`, one behind the other. */
+static struct store_change *make_changes(struct removal *removal, struct buffer *keys, size_t *ret_count)
+{
+	size_t count = 0, capacity = removal->entry != NULL;
+	struct list *pos;
+
+	list_for_each(pos, &removal->exchanges)
+		capacity++;
+	list_for_each(pos, &removal->bindings)
+		capacity++;
+
+	struct store_change *changes = mem_try_zalloc(capacity * sizeof(*changes));
+
+	if (!changes)
+		return NULL;
+
+#define ADD(definition_) \
+	do { \
+		struct definition definition = (definition_); \
+		size_t before = keys->size; \
+		definition_put_key(keys, &definition); \
+		changes[count].expected_revision = STORE_ANY_REVISION; \
+		changes[count++].key.size = keys->size - before; \
+	} while (0)
+
+	if (removal->entry && removal->entry->durable)
+		ADD(definition_of_queue(removal->entry));
+	list_for_each(pos, &removal->exchanges) {
+		const struct exchange *exchange = container_of(pos, struct exchange, removed);
+
+		if (exchange->durable)
+			ADD(definition_of_exchange(exchange));
+	}
+	list_for_each(pos, &removal->bindings) {
+		const struct binding *binding = container_of(pos, struct binding, to_destination);
+
+		if (binding->durable)
+			ADD(definition_of_binding(binding));
+	}
+#undef ADD
+	*ret_count = count;
+	return changes;
+}
+
+/* The keys have stopped moving: lets each change have its own. */
+static void point_at_keys(struct store_change *changes, size_t count, const struct buffer *keys)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		changes[i].key.data = keys->data + at;
+		at += changes[i].key.size;
+	}
+}
+
+static void commit(struct removal *removal)
+{
+	struct store_change *changes;
+	struct buffer keys;
+	size_t count = 0;
+
+	buffer_init(&keys);
+	changes = make_changes(removal, &keys, &count);
+	if (!changes || keys.failed) {
+		amqp_error_set(&removal->error, AMQP_RESOURCE_ERROR, "out of memory");
+		removal->phase = REMOVAL_REVIVE;
+		loop_defer(&removal->task);
+	} else {
+		point_at_keys(changes, count, &keys);
+		removal->commit.changes = changes;
+		removal->commit.n_changes = count;
+		store_commit(removal->broker->store, &removal->commit);
+	}
+	mem_free(changes);
+	buffer_fini(&keys);
+}
+
+static void commit_done(struct store_commit *store_commit, enum store_result result, uint64_t revision)
+{
+	struct removal *removal = container_of(store_commit, struct removal, commit);
+
+	(void)revision;
+	removal->phase = REMOVAL_FREE;
+	if (result != STORE_DURABLE) {
+		log_error("broker", "the store did not take a deletion, which is undone: result=%d", (int)result);
+		amqp_error_set(&removal->error, AMQP_INTERNAL_ERROR, "the deletion could not be stored");
+		removal->phase = REMOVAL_REVIVE;
+	}
+	run_task(&removal->task);
+}
+
+static void end(struct removal *removal)
+{
+	if (removal->done)
+		removal->done(removal);
+	mem_free(removal);
+}
+
+/* What follows a slice. */
+static void proceed(struct removal *removal)
+{
+	if (removal->phase == REMOVAL_COMMIT)
+		commit(removal);
+	else if (removal->phase == REMOVAL_END)
+		end(removal);
+	else
+		loop_defer(&removal->task);
+}
+
+void removal_begin(struct removal *removal)
+{
+	slice_init(&removal->slice);
+	run_slice(removal);
+}
+
+static void run_one_slice(struct removal *removal)
+{
+	topology_write_begin(removal->broker->topology);
+	removal_begin(removal);
+	topology_write_end(removal->broker->topology);
+	after_slice(removal);
+}
+
+static void run_task(struct loop_task *task)
+{
+	struct removal *removal = container_of(task, struct removal, task);
+
+	run_one_slice(removal);
+	proceed(removal);
+}
+
+void removal_continue(struct removal *removal)
+{
+	after_slice(removal);
+	while (removal->is_urgent && !removal->entry_is_out)
+		run_one_slice(removal);
+	proceed(removal);
+}
+
+/* While its queue ends, it may be hurried again: then it is on its way already. */
+void removal_hurry(struct removal *removal)
+{
+	if (removal->entry_is_out)
+		return;
+	bug_on(!removal->entry || removal->entry->durable);
+	loop_cancel(&removal->task);
+	while (!removal->entry_is_out)
+		run_one_slice(removal);
+	proceed(removal);
+}

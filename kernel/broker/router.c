@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/router.h"
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "broker/alarm.h"
+#include "broker/exchange.h"
+#include "broker/exchange_type.h"
+#include "broker/router_reply.h"
+#include "broker/router_state.h"
+#include "loop/counters.h"
+#include "loop/loop.h"
+
+/*
+ * In the read side: from a message's exchange and routing keys to its targets. Exchanges that exchanges are bound to, and alternate
+ * exchanges, go on a work list, each once; every queue is a target once. The read side ends, and begins anew for the rest of the
+ * batch, when it has lasted too long; the clock is looked at every few messages only.
+ */
+#define READ_SIDE_NS 80000
+#define MESSAGES_PER_LOOK 8
+#define TARGETS_PER_LOOK 512
+
+static void emit(struct shunt_sink *sink, const struct shunt_binding *const *bindings, size_t count);
+
+struct router *router_create(void)
+{
+	struct router *router = mem_zalloc(sizeof(*router));
+
+	router->sink.emit = emit;
+	router->routed.view.size = sizeof(struct shunt_message);
+	router->own_loop = loop_index(loop_self());
+	router->n_loops = loop_count();
+	router->remotes = mem_zalloc(router->n_loops * sizeof(*router->remotes));
+	return router;
+}
+
+void router_destroy(struct router *router)
+{
+	if (!router)
+		return;
+	mem_free(router->queue_marks);
+	mem_free(router->exchange_marks);
+	mem_free(router->work);
+	mem_free(router->targets);
+	mem_free(router->remotes);
+	mem_free(router);
+}
+
+/* ---- Targets ---- */
+
+/* Doubles an array; false, and the router fails, when memory is out. */
+static bool grow(struct router *router, void *array, size_t *capacity, size_t element_size)
+{
+	size_t wanted = *capacity > 0 ? *capacity * 2 : 64;
+	void *old, *new;
+
+	memcpy(&old, array, sizeof(old));
+	new = mem_try_realloc(old, wanted * element_size);
+	if (!new) {
+		router->failed = true;
+		return false;
+	}
+	memcpy(array, &new, sizeof(new));
+	*capacity = wanted;
+	return true;
+}
+
+static inline void add_target(struct router *router, struct actor_ref ref, uint64_t reply_key)
+{
+	if (UNLIKELY(router->n_targets == router->target_capacity) &&
+	    !grow(router, &router->targets, &router->target_capacity, sizeof(*router->targets)))
+		return;
+	router->targets[router->n_targets++] = (struct route_target){ .ref = ref, .reply_key = reply_key };
+	router->has_remote |= ref.loop != router->own_loop;
+}
+
+static void add_queue(struct router *router, const struct queue_entry *entry)
+{
+	if (entry->pending || entry->doomed || router->queue_marks[entry->index] == router->epoch)
+		return;
+	router->queue_marks[entry->index] = router->epoch;
+	add_target(router, entry->queue, 0);
+}
+
+static void add_exchange(struct router *router, struct exchange *exchange)
+{
+	if (exchange->pending || exchange->doomed || router->exchange_marks[exchange->index] == router->epoch)
+		return;
+	if (router->n_work == router->work_capacity &&
+	    !grow(router, &router->work, &router->work_capacity, sizeof(*router->work)))
+		return;
+	router->exchange_marks[exchange->index] = router->epoch;
+	router->work[router->n_work++] = exchange;
+}
+
+static void emit(struct shunt_sink *sink, const struct shunt_binding *const *bindings, size_t count)
+{
+	struct router *router = container_of(sink, struct router, sink);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct binding *binding = container_of(bindings[i], struct binding, view);
+
+		if (binding->pending || binding->doomed)
+			continue;
+		router->n_emitted++;
+		if (binding->queue)
+			add_queue(router, binding->queue);
+		else
+			add_exchange(router, binding->exchange);
+	}
+}
+
+/* ---- Exchanges ---- */
+
+static void set_routing_key(struct router *router, struct slice key)
+{
+	router->routed.view.routing_key = (struct shunt_bytes){ key.data, key.size };
+}
+
+/* A name that is no queue's may be a reply consumer's. */
+static void route_to_reply(struct router *router, struct slice key)
+{
+	struct actor_ref ref;
+	uint64_t reply_key;
+
+	if (key.size > 4 && key.data[0] == 'a' && router_reply_parse(key, &ref, &reply_key) &&
+	    ref.loop < router->n_loops)
+		add_target(router, ref, reply_key);
+}
+
+static void route_by_queue_name(struct router *router, struct slice key)
+{
+	const struct queue_entry *entry = topology_queue(router->vhost, key);
+
+	if (entry)
+		add_queue(router, entry);
+	else
+		route_to_reply(router, key);
+}
+
+static void route_by_key(struct router *router, const struct exchange *exchange, struct slice key)
+{
+	if (exchange_is_default(exchange)) {
+		route_by_queue_name(router, key);
+	} else if (exchange->type) {
+		set_routing_key(router, key);
+		exchange->type->functions->route(exchange->instance, &router->routed.view, &router->sink);
+	}
+}
+
+static void visit(struct router *router, const struct exchange *exchange, struct slice key,
+		  const struct publish_batch *batch)
+{
+	router->n_emitted = 0;
+	route_by_key(router, exchange, key);
+	for (size_t i = 0; i < batch->n_extra_keys; i++)
+		route_by_key(router, exchange, batch->extra_keys[i]);
+	if (router->n_emitted > 0 || exchange->alternate.size == 0)
+		return;
+
+	struct exchange *alternate = topology_exchange(router->vhost, exchange->alternate);
+
+	if (alternate)
+		add_exchange(router, alternate);
+}
+
+static struct exchange *find_exchange(struct router *router, uint64_t generation, struct slice name)
+{
+	struct exchange *exchange = router->cached;
+
+	if (LIKELY(exchange && router->cached_generation == generation && router->cached_vhost == router->vhost &&
+		   slice_equal(exchange->node.key, name)))
+		return exchange;
+	exchange = topology_exchange(router->vhost, name);
+	router->cached = exchange;
+	router->cached_vhost = router->vhost;
+	router->cached_generation = generation;
+	return exchange;
+}
+
+static int check_exchange(const struct router *router, const struct exchange *exchange, struct slice name,
+			  struct amqp_error *error)
+{
+	if (UNLIKELY(!exchange))
+		return amqp_error_set(error, AMQP_NOT_FOUND, "no exchange '" SLICE_FMT "' in vhost '%s'",
+				      SLICE_ARG(name), router->vhost->name);
+	if (UNLIKELY(exchange->internal))
+		return amqp_error_set(error, AMQP_ACCESS_REFUSED,
+				      "cannot publish to internal exchange '" SLICE_FMT "' in vhost '%s'",
+				      SLICE_ARG(name), router->vhost->name);
+	if (UNLIKELY(!exchange->type && !exchange_is_default(exchange)))
+		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "unknown exchange type '%s'",
+				      exchange->type_name);
+	return 0;
+}
+
+/* No mark has the new epoch. */
+static void begin_epoch(struct router *router)
+{
+	if (UNLIKELY(++router->epoch == 0)) {
+		memset(router->queue_marks, 0, router->n_queue_marks * sizeof(*router->queue_marks));
+		memset(router->exchange_marks, 0, router->n_exchange_marks * sizeof(*router->exchange_marks));
+		router->epoch = 1;
+	}
+	router->n_work = 0;
+}
+
+static int route(struct router *router, uint64_t generation, const struct publish_batch *batch,
+		 const struct message *message, struct amqp_error *error)
+{
+	struct slice name = message_exchange(message), key = message_routing_key(message), body = message_body(message);
+	const struct exchange *exchange = find_exchange(router, generation, name);
+
+	if (check_exchange(router, exchange, name, error) != 0)
+		return -EPROTO;
+	begin_epoch(router);
+	router->exchange_marks[exchange->index] = router->epoch;
+	router->routed.message = message;
+	router->routed.view.exchange = (struct shunt_bytes){ name.data, name.size };
+	router->routed.view.body = (struct shunt_bytes){ body.data, body.size };
+	visit(router, exchange, key, batch);
+	for (size_t i = 0; i < router->n_work; i++)
+		visit(router, router->work[i], key, batch);
+	if (UNLIKELY(router->failed)) {
+		router->failed = false;
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+	}
+	return 0;
+}
+
+/* ---- Batches ---- */
+
+static uint32_t *grow_marks(uint32_t *marks, uint32_t *n, uint32_t limit)
+{
+	uint32_t wanted = limit + limit / 2 + 64;
+
+	marks = mem_realloc(marks, wanted * sizeof(*marks));
+	memset(marks + *n, 0, (wanted - *n) * sizeof(*marks));
+	*n = wanted;
+	return marks;
+}
+
+/* Enters the read side with as many marks as it needs; they are made outside. */
+static void enter_read_side(struct router *router, struct topology *topology)
+{
+	for (;;) {
+		topology_read_begin(topology);
+		uint32_t queues = topology_queue_limit(topology), exchanges = topology_exchange_limit(topology);
+
+		if (LIKELY(queues <= router->n_queue_marks && exchanges <= router->n_exchange_marks))
+			return;
+		topology_read_end(topology);
+		if (queues > router->n_queue_marks)
+			router->queue_marks = grow_marks(router->queue_marks, &router->n_queue_marks, queues);
+		if (exchanges > router->n_exchange_marks)
+			router->exchange_marks =
+				grow_marks(router->exchange_marks, &router->n_exchange_marks, exchanges);
+	}
+}
+
+/* When to look at the clock, and what it said at first. */
+struct pace {
+	uint64_t start_ns;
+	size_t n_messages, n_targets;
+};
+
+static bool is_time_up(const struct router *router, struct pace *pace)
+{
+	if (++pace->n_messages < MESSAGES_PER_LOOK && router->n_targets - pace->n_targets < TARGETS_PER_LOOK)
+		return false;
+	pace->n_messages = 0;
+	pace->n_targets = router->n_targets;
+	return clock_monotonic_ns() - pace->start_ns > READ_SIDE_NS;
+}
+
+/* Routes from publications[0] on, until the time is up or one fails. Returns how many were routed. */
+static size_t route_some(struct router *router, struct topology *topology, const struct publish_batch *batch,
+			 const struct publication *publications, size_t count, struct amqp_error *error, bool *ret_failed)
+{
+	struct pace pace = { .start_ns = count > MESSAGES_PER_LOOK / 2 ? clock_monotonic_ns() : 0 };
+	size_t n = 0;
+
+	enter_read_side(router, topology);
+	uint64_t generation = topology_generation(topology);
+
+	router->n_targets = 0;
+	router->has_remote = false;
+	router->first[0] = 0;
+	while (n < count) {
+		if (route(router, generation, batch, publications[n].message, error) != 0) {
+			router->n_targets = router->first[n];
+			*ret_failed = true;
+			break;
+		}
+		router->first[++n] = router->n_targets;
+		if (n < count && is_time_up(router, &pace))
+			break;
+	}
+	topology_read_end(topology);
+	return n;
+}
+
+static size_t count_routed(const struct router *router, size_t count)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		n += router->first[i + 1] > router->first[i];
+	return n;
+}
+
+size_t router_publish(struct broker *broker, struct publish_batch *batch, struct amqp_error *error)
+{
+	struct router *router = broker_loop_self(broker)->router;
+	size_t handled = 0;
+	bool failed = false;
+
+	bug_on(router->is_busy || batch->count > ROUTER_BATCH_MAX || (batch->n_extra_keys > 0 && batch->count > 1));
+	router->is_busy = true;
+	router->vhost = batch->vhost;
+	while (handled < batch->count && !failed) {
+		struct publication *rest = batch->publications + handled;
+		size_t n = route_some(router, broker->topology, batch, rest, batch->count - handled, error, &failed);
+
+		counter_add(COUNTER_MESSAGES_ROUTED, count_routed(router, n));
+		router_hand_over(router, batch->publisher, rest, n);
+		handled += n;
+	}
+	router->is_busy = false;
+	alarms_check(broker->alarms);
+	return handled;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_BROKER_ROUTER_STATE_H
+#define KERNEL_BROKER_ROUTER_STATE_H
+
+/* What router.c (finding the targets) and router_handover.c (giving them the messages) share. */
+
+#include "broker/router.h"
+
+/* Where a message goes. */
+struct route_target {
+	struct actor_ref ref;
+	uint64_t reply_key; /* not 0: ref is an endpoint with that reply key, else a queue */
+};
+
+struct route_letter;
+
+/* What a batch sends to another loop. */
+struct router_remote {
+	uint32_t n_items, n_targets, n_outcomes;
+	uint32_t last_item; /* index of the publication that was counted or put in last, + 1 */
+	struct route_letter *letter;
+};
+
+/* A loop's scratch space. Belongs to the loop. */
+struct router {
+	struct shunt_sink sink; /* first: what plugins get is the router's address */
+	bool is_busy;
+
+	/* Marks by dense index: what has the present epoch has been visited by the present message. */
+	uint32_t epoch;
+	uint32_t *queue_marks, *exchange_marks;
+	uint32_t n_queue_marks, n_exchange_marks;
+
+	/* The present message. */
+	struct vhost *vhost;
+	struct routed_message routed;
+	size_t n_emitted; /* bindings that the present exchange's type gave */
+	bool failed;      /* memory is out */
+	struct exchange **work; /* exchanges to visit */
+	size_t n_work, work_capacity;
+
+	/* The targets of the messages that are routed and not yet handed over: those of the i-th are from first[i] to first[i + 1]. */
+	struct route_target *targets;
+	size_t n_targets, target_capacity;
+	size_t first[ROUTER_BATCH_MAX + 1];
+	unsigned own_loop;
+	bool has_remote;
+
+	/* The exchange that was found last. */
+	struct exchange *cached;
+	struct vhost *cached_vhost;
+	uint64_t cached_generation;
+
+	struct router_remote *remotes; /* one a loop */
+	unsigned n_loops;
+};
+
+/* Outside of the read side: gives the messages of publications[0..count - 1] to their targets. */
+void router_hand_over(struct router *router, struct actor_ref publisher, struct publication *publications, size_t count);
+
+#endif

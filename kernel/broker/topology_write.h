@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_BROKER_TOPOLOGY_WRITE_H
+#define KERNEL_BROKER_TOPOLOGY_WRITE_H
+
+/*
+ * The inside of the topology, for those who change it: declare*.c, removal.c, exchange*.c, binding.c, vhost.c.
+ *
+ * Between topology_write_begin and _end all loops' routing stands still: so nothing there that takes long (200 us at most), no
+ * letters, no store, and of plugins only bind() and unbind().
+ */
+
+#include <stdatomic.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "broker/dense.h"
+#include "broker/topology.h"
+#include "loop/brlock.h"
+
+#define TOPOLOGY_SLICE_US 150 /* after which a writer should leave, to be out before 200 us */
+
+struct topology {
+	struct brlock *lock;
+	_Atomic uint64_t generation;
+	struct map vhosts; /* struct vhost.node; fixed while loops run */
+	struct list types; /* struct exchange_type.link; fixed while loops run */
+	struct dense exchanges, queues, bindings;
+	uint64_t last_binding_id;
+	unsigned n_loops;
+	_Atomic uint32_t *queues_on; /* how many entries each loop's queues have; a hint for placing new ones */
+};
+
+void topology_write_begin(struct topology *topology);
+void topology_write_end(struct topology *topology);
+
+/* Inside either side: whatever has that name, pending and doomed ones too. */
+struct exchange *topology_any_exchange(struct vhost *vhost, struct slice name);
+struct queue_entry *topology_any_queue(struct vhost *vhost, struct slice name);
+
+/* Where to put a new queue that may be anywhere. Any loop; no lock needed. */
+unsigned topology_place_queue(const struct topology *topology, unsigned own_loop);
+
+/*
+ * The directory's entry for a new queue, of one reference. NULL when memory is out. Insert and remove: write side; the
+ * reference stays. queue is where it is or will be.
+ */
+struct queue_entry *queue_entry_create(struct vhost *vhost, struct slice name, struct slice arguments);
+void queue_entry_insert(struct topology *topology, struct queue_entry *entry, unsigned loop);
+void queue_entry_remove(struct topology *topology, struct queue_entry *entry);
+void queue_entry_unref(struct queue_entry *entry);
+
+#endif

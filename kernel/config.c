@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "net/address.h"
+
+#define CONFIG_LINE_MAX 4096
+
+static const char *const config_shipped_plugins[] = {
+	"exchange-direct",
+	"exchange-fanout",
+	"exchange-topic",
+	"exchange-headers",
+};
+
+/* One setting on its way to its place. */
+struct config_entry {
+	struct config *config;
+	const char *key, *value;
+	const char *rest;  /* what the key has after its prefix */
+	const char *where; /* "file:line", or "-o" */
+	void *target;
+	uint64_t minimum, maximum;
+	char *error;
+};
+
+static int config_refuse(const struct config_entry *e, const char *expected)
+{
+	snprintf(e->error, CONFIG_ERROR_MAX, "%s: bad value '%s' for '%s': expected %s", e->where, e->value, e->key,
+		 expected);
+	return -1;
+}
+
+/* ---- Kinds of values ---- */
+
+static int config_text(struct config_entry *e)
+{
+	char **text = e->target;
+
+	if (e->value[0] == '\0')
+		return config_refuse(e, "some text");
+	mem_free(*text);
+	*text = mem_strdup(e->value);
+	return 0;
+}
+
+/* Decimal digits; with a unit if has_unit: k, M, G (decimal: kB, MB, GB) or KiB, MiB, GiB, as RabbitMQ reads them. */
+static bool config_parse_number(const char *text, bool has_unit, uint64_t *ret_number)
+{
+	static const struct {
+		const char *name;
+		uint64_t factor;
+	} units[] = {
+		{ "", 1 },		  { "k", 1024 },       { "kiB", 1024 },	      { "KiB", 1024 },
+		{ "kB", 1000 },		  { "KB", 1000 },      { "M", 1u << 20 },     { "MiB", 1u << 20 },
+		{ "MB", 1000 * 1000 },	  { "G", 1u << 30 },   { "GiB", 1u << 30 },   { "GB", 1000 * 1000 * 1000 },
+	};
+	unsigned long long number;
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (errno != 0)
+		return false;
+	for (size_t i = 0; i < (has_unit ? sizeof(units) / sizeof(*units) : 1); i++)
+		if (strcmp(end, units[i].name) == 0)
+			return !__builtin_mul_overflow(number, units[i].factor, ret_number);
+	return false;
+}
+
+static int config_range(struct config_entry *e, bool has_unit, uint64_t *ret_number)
+{
+	char expected[96];
+
+	if (config_parse_number(e->value, has_unit, ret_number) && *ret_number >= e->minimum &&
+	    *ret_number <= e->maximum)
+		return 0;
+	snprintf(expected, sizeof(expected), "a whole number from %llu to %llu", (unsigned long long)e->minimum,
+		 (unsigned long long)e->maximum);
+	return config_refuse(e, expected);
+}
+
+static int config_u16(struct config_entry *e)
+{
+	uint64_t number;
+
+	if (config_range(e, false, &number) != 0)
+		return -1;
+	*(uint16_t *)e->target = (uint16_t)number;
+	return 0;
+}
+
+static int config_u32(struct config_entry *e)
+{
+	uint64_t number;
+
+	if (config_range(e, false, &number) != 0)
+		return -1;
+	*(uint32_t *)e->target = (uint32_t)number;
+	return 0;
+}
+
+/* 0 means no limit; a frame below 4096 bytes is none of AMQP's. */
+static int config_frame_max(struct config_entry *e)
+{
+	if (strcmp(e->value, "0") == 0) {
+		*(uint32_t *)e->target = 0;
+		return 0;
+	}
+	return config_u32(e);
+}
+
+static int config_log_level(struct config_entry *e)
+{
+	static const char *const names[] = { "error", "warning", "info", "debug" };
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(e->value, names[i]) == 0) {
+			e->config->log_level = (enum log_level)i;
+			return 0;
+		}
+	}
+	return config_refuse(e, "error, warning, info or debug");
+}
+
+/* ---- Memory ---- */
+
+static uint64_t config_total_memory(void)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
+
+	return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
+}
+
+static int config_memory_relative(struct config_entry *e)
+{
+	char *end;
+	double share;
+
+	errno = 0;
+	share = strtod(e->value, &end);
+	if (errno != 0 || end == e->value || *end != '\0' || !(share >= 0 && share <= 1))
+		return config_refuse(e, "a number from 0 to 1");
+	e->config->memory_limit = (uint64_t)(share * (double)config_total_memory());
+	if (e->config->memory_limit == 0)
+		e->config->memory_limit = 1; /* blocks every publisher, as RabbitMQ's 0 does */
+	return 0;
+}
+
+static int config_memory_absolute(struct config_entry *e)
+{
+	return config_range(e, true, &e->config->memory_limit);
+}
+
+/* ---- Listeners ---- */
+
+static int config_add_listener(struct config_entry *e)
+{
+	struct config *config = e->config;
+	char host[256];
+	uint16_t port;
+	size_t i;
+
+	if (net_address_parse(slice_cstr(e->value), host, &port) != 0)
+		return config_refuse(e, "a port, or an address and a port as in 127.0.0.1:5672 or [::1]:5672");
+	for (i = 0; i < config->n_listeners; i++)
+		if (strcmp(config->listeners[i].name, e->rest) == 0)
+			break;
+	if (i == CONFIG_LISTENERS_MAX)
+		return config_refuse(e, "fewer listeners");
+	if (i == config->n_listeners) {
+		config->listeners[i].name = mem_strdup(e->rest);
+		config->listeners[i].address = NULL;
+		config->n_listeners++;
+	}
+	mem_free(config->listeners[i].address);
+	config->listeners[i].address = mem_strdup(e->value);
+	return 0;
+}
+
+static int config_no_listeners(struct config_entry *e)
+{
+	if (strcmp(e->value, "none") != 0)
+		return config_refuse(e, "none");
+	e->config->has_no_listeners = true;
+	return 0;
+}
+
+/* ---- Loopback users ---- */
+
+static int config_no_loopback_users(struct config_entry *e)
+{
+	if (strcmp(e->value, "none") != 0)
+		return config_refuse(e, "none");
+	e->config->loopback_users_are_none = true;
+	return 0;
+}
+
+static void config_remove_loopback_user(struct config *config, const char *name)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < config->n_loopback_users; i++) {
+		if (strcmp(config->loopback_users[i], name) == 0)
+			mem_free(config->loopback_users[i]);
+		else
+			config->loopback_users[kept++] = config->loopback_users[i];
+	}
+	config->n_loopback_users = kept;
+	config->loopback_users[kept] = NULL;
+}
+
+static void config_add_loopback_user(struct config *config, const char *name)
+{
+	size_t n = config->n_loopback_users;
+
+	config->loopback_users = mem_realloc(config->loopback_users, (n + 2) * sizeof(char *));
+	config->loopback_users[n] = mem_strdup(name);
+	config->loopback_users[n + 1] = NULL;
+	config->n_loopback_users = n + 1;
+}
+
+static int config_loopback_user(struct config_entry *e)
+{
+	bool is_true = strcmp(e->value, "true") == 0;
+
+	if (!is_true && strcmp(e->value, "false") != 0)
+		return config_refuse(e, "true or false");
+	config_remove_loopback_user(e->config, e->rest);
+	if (is_true)
+		config_add_loopback_user(e->config, e->rest);
+	return 0;
+}
+
+/* ---- Plugins ---- */
+
+static void config_add_plugin(struct config *config, const char *name)
+{
+	config->plugins = mem_realloc(config->plugins, (config->n_plugins + 1) * sizeof(char *));
+	config->plugins[config->n_plugins++] = mem_strdup(name);
+}
+
+static int config_plugin(struct config_entry *e)
+{
+	if (e->value[0] == '\0')
+		return config_refuse(e, "a plugin's name or the path of its file");
+	e->config->has_plugins = true;
+	config_add_plugin(e->config, e->value);
+	return 0;
+}
+
+static int config_plugin_setting(struct config_entry *e)
+{
+	struct config *config = e->config;
+	const char *dot = strchr(e->rest, '.');
+	struct plugin_setting *setting;
+	char *name;
+
+	if (dot == NULL || dot == e->rest || dot[1] == '\0') {
+		snprintf(e->error, CONFIG_ERROR_MAX, "%s: '%s' is not plugin.NAME.KEY", e->where, e->key);
+		return -1;
+	}
+	config->settings = mem_realloc(config->settings, (config->n_settings + 1) * sizeof(*config->settings));
+	setting = &config->settings[config->n_settings++];
+	name = mem_strdup(e->rest);
+	name[dot - e->rest] = '\0';
+	setting->plugin = name;
+	setting->key = mem_strdup(dot + 1);
+	setting->value = mem_strdup(e->value);
+	setting->where = mem_strdup(e->where);
+	return 0;
+}
+
+/* ---- Keys ---- */
+
+/* A key that ends in a dot stands for all that begin so. */
+struct config_key {
+	const char *name;
+	int (*read)(struct config_entry *entry);
+	size_t offset;
+	uint64_t minimum, maximum;
+};
+
+#define CONFIG_PLACE(member) offsetof(struct config, member)
+
+static const struct config_key config_keys[] = {
+	{ "listeners.tcp", config_no_listeners, 0, 0, 0 },
+	{ "listeners.tcp.", config_add_listener, 0, 0, 0 },
+	{ "tcp_listen_options.backlog", config_u32, CONFIG_PLACE(backlog), 1, 65535 },
+	{ "default_user", config_text, CONFIG_PLACE(default_user), 0, 0 },
+	{ "default_pass", config_text, CONFIG_PLACE(default_pass), 0, 0 },
+	{ "default_vhost", config_text, CONFIG_PLACE(default_vhost), 0, 0 },
+	{ "loopback_users", config_no_loopback_users, 0, 0, 0 },
+	{ "loopback_users.", config_loopback_user, 0, 0, 0 },
+	{ "heartbeat", config_u16, CONFIG_PLACE(heartbeat_s), 0, 65535 },
+	{ "channel_max", config_u16, CONFIG_PLACE(channel_max), 0, 65535 },
+	{ "frame_max", config_frame_max, CONFIG_PLACE(frame_max), 4096, 1u << 30 },
+	{ "max_message_size", config_u32, CONFIG_PLACE(max_message_size), 1, 512u << 20 },
+	{ "handshake_timeout", config_u32, CONFIG_PLACE(handshake_timeout_ms), 100, 3600 * 1000 },
+	{ "vm_memory_high_watermark.relative", config_memory_relative, 0, 0, 0 },
+	{ "vm_memory_high_watermark.absolute", config_memory_absolute, 0, 1, INT64_MAX },
+	{ "log.level", config_log_level, 0, 0, 0 },
+	{ "log.console.level", config_log_level, 0, 0, 0 },
+	{ "cluster_name", config_text, CONFIG_PLACE(cluster_name), 0, 0 },
+	{ "compat.product", config_text, CONFIG_PLACE(product), 0, 0 },
+	{ "data_dir", config_text, CONFIG_PLACE(data_dir), 0, 0 },
+	{ "loops", config_u32, CONFIG_PLACE(loops), 0, 256 },
+	{ "control.socket", config_text, CONFIG_PLACE(control_socket), 0, 0 },
+	{ "plugins.dir", config_text, CONFIG_PLACE(plugins_dir), 0, 0 },
+	{ "plugin", config_plugin, 0, 0, 0 },
+	{ "plugin.", config_plugin_setting, 0, 0, 0 },
+};
+
+static const struct config_key *config_find_key(const char *name, const char **ret_rest)
+{
+	for (size_t i = 0; i < sizeof(config_keys) / sizeof(*config_keys); i++) {
+		const struct config_key *key = &config_keys[i];
+		size_t size = strlen(key->name);
+
+		*ret_rest = name + size;
+		if (key->name[size - 1] == '.' ? strncmp(name, key->name, size) == 0 && name[size] != '\0' :
+						 strcmp(name, key->name) == 0)
+			return key;
+	}
+	return NULL;
+}
+
+static int config_set(struct config *config, const char *name, const char *value, const char *where,
+		      char ret_error[CONFIG_ERROR_MAX])
+{
+	struct config_entry entry = { .config = config, .key = name, .value = value, .where = where };
+	const struct config_key *key = config_find_key(name, &entry.rest);
+
+	if (key == NULL) {
+		snprintf(ret_error, CONFIG_ERROR_MAX, "%s: unknown key '%s'", where, name);
+		return -1;
+	}
+	entry.target = (char *)config + key->offset;
+	entry.minimum = key->minimum;
+	entry.maximum = key->maximum;
+	entry.error = ret_error;
+	return key->read(&entry);
+}
+
+/* ---- Lines ---- */
+
+static char *config_trim(char *text)
+{
+	char *end = text + strlen(text);
+
+	while (end != text && isspace((unsigned char)end[-1]))
+		*--end = '\0';
+	while (isspace((unsigned char)*text))
+		text++;
+	return text;
+}
+
+/* Takes "key = value" apart, in place. */
+static int config_line(struct config *config, char *line, const char *where, char ret_error[CONFIG_ERROR_MAX])
+{
+	char *equals = strchr(line, '=');
+
+	if (equals == NULL) {
+		snprintf(ret_error, CONFIG_ERROR_MAX, "%s: expected key = value", where);
+		return -1;
+	}
+	*equals = '\0';
+	return config_set(config, config_trim(line), config_trim(equals + 1), where, ret_error);
+}
+
+int config_read_option(struct config *config, const char *option, char ret_error[CONFIG_ERROR_MAX])
+{
+	char *line = mem_strdup(option);
+	int result = config_line(config, line, "-o", ret_error);
+
+	mem_free(line);
+	return result;
+}
+
+static int config_read_lines(struct config *config, FILE *file, const char *path, char ret_error[CONFIG_ERROR_MAX])
+{
+	char line[CONFIG_LINE_MAX], where[CONFIG_ERROR_MAX / 2];
+
+	for (unsigned number = 1; fgets(line, sizeof(line), file) != NULL; number++) {
+		char *comment = strchr(line, '#'), *text;
+
+		snprintf(where, sizeof(where), "%.200s:%u", path, number);
+		if (strchr(line, '\n') == NULL && !feof(file)) {
+			snprintf(ret_error, CONFIG_ERROR_MAX, "%s: the line is too long", where);
+			return -1;
+		}
+		if (comment != NULL)
+			*comment = '\0';
+		text = config_trim(line);
+		if (*text != '\0' && config_line(config, text, where, ret_error) != 0)
+			return -1;
+	}
+	if (!ferror(file))
+		return 0;
+	snprintf(ret_error, CONFIG_ERROR_MAX, "%.200s: %s", path, strerror(errno));
+	return -1;
+}
+
+int config_read_file(struct config *config, const char *path, char ret_error[CONFIG_ERROR_MAX])
+{
+	FILE *file = fopen(path, "re");
+	int result;
+
+	if (file == NULL) {
+		snprintf(ret_error, CONFIG_ERROR_MAX, "%.200s: %s", path, strerror(errno));
+		return -1;
+	}
+	result = config_read_lines(config, file, path, ret_error);
+	fclose(file);
+	return result;
+}
+
+/* ---- Beginning and end ---- */
+
+void config_init(struct config *config)
+{
+	char host[256] = "localhost";
+
+	(void)gethostname(host, sizeof(host) - 1);
+	*config = (struct config){
+		.backlog = 1024,
+		.default_user = mem_strdup("guest"),
+		.default_pass = mem_strdup("guest"),
+		.default_vhost = mem_strdup("/"),
+		.default_user_tags = mem_strdup("administrator"),
+		.heartbeat_s = 60,
+		.channel_max = 2047,
+		.frame_max = 131072,
+		.max_message_size = 128u << 20,
+		.handshake_timeout_ms = 10000,
+		.memory_limit = (uint64_t)(0.6 * (double)config_total_memory()),
+		.log_level = LOG_LEVEL_INFO,
+		.product = mem_strdup("Shunt"),
+		.cluster_name = mem_printf("shunt@%s", host),
+		.data_dir = mem_strdup(SHUNT_LOCALSTATEDIR "/lib/shunt"),
+		.control_socket = mem_strdup(SHUNT_RUNDIR "/shunt/control.sock"),
+		.plugins_dir = mem_strdup(SHUNT_PLUGINS_DIR),
+	};
+	config_add_loopback_user(config, "guest");
+}
+
+void config_complete(struct config *config)
+{
+	if (config->n_listeners == 0 && !config->has_no_listeners) {
+		config->listeners[0].name = mem_strdup("default");
+		config->listeners[0].address = mem_strdup("5672");
+		config->n_listeners = 1;
+	}
+	while (config->loopback_users_are_none && config->n_loopback_users != 0)
+		config_remove_loopback_user(config, config->loopback_users[0]);
+	if (!config->has_plugins)
+		for (size_t i = 0; i < sizeof(config_shipped_plugins) / sizeof(*config_shipped_plugins); i++)
+			config_add_plugin(config, config_shipped_plugins[i]);
+	if (config->loops == 0) {
+		long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+		config->loops = cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
+	}
+}
+
+static void config_free_setting(struct plugin_setting *setting)
+{
+	free((char *)(uintptr_t)setting->plugin);
+	free((char *)(uintptr_t)setting->key);
+	free((char *)(uintptr_t)setting->value);
+	free((char *)(uintptr_t)setting->where);
+}
+
+void config_fini(struct config *config)
+{
+	char *texts[] = { config->default_user, config->default_pass, config->default_vhost, config->default_user_tags,
+			  config->product,	config->cluster_name, config->data_dir,	     config->control_socket,
+			  config->plugins_dir };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		mem_free(texts[i]);
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		mem_free(config->listeners[i].name);
+		mem_free(config->listeners[i].address);
+	}
+	for (size_t i = 0; i < config->n_loopback_users; i++)
+		mem_free(config->loopback_users[i]);
+	for (size_t i = 0; i < config->n_plugins; i++)
+		mem_free(config->plugins[i]);
+	for (size_t i = 0; i < config->n_settings; i++)
+		config_free_setting(&config->settings[i]);
+	mem_free(config->loopback_users);
+	mem_free(config->plugins);
+	mem_free(config->settings);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_CONFIG_H
+#define KERNEL_CONFIG_H
+
+/*
+ * The configuration: `key = value` a line, with RabbitMQ's key names where RabbitMQ has one. Read once at start, on one
+ * thread; constant afterwards. docs/shunt.conf.5 describes every key.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "plugin/loader.h"
+
+#define CONFIG_LISTENERS_MAX 64
+
+struct config_listener {
+	char *name;    /* "default", "1": the last part of its key */
+	char *address; /* as net/listener.h takes it */
+};
+
+struct config {
+	struct config_listener listeners[CONFIG_LISTENERS_MAX];
+	size_t n_listeners;
+	bool has_no_listeners; /* listeners.tcp = none */
+	unsigned backlog;
+
+	char *default_user, *default_pass, *default_vhost, *default_user_tags;
+	char **loopback_users;    /* NULL-terminated */
+	size_t n_loopback_users;
+	bool loopback_users_are_none; /* loopback_users = none */
+
+	uint16_t heartbeat_s, channel_max;
+	uint32_t frame_max, max_message_size, handshake_timeout_ms;
+	uint64_t memory_limit; /* bytes; 0: none */
+	enum log_level log_level;
+	char *product, *cluster_name;
+
+	char *data_dir, *control_socket, *plugins_dir;
+	unsigned loops; /* 0: one per core */
+
+	char **plugins; /* in order */
+	size_t n_plugins;
+	bool has_plugins; /* named by the user: the built-in list does not count */
+	struct plugin_setting *settings;
+	size_t n_settings;
+};
+
+#define CONFIG_ERROR_MAX 512
+
+/* The defaults. Texts of the configuration are its own. */
+void config_init(struct config *config);
+void config_fini(struct config *config);
+
+/* 0, or -1 with one line "file:line: what is wrong" in ret_error. */
+int config_read_file(struct config *config, const char *path, char ret_error[CONFIG_ERROR_MAX]);
+/* "KEY=VALUE", as after -o. */
+int config_read_option(struct config *config, const char *option, char ret_error[CONFIG_ERROR_MAX]);
+/* After all was read: fills in what was left out. */
+void config_complete(struct config *config);
+
+#endif

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT */
+#include "conn/channel.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/account.h"
+#include "base/bug.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/queue.h"
+#include "conn/request.h"
+#include "loop/counters.h"
+
+struct channel *channel_create(struct connection *c, uint16_t number)
+{
+	struct channel *ch = mem_try_zalloc(sizeof(*ch));
+
+	if (ch == NULL)
+		return NULL;
+	ch->endpoint.ops = &channel_endpoint_ops;
+	ch->endpoint.ref = slots_add(&ch->endpoint);
+	ch->connection = c;
+	ch->number = number;
+	ch->next_tag = 1;
+	ch->next_publish = 1;
+	buffer_init(&ch->backlog);
+	map_init(&ch->tags);
+	unacked_init(&ch->unacked, 1);
+	confirms_init(&ch->confirms);
+	list_init(&ch->wanting);
+	list_init(&ch->dirty);
+	c->channels[number] = ch;
+	c->n_open++;
+	account_add(ACCOUNT_CONNECTION, (ptrdiff_t)sizeof(*ch));
+	counter_add(COUNTER_CHANNELS_OPENED, 1);
+	return ch;
+}
+
+static void channel_cancel_done(struct queue_request *request)
+{
+	mem_free(container_of(request, struct channel_request, queue));
+}
+
+/* Tells the queue that the consumer is gone; nobody waits for the answer. */
+static void channel_drop_consumer(struct channel *ch, struct source *source)
+{
+	struct channel_request *request = mem_zalloc(sizeof(*request));
+
+	request->queue.operation = QUEUE_CANCEL;
+	request->queue.queue = source->queue;
+	request->queue.asker = ch->endpoint.ref;
+	request->queue.connection = ch->connection->number;
+	request->queue.cancel.consumer = source->number;
+	request->queue.done = channel_cancel_done;
+	queue_request_submit(&request->queue);
+}
+
+static void channel_drop_backlog(struct channel *ch)
+{
+	size_t left = ch->backlog.size - ch->backlog_done;
+
+	buffer_fini(&ch->backlog);
+	buffer_init(&ch->backlog);
+	ch->backlog_done = 0;
+	ch->connection->backlog_bytes -= left;
+	if (ch->connection->backlog_bytes <= CONNECTION_BACKLOG_MAX / 2)
+		connection_resume(ch->connection, CONNECTION_PAUSE_BACKLOG);
+}
+
+void channel_end(struct channel *ch)
+{
+	struct conn_loop *home = ch->connection->home;
+
+	if (actor_ref_is_none(ch->endpoint.ref))
+		return;
+	if (home->publisher == ch)
+		channel_flush_publishes(home);
+	if (home->settles.channel == ch)
+		channel_flush_settles(home);
+	if (actor_ref_is_none(ch->endpoint.ref)) /* a publish failed, and ended it */
+		return;
+	publish_abandon(ch);
+	for (unsigned i = 0; i < ch->n_sources; i++) {
+		struct source *source = ch->sources[i];
+
+		if (source == NULL || !source->is_consuming)
+			continue;
+		channel_drop_consumer(ch, source);
+		if (ch->sources[i] == source)
+			source_end_consuming(source);
+	}
+	settle_all(ch, QUEUE_REQUEUE);
+	slots_remove(ch->endpoint.ref);
+	ch->endpoint.ref = (struct actor_ref){ 0 };
+	ch->waiting = NULL; /* its answer finds nobody and frees itself */
+	channel_drop_backlog(ch);
+	tx_destroy(ch);
+	list_remove(&ch->dirty);
+	connection_sub_inflight(ch->connection, ch->inflight_bytes);
+	ch->inflight_bytes = 0;
+}
+
+static void channel_free(void *object)
+{
+	struct channel *ch = object;
+
+	for (unsigned i = 0; i < ch->n_sources; i++) {
+		if (ch->sources[i] != NULL) {
+			list_remove(&ch->sources[i]->indebted);
+			list_remove(&ch->sources[i]->wanting);
+			mem_free(ch->sources[i]);
+		}
+	}
+	mem_free(ch->sources);
+	map_fini(&ch->tags);
+	unacked_fini(&ch->unacked);
+	confirms_fini(&ch->confirms);
+	if (ch->publish != NULL)
+		buffer_fini(&ch->publish->extra);
+	mem_free(ch->publish);
+	mem_free(ch->last_queue);
+	account_add(ACCOUNT_CONNECTION, -(ptrdiff_t)sizeof(*ch));
+	mem_free(ch);
+}
+
+void channel_destroy(struct channel *ch)
+{
+	struct connection *c = ch->connection;
+
+	for (unsigned i = 0; i < ch->n_sources; i++)
+		if (ch->sources[i] != NULL) {
+			list_remove(&ch->sources[i]->indebted);
+			list_remove(&ch->sources[i]->wanting);
+		}
+	c->channels[ch->number] = NULL;
+	c->n_open--;
+	counter_add(COUNTER_CHANNELS_CLOSED, 1);
+	loop_retire(ch, channel_free);
+}
+
+void channel_fail(struct channel *ch, const struct amqp_error *error)
+{
+	static struct log_limit limit = LOG_LIMIT(20);
+	struct amqp_method m = { .id = AMQP_CHANNEL_CLOSE };
+	char name[CONNECTION_NAME_MAX];
+
+	if (!amqp_error_is_soft(error->code)) {
+		connection_fail(ch->connection, error);
+		return;
+	}
+	if (ch->state == CHANNEL_CLOSING || ch->connection->state != CONNECTION_RUNNING)
+		return;
+	ch->state = CHANNEL_CLOSING;
+	connection_print_name(ch->connection, name);
+	log_limited(&limit, LOG_LEVEL_WARNING, "conn", "closing channel: name=\"%s\" channel=%u method=%s error=\"%s\"",
+		    name, (unsigned)ch->number, error->method_id != 0 ? amqp_method_name(error->method_id) : "none",
+		    error->text);
+	channel_flush_confirms(ch);
+	channel_end(ch);
+	m.channel_close.reply_code = error->code;
+	m.channel_close.reply_text = slice_cstr(error->text);
+	m.channel_close.class_id = amqp_method_class(error->method_id);
+	m.channel_close.method_id = amqp_method_number(error->method_id);
+	connection_send(ch->connection, ch->number, &m);
+}
+
+/* ---- Frames ---- */
+
+/* Every method that a client may send has a handler; what only a server may send has none, and gets 503. */
+#define CHANNEL_CASE_CLIENT(class, method, CLASS, METHOD) \
+	case AMQP_##CLASS##_##METHOD:                     \
+		return method_##class##_##method(ch, &m->class##_##method, error);
+#define CHANNEL_CASE_BOTH(class, method, CLASS, METHOD) CHANNEL_CASE_CLIENT(class, method, CLASS, METHOD)
+#define CHANNEL_CASE_SERVER(class, method, CLASS, METHOD)
+#define CHANNEL_CASE(class, method, CLASS, METHOD, class_id, method_id, sender, ...) \
+	CHANNEL_CASE_##sender(class, method, CLASS, METHOD)
+
+static int channel_dispatch(struct channel *ch, const struct amqp_method *m, struct amqp_error *error)
+{
+	switch (m->id) {
+		AMQP_METHODS(CHANNEL_CASE)
+	default:
+		return amqp_error_set(error, AMQP_COMMAND_INVALID, "unimplemented method");
+	}
+}
+
+/* Methods while channel.close is under way: only its end matters. */
+static int channel_closing_method(struct channel *ch, uint32_t id)
+{
+	struct amqp_method ok = { .id = AMQP_CHANNEL_CLOSE_OK };
+
+	if (ch->connection->channels[ch->number] != ch) /* and so is the connection's */
+		return 0;
+	if (id == AMQP_CHANNEL_CLOSE)
+		connection_send(ch->connection, ch->number, &ok);
+	else if (id == AMQP_CHANNEL_CLOSE_OK)
+		channel_destroy(ch);
+	return 0;
+}
+
+static int channel_closing_frame(struct channel *ch, const struct amqp_frame *frame)
+{
+	struct amqp_method m;
+
+	if (frame->type != AMQP_FRAME_METHOD || amqp_method_decode(&m, frame->payload) != 0)
+		return 0;
+	return channel_closing_method(ch, m.id);
+}
+
+static int channel_unexpected(struct channel *ch, struct amqp_error *error)
+{
+	error->method_id = ch->content == CHANNEL_METHOD ? 0 : AMQP_BASIC_PUBLISH;
+	switch (ch->content) {
+	case CHANNEL_METHOD:
+		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME, "expected method frame, got non method frame instead");
+	case CHANNEL_HEADER:
+		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
+				      "expected content header for class 60, got non content header frame instead");
+	case CHANNEL_BODY:
+		break;
+	}
+	return amqp_error_set(error, AMQP_UNEXPECTED_FRAME, "expected content body, got non content body frame instead");
+}
+
+static int channel_method(struct channel *ch, struct slice payload, struct amqp_error *error)
+{
+	struct conn_loop *home = ch->connection->home;
+	struct amqp_method m;
+	int result = amqp_method_decode(&m, payload);
+
+	error->method_id = m.id;
+	if (result == -ENOSYS)
+		return amqp_error_set(error, AMQP_COMMAND_INVALID, "unknown method %u.%u",
+				      (unsigned)amqp_method_class(m.id), (unsigned)amqp_method_number(m.id));
+	if (result != 0)
+		return amqp_error_set(error, AMQP_FRAME_ERROR, "cannot decode method %s", amqp_method_name(m.id));
+	if (m.id == AMQP_BASIC_PUBLISH)
+		return method_basic_publish(ch, &m.basic_publish, error);
+	/* What was published before comes before. */
+	if (home->publisher == ch)
+		channel_flush_publishes(home);
+	if (home->settles.channel == ch && m.id != AMQP_BASIC_ACK)
+		channel_flush_settles(home);
+	if (ch->state != CHANNEL_OPEN || ch->connection->state != CONNECTION_RUNNING)
+		return channel_closing_method(ch, m.id);
+	return channel_dispatch(ch, &m, error);
+}
+
+static int channel_handle(struct channel *ch, const struct amqp_frame *frame, struct amqp_error *error)
+{
+	switch (frame->type) {
+	case AMQP_FRAME_METHOD:
+		if (ch->content != CHANNEL_METHOD)
+			return channel_unexpected(ch, error);
+		return channel_method(ch, frame->payload, error);
+	case AMQP_FRAME_HEADER:
+		if (ch->content != CHANNEL_HEADER)
+			return channel_unexpected(ch, error);
+		return publish_header(ch, frame->payload, error);
+	default:
+		if (ch->content != CHANNEL_BODY)
+			return channel_unexpected(ch, error);
+		return publish_body(ch, frame->payload, error);
+	}
+}
+
+/* Keeps a frame for later; as raw as it came. */
+static int channel_keep(struct channel *ch, const struct amqp_frame *frame, struct amqp_error *error)
+{
+	struct connection *c = ch->connection;
+	size_t size = frame->payload.size + AMQP_FRAME_OVERHEAD;
+	uint8_t *room = buffer_reserve(&ch->backlog, size);
+	struct amqp_writer w;
+
+	if (room == NULL)
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+	amqp_writer_init(&w, room, size);
+	amqp_frame_put_header(&w, frame->type, frame->channel, (uint32_t)frame->payload.size);
+	amqp_put_bytes(&w, frame->payload);
+	amqp_frame_put_end(&w);
+	ch->backlog.size += size;
+	c->backlog_bytes += size;
+	if (c->backlog_bytes > CONNECTION_BACKLOG_MAX)
+		connection_pause(c, CONNECTION_PAUSE_BACKLOG);
+	return 0;
+}
+
+int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct amqp_error *error)
+{
+	int result;
+
+	if (ch->waiting != NULL || ch->is_running)
+		return channel_keep(ch, frame, error);
+	if (ch->state == CHANNEL_CLOSING)
+		return channel_closing_frame(ch, frame);
+	result = channel_handle(ch, frame, error);
+	if (result == 0 || !amqp_error_is_soft(error->code))
+		return result;
+	channel_fail(ch, error);
+	return 0;
+}
+
+/* The first frame of `rest`. Returns its size; *ret_is_alive tells whether the channel is still there. */
+static size_t channel_run_one(struct channel *ch, struct slice rest, bool *ret_is_alive)
+{
+	struct connection *c = ch->connection;
+	struct amqp_error error = { 0 };
+	struct amqp_frame frame;
+	size_t used;
+
+	bug_on(amqp_frame_parse(rest, 0, &frame, &used) != 1);
+	c->backlog_bytes -= used;
+	if (ch->state == CHANNEL_CLOSING)
+		(void)channel_closing_frame(ch, &frame);
+	else if (channel_handle(ch, &frame, &error) != 0)
+		channel_fail(ch, &error);
+	*ret_is_alive = c->state == CONNECTION_RUNNING && c->channels[frame.channel] == ch;
+	return used;
+}
+
+void channel_resume(struct channel *ch)
+{
+	struct connection *c = ch->connection;
+	struct buffer frames = ch->backlog; /* taken out, since the channel may end while its frames are handled */
+	size_t done = ch->backlog_done;
+	bool is_alive = true;
+
+	if (ch->is_running || frames.size == 0)
+		return;
+	buffer_init(&ch->backlog);
+	ch->backlog_done = 0;
+	ch->is_running = true;
+	while (is_alive && done != frames.size && ch->waiting == NULL)
+		done += channel_run_one(ch, slice_make(frames.data + done, frames.size - done), &is_alive);
+	ch->is_running = false;
+	if (is_alive && done != frames.size) {
+		ch->backlog = frames;
+		ch->backlog_done = done;
+	} else {
+		c->backlog_bytes -= frames.size - done;
+		buffer_fini(&frames);
+	}
+	if (c->home->n_publications != 0)
+		channel_flush_publishes(c->home);
+	if (c->home->settles.channel != NULL)
+		channel_flush_settles(c->home);
+	if (c->backlog_bytes <= CONNECTION_BACKLOG_MAX / 2)
+		connection_resume(c, CONNECTION_PAUSE_BACKLOG);
+}

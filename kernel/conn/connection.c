@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: MIT */
+#include "conn/connection.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/account.h"
+#include "base/buffer.h"
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/declare.h"
+#include "broker/queue.h"
+#include "conn/channel.h"
+#include "loop/counters.h"
+
+#define CONNECTION_CLOSE_LIMIT_MS 30000u /* for the peer's close-ok */
+#define CONNECTION_LINGER_MS 2000u	 /* for the peer to close its side after the last byte */
+
+static size_t connection_data(struct transport *t, struct slice bytes);
+static void connection_closed(struct transport *t, int error);
+static void connection_drained(struct transport *t);
+
+static const struct transport_handler connection_handler = {
+	.data = connection_data,
+	.closed = connection_closed,
+	.drained = connection_drained,
+};
+
+void connection_print_name(const struct connection *c, char ret_text[CONNECTION_NAME_MAX])
+{
+	char peer[NET_ADDRESS_TEXT_MAX], local[NET_ADDRESS_TEXT_MAX];
+
+	net_address_print(transport_peer(c->transport), peer);
+	net_address_print(transport_local(c->transport), local);
+	snprintf(ret_text, CONNECTION_NAME_MAX, "%s -> %s", peer, local);
+}
+
+const char *connection_state_name(const struct connection *c)
+{
+	static const char *const names[] = {
+		[CONNECTION_HEADER] = "pre_init",  [CONNECTION_START_OK] = "starting", [CONNECTION_LOGIN] = "securing",
+		[CONNECTION_TUNE_OK] = "tuning",   [CONNECTION_OPEN] = "opening",      [CONNECTION_RUNNING] = "running",
+		[CONNECTION_CLOSING] = "closing",  [CONNECTION_CLOSED] = "closed",
+	};
+
+	return c->is_blocked ? "blocked" : names[c->state];
+}
+
+/* ---- Pausing ---- */
+
+void connection_pause(struct connection *c, enum connection_pause reason)
+{
+	if (c->paused == 0)
+		transport_pause_reading(c->transport);
+	c->paused |= reason;
+}
+
+void connection_resume(struct connection *c, enum connection_pause reason)
+{
+	if ((c->paused & reason) == 0)
+		return;
+	c->paused &= ~(unsigned)reason;
+	if (c->paused != 0)
+		return;
+	c->resumed_at_ms = loop_now_ms();
+	transport_resume_reading(c->transport);
+}
+
+void connection_add_inflight(struct connection *c, uint64_t bytes)
+{
+	c->inflight_bytes += bytes;
+	if (c->inflight_bytes > CONNECTION_INFLIGHT_MAX)
+		connection_pause(c, CONNECTION_PAUSE_INFLIGHT);
+}
+
+void connection_sub_inflight(struct connection *c, uint64_t bytes)
+{
+	bug_on(bytes > c->inflight_bytes);
+	c->inflight_bytes -= bytes;
+	if (c->inflight_bytes <= CONNECTION_INFLIGHT_MAX / 2)
+		connection_resume(c, CONNECTION_PAUSE_INFLIGHT);
+}
+
+static void connection_block(struct connection *c)
+{
+	struct amqp_method m = { .id = AMQP_CONNECTION_BLOCKED };
+
+	c->is_blocked = true;
+	connection_pause(c, CONNECTION_PAUSE_ALARM);
+	m.connection_blocked.reason = slice_cstr("low on memory");
+	if (c->capabilities.blocked)
+		connection_send(c, 0, &m);
+}
+
+void connection_note_publish(struct connection *c)
+{
+	c->has_published = true;
+	if (!c->is_blocked && c->state == CONNECTION_RUNNING && alarms_memory_is_set(c->service->broker->alarms))
+		connection_block(c);
+}
+
+void connection_unblock(struct connection *c)
+{
+	struct amqp_method m = { .id = AMQP_CONNECTION_UNBLOCKED };
+
+	if (!c->is_blocked)
+		return;
+	c->is_blocked = false;
+	if (c->capabilities.blocked && c->state == CONNECTION_RUNNING)
+		connection_send(c, 0, &m);
+	connection_resume(c, CONNECTION_PAUSE_ALARM);
+}
+
+/* ---- Sending and ending ---- */
+
+void connection_send(struct connection *c, uint16_t channel, const struct amqp_method *method)
+{
+	size_t size = amqp_method_size(method) + AMQP_FRAME_OVERHEAD;
+	uint8_t *room = transport_reserve(c->transport, size);
+	struct amqp_writer w;
+
+	if (room == NULL) {
+		connection_break(c);
+		return;
+	}
+	amqp_writer_init(&w, room, size);
+	amqp_frame_put_method(&w, channel, method);
+	bug_on(w.failed || w.p != w.end);
+	transport_commit(c->transport, size);
+}
+
+void connection_break(struct connection *c)
+{
+	c->is_broken = true;
+	loop_timer_start_ms(&c->timer, 0);
+}
+
+void connection_end_channels(struct connection *c)
+{
+	for (unsigned i = 1; i < c->n_slots; i++) {
+		struct channel *ch = c->channels[i];
+
+		if (ch == NULL)
+			continue;
+		channel_end(ch);
+		channel_destroy(ch);
+	}
+	for (size_t i = 0; i < c->n_exclusive; i++) {
+		struct queue *queue = slots_get(c->exclusive_queues[i]);
+
+		if (queue != NULL)
+			declare_queue_expire(c->service->broker, queue_entry_of(queue));
+	}
+	c->n_exclusive = 0;
+}
+
+int connection_add_exclusive(struct connection *c, struct actor_ref queue)
+{
+	if (c->n_exclusive == c->exclusive_capacity) {
+		size_t capacity = c->exclusive_capacity != 0 ? c->exclusive_capacity * 2 : 4, kept = 0;
+		struct actor_ref *queues;
+
+		for (size_t i = 0; i < c->n_exclusive; i++) /* forget those that are gone */
+			if (slots_get(c->exclusive_queues[i]) != NULL)
+				c->exclusive_queues[kept++] = c->exclusive_queues[i];
+		c->n_exclusive = kept;
+		if (kept > c->exclusive_capacity / 2 || c->exclusive_capacity == 0) {
+			queues = mem_try_realloc(c->exclusive_queues, capacity * sizeof(*queues));
+			if (queues == NULL)
+				return -ENOMEM;
+			c->exclusive_queues = queues;
+			c->exclusive_capacity = capacity;
+		}
+	}
+	c->exclusive_queues[c->n_exclusive++] = queue;
+	return 0;
+}
+
+/* All that keeps it from closing is dropped: pauses, timers, tasks. */
+static void connection_quieten(struct connection *c)
+{
+	loop_cancel(&c->flush);
+	loop_timer_stop(&c->timer);
+	handshake_abandon_login(c);
+	c->is_blocked = false;
+	if (c->paused != 0) {
+		c->paused = 0;
+		transport_resume_reading(c->transport);
+	}
+}
+
+void connection_finish(struct connection *c, unsigned linger_ms)
+{
+	if (c->state == CONNECTION_CLOSED)
+		return;
+	connection_end_channels(c);
+	connection_quieten(c);
+	c->state = CONNECTION_CLOSED;
+	transport_close_after_flush(c->transport, linger_ms);
+}
+
+static void connection_send_close(struct connection *c, const struct amqp_error *error, unsigned limit_ms)
+{
+	struct amqp_method m = { .id = AMQP_CONNECTION_CLOSE };
+
+	connection_end_channels(c);
+	connection_quieten(c);
+	m.connection_close.reply_code = error->code;
+	m.connection_close.reply_text = slice_cstr(error->text);
+	m.connection_close.class_id = amqp_method_class(error->method_id);
+	m.connection_close.method_id = amqp_method_number(error->method_id);
+	c->state = CONNECTION_CLOSING;
+	connection_send(c, 0, &m);
+	loop_timer_start_ms(&c->timer, limit_ms);
+}
+
+void connection_fail(struct connection *c, const struct amqp_error *error)
+{
+	static struct log_limit limit = LOG_LIMIT(20);
+	char name[CONNECTION_NAME_MAX];
+
+	if (c->state >= CONNECTION_CLOSING)
+		return;
+	connection_print_name(c, name);
+	log_limited(&limit, LOG_LEVEL_WARNING, "conn", "closing connection: name=\"%s\" user=\"%s\" method=%s error=\"%s\"",
+		    name, c->user != NULL ? c->user->name : "", error->method_id != 0 ? amqp_method_name(error->method_id) : "none",
+		    error->text);
+	/* Before connection.open an error ends with the socket after 3 s, as RabbitMQ does; clients have read it by then. */
+	connection_send_close(c, error, c->state == CONNECTION_RUNNING ? CONNECTION_CLOSE_LIMIT_MS : 3000);
+}
+
+void connection_force(struct connection *c, const char *text, unsigned limit_ms)
+{
+	struct amqp_error error = { 0 };
+
+	if (c->state >= CONNECTION_CLOSING || c->state == CONNECTION_HEADER) {
+		loop_timer_start_ms(&c->timer, limit_ms);
+		if (c->state == CONNECTION_HEADER)
+			connection_finish(c, limit_ms);
+		return;
+	}
+	amqp_error_set(&error, AMQP_CONNECTION_FORCED, "%s", text);
+	connection_send_close(c, &error, limit_ms);
+}
+
+static void connection_free(void *object)
+{
+	struct connection *c = object;
+
+	if (c->client_properties != NULL) {
+		buffer_fini(c->client_properties);
+		mem_free(c->client_properties);
+	}
+	access_user_unref(c->user);
+	mem_free(c->channels);
+	mem_free(c->exclusive_queues);
+	account_add(ACCOUNT_CONNECTION, -(ptrdiff_t)sizeof(*c));
+	mem_free(c);
+}
+
+void connection_destroy(struct connection *c)
+{
+	struct conn_service *service = c->service;
+	char name[CONNECTION_NAME_MAX];
+
+	connection_end_channels(c);
+	connection_quieten(c);
+	if (c->user != NULL) {
+		connection_print_name(c, name);
+		log_info("conn", "connection closed: name=\"%s\" user=\"%s\"", name, c->user->name);
+	}
+	transport_destroy(c->transport);
+	slots_remove(c->ref);
+	list_remove(&c->link);
+	c->home->n_connections--;
+	counter_add(COUNTER_CONNECTIONS_CLOSED, 1);
+	loop_retire(c, connection_free);
+	if (service->connection_gone != NULL)
+		service->connection_gone(service->context);
+}
+
+/* ---- What comes from the transport ---- */
+
+static void connection_closed(struct transport *t, int error)
+{
+	struct connection *c = transport_context(t);
+	static struct log_limit limit = LOG_LIMIT(20);
+	char name[CONNECTION_NAME_MAX];
+
+	if (c->state != CONNECTION_CLOSED && c->state != CONNECTION_CLOSING && c->state > CONNECTION_TUNE_OK) {
+		connection_print_name(c, name);
+		log_limited(&limit, LOG_LEVEL_WARNING, "conn",
+			    "client closed the connection unexpectedly: name=\"%s\" reason=\"%s\"", name,
+			    error != 0 ? strerror(error) : "end of stream");
+	}
+	connection_destroy(c);
+}
+
+static void connection_drained(struct transport *t)
+{
+	struct connection *c = transport_context(t);
+	struct list *pos, *next;
+
+	list_for_each_safe(pos, next, &c->indebted)
+		source_give_credit(container_of(pos, struct source, indebted));
+	connection_resume(c, CONNECTION_PAUSE_OUTPUT);
+}
+
+/* At the turn's end: confirms leave, and credit goes back for what the socket will take. */
+static void connection_flush(struct loop_task *task)
+{
+	struct connection *c = container_of(task, struct connection, flush);
+	struct list *pos, *next;
+
+	list_for_each_safe(pos, next, &c->dirty)
+		channel_flush_confirms(container_of(pos, struct channel, dirty));
+	if (!transport_is_congested(c->transport))
+		list_for_each_safe(pos, next, &c->indebted)
+			source_give_credit(container_of(pos, struct source, indebted));
+}
+
+/* Channel 0: the connection's own methods. */
+static int connection_control(struct connection *c, const struct amqp_frame *frame, struct amqp_error *error)
+{
+	struct amqp_method m;
+	int result;
+
+	if (frame->type != AMQP_FRAME_METHOD)
+		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
+				      "type %d, all octets = <<>>: unexpected frame on channel 0", frame->type);
+	result = amqp_method_decode(&m, frame->payload);
+	error->method_id = m.id;
+	if (c->state == CONNECTION_CLOSING) {
+		if (result != 0)
+			return 0;
+		if (m.id == AMQP_CONNECTION_CLOSE) {
+			struct amqp_method ok = { .id = AMQP_CONNECTION_CLOSE_OK };
+
+			connection_send(c, 0, &ok);
+		} else if (m.id == AMQP_CONNECTION_CLOSE_OK) {
+			connection_finish(c, CONNECTION_LINGER_MS);
+		}
+		return 0;
+	}
+	if (result == -ENOSYS)
+		return amqp_error_set(error, AMQP_COMMAND_INVALID, "unknown method %u.%u",
+				      (unsigned)amqp_method_class(m.id), (unsigned)amqp_method_number(m.id));
+	if (result != 0)
+		return amqp_error_set(error, AMQP_SYNTAX_ERROR, "could not decode method");
+	return handshake_method(c, &m, error);
+}
+
+static struct channel *connection_channel(struct connection *c, unsigned number)
+{
+	return number < c->n_slots ? c->channels[number] : NULL;
+}
+
+/* A slot for the channel number, which the peer chose: the table grows to its size at most. */
+static int connection_grow_channels(struct connection *c, unsigned number)
+{
+	unsigned n = c->n_slots != 0 ? c->n_slots : 2;
+	struct channel **channels;
+
+	while (n <= number)
+		n *= 2;
+	if (n == c->n_slots)
+		return 0;
+	channels = mem_try_realloc(c->channels, n * sizeof(struct channel *));
+	if (channels == NULL)
+		return -ENOMEM;
+	memset(channels + c->n_slots, 0, (n - c->n_slots) * sizeof(struct channel *));
+	c->channels = channels;
+	c->n_slots = n;
+	return 0;
+}
+
+/* A frame on a channel that is not open: channel.open, or an error. */
+static int connection_open_channel(struct connection *c, const struct amqp_frame *frame, struct amqp_error *error)
+{
+	struct amqp_method m = { 0 }, ok = { .id = AMQP_CHANNEL_OPEN_OK };
+	bool decoded;
+
+	if (frame->type != AMQP_FRAME_METHOD)
+		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME, "expected method frame, got non method frame instead");
+	decoded = amqp_method_decode(&m, frame->payload) == 0;
+	error->method_id = m.id;
+	if (!decoded || m.id != AMQP_CHANNEL_OPEN)
+		return amqp_error_set(error, AMQP_CHANNEL_ERROR, "expected 'channel.open'");
+	if (c->channel_max != 0 && c->n_open >= c->channel_max)
+		return amqp_error_set(error, AMQP_NOT_ALLOWED,
+				      "number of channels opened (%u) has reached the negotiated channel_max (%u)",
+				      c->n_open, (unsigned)c->channel_max);
+	if (connection_grow_channels(c, frame->channel) != 0 || channel_create(c, frame->channel) == NULL)
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+	connection_send(c, frame->channel, &ok);
+	return 0;
+}
+
+static int connection_frame(struct connection *c, const struct amqp_frame *frame, struct amqp_error *error)
+{
+	struct channel *ch;
+
+	if (frame->type == AMQP_FRAME_HEARTBEAT) {
+		if (frame->channel != 0 && c->state < CONNECTION_CLOSING)
+			return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
+					      "heartbeat frame on channel %u", (unsigned)frame->channel);
+		if (frame->payload.size != 0 && c->state < CONNECTION_CLOSING)
+			return amqp_error_set(error, AMQP_FRAME_ERROR, "heartbeat frame with a payload");
+		return 0;
+	}
+	if (frame->channel == 0)
+		return connection_control(c, frame, error);
+	if (c->state == CONNECTION_CLOSING)
+		return 0;
+	if (c->state != CONNECTION_RUNNING)
+		return amqp_error_set(error, AMQP_CHANNEL_ERROR, "frame on channel %u before the connection is open",
+				      (unsigned)frame->channel);
+	ch = connection_channel(c, frame->channel);
+	if (ch == NULL)
+		return connection_open_channel(c, frame, error);
+	return channel_frame(ch, frame, error);
+}
+
+/* RabbitMQ's FRAME_ERROR for bytes that are no frame. */
+static void connection_frame_error(struct connection *c, int result, const struct amqp_frame *frame, size_t size)
+{
+	struct amqp_error error = { 0 };
+
+	if (c->state == CONNECTION_CLOSING) {
+		connection_finish(c, 0);
+		return;
+	}
+	if (result == -EMSGSIZE)
+		amqp_error_set(&error, AMQP_FRAME_ERROR, "type %u, all octets = <<>>: {frame_too_large,%zu,%u}",
+			       (unsigned)frame->type, size, c->frame_max != 0 ? c->frame_max - AMQP_FRAME_OVERHEAD : 0);
+	else if (result == -EBADMSG)
+		amqp_error_set(&error, AMQP_FRAME_ERROR, "type %u, all octets = <<>>: invalid_frame_end_marker",
+			       (unsigned)frame->type);
+	else
+		amqp_error_set(&error, AMQP_FRAME_ERROR, "unknown frame type");
+	connection_fail(c, &error);
+}
+
+/* The first eight bytes. Returns how many were used. */
+static size_t connection_protocol_header(struct connection *c, struct slice bytes)
+{
+	switch (amqp_protocol_header_check(bytes)) {
+	case AMQP_PROTOCOL_HEADER_MORE:
+		return 0;
+	case AMQP_PROTOCOL_HEADER_OK:
+		handshake_begin(c);
+		return AMQP_PROTOCOL_HEADER_SIZE;
+	case AMQP_PROTOCOL_HEADER_BAD:
+		break;
+	}
+	transport_write(c->transport, slice_make(amqp_protocol_header, AMQP_PROTOCOL_HEADER_SIZE));
+	connection_finish(c, CONNECTION_LINGER_MS);
+	return bytes.size;
+}
+
+static void connection_after_data(struct connection *c)
+{
+	if (c->home->n_publications != 0)
+		channel_flush_publishes(c->home);
+	if (c->home->settles.channel != NULL)
+		channel_flush_settles(c->home);
+	if (c->state < CONNECTION_CLOSING && transport_queued(c->transport) > CONNECTION_OUTPUT_MAX)
+		connection_pause(c, CONNECTION_PAUSE_OUTPUT);
+}
+
+static size_t connection_data(struct transport *t, struct slice bytes)
+{
+	struct connection *c = transport_context(t);
+	size_t done = 0;
+
+	counter_add(COUNTER_BYTES_IN, bytes.size);
+	if (c->state == CONNECTION_HEADER)
+		done = connection_protocol_header(c, bytes);
+	while (done < bytes.size && c->paused == 0 && c->state != CONNECTION_CLOSED && c->state != CONNECTION_HEADER) {
+		struct slice rest = { bytes.data + done, bytes.size - done };
+		struct amqp_frame frame = { 0 };
+		struct amqp_error error;
+		size_t used = 0;
+		int result = amqp_frame_parse(rest, c->frame_max, &frame, &used);
+
+		if (result == 0) {
+			if (used != 0)
+				transport_want(t, used);
+			break;
+		}
+		if (result < 0) {
+			connection_frame_error(c, result, &frame, used);
+			done = bytes.size;
+			break;
+		}
+		done += used;
+		error.code = 0;
+		error.method_id = 0;
+		if (connection_frame(c, &frame, &error) != 0)
+			connection_fail(c, &error);
+	}
+	connection_after_data(c);
+	return c->state == CONNECTION_CLOSED ? bytes.size : done;
+}
+
+/* ---- Time ---- */
+
+static void connection_send_heartbeat(struct connection *c)
+{
+	uint8_t *room = transport_reserve(c->transport, AMQP_FRAME_OVERHEAD);
+	struct amqp_writer w;
+
+	amqp_writer_init(&w, room, AMQP_FRAME_OVERHEAD);
+	amqp_frame_put_heartbeat(&w);
+	transport_commit(c->transport, AMQP_FRAME_OVERHEAD);
+}
+
+/* Every half interval: something must have been sent since the last time, and something received in 2 to 3 intervals. */
+static void connection_heartbeat(struct connection *c)
+{
+	uint64_t now = loop_now_ms(), interval_ms = (uint64_t)c->heartbeat_s * 1000;
+	uint64_t heard = transport_last_read_ms(c->transport);
+	static struct log_limit limit = LOG_LIMIT(20);
+	char name[CONNECTION_NAME_MAX];
+
+	if (heard < c->resumed_at_ms)
+		heard = c->resumed_at_ms;
+	if (c->paused == 0 && now - heard >= interval_ms * 2 + interval_ms / 4) {
+		connection_print_name(c, name);
+		log_limited(&limit, LOG_LEVEL_WARNING, "conn", "missed heartbeats from client: name=\"%s\" timeout_s=%u", name,
+			    (unsigned)c->heartbeat_s);
+		connection_destroy(c);
+		return;
+	}
+	if (now - transport_last_write_ms(c->transport) >= interval_ms / 2 - interval_ms / 16 &&
+	    transport_queued(c->transport) == 0)
+		connection_send_heartbeat(c);
+	loop_timer_start_ms(&c->timer, interval_ms / 2);
+}
+
+void connection_start_heartbeat(struct connection *c)
+{
+	loop_timer_stop(&c->timer);
+	c->resumed_at_ms = loop_now_ms();
+	if (c->heartbeat_s != 0)
+		loop_timer_start_ms(&c->timer, (uint64_t)c->heartbeat_s * 500);
+}
+
+static void connection_timer(struct loop_timer *timer)
+{
+	struct connection *c = container_of(timer, struct connection, timer);
+	static struct log_limit limit = LOG_LIMIT(20);
+	char name[CONNECTION_NAME_MAX];
+
+	if (c->state == CONNECTION_RUNNING && !c->is_broken) {
+		connection_heartbeat(c);
+		return;
+	}
+	if (c->state < CONNECTION_RUNNING) {
+		connection_print_name(c, name);
+		log_limited(&limit, LOG_LEVEL_WARNING, "conn", "handshake timed out: name=\"%s\" state=%s", name,
+			    connection_state_name(c));
+	}
+	connection_destroy(c);
+}
+
+void conn_service_accept(struct conn_service *service, int fd)
+{
+	struct conn_loop *home = conn_loop_self(service);
+	struct connection *c;
+
+	if (home->is_stopping) {
+		close(fd);
+		return;
+	}
+	c = mem_zalloc(sizeof(*c));
+	account_add(ACCOUNT_CONNECTION, (ptrdiff_t)sizeof(*c));
+	c->service = service;
+	c->home = home;
+	c->number = atomic_fetch_add_explicit(&service->next_number, 1, memory_order_relaxed);
+	c->frame_max = AMQP_FRAME_MIN_SIZE;
+	c->connected_at_ms = loop_now_wall_ms();
+	c->transport = transport_create(fd, &connection_handler, c);
+	c->ref = slots_add(c);
+	list_init(&c->dirty);
+	list_init(&c->indebted);
+	loop_task_init(&c->flush, connection_flush);
+	loop_timer_init(&c->timer, connection_timer);
+	loop_timer_start_ms(&c->timer, service->settings.handshake_timeout_ms);
+	list_add_tail(&home->connections, &c->link);
+	home->n_connections++;
+	counter_add(COUNTER_CONNECTIONS_OPENED, 1);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_CONN_CONNECTION_H
+#define KERNEL_CONN_CONNECTION_H
+
+/*
+ * A client's connection: handshake, channels, heartbeats, back pressure, close. Lives on one loop, which owns it and
+ * its channels. Created by conn_service_accept(); ends itself when its transport is closed.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "amqp/error.h"
+#include "amqp/frame.h"
+#include "amqp/method.h"
+#include "base/list.h"
+#include "conn/service.h"
+#include "loop/loop.h"
+#include "loop/slots.h"
+#include "net/transport.h"
+
+enum connection_state {
+	CONNECTION_HEADER,   /* awaits the protocol header */
+	CONNECTION_START_OK, /* connection.start is sent */
+	CONNECTION_LOGIN,    /* the password is being checked */
+	CONNECTION_TUNE_OK,
+	CONNECTION_OPEN,
+	CONNECTION_RUNNING,
+	CONNECTION_CLOSING, /* connection.close is sent, all but close-ok is ignored */
+	CONNECTION_CLOSED,  /* what is queued is flushed, nothing is read */
+};
+
+/* Why nothing is read from it; any one is enough. */
+enum connection_pause {
+	CONNECTION_PAUSE_LOGIN = 1 << 0,
+	CONNECTION_PAUSE_INFLIGHT = 1 << 1, /* too many published bytes on their way to other loops */
+	CONNECTION_PAUSE_BACKLOG = 1 << 2,  /* too many bytes wait for a channel's answer */
+	CONNECTION_PAUSE_OUTPUT = 1 << 3,   /* it does not take its answers */
+	CONNECTION_PAUSE_ALARM = 1 << 4,    /* publishes while the memory alarm is set */
+};
+
+/* Bounds of what a connection may hold, in bytes; a single message or frame always fits. */
+#define CONNECTION_INFLIGHT_MAX (4u << 20)
+#define CONNECTION_BACKLOG_MAX (1u << 20)
+#define CONNECTION_OUTPUT_MAX (4u << 20)
+
+/* What the client said it can do (client_properties.capabilities). */
+struct connection_capabilities {
+	bool authentication_failure_close, blocked, consumer_cancel_notify;
+};
+
+struct connection {
+	struct list link; /* conn_loop.connections */
+	struct conn_service *service;
+	struct conn_loop *home;
+	struct transport *transport;
+	struct actor_ref ref;
+	uint64_t number; /* never used again; the owner of exclusive queues */
+	enum connection_state state;
+	unsigned paused; /* enum connection_pause */
+
+	uint16_t channel_max, heartbeat_s;
+	uint32_t frame_max;
+	struct connection_capabilities capabilities;
+	struct vhost *vhost;
+	struct access_user *user;
+	struct access_login *login; /* under way */
+	struct buffer *client_properties; /* raw table, for lists; NULL before start-ok */
+	uint64_t connected_at_ms; /* wall clock */
+
+	struct channel **channels; /* by number, n_slots of them; [0] is unused */
+	unsigned n_slots, n_open;
+
+	struct actor_ref *exclusive_queues;
+	size_t n_exclusive, exclusive_capacity;
+
+	uint64_t inflight_bytes; /* published and not yet taken by queues of other loops */
+	uint64_t backlog_bytes;  /* waiting in channels */
+	bool has_published;
+	bool is_broken; /* output was lost for want of memory: it ends as soon as the loop is free to */
+	bool is_blocked; /* connection.blocked was sent, if it understands that */
+
+	struct loop_timer timer; /* handshake, then heartbeat, then closing */
+	uint64_t resumed_at_ms;  /* silence before it is ours */
+	uint64_t close_deadline_ms;
+
+	struct loop_task flush;  /* at the turn's end: confirms and credits */
+	struct list dirty;       /* struct channel.dirty: have confirms or credits to send */
+	struct list indebted;    /* struct source.indebted: credit to give back */
+};
+
+/* Reads on, unless there is another reason not to. */
+void connection_pause(struct connection *c, enum connection_pause reason);
+void connection_resume(struct connection *c, enum connection_pause reason);
+
+/* Ends the connection with an exception: sends connection.close, ends all channels, ignores what comes. */
+void connection_fail(struct connection *c, const struct amqp_error *error);
+
+/* As above, by the server's own will (320): `text` is the reason. */
+void connection_force(struct connection *c, const char *text, unsigned limit_ms);
+
+/* Takes it out of everything, closes its socket at once and retires it. */
+void connection_destroy(struct connection *c);
+
+/* Ends all channels and exclusive queues. */
+void connection_end_channels(struct connection *c);
+
+/* Flushes what is queued, then closes the socket. */
+void connection_finish(struct connection *c, unsigned linger_ms);
+
+/* Output could not be queued. Safe within any callback: the connection ends by its timer. */
+void connection_break(struct connection *c);
+
+/* Sends a method. */
+void connection_send(struct connection *c, uint16_t channel, const struct amqp_method *method);
+
+/* Bytes of publishes on their way (positive) or arrived (negative). */
+void connection_add_inflight(struct connection *c, uint64_t bytes);
+void connection_sub_inflight(struct connection *c, uint64_t bytes);
+
+/* A publish came: blocks the connection if the memory alarm is set. */
+void connection_note_publish(struct connection *c);
+/* The alarm is over. */
+void connection_unblock(struct connection *c);
+
+/* An exclusive queue to be deleted with the connection. */
+int connection_add_exclusive(struct connection *c, struct actor_ref queue);
+
+/* The methods of channel 0, and of the handshake (conn/handshake.c). */
+void handshake_begin(struct connection *c);
+int handshake_method(struct connection *c, const struct amqp_method *method, struct amqp_error *error);
+void handshake_abandon_login(struct connection *c);
+
+/* Timers: what is awaited now. Heartbeats begin with connection.open. */
+void connection_start_heartbeat(struct connection *c);
+
+/* For lists. */
+const char *connection_state_name(const struct connection *c);
+/* "127.0.0.1:51022 -> 127.0.0.1:5672" */
+#define CONNECTION_NAME_MAX 176
+void connection_print_name(const struct connection *c, char ret_text[CONNECTION_NAME_MAX]);
+
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Channel 0: from connection.start to connection.open-ok, and connection.close. AMQP 0-9-1 section 2.2.4; texts are
+ * RabbitMQ's (rabbit_reader).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "amqp/table.h"
+#include "amqp/table_writer.h"
+#include "base/buffer.h"
+#include "base/bug.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/topology.h"
+#include "conn/channel.h"
+#include "conn/connection.h"
+
+#define HANDSHAKE_MECHANISMS "PLAIN AMQPLAIN"
+#define HANDSHAKE_SILENT_CLOSE_MS 3000u /* a refused login is kept waiting, so that guessing is slow */
+
+/* A login under way: in place until done(), also when its connection has gone. */
+struct handshake_login {
+	struct access_login login; /* first */
+	struct actor_ref connection;
+	size_t size;
+	char bytes[]; /* user and password, wiped at the end */
+};
+
+static void handshake_server_properties(const struct conn_settings *settings, struct buffer *buffer)
+{
+	static const char *const capabilities[] = {
+		"publisher_confirms",  "exchange_exchange_bindings", "basic.nack",
+		"consumer_cancel_notify", "connection.blocked", "consumer_priorities",
+		"authentication_failure_close", "per_consumer_qos", "direct_reply_to",
+	};
+	struct amqp_table_writer w;
+
+	amqp_table_writer_init(&w, buffer);
+	amqp_table_begin_table(&w, "capabilities");
+	for (size_t i = 0; i < sizeof(capabilities) / sizeof(*capabilities); i++)
+		amqp_table_put_bool(&w, capabilities[i], true);
+	amqp_table_end(&w);
+	amqp_table_put_string(&w, "cluster_name", slice_cstr(settings->cluster_name));
+	amqp_table_put_string(&w, "copyright", slice_cstr("Copyright (c) The Shunt authors"));
+	amqp_table_put_string(&w, "information", slice_cstr("Licensed under the MIT licence"));
+	amqp_table_put_string(&w, "platform", slice_cstr("C on Linux"));
+	amqp_table_put_string(&w, "product", slice_cstr(settings->product));
+	amqp_table_put_string(&w, "version", slice_cstr(settings->version));
+	bug_on(amqp_table_writer_finish(&w) != 0);
+}
+
+void handshake_begin(struct connection *c)
+{
+	struct amqp_method m = { .id = AMQP_CONNECTION_START };
+	struct buffer properties;
+
+	buffer_init(&properties);
+	handshake_server_properties(&c->service->settings, &properties);
+	m.connection_start.version_major = 0;
+	m.connection_start.version_minor = 9;
+	m.connection_start.server_properties = buffer_slice(&properties);
+	m.connection_start.mechanisms = slice_cstr(HANDSHAKE_MECHANISMS);
+	m.connection_start.locales = slice_cstr("en_US");
+	c->state = CONNECTION_START_OK;
+	connection_send(c, 0, &m);
+	buffer_fini(&properties);
+}
+
+/* ---- Logging in ---- */
+
+static bool handshake_capability(struct slice capabilities, const char *name)
+{
+	struct amqp_value value;
+
+	return amqp_table_find(capabilities, name, &value) && value.type == AMQP_VALUE_BOOL && value.boolean;
+}
+
+static int handshake_keep_properties(struct connection *c, struct slice properties)
+{
+	struct amqp_value value;
+
+	c->client_properties = mem_alloc(sizeof(*c->client_properties));
+	buffer_init(c->client_properties);
+	buffer_append_slice(c->client_properties, properties);
+	if (c->client_properties->failed)
+		return -ENOMEM;
+	if (!amqp_table_find(properties, "capabilities", &value) || value.type != AMQP_VALUE_TABLE)
+		return 0;
+	c->capabilities = (struct connection_capabilities){
+		.authentication_failure_close = handshake_capability(value.bytes, "authentication_failure_close"),
+		.blocked = handshake_capability(value.bytes, "connection.blocked"),
+		.consumer_cancel_notify = handshake_capability(value.bytes, "consumer_cancel_notify"),
+	};
+	return 0;
+}
+
+/* PLAIN (RFC 4616): authzid NUL user NUL password. */
+static bool handshake_plain(struct slice response, struct slice *ret_user, struct slice *ret_password)
+{
+	const uint8_t *end = response.data + response.size, *user, *password;
+
+	if (response.size == 0)
+		return false;
+	user = memchr(response.data, 0, response.size);
+	if (user == NULL || ++user == end)
+		return false;
+	password = memchr(user, 0, (size_t)(end - user));
+	if (password == NULL)
+		return false;
+	*ret_user = slice_make(user, (size_t)(password - user));
+	password++;
+	*ret_password = slice_make(password, (size_t)(end - password));
+	return memchr(password, 0, ret_password->size) == NULL || ret_password->size == 0;
+}
+
+/* AMQPLAIN: a table with LOGIN and PASSWORD, without its length. */
+static bool handshake_amqplain(struct slice response, struct slice *ret_user, struct slice *ret_password)
+{
+	struct amqp_value user, password;
+
+	if (amqp_table_validate(response, AMQP_TABLE_DEPTH_MAX) != 0)
+		return false;
+	if (!amqp_table_find(response, "LOGIN", &user) || !amqp_table_find(response, "PASSWORD", &password))
+		return false;
+	if (user.type != AMQP_VALUE_STRING || password.type != AMQP_VALUE_STRING)
+		return false;
+	*ret_user = user.bytes;
+	*ret_password = password.bytes;
+	return true;
+}
+
+static void handshake_refuse(struct connection *c, const char *mechanism, const char *reason)
+{
+	static struct log_limit limit = LOG_LIMIT(20);
+	struct amqp_error error = { .method_id = 0 };
+	char name[CONNECTION_NAME_MAX];
+
+	connection_print_name(c, name);
+	log_limited(&limit, LOG_LEVEL_WARNING, "conn", "login refused: name=\"%s\" mechanism=%s reason=\"%s\"", name,
+		    mechanism, reason);
+	if (c->capabilities.authentication_failure_close) {
+		amqp_error_set(&error, AMQP_ACCESS_REFUSED,
+			       "Login was refused using authentication mechanism %s. For details see the broker logfile.",
+			       mechanism);
+		connection_fail(c, &error);
+		return;
+	}
+	c->state = CONNECTION_CLOSING;
+	connection_resume(c, CONNECTION_PAUSE_LOGIN);
+	loop_timer_start_ms(&c->timer, HANDSHAKE_SILENT_CLOSE_MS);
+}
+
+static void handshake_tune(struct connection *c)
+{
+	const struct conn_settings *settings = &c->service->settings;
+	struct amqp_method m = { .id = AMQP_CONNECTION_TUNE };
+
+	m.connection_tune.channel_max = settings->channel_max;
+	m.connection_tune.frame_max = settings->frame_max;
+	m.connection_tune.heartbeat = settings->heartbeat_s;
+	c->state = CONNECTION_TUNE_OK;
+	connection_send(c, 0, &m);
+	connection_resume(c, CONNECTION_PAUSE_LOGIN);
+}
+
+static void handshake_login_done(struct access_login *login)
+{
+	struct handshake_login *attempt = container_of(login, struct handshake_login, login);
+	struct connection *c = slots_get(attempt->connection);
+
+	if (c != NULL && c->login == login) {
+		c->login = NULL;
+		if (login->result != NULL) {
+			c->user = access_user_ref(login->result);
+			handshake_tune(c);
+		} else {
+			handshake_refuse(c, login->mechanism, login->reason);
+		}
+	}
+	access_user_unref(login->result);
+	explicit_bzero(attempt->bytes, attempt->size);
+	mem_free(attempt);
+}
+
+void handshake_abandon_login(struct connection *c)
+{
+	c->login = NULL;
+}
+
+static int handshake_login(struct connection *c, const char *mechanism, struct slice user, struct slice password,
+			   struct amqp_error *error)
+{
+	const struct net_address *peer = transport_peer(c->transport);
+	struct handshake_login *attempt = mem_try_zalloc(sizeof(*attempt) + user.size + password.size);
+
+	if (attempt == NULL)
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+	attempt->size = user.size + password.size;
+	if (user.size != 0)
+		memcpy(attempt->bytes, user.data, user.size);
+	if (password.size != 0)
+		memcpy(attempt->bytes + user.size, password.data, password.size);
+	attempt->connection = c->ref;
+	attempt->login = (struct access_login){
+		.user = slice_make(attempt->bytes, user.size),
+		.password = slice_make(attempt->bytes + user.size, password.size),
+		.mechanism = mechanism,
+		.peer_host = peer->host,
+		.peer_is_loopback = peer->is_loopback,
+		.done = handshake_login_done,
+	};
+	c->state = CONNECTION_LOGIN;
+	c->login = &attempt->login;
+	connection_pause(c, CONNECTION_PAUSE_LOGIN);
+	access_authenticate(c->service->access, &attempt->login);
+	return 0;
+}
+
+static int handshake_start_ok(struct connection *c, const struct amqp_connection_start_ok *m,
+			      struct amqp_error *error)
+{
+	struct slice user, password;
+	char quoted[300];
+
+	if (handshake_keep_properties(c, m->client_properties) != 0)
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+	if (slice_equal(m->mechanism, SLICE_LITERAL("PLAIN"))) {
+		if (handshake_plain(m->response, &user, &password))
+			return handshake_login(c, "PLAIN", user, password, error);
+		handshake_refuse(c, "PLAIN", "malformed response");
+		return 0;
+	}
+	if (slice_equal(m->mechanism, SLICE_LITERAL("AMQPLAIN"))) {
+		if (handshake_amqplain(m->response, &user, &password))
+			return handshake_login(c, "AMQPLAIN", user, password, error);
+		handshake_refuse(c, "AMQPLAIN", "malformed response");
+		return 0;
+	}
+	snprintf(quoted, sizeof(quoted), SLICE_FMT, SLICE_ARG(m->mechanism));
+	return amqp_error_set(error, AMQP_COMMAND_INVALID, "unknown authentication mechanism '%s'", quoted);
+}
+
+/* ---- Tuning and opening ---- */
+
+/* 0 means no limit, which is above every limit. */
+static int handshake_negotiated(const char *what, uint32_t asked, uint32_t minimum, uint32_t offered,
+				struct amqp_error *error)
+{
+	if (asked != 0 && asked < minimum)
+		return amqp_error_set(error, AMQP_NOT_ALLOWED,
+				      "negotiated %s = %u is lower than the minimum allowed value (%u)", what, asked,
+				      minimum);
+	if (offered != 0 && (asked == 0 || asked > offered))
+		return amqp_error_set(error, AMQP_NOT_ALLOWED,
+				      "negotiated %s = %u%s is higher than the maximum allowed value (%u)", what, asked,
+				      asked == 0 ? " (no limit)" : "", offered);
+	return 0;
+}
+
+static int handshake_tune_ok(struct connection *c, const struct amqp_connection_tune_ok *m, struct amqp_error *error)
+{
+	const struct conn_settings *settings = &c->service->settings;
+
+	if (handshake_negotiated("frame_max", m->frame_max, AMQP_FRAME_MIN_SIZE, settings->frame_max, error) != 0 ||
+	    handshake_negotiated("channel_max", m->channel_max, 0, settings->channel_max, error) != 0)
+		return -EPROTO;
+	c->frame_max = m->frame_max;
+	c->channel_max = m->channel_max;
+	c->heartbeat_s = m->heartbeat;
+	c->state = CONNECTION_OPEN;
+	return 0;
+}
+
+static int handshake_open(struct connection *c, const struct amqp_connection_open *m, struct amqp_error *error)
+{
+	struct vhost *vhost = topology_vhost(c->service->broker->topology, m->virtual_host);
+	struct access_question question = {
+		.user = c->user,
+		.operation = ACCESS_VHOST,
+		.resource = ACCESS_RESOURCE_VHOST,
+		.vhost = m->virtual_host,
+		.name = m->virtual_host,
+		.peer_host = transport_peer(c->transport)->host,
+	};
+	struct amqp_method ok = { .id = AMQP_CONNECTION_OPEN_OK };
+	char name[CONNECTION_NAME_MAX];
+
+	if (vhost == NULL)
+		return amqp_error_set(error, AMQP_NOT_ALLOWED, "vhost " SLICE_FMT " not found",
+				      SLICE_ARG(m->virtual_host));
+	if (!access_authorize(c->service->access, &question))
+		return amqp_error_set(error, AMQP_NOT_ALLOWED, "access to vhost '" SLICE_FMT "' refused for user '%s'",
+				      SLICE_ARG(m->virtual_host), c->user->name);
+	c->vhost = vhost;
+	c->state = CONNECTION_RUNNING;
+	connection_send(c, 0, &ok);
+	connection_start_heartbeat(c);
+	connection_print_name(c, name);
+	log_info("conn", "connection opened: name=\"%s\" user=\"%s\" vhost=\"%s\"", name, c->user->name, vhost->name);
+	return 0;
+}
+
+static int handshake_close(struct connection *c)
+{
+	struct amqp_method ok = { .id = AMQP_CONNECTION_CLOSE_OK };
+
+	connection_end_channels(c);
+	connection_send(c, 0, &ok);
+	connection_finish(c, 2000);
+	return 0;
+}
+
+static int handshake_unexpected(struct connection *c, struct amqp_error *error)
+{
+	static const char *const states[] = {
+		[CONNECTION_START_OK] = "starting", [CONNECTION_LOGIN] = "securing", [CONNECTION_TUNE_OK] = "tuning",
+		[CONNECTION_OPEN] = "opening",	    [CONNECTION_RUNNING] = "running",
+	};
+
+	return amqp_error_set(error, AMQP_CHANNEL_ERROR, "unexpected method in connection state %s",
+			      states[c->state]);
+}
+
+int handshake_method(struct connection *c, const struct amqp_method *m, struct amqp_error *error)
+{
+	struct amqp_method ok;
+
+	if (m->id == AMQP_CONNECTION_CLOSE && c->state != CONNECTION_START_OK)
+		return handshake_close(c);
+	if (c->state == CONNECTION_START_OK && m->id == AMQP_CONNECTION_START_OK)
+		return handshake_start_ok(c, &m->connection_start_ok, error);
+	if (c->state == CONNECTION_TUNE_OK && m->id == AMQP_CONNECTION_TUNE_OK)
+		return handshake_tune_ok(c, &m->connection_tune_ok, error);
+	if (c->state == CONNECTION_OPEN && m->id == AMQP_CONNECTION_OPEN)
+		return handshake_open(c, &m->connection_open, error);
+	if (c->state == CONNECTION_RUNNING && m->id == AMQP_CONNECTION_UPDATE_SECRET) {
+		/* A password that was right stays right: there is nothing that would expire. As RabbitMQ's internal back end. */
+		ok.id = AMQP_CONNECTION_UPDATE_SECRET_OK;
+		connection_send(c, 0, &ok);
+		return 0;
+	}
+	return handshake_unexpected(c, error);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+/* Class basic, but for publish (conn/publish.c). AMQP 0-9-1 section 1.8; nack, consumer priorities and direct reply-to are RabbitMQ's. */
+#include <string.h>
+
+#include "amqp/table.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "broker/router.h"
+#include "conn/request.h"
+#include "loop/counters.h"
+
+/* ---- qos ---- */
+
+/* Channel-wide prefetch holds for all consumers of the channel, also those that are there already. */
+static void basic_limit_channel(struct channel *ch, uint16_t limit)
+{
+	bool needs_grants = limit != 0;
+
+	ch->channel_limit = limit;
+	ch->n_limited = 0;
+	for (unsigned i = 0; i < ch->n_sources; i++) {
+		struct source *source = ch->sources[i];
+
+		if (source == NULL || source->number == 0 || source->no_ack)
+			continue;
+		if (source->is_consuming && source->needs_grants != needs_grants) {
+			list_remove(&source->wanting);
+			source->n_granted = 0;
+			queue_limit(source->queue, ch->endpoint.ref, source->number, needs_grants);
+		}
+		source->needs_grants = needs_grants;
+		if (needs_grants)
+			ch->n_limited += source->n_unacked + source->n_granted;
+	}
+	settle_grant(ch);
+}
+
+int method_basic_qos(struct channel *ch, const struct amqp_basic_qos *m, struct amqp_error *error)
+{
+	struct amqp_method ok = { .id = AMQP_BASIC_QOS_OK };
+
+	if (m->prefetch_size != 0)
+		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED, "prefetch_size!=0 (%u)", m->prefetch_size);
+	if (m->global)
+		basic_limit_channel(ch, m->prefetch_count);
+	else
+		ch->prefetch = m->prefetch_count;
+	connection_send(ch->connection, ch->number, &ok);
+	return 0;
+}
+
+/* ---- consume ---- */
+
+static void basic_consume_ok(struct channel *ch, bool no_wait, struct slice tag)
+{
+	struct amqp_method ok = { .id = AMQP_BASIC_CONSUME_OK };
+
+	ok.basic_consume_ok.consumer_tag = tag;
+	if (!no_wait)
+		connection_send(ch->connection, ch->number, &ok);
+}
+
+static int basic_consume_finish(struct channel *ch, struct channel_request *request, struct amqp_error *error)
+{
+	struct source *source = source_find_number(ch, request->source);
+
+	(void)error;
+	if (source != NULL)
+		basic_consume_ok(ch, request->no_wait, slice_make(source->tag, source->tag_size));
+	return 0;
+}
+
+/* The pseudo-queue of direct reply-to (RabbitMQ: docs/direct-reply-to). */
+static int basic_consume_replies(struct channel *ch, const struct amqp_basic_consume *m, struct slice tag,
+				 struct amqp_error *error)
+{
+	if (!m->no_ack)
+		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "reply consumer cannot acknowledge");
+	if (ch->reply_tag[0] != '\0')
+		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "reply consumer already set");
+	memcpy(ch->reply_tag, tag.data, tag.size);
+	ch->reply_tag[tag.size] = '\0';
+	while (ch->endpoint.reply_key == 0)
+		ch->endpoint.reply_key = random_u64();
+	basic_consume_ok(ch, m->no_wait, tag);
+	return 0;
+}
+
+static int basic_priority(const struct amqp_basic_consume *m, int32_t *ret_priority, struct amqp_error *error)
+{
+	struct amqp_value value;
+	int64_t integer;
+
+	*ret_priority = 0;
+	if (!amqp_table_find(m->arguments, "x-priority", &value))
+		return 0;
+	if (!amqp_value_get_integer(&value, &integer))
+		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
+				      "invalid arg 'x-priority' for consumer: \"expected integer, got %s\"",
+				      amqp_value_type_name(value.type));
+	*ret_priority = integer > INT32_MAX ? INT32_MAX : integer < INT32_MIN ? INT32_MIN : (int32_t)integer;
+	return 0;
+}
+
+static int basic_consume_queue(struct channel *ch, const struct amqp_basic_consume *m, struct slice tag,
+			       struct amqp_error *error)
+{
+	struct channel_request *request;
+	struct source *source;
+	int32_t priority;
+
+	if (basic_priority(m, &priority, error) != 0)
+		return -EPROTO;
+	request = request_create_for_queue(ch, AMQP_BASIC_CONSUME, QUEUE_CONSUME, m->no_wait, m->queue,
+					   m->arguments.size, error);
+	if (request == NULL)
+		return -EPROTO;
+	source = source_create(ch, request->queue.queue, tag);
+	if (source == NULL) {
+		mem_free(request);
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "too many consumers on this channel");
+	}
+	source_begin_consuming(source);
+	source->no_ack = m->no_ack;
+	source->needs_grants = ch->channel_limit != 0 && !m->no_ack;
+	request->finish = basic_consume_finish;
+	request->source = source->number;
+	request->queue.consume.consumer = source->number;
+	request->queue.consume.prefetch = m->no_ack ? 0 : ch->prefetch;
+	request->queue.consume.priority = priority;
+	request->queue.consume.no_ack = m->no_ack;
+	request->queue.consume.exclusive = m->exclusive;
+	request->queue.consume.needs_grants = source->needs_grants;
+	request->queue.consume.arguments = request_copy(request, m->arguments);
+	memcpy(request->queue.consume.tag, source->tag, (size_t)source->tag_size + 1);
+	request_submit_queue(ch, request);
+	return 0;
+}
+
+int method_basic_consume(struct channel *ch, const struct amqp_basic_consume *m, struct amqp_error *error)
+{
+	char made[9 + RANDOM_NAME_SIZE];
+	struct slice tag = m->consumer_tag;
+
+	if (tag.size == 0) {
+		memcpy(made, "amq.ctag-", 9);
+		random_name(made + 9);
+		tag = slice_cstr(made);
+	}
+	if (source_find_tag(ch, tag) != NULL || slice_equal(tag, slice_cstr(ch->reply_tag)))
+		return amqp_error_set(error, AMQP_NOT_ALLOWED, "attempt to reuse consumer tag '" SLICE_FMT "'",
+				      SLICE_ARG(tag));
+	if (slice_equal(m->queue, SLICE_LITERAL(ROUTER_REPLY_PREFIX)))
+		return basic_consume_replies(ch, m, tag, error);
+	return basic_consume_queue(ch, m, tag, error);
+}
+
+/* ---- cancel ---- */
+
+static void basic_cancel_ok(struct channel *ch, bool no_wait, struct slice tag)
+{
+	struct amqp_method ok = { .id = AMQP_BASIC_CANCEL_OK };
+
+	ok.basic_cancel_ok.consumer_tag = tag;
+	if (!no_wait)
+		connection_send(ch->connection, ch->number, &ok);
+}
+
+static int basic_cancel_finish(struct channel *ch, struct channel_request *request, struct amqp_error *error)
+{
+	struct source *source = source_find_number(ch, request->source);
+
+	basic_cancel_ok(ch, request->no_wait, slice_make(request->bytes, request->used));
+	if (source != NULL)
+		source_end_consuming(source);
+	settle_grant(ch);
+	(void)error;
+	return 0;
+}
+
+int method_basic_cancel(struct channel *ch, const struct amqp_basic_cancel *m, struct amqp_error *error)
+{
+	struct source *source = source_find_tag(ch, m->consumer_tag);
+	struct channel_request *request;
+
+	if (source == NULL) {
+		if (m->consumer_tag.size != 0 && slice_equal(m->consumer_tag, slice_cstr(ch->reply_tag))) {
+			ch->reply_tag[0] = '\0';
+			ch->endpoint.reply_key = 0;
+		}
+		basic_cancel_ok(ch, m->no_wait, m->consumer_tag);
+		return 0;
+	}
+	request = request_create(ch, AMQP_BASIC_CANCEL, m->no_wait, m->consumer_tag.size, error);
+	if (request == NULL)
+		return -EPROTO;
+	(void)request_copy(request, m->consumer_tag);
+	source->is_cancelling = true;
+	request->finish = basic_cancel_finish;
+	request->source = source->number;
+	request->queue.operation = QUEUE_CANCEL;
+	request->queue.queue = source->queue;
+	request->queue.cancel.consumer = source->number;
+	request_submit_queue(ch, request);
+	return 0;
+}
+
+/* A client's answer to the server's basic.cancel, which goes out with no-wait: nothing to answer. As RabbitMQ. */
+int method_basic_cancel_ok(struct channel *ch, const struct amqp_basic_cancel_ok *m, struct amqp_error *error)
+{
+	(void)ch, (void)m;
+	return amqp_error_set(error, AMQP_COMMAND_INVALID, "unimplemented method");
+}
+
+/* ---- get ---- */
+
+static void basic_get_abandon(struct channel_request *request)
+{
+	struct queue_request *q = &request->queue;
+
+	if (q->get.delivery.message == NULL)
+		return;
+	if (!q->get.no_ack)
+		queue_settle(q->queue, q->asker, QUEUE_NO_CONSUMER, QUEUE_RETURN, &q->get.delivery.seq, 1);
+	message_unref(q->get.delivery.message);
+}
+
+static int basic_get_finish(struct channel *ch, struct channel_request *request, struct amqp_error *error)
+{
+	const struct delivery *d = &request->queue.get.delivery;
+	struct amqp_method empty = { .id = AMQP_BASIC_GET_EMPTY };
+	struct amqp_basic_get_ok ok;
+	struct source *source;
+
+	if (d->message == NULL) {
+		connection_send(ch->connection, ch->number, &empty);
+		return 0;
+	}
+	if (!request->queue.get.no_ack) {
+		source = source_for_get(ch, request->queue.queue);
+		if (source == NULL || unacked_add(&ch->unacked, ch->next_tag, d->seq, source->index) != 0) {
+			basic_get_abandon(request);
+			return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+		}
+		source->n_unacked++;
+	}
+	ok = (struct amqp_basic_get_ok){
+		.delivery_tag = ch->next_tag++,
+		.redelivered = d->redelivered,
+		.exchange = message_exchange(d->message),
+		.routing_key = message_routing_key(d->message),
+		.message_count = request->queue.get.ready_count,
+	};
+	content_get_ok(ch, &ok, d->message);
+	return 0;
+}
+
+int method_basic_get(struct channel *ch, const struct amqp_basic_get *m, struct amqp_error *error)
+{
+	struct channel_request *request =
+		request_create_for_queue(ch, AMQP_BASIC_GET, QUEUE_GET, false, m->queue, 0, error);
+
+	if (request == NULL)
+		return -EPROTO;
+	request->finish = basic_get_finish;
+	request->abandon = basic_get_abandon;
+	request->queue.get.no_ack = m->no_ack;
+	request_submit_queue(ch, request);
+	return 0;
+}
+
+/* ---- ack, reject, nack, recover ---- */
+
+int method_basic_ack(struct channel *ch, const struct amqp_basic_ack *m, struct amqp_error *error)
+{
+	return settle_tags(ch, m->delivery_tag, m->multiple, QUEUE_ACK, error);
+}
+
+int method_basic_reject(struct channel *ch, const struct amqp_basic_reject *m, struct amqp_error *error)
+{
+	return settle_tags(ch, m->delivery_tag, false, m->requeue ? QUEUE_REQUEUE : QUEUE_DISCARD, error);
+}
+
+int method_basic_nack(struct channel *ch, const struct amqp_basic_nack *m, struct amqp_error *error)
+{
+	return settle_tags(ch, m->delivery_tag, m->multiple, m->requeue ? QUEUE_REQUEUE : QUEUE_DISCARD, error);
+}
+
+int method_basic_recover_async(struct channel *ch, const struct amqp_basic_recover_async *m,
+			       struct amqp_error *error)
+{
+	if (!m->requeue)
+		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED, "requeue=false");
+	return settle_tags(ch, 0, true, QUEUE_REQUEUE, error);
+}
+
+int method_basic_recover(struct channel *ch, const struct amqp_basic_recover *m, struct amqp_error *error)
+{
+	struct amqp_method ok = { .id = AMQP_BASIC_RECOVER_OK };
+
+	if (!m->requeue)
+		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED, "requeue=false");
+	if (settle_tags(ch, 0, true, QUEUE_REQUEUE, error) != 0)
+		return -EPROTO;
+	channel_flush_settles(ch->connection->home);
+	connection_send(ch->connection, ch->number, &ok);
+	return 0;
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Class tx. AMQP 0-9-1 section 1.9. Publishes and acknowledgements are kept until tx.commit; then the publishes go to
+ * their queues, and when all have settled (what must be on disk is), the acknowledgements follow, and then commit-ok. A
+ * rollback forgets both: deliveries acknowledged in it are unacknowledged again.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/mem.h"
+#include "broker/queue.h"
+#include "broker/topology.h"
+#include "conn/request.h"
+
+struct tx_publish {
+	struct message *message;
+	struct buffer extra; /* CC and BCC keys */
+	uint32_t n_extra;
+	bool mandatory;
+};
+
+struct tx_ack {
+	uint64_t tag;
+	int outcome;
+};
+
+struct tx {
+	struct tx_publish *publishes;
+	size_t n_publishes, publishes_capacity;
+	struct tx_ack *acks;
+	size_t n_acks, acks_capacity;
+	struct channel_request *commit; /* under way; it is channel.waiting */
+	uint64_t n_pending;
+	bool has_failed;
+};
+
+bool tx_is_on(const struct channel *ch)
+{
+	return ch->tx != NULL;
+}
+
+/* Room for one more of `size` bytes; how many there are is the client's doing. */
+static void *tx_grow(void *items, size_t size, size_t count, size_t *capacity)
+{
+	size_t wanted = *capacity != 0 ? *capacity * 2 : 16;
+	void *grown;
+
+	if (count < *capacity)
+		return items;
+	grown = mem_try_realloc(items, wanted * size);
+	if (grown != NULL)
+		*capacity = wanted;
+	return grown;
+}
+
+/* RabbitMQ looks for the exchange at the publish, and routes at the commit. */
+static int tx_check_exchange(struct channel *ch, struct slice name, struct amqp_error *error)
+{
+	struct topology *topology = ch->connection->service->broker->topology;
+	bool is_there;
+
+	topology_read_begin(topology);
+	is_there = topology_exchange(ch->connection->vhost, name) != NULL;
+	topology_read_end(topology);
+	if (is_there)
+		return 0;
+	return amqp_error_set(error, AMQP_NOT_FOUND, "no exchange '" SLICE_FMT "' in vhost '%s'", SLICE_ARG(name),
+			      ch->connection->vhost->name);
+}
+
+int tx_add_publish(struct channel *ch, struct message *message, bool mandatory, struct amqp_error *error)
+{
+	struct tx *tx = ch->tx;
+	struct tx_publish *publishes;
+
+	error->method_id = AMQP_BASIC_PUBLISH;
+	if (tx_check_exchange(ch, message_exchange(message), error) != 0) {
+		message_unref(message);
+		return -EPROTO;
+	}
+	publishes = tx_grow(tx->publishes, sizeof(*publishes), tx->n_publishes, &tx->publishes_capacity);
+	if (publishes == NULL) {
+		message_unref(message);
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+	}
+	tx->publishes = publishes;
+	publishes[tx->n_publishes++] = (struct tx_publish){
+		.message = message,
+		.extra = ch->publish->extra,
+		.n_extra = ch->publish->n_extra,
+		.mandatory = mandatory,
+	};
+	buffer_init(&ch->publish->extra);
+	return 0;
+}
+
+int tx_add_ack(struct channel *ch, uint64_t tag, struct unacked_entry *entry, int outcome, struct amqp_error *error)
+{
+	struct tx *tx = ch->tx;
+	struct tx_ack *acks = tx_grow(tx->acks, sizeof(*acks), tx->n_acks, &tx->acks_capacity);
+
+	if (acks == NULL)
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+	tx->acks = acks;
+	acks[tx->n_acks++] = (struct tx_ack){ tag, outcome };
+	entry->state = UNACKED_IN_TX;
+	return 0;
+}
+
+static void tx_forget_publishes(struct tx *tx)
+{
+	for (size_t i = 0; i < tx->n_publishes; i++) {
+		message_unref(tx->publishes[i].message);
+		buffer_fini(&tx->publishes[i].extra);
+	}
+	tx->n_publishes = 0;
+}
+
+void tx_destroy(struct channel *ch)
+{
+	struct tx *tx = ch->tx;
+
+	if (tx == NULL)
+		return;
+	ch->tx = NULL;
+	tx_forget_publishes(tx);
+	mem_free(tx->publishes);
+	mem_free(tx->acks);
+	mem_free(tx->commit);
+	mem_free(tx);
+}
+
+/* ---- Commit ---- */
+
+static void tx_apply_acks(struct channel *ch)
+{
+	struct tx *tx = ch->tx;
+
+	for (size_t i = 0; i < tx->n_acks; i++) {
+		struct unacked_entry *entry = unacked_at(&ch->unacked, tx->acks[i].tag);
+
+		bug_on(entry == NULL || entry->state != UNACKED_IN_TX);
+		settle_entry(ch, entry, tx->acks[i].outcome);
+	}
+	tx->n_acks = 0;
+	channel_flush_settles(ch->connection->home);
+}
+
+/* All publishes have settled. */
+static void tx_finish_commit(struct channel *ch)
+{
+	struct tx *tx = ch->tx;
+	struct channel_request *commit = tx->commit;
+	struct amqp_method ok = { .id = AMQP_TX_COMMIT_OK };
+	struct amqp_error error = { .method_id = AMQP_TX_COMMIT };
+
+	tx->commit = NULL;
+	ch->waiting = NULL;
+	if (tx->has_failed) {
+		amqp_error_set(&error, AMQP_PRECONDITION_FAILED, "partial tx completion");
+		channel_fail(ch, &error);
+	} else {
+		tx_apply_acks(ch);
+		connection_send(ch->connection, ch->number, &ok);
+	}
+	mem_free(commit);
+	channel_resume(ch);
+}
+
+void tx_published(struct channel *ch, const struct publish_outcome *outcomes, size_t count)
+{
+	struct tx *tx = ch->tx;
+
+	bug_on(count > tx->n_pending);
+	for (size_t i = 0; i < count; i++)
+		tx->has_failed |= outcomes[i].rejected;
+	tx->n_pending -= count;
+	if (count != 0 && tx->n_pending == 0 && tx->commit != NULL)
+		tx_finish_commit(ch);
+}
+
+void tx_add_pending(struct channel *ch, const struct publication *p)
+{
+	ch->tx->n_pending += p->n_pending;
+	ch->tx->has_failed |= p->rejected;
+}
+
+/* Hands over what was published, in order. False: it failed, and the channel with it. */
+static bool tx_publish(struct channel *ch)
+{
+	struct tx *tx = ch->tx;
+	struct publication publications[ROUTER_BATCH_MAX];
+	bool mandatory[ROUTER_BATCH_MAX];
+	size_t done = 0;
+
+	while (done < tx->n_publishes) {
+		struct tx_publish *first = &tx->publishes[done];
+		size_t n = 0;
+
+		while (done < tx->n_publishes && n < ROUTER_BATCH_MAX) {
+			struct tx_publish *item = &tx->publishes[done];
+
+			if (n != 0 && (item->n_extra != 0 || first->n_extra != 0))
+				break;
+			publications[n] = (struct publication){ .message = item->message, .seq = ch->next_publish++ };
+			mandatory[n++] = item->mandatory;
+			item->message = NULL;
+			done++;
+		}
+		if (!publish_now(ch, publications, mandatory, n, buffer_slice(&first->extra), first->n_extra))
+			return false;
+	}
+	tx_forget_publishes(tx);
+	return true;
+}
+
+int method_tx_commit(struct channel *ch, const struct amqp_tx_commit *m, struct amqp_error *error)
+{
+	struct tx *tx = ch->tx;
+
+	(void)m;
+	if (tx == NULL)
+		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "channel is not transactional");
+	tx->commit = request_create(ch, AMQP_TX_COMMIT, false, 0, error);
+	if (tx->commit == NULL)
+		return -EPROTO;
+	tx->has_failed = false;
+	ch->waiting = tx->commit;
+	if (tx_publish(ch) && tx->n_pending == 0)
+		tx_finish_commit(ch);
+	return 0;
+}
+
+int method_tx_rollback(struct channel *ch, const struct amqp_tx_rollback *m, struct amqp_error *error)
+{
+	struct amqp_method ok = { .id = AMQP_TX_ROLLBACK_OK };
+	struct tx *tx = ch->tx;
+
+	(void)m;
+	if (tx == NULL)
+		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "channel is not transactional");
+	tx_forget_publishes(tx);
+	for (size_t i = 0; i < tx->n_acks; i++)
+		unacked_at(&ch->unacked, tx->acks[i].tag)->state = UNACKED_HELD;
+	tx->n_acks = 0;
+	connection_send(ch->connection, ch->number, &ok);
+	return 0;
+}
+
+int method_tx_select(struct channel *ch, const struct amqp_tx_select *m, struct amqp_error *error)
+{
+	struct amqp_method ok = { .id = AMQP_TX_SELECT_OK };
+
+	(void)m;
+	if (ch->confirms_on)
+		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "cannot switch from confirm to tx mode");
+	if (ch->tx == NULL)
+		ch->tx = mem_zalloc(sizeof(*ch->tx));
+	connection_send(ch->connection, ch->number, &ok);
+	return 0;
+}

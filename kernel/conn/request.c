@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The happy path on one loop: submit calls done() before it returns, finish() sends the reply, and the method's
+ * handler has never waited. Otherwise the channel keeps the frames that come until done() runs from a letter.
+ */
+#include "conn/request.h"
+
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/mem.h"
+
+struct channel_request *request_create(struct channel *ch, uint32_t method_id, bool no_wait, size_t size,
+				       struct amqp_error *error)
+{
+	struct channel_request *request = mem_try_zalloc(sizeof(*request) + size);
+
+	if (request == NULL) {
+		amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+		return NULL;
+	}
+	request->channel = ch->endpoint.ref;
+	request->service = ch->connection->service;
+	request->method_id = method_id;
+	request->no_wait = no_wait;
+	request->size = size;
+	return request;
+}
+
+struct slice request_copy(struct channel_request *request, struct slice bytes)
+{
+	uint8_t *copy = request->bytes + request->used;
+
+	bug_on(bytes.size > request->size - request->used);
+	if (bytes.size != 0)
+		memcpy(copy, bytes.data, bytes.size);
+	request->used += bytes.size;
+	return slice_make(copy, bytes.size);
+}
+
+struct channel_request *request_create_for_queue(struct channel *ch, uint32_t method_id, enum queue_operation operation,
+						 bool no_wait, struct slice given_name, size_t extra,
+						 struct amqp_error *error)
+{
+	struct connection *c = ch->connection;
+	struct channel_request *request;
+	struct actor_ref queue;
+	struct slice name;
+
+	if (channel_queue_name(ch, given_name, &name, error) != 0 ||
+	    permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_QUEUE, name, error) != 0 ||
+	    declare_find_queue(c->service->broker, c->vhost, name, c->number, &queue, error) != 0)
+		return NULL;
+	request = request_create(ch, method_id, no_wait, name.size + extra, error);
+	if (request == NULL)
+		return NULL;
+	request->queue.operation = operation;
+	request->queue.queue = queue;
+	request->queue.queue_name = request_copy(request, name);
+	request->queue.vhost_name = slice_cstr(c->vhost->name);
+	return request;
+}
+
+void request_reply(struct channel *ch, const struct channel_request *request, const struct amqp_method *method)
+{
+	if (!request->no_wait)
+		connection_send(ch->connection, ch->number, method);
+}
+
+/* The answer is there. */
+static void request_done(struct channel_request *request, struct amqp_error *error)
+{
+	struct channel *ch = slots_get(request->channel);
+
+	if (ch == NULL) {
+		if (request->abandon != NULL && error->code == 0)
+			request->abandon(request);
+		mem_free(request);
+		return;
+	}
+	bug_on(ch->waiting != request);
+	ch->waiting = NULL;
+	error->method_id = request->method_id;
+	if (error->code == 0)
+		(void)!request->finish(ch, request, error);
+	if (error->code != 0) {
+		error->method_id = request->method_id;
+		channel_fail(ch, error);
+	}
+	mem_free(request);
+	channel_resume(ch);
+}
+
+static void request_declare_done(struct declare_request *declare)
+{
+	struct amqp_error error = declare->error;
+
+	request_done(container_of(declare, struct channel_request, declare), &error);
+}
+
+static void request_queue_done(struct queue_request *queue)
+{
+	struct amqp_error error = queue->error;
+
+	request_done(container_of(queue, struct channel_request, queue), &error);
+}
+
+void request_submit_declare(struct channel *ch, struct channel_request *request)
+{
+	struct connection *c = ch->connection;
+
+	request->declare.broker = c->service->broker;
+	request->declare.vhost = c->vhost;
+	request->declare.asker = ch->endpoint.ref;
+	request->declare.connection = c->number;
+	request->declare.done = request_declare_done;
+	ch->waiting = request;
+	declare_submit(&request->declare);
+}
+
+void request_submit_queue(struct channel *ch, struct channel_request *request)
+{
+	request->queue.asker = ch->endpoint.ref;
+	request->queue.connection = ch->connection->number;
+	request->queue.done = request_queue_done;
+	ch->waiting = request;
+	queue_request_submit(&request->queue);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "conn/service.h"
+
+#include "base/bug.h"
+#include "base/mem.h"
+#include "conn/connection.h"
+#include "loop/loop.h"
+
+/* The memory alarm was set or cleared: connections that publish are blocked, or let go on. */
+static void conn_loop_alarm(struct alarm_listener *listener, bool is_set)
+{
+	struct conn_loop *home = container_of(listener, struct conn_loop, alarm);
+	struct list *pos, *next;
+
+	list_for_each_safe(pos, next, &home->connections) {
+		struct connection *c = container_of(pos, struct connection, link);
+
+		if (is_set && c->has_published)
+			connection_note_publish(c);
+		else if (!is_set)
+			connection_unblock(c);
+	}
+}
+
+struct conn_service *conn_service_create(struct broker *broker, struct access *access,
+					 const struct conn_settings *settings, unsigned n_loops)
+{
+	struct conn_service *service = mem_zalloc(sizeof(*service));
+
+	service->broker = broker;
+	service->access = access;
+	service->settings = *settings;
+	service->n_loops = n_loops;
+	service->loops = mem_zalloc_aligned(_Alignof(struct conn_loop), n_loops * sizeof(*service->loops));
+	atomic_init(&service->next_number, 1);
+	for (unsigned i = 0; i < n_loops; i++) {
+		struct conn_loop *home = &service->loops[i];
+
+		home->service = service;
+		list_init(&home->connections);
+		home->alarm.changed = conn_loop_alarm;
+		alarms_listen(broker->alarms, i, &home->alarm);
+	}
+	return service;
+}
+
+void conn_service_destroy(struct conn_service *service)
+{
+	if (service == NULL)
+		return;
+	for (unsigned i = 0; i < service->n_loops; i++)
+		bug_on(!list_is_empty(&service->loops[i].connections));
+	mem_free(service->loops);
+	mem_free(service);
+}
+
+struct conn_loop *conn_loop_self(struct conn_service *service)
+{
+	return &service->loops[loop_index(loop_self())];
+}
+
+void conn_service_shutdown(struct conn_service *service, unsigned limit_ms)
+{
+	struct conn_loop *home = conn_loop_self(service);
+	struct list *pos, *next;
+
+	home->is_stopping = true;
+	list_for_each_safe(pos, next, &home->connections) {
+		struct connection *c = container_of(pos, struct connection, link);
+
+		connection_force(c, "broker forced connection closure with reason 'shutdown'", limit_ms);
+	}
+}
+
+void conn_service_cut(struct conn_service *service)
+{
+	struct conn_loop *home = conn_loop_self(service);
+	struct list *pos, *next;
+
+	list_for_each_safe(pos, next, &home->connections)
+		connection_destroy(container_of(pos, struct connection, link));
+}
+
+uint64_t conn_service_list(struct conn_service *service, uint64_t after, unsigned limit,
+			   void (*visit)(void *context, const struct connection *connection), void *context)
+{
+	struct conn_loop *home = conn_loop_self(service);
+	struct list *pos;
+	uint64_t last = 0;
+
+	list_for_each(pos, &home->connections) {
+		const struct connection *c = container_of(pos, struct connection, link);
+
+		if (c->number <= after)
+			continue;
+		if (limit-- == 0)
+			return last;
+		visit(context, c);
+		last = c->number;
+	}
+	return 0;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_CONN_SERVICE_H
+#define KERNEL_CONN_SERVICE_H
+
+/* What all connections share, and each loop's list of them. */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "access/access.h"
+#include "base/list.h"
+#include "broker/alarm.h"
+#include "broker/broker.h"
+#include "broker/router.h"
+
+struct channel;
+struct connection;
+
+/* From the configuration; texts are borrowed for the service's life. */
+struct conn_settings {
+	uint16_t channel_max; /* 0: no limit but the protocol's */
+	uint16_t heartbeat_s; /* 0: none */
+	uint32_t frame_max;   /* bytes, 0: no limit */
+	uint32_t handshake_timeout_ms;
+	uint32_t max_message_size; /* bytes */
+	const char *product, *version, *cluster_name;
+};
+
+/* Settles of one channel, one source and one outcome, gathered from consecutive acknowledgements. */
+#define SETTLE_BATCH_MAX 256u
+struct settle_batch {
+	struct channel *channel; /* NULL: empty */
+	uint32_t source;
+	int outcome; /* enum queue_outcome */
+	size_t count;
+	uint64_t seqs[SETTLE_BATCH_MAX];
+};
+
+/* A loop's own part; only that loop touches it. */
+struct conn_loop {
+	_Alignas(128) struct list connections; /* struct connection.link, by number */
+	uint64_t n_connections;
+	struct conn_service *service;
+	struct alarm_listener alarm;
+	bool is_stopping;
+
+	/* Publishes of one channel that have not been routed yet; empty between two data() calls. */
+	struct channel *publisher;
+	size_t n_publications;
+	struct publication publications[ROUTER_BATCH_MAX];
+	bool mandatory[ROUTER_BATCH_MAX];
+
+	struct settle_batch settles;
+};
+
+struct conn_service {
+	struct broker *broker;
+	struct access *access;
+	struct conn_settings settings;
+	unsigned n_loops;
+	struct conn_loop *loops;
+	_Atomic uint64_t next_number;
+	/* Called on the loop of a connection that is gone: a descriptor is free again. May be NULL. */
+	void (*connection_gone)(void *context);
+	void *context;
+};
+
+/* broker and access are borrowed. Before the loops run. */
+struct conn_service *conn_service_create(struct broker *broker, struct access *access,
+					 const struct conn_settings *settings, unsigned n_loops);
+/* After the loops have stopped and all connections are gone. */
+void conn_service_destroy(struct conn_service *service);
+
+/* The calling loop's part. */
+struct conn_loop *conn_loop_self(struct conn_service *service);
+
+/* Takes an accepted socket; serves it on the calling loop. */
+void conn_service_accept(struct conn_service *service, int fd);
+
+/*
+ * Sends connection.close 320 to all connections of the calling loop, and closes those that come later. Those that have
+ * not answered after limit_ms are cut.
+ */
+void conn_service_shutdown(struct conn_service *service, unsigned limit_ms);
+
+/* Cuts all connections of the calling loop at once. */
+void conn_service_cut(struct conn_service *service);
+
+/* The calling loop's connections with a number above `after`, in order, at most `limit`; returns the last number visited, or 0 when there are no more. */
+uint64_t conn_service_list(struct conn_service *service, uint64_t after, unsigned limit,
+			   void (*visit)(void *context, const struct connection *connection), void *context);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_CONTROL_CLIENT_H
+#define KERNEL_CONTROL_CLIENT_H
+
+/*
+ * The conversation on the control socket: a request is one line of JSON, {"command": NAME, ...}; the answer is lines of
+ * JSON: for lists {"columns": [...]} and one array a row; for others {"value": {...}}; at the end {"ok": true} or
+ * {"error": TEXT, "status": N}, N from sysexits.h as rabbitmqctl uses them. One request at a time.
+ *
+ * All on loop 0.
+ */
+
+#include <jansson.h>
+
+#include "base/buffer.h"
+#include "control/control.h"
+#include "loop/slots.h"
+
+struct control_client;
+
+/* How shuntctl exits. */
+enum control_status {
+	CONTROL_USAGE = 64,
+	CONTROL_DATA = 65,
+	CONTROL_UNAVAILABLE = 69,
+	CONTROL_SOFTWARE = 70,
+};
+
+/* Finds the client again later; NULL when it has gone. */
+struct actor_ref control_client_ref(const struct control_client *client);
+struct control_client *control_client_get(struct actor_ref ref);
+const struct control_config *control_client_config(const struct control_client *client);
+
+/* Lines of the answer. send takes the reference of the value. */
+void control_client_send(struct control_client *client, json_t *value);
+void control_client_send_raw(struct control_client *client, const struct buffer *lines);
+
+/* The end of the answer; the next request may come. */
+void control_client_ok(struct control_client *client);
+void control_client_fail(struct control_client *client, enum control_status status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* A command: answers at once or later, with one control_client_ok() or _fail(). The request is borrowed. */
+struct control_command {
+	const char *name;
+	void (*run)(struct control_client *client, const json_t *request);
+};
+
+/* control/commands.c: ends with a name of NULL. */
+extern const struct control_command control_commands[];
+
+/* control/list.c */
+void control_list(struct control_client *client, const json_t *request);
+
+#endif

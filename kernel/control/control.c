@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+#include "control/control.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/client.h"
+#include "loop/loop.h"
+
+#define CONTROL_REQUEST_MAX ((size_t)1 << 20)
+#define CONTROL_BACKLOG 16
+
+struct control {
+	struct control_config config;
+	struct event *accept;
+	struct list clients;
+	char *path;
+	int fd;
+};
+
+struct control_client {
+	struct list link;
+	struct control *control;
+	struct bufferevent *stream;
+	struct actor_ref ref;
+	bool is_busy; /* a command is being answered */
+};
+
+static void client_next_request(struct control_client *client);
+
+/* ---- Answers ---- */
+
+struct actor_ref control_client_ref(const struct control_client *client)
+{
+	return client->ref;
+}
+
+struct control_client *control_client_get(struct actor_ref ref)
+{
+	return slots_get(ref);
+}
+
+const struct control_config *control_client_config(const struct control_client *client)
+{
+	return &client->control->config;
+}
+
+void control_client_send(struct control_client *client, json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	json_decref(value);
+	if (text == NULL || bufferevent_write(client->stream, text, strlen(text)) != 0 ||
+	    bufferevent_write(client->stream, "\n", 1) != 0)
+		log_error("control", "out of memory for an answer");
+	mem_free(text);
+}
+
+void control_client_send_raw(struct control_client *client, const struct buffer *lines)
+{
+	if (lines->failed || bufferevent_write(client->stream, lines->data, lines->size) != 0)
+		log_error("control", "out of memory for an answer");
+}
+
+static void client_finish(struct control_client *client)
+{
+	client->is_busy = false;
+	client_next_request(client);
+}
+
+void control_client_ok(struct control_client *client)
+{
+	control_client_send(client, json_pack("{s:b}", "ok", 1));
+	client_finish(client);
+}
+
+void control_client_fail(struct control_client *client, enum control_status status, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	control_client_send(client, json_pack("{s:s, s:i}", "error", text, "status", (int)status));
+	client_finish(client);
+}
+
+/* ---- Requests ---- */
+
+static void client_run(struct control_client *client, const char *line, size_t size)
+{
+	json_error_t error;
+	json_t *request = json_loadb(line, size, JSON_REJECT_DUPLICATES, &error);
+	const char *name = json_string_value(json_object_get(request, "command"));
+
+	client->is_busy = true;
+	if (name == NULL) {
+		control_client_fail(client, CONTROL_DATA, "the request is not an object with a command");
+	} else {
+		const struct control_command *command = control_commands;
+
+		while (command->name != NULL && strcmp(command->name, name) != 0)
+			command++;
+		if (command->name != NULL)
+			command->run(client, request);
+		else
+			control_client_fail(client, CONTROL_USAGE, "unknown command '%s'", name);
+	}
+	json_decref(request);
+}
+
+static void client_destroy(struct control_client *client)
+{
+	slots_remove(client->ref);
+	list_remove(&client->link);
+	bufferevent_free(client->stream);
+	mem_free(client);
+}
+
+/* One line, if there is one and nothing is being answered. */
+static void client_next_request(struct control_client *client)
+{
+	struct evbuffer *input = bufferevent_get_input(client->stream);
+	size_t size;
+	char *line;
+
+	if (client->is_busy)
+		return;
+	line = evbuffer_readln(input, &size, EVBUFFER_EOL_LF);
+	if (line != NULL) {
+		client_run(client, line, size);
+		mem_free(line);
+	}
+}
+
+static void client_read(struct bufferevent *stream, void *context)
+{
+	struct control_client *client = context;
+
+	if (evbuffer_get_length(bufferevent_get_input(stream)) > CONTROL_REQUEST_MAX) {
+		client_destroy(client);
+		return;
+	}
+	client_next_request(client);
+}
+
+static void client_event(struct bufferevent *stream, short what, void *context)
+{
+	(void)stream, (void)what;
+	client_destroy(context);
+}
+
+/* ---- Accepting ---- */
+
+/* Root, and the user that the broker runs as. */
+static bool control_may_enter(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+		return false;
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return true;
+	log_warning("control", "refused: uid=%ld pid=%ld", (long)peer.uid, (long)peer.pid);
+	return false;
+}
+
+static void control_add_client(struct control *control, int fd)
+{
+	struct control_client *client = mem_zalloc(sizeof(*client));
+
+	client->control = control;
+	client->stream = bufferevent_socket_new(loop_base(loop_self()), fd, BEV_OPT_CLOSE_ON_FREE);
+	if (client->stream == NULL) {
+		mem_free(client);
+		close(fd);
+		return;
+	}
+	client->ref = slots_add(client);
+	list_add_tail(&control->clients, &client->link);
+	bufferevent_setcb(client->stream, client_read, NULL, client_event, client);
+	bufferevent_enable(client->stream, EV_READ | EV_WRITE);
+}
+
+static void control_accept(evutil_socket_t listener, short what, void *context)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)what;
+	if (fd < 0)
+		return;
+	if (control_may_enter(fd))
+		control_add_client(context, fd);
+	else
+		close(fd);
+}
+
+/* ---- The socket ---- */
+
+/* True if a process answers at the address: then it is not ours to remove. */
+static bool control_is_alive(const struct sockaddr_un *address)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool is_alive;
+
+	if (fd < 0)
+		return false;
+	is_alive = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN;
+	close(fd);
+	return is_alive;
+}
+
+static int control_bind(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	mode_t before;
+	int fd, result;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (control_is_alive(&address))
+		return -EADDRINUSE;
+	if (unlink(path) != 0 && errno != ENOENT)
+		return -errno;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	before = umask(0177); /* nobody else may connect, not even for a moment */
+	result = bind(fd, (const struct sockaddr *)&address, sizeof(address));
+	umask(before);
+	if (result == 0 && listen(fd, CONTROL_BACKLOG) == 0)
+		return fd;
+	result = -errno;
+	close(fd);
+	return result;
+}
+
+int control_create(const char *path, const struct control_config *config, struct control **ret_control)
+{
+	int fd = control_bind(path);
+	struct control *control;
+
+	if (fd < 0)
+		return fd;
+	control = mem_zalloc(sizeof(*control));
+	control->config = *config;
+	control->path = mem_strdup(path);
+	control->fd = fd;
+	list_init(&control->clients);
+	control->accept = event_new(loop_base(loop_self()), fd, EV_READ | EV_PERSIST, control_accept, control);
+	if (control->accept == NULL || event_add(control->accept, NULL) != 0) {
+		control_destroy(control);
+		return -ENOMEM;
+	}
+	*ret_control = control;
+	return 0;
+}
+
+void control_destroy(struct control *control)
+{
+	struct list *node;
+
+	if (control == NULL)
+		return;
+	while ((node = list_first(&control->clients)) != NULL)
+		client_destroy(container_of(node, struct control_client, link));
+	if (control->accept != NULL)
+		event_free(control->accept);
+	close(control->fd);
+	(void)unlink(control->path);
+	mem_free(control->path);
+	mem_free(control);
+}

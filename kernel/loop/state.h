@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_LOOP_STATE_H
+#define KERNEL_LOOP_STATE_H
+
+/* The inside of a loop: for the files of kernel/loop/ only. */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "base/list.h"
+#include "loop/mailbox.h"
+
+struct event;
+struct event_base;
+
+/* What others push onto: the newest letter on top. On a cache line of its own. */
+struct inbox {
+	_Alignas(CACHE_LINE_SIZE) _Atomic(struct letter *) top;
+	_Atomic bool asleep; /* the loop blocks in poll, or is about to */
+	int wake_fd;	     /* eventfd */
+};
+
+/* Letters gathered for one target: a chain from the newest to the oldest, as the inbox wants it. */
+struct outbox {
+	struct letter *newest, *oldest;
+	unsigned count;
+};
+
+struct slot {
+	void *object;
+	uint64_t serial; /* 0: free */
+	uint32_t next_free;
+};
+
+/* In chunks, so that a million of objects come in without ever copying the table. */
+struct slots {
+	struct slot **chunks;
+	uint32_t n_chunks;
+	uint32_t n_used;     /* slots that were ever used */
+	uint32_t first_free; /* SLOT_NONE: none */
+	uint64_t last_serial;
+};
+
+struct retired {
+	void *object;
+	void (*destroy)(void *object);
+};
+
+struct loop {
+	struct inbox inbox;
+
+	/* All below is the own thread's. */
+	_Alignas(CACHE_LINE_SIZE) unsigned index;
+	struct event_base *base;
+	struct event *wake_event;
+	uint64_t now_ms, now_wall_ms; /* 0: to be read at the next use */
+
+	struct list tasks, late_tasks;
+
+	struct outbox *outboxes; /* one for each loop; that to itself is read in place */
+	unsigned n_outboxes;
+	bool outboxes_filled; /* some outbox to another loop */
+
+	struct retired *retired;
+	size_t n_retired, retired_capacity;
+
+	struct slots slots;
+};
+
+/* The calling thread's loop: loop_self() without the call. */
+extern _Thread_local struct loop *loop_current;
+
+/* loop.c */
+int loop_init(struct loop *loop, unsigned index, unsigned count) MUST_USE;
+void loop_fini(struct loop *loop);
+void loop_enter(
+	struct loop *loop); /* the calling thread is this loop's from now on; NULL: no loop's */
+bool loop_has_work(const struct loop *loop);
+void loop_finish_turn(struct loop *loop); /* all of a turn but the poll */
+void loop_mark_awake(struct loop *loop);
+
+/* mailbox.c */
+int mailbox_init(struct loop *loop, unsigned count) MUST_USE;
+void mailbox_fini(struct loop *loop);
+void mailbox_wake(struct loop *loop); /* any thread, signal handlers */
+bool mailbox_is_empty(const struct loop *loop);
+void mailbox_deliver(struct loop *loop);
+void mailbox_flush(struct loop *loop);
+
+/* task.c */
+void tasks_run(struct loop *loop);
+
+/* slots.c */
+void slots_init(struct slots *slots);
+void slots_fini(struct slots *slots);
+
+#endif

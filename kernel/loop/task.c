@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop/task.h"
+
+#include "base/bug.h"
+#include "loop/state.h"
+
+void loop_task_init(struct loop_task *task, void (*run)(struct loop_task *task))
+{
+	list_init(&task->link);
+	task->run = run;
+}
+
+static void arm(struct loop_task *task, bool late)
+{
+	struct loop *self = loop_current;
+
+	bug_on(!self);
+	if (loop_task_is_armed(task))
+		return;
+	loop_mark_awake(self);
+	list_add_tail(late ? &self->late_tasks : &self->tasks, &task->link);
+}
+
+void loop_defer(struct loop_task *task)
+{
+	arm(task, false);
+}
+
+void loop_defer_late(struct loop_task *task)
+{
+	arm(task, true);
+}
+
+void loop_cancel(struct loop_task *task)
+{
+	list_remove(&task->link);
+}
+
+/*
+ * Those armed now; what they arm waits for the next round. A task of the round may still be
+ * cancelled by one before it.
+ */
+static void run_round(struct list *tasks)
+{
+	struct list round, *link;
+
+	list_init(&round);
+	list_splice_tail(&round, tasks);
+	while ((link = list_pop(&round)) != NULL) {
+		struct loop_task *task = container_of(link, struct loop_task, link);
+
+		task->run(task);
+	}
+}
+
+/*
+ * Late tasks run when no ordinary task is left, and what they arm runs again, all within the rounds
+ * of a turn. If ordinary tasks use the rounds up, late ones still get their turn: output must not
+ * wait for an endless chain.
+ */
+void tasks_run(struct loop *loop)
+{
+	for (int rounds = 0; rounds < LOOP_TASK_ROUNDS; rounds++) {
+		if (!list_is_empty(&loop->tasks))
+			run_round(&loop->tasks);
+		else if (!list_is_empty(&loop->late_tasks))
+			run_round(&loop->late_tasks);
+		else
+			return;
+	}
+	run_round(&loop->late_tasks);
+}

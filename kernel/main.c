@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "config.h"
+#include "server.h"
+
+struct arguments {
+	const char *file;
+	char **options;
+	size_t n_options;
+	bool only_check;
+};
+
+static void usage(FILE *out)
+{
+	fputs("Usage: shuntd [-c FILE] [-o KEY=VALUE]... [--check-config]\n"
+	      "An AMQP 0-9-1 message broker. Stays in the foreground and logs to standard error.\n"
+	      "\n"
+	      "  -c, --config FILE      read the configuration from FILE\n"
+	      "  -o, --option KEY=VALUE set one key; comes after the file, may be repeated\n"
+	      "      --check-config     read the configuration, load the plugins, and end\n"
+	      "  -V, --version          print the version\n"
+	      "  -h, --help             print this\n",
+	      out);
+}
+
+/* -1: go on; otherwise the exit status. */
+static int parse(int argc, char **argv, struct arguments *arguments)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' }, { "option", required_argument, NULL, 'o' },
+		{ "check-config", no_argument, NULL, 'C' }, { "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:o:Vh", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			arguments->file = optarg;
+			break;
+		case 'o':
+			arguments->options[arguments->n_options++] = optarg;
+			break;
+		case 'C':
+			arguments->only_check = true;
+			break;
+		case 'V':
+			puts("shuntd " PACKAGE_VERSION);
+			return SERVER_OK;
+		case 'h':
+			usage(stdout);
+			return SERVER_OK;
+		default:
+			usage(stderr);
+			return SERVER_USAGE;
+		}
+	}
+	if (optind == argc)
+		return -1;
+	fprintf(stderr, "shuntd: unexpected argument '%s'\n", argv[optind]);
+	usage(stderr);
+	return SERVER_USAGE;
+}
+
+static enum server_status configure(struct config *config, const struct arguments *arguments)
+{
+	char error[CONFIG_ERROR_MAX];
+	int result = 0;
+
+	config_init(config);
+	if (arguments->file != NULL)
+		result = config_read_file(config, arguments->file, error);
+	for (size_t i = 0; result == 0 && i < arguments->n_options; i++)
+		result = config_read_option(config, arguments->options[i], error);
+	if (result != 0) {
+		log_error("config", "%s", error);
+		return SERVER_CONFIG;
+	}
+	config_complete(config);
+	log_set_level(config->log_level);
+	return SERVER_OK;
+}
+
+static enum server_status serve(struct config *config, const struct arguments *arguments)
+{
+	struct server *server;
+	enum server_status status = server_create(config, arguments->file, arguments->only_check, &server);
+
+	if (status == SERVER_OK && !arguments->only_check)
+		status = server_run(server);
+	server_destroy(server);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = { .options = mem_alloc(((size_t)argc + 1) * sizeof(char *)) };
+	struct config config;
+	int status = parse(argc, argv, &arguments);
+
+	if (status < 0) {
+		status = (int)configure(&config, &arguments);
+		if (status == SERVER_OK)
+			status = (int)serve(&config, &arguments);
+		config_fini(&config);
+	}
+	mem_free(arguments.options);
+	return status;
+}

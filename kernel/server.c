@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Start: loops, store, broker, access, plugins, connections, listeners; loop 0 is the calling thread's. Stop: listeners
+ * close, every loop sends connection.close 320 to its connections and waits for them a while, then the loops leave and
+ * all is taken down in the reverse order, each object in the name of its loop.
+ */
+#include "server.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <malloc.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "broker/alarm.h"
+#include "broker/broker.h"
+#include "conn/service.h"
+#include "control/control.h"
+#include "data_dir.h"
+#include "loop/counters.h"
+#include "loop/loop.h"
+#include "loop/mailbox.h"
+#include "loop/pool.h"
+#include "loop/timer.h"
+#include "net/listener.h"
+#include "store/store.h"
+
+#define SERVER_DRAIN_MS 5000u /* for clients to answer connection.close when stopping */
+#define SERVER_DRAIN_LOOK_MS 10u
+
+struct server_signal {
+	int number;
+	struct event *event;
+};
+
+struct server {
+	struct config *config;
+	const char *path;
+	int data_dir;
+	bool has_pool;
+	struct store *store;
+	struct broker *broker;
+	struct access *access;
+	struct access_config access_config;
+	struct plugins *plugins;
+	struct conn_service *connections;
+	struct control *control;
+	struct listener *listeners[CONFIG_LISTENERS_MAX];
+	struct server_signal signals[3];
+	unsigned next_loop;
+	bool is_stopping;
+	struct loop_timer drain; /* looks whether all connections are gone */
+	uint64_t drain_deadline_ms;
+};
+
+/* ---- Accepting ---- */
+
+struct server_accept {
+	struct letter letter;
+	struct server *server;
+	int fd;
+};
+
+static void server_accept_deliver(struct letter *letter)
+{
+	struct server_accept *accept = container_of(letter, struct server_accept, letter);
+
+	if (loop_pool_is_stopping())
+		close(accept->fd);
+	else
+		conn_service_accept(accept->server->connections, accept->fd);
+	mem_free(accept);
+}
+
+/* Connections go round the loops in turn. */
+static void server_accepted(void *context, int fd, const struct sockaddr_storage *peer)
+{
+	struct server *server = context;
+	unsigned target = server->next_loop++ % loop_count();
+	struct server_accept *accept;
+
+	(void)peer;
+	if (target == loop_index(loop_self())) {
+		conn_service_accept(server->connections, fd);
+		return;
+	}
+	accept = mem_zalloc(sizeof(*accept));
+	accept->letter.deliver = server_accept_deliver;
+	accept->server = server;
+	accept->fd = fd;
+	loop_post(target, &accept->letter);
+}
+
+static void server_resting(void *context, bool resting, int error)
+{
+	(void)context;
+	if (resting)
+		log_warning("net", "accepting connections rests: reason=\"%s\"", strerror(error));
+	else
+		log_info("net", "accepting connections goes on");
+}
+
+static const struct listener_handler server_listener_handler = {
+	.accepted = server_accepted,
+	.resting = server_resting,
+};
+
+static enum server_status server_listen(struct server *server)
+{
+	const struct config *config = server->config;
+
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		const char *address = config->listeners[i].address;
+		char text[NET_ADDRESS_TEXT_MAX];
+		int result = listener_create(slice_cstr(address), (int)config->backlog, &server_listener_handler, server,
+					     &server->listeners[i]);
+
+		if (result != 0) {
+			log_error("net", "cannot listen: address=\"%s\" reason=\"%s\"", address, strerror(-result));
+			return SERVER_CONFIG;
+		}
+		net_address_print(listener_address(server->listeners[i]), text);
+		log_info("net", "listening: address=%s protocol=amqp", text);
+	}
+	return SERVER_OK;
+}
+
+static void server_stop_listening(struct server *server)
+{
+	for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++) {
+		if (server->listeners[i] != NULL)
+			listener_destroy(server->listeners[i]);
+		server->listeners[i] = NULL;
+	}
+}
+
+/* A descriptor is free again; listeners are on loop 0, which may be another. They look again by themselves soon. */
+static void server_connection_gone(void *context)
+{
+	struct server *server = context;
+
+	if (loop_index(loop_self()) != 0)
+		return;
+	for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++)
+		if (server->listeners[i] != NULL && listener_is_resting(server->listeners[i]))
+			listener_resume(server->listeners[i]);
+}
+
+/* ---- Stopping ---- */
+
+struct server_shutdown {
+	struct letter letter;
+	struct server *server;
+	bool cut;
+};
+
+static void server_shutdown_here(struct server *server, bool cut)
+{
+	if (cut)
+		conn_service_cut(server->connections);
+	else
+		conn_service_shutdown(server->connections, SERVER_DRAIN_MS);
+}
+
+static void server_shutdown_deliver(struct letter *letter)
+{
+	struct server_shutdown *shutdown = container_of(letter, struct server_shutdown, letter);
+
+	server_shutdown_here(shutdown->server, shutdown->cut);
+	mem_free(shutdown);
+}
+
+static void server_shutdown_all(struct server *server, bool cut)
+{
+	for (unsigned i = 1; i < loop_count(); i++) {
+		struct server_shutdown *shutdown = mem_zalloc(sizeof(*shutdown));
+
+		shutdown->letter.deliver = server_shutdown_deliver;
+		shutdown->server = server;
+		shutdown->cut = cut;
+		loop_post(i, &shutdown->letter);
+	}
+	server_shutdown_here(server, cut);
+}
+
+static uint64_t server_connection_count(void)
+{
+	uint64_t closed = counter_sum(COUNTER_CONNECTIONS_CLOSED);
+
+	return counter_sum(COUNTER_CONNECTIONS_OPENED) - closed;
+}
+
+static void server_drain(struct loop_timer *timer)
+{
+	struct server *server = container_of(timer, struct server, drain);
+
+	if (server_connection_count() == 0 || loop_now_ms() >= server->drain_deadline_ms)
+		loop_pool_stop();
+	else
+		loop_timer_start_ms(timer, SERVER_DRAIN_LOOK_MS);
+}
+
+/* The first time connections are asked to close; the second time they are cut. */
+static void server_stop(void *context)
+{
+	struct server *server = context;
+
+	if (server->is_stopping) {
+		server_shutdown_all(server, true);
+		server->drain_deadline_ms = loop_now_ms() + SERVER_DRAIN_LOOK_MS;
+		return;
+	}
+	log_info("server", "stopping: connections=%llu", (unsigned long long)server_connection_count());
+	server->is_stopping = true;
+	server_stop_listening(server);
+	server_shutdown_all(server, false);
+	server->drain_deadline_ms = loop_now_ms() + SERVER_DRAIN_MS;
+	loop_timer_start_ms(&server->drain, server_connection_count() == 0 ? 0 : SERVER_DRAIN_LOOK_MS);
+}
+
+/* SIGHUP: what may change while running is taken from the file again. */
+static void server_reload(struct server *server)
+{
+	char error[CONFIG_ERROR_MAX];
+	struct config fresh;
+
+	if (server->path == NULL) {
+		log_warning("server", "nothing to reload: started without a configuration file");
+		return;
+	}
+	config_init(&fresh);
+	if (config_read_file(&fresh, server->path, error) != 0) {
+		log_error("server", "configuration not reloaded: %s", error);
+	} else {
+		log_set_level(fresh.log_level);
+		alarms_set_memory_limit(server->broker->alarms, fresh.memory_limit);
+		log_info("server", "configuration reloaded: log.level and vm_memory_high_watermark are in force");
+	}
+	config_fini(&fresh);
+}
+
+static void server_signal(evutil_socket_t number, short what, void *context)
+{
+	(void)what;
+	if (number == SIGHUP)
+		server_reload(context);
+	else
+		server_stop(context);
+}
+
+static void server_catch_signals(struct server *server)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < 3; i++) {
+		struct event *event = evsignal_new(loop_base(loop_self()), numbers[i], server_signal, server);
+
+		server->signals[i] = (struct server_signal){ numbers[i], event };
+		if (event != NULL)
+			evsignal_add(event, NULL);
+	}
+}
+
+/* ---- Start ---- */
+
+static enum server_status server_load_plugins(struct server *server)
+{
+	const struct config *config = server->config;
+	char reason[512];
+
+	server->plugins = plugins_create(server->broker->topology, config->plugins_dir, config->settings,
+					 config->n_settings);
+	for (size_t i = 0; i < config->n_plugins; i++) {
+		if (plugins_load(server->plugins, config->plugins[i], reason, sizeof(reason)) != 0) {
+			log_error("plugin", "cannot load plugin '%s': %s", config->plugins[i], reason);
+			return SERVER_CONFIG;
+		}
+	}
+	if (plugins_check_settings(server->plugins, reason, sizeof(reason)) != 0) {
+		log_error("plugin", "%s", reason);
+		return SERVER_CONFIG;
+	}
+	return SERVER_OK;
+}
+
+static void server_create_connections(struct server *server)
+{
+	const struct config *config = server->config;
+	const struct conn_settings settings = {
+		.channel_max = config->channel_max,
+		.heartbeat_s = config->heartbeat_s,
+		.frame_max = config->frame_max,
+		.handshake_timeout_ms = config->handshake_timeout_ms,
+		.max_message_size = config->max_message_size,
+		.product = config->product,
+		.version = PACKAGE_VERSION,
+		.cluster_name = config->cluster_name,
+	};
+
+	server->access_config = (struct access_config){
+		.default_user = config->default_user,
+		.default_pass = config->default_pass,
+		.default_user_tags = config->default_user_tags,
+		.loopback_users = (const char *const *)config->loopback_users,
+	};
+	server->access = access_create(&server->access_config);
+	server->connections = conn_service_create(server->broker, server->access, &settings, config->loops);
+	server->connections->connection_gone = server_connection_gone;
+	server->connections->context = server;
+}
+
+static enum server_status server_start(struct server *server, bool only_check)
+{
+	struct config *config = server->config;
+	char reason[512];
+	int result;
+
+	if (!only_check) {
+		server->data_dir = data_dir_lock(config->data_dir, reason, sizeof(reason));
+		if (server->data_dir < 0) {
+			log_error("server", "%s", reason);
+			return SERVER_DATA;
+		}
+	}
+	result = loop_pool_create(config->loops);
+	if (result != 0) {
+		log_error("server", "cannot make event loops: reason=\"%s\"", strerror(-result));
+		return SERVER_OWN_FAULT;
+	}
+	server->has_pool = true;
+	server->store = store_memory_create(config->loops);
+	server->broker = broker_create(config->loops, server->store, config->default_vhost);
+	alarms_set_memory_limit(server->broker->alarms, config->memory_limit);
+	loop_timer_init(&server->drain, server_drain);
+	return server_load_plugins(server);
+}
+
+static enum server_status server_open(struct server *server)
+{
+	const struct control_config control = {
+		.broker = server->broker,
+		.connections = server->connections,
+		.plugins = server->plugins,
+		.listeners = server->listeners,
+		.n_listeners = CONFIG_LISTENERS_MAX,
+		.version = PACKAGE_VERSION,
+		.cluster_name = server->config->cluster_name,
+		.data_dir = server->config->data_dir,
+		.config_file = server->path,
+		.started_at_ms = clock_monotonic_ms(),
+		.stop = server_stop,
+		.context = server,
+	};
+	int result = data_dir_make_parents(server->config->control_socket);
+
+	if (result == 0)
+		result = control_create(server->config->control_socket, &control, &server->control);
+	if (result != 0) {
+		log_error("control", "cannot open the control socket: path=\"%s\" reason=\"%s\"",
+			  server->config->control_socket, strerror(-result));
+		return SERVER_CONFIG;
+	}
+	return server_listen(server);
+}
+
+enum server_status server_create(struct config *config, const char *path, bool only_check, struct server **ret_server)
+{
+	struct server *server = mem_zalloc(sizeof(*server));
+	enum server_status status;
+
+	*ret_server = NULL;
+	server->config = config;
+	server->path = path;
+	server->data_dir = -1;
+	/* Few arenas: loops have pools of their own, and each arena holds on to what was once a peak. */
+	mallopt(M_ARENA_MAX, 4);
+	status = server_start(server, only_check);
+	if (status == SERVER_OK && !only_check) {
+		server_create_connections(server);
+		server_catch_signals(server);
+		status = server_open(server);
+	}
+	if (status == SERVER_OK)
+		*ret_server = server;
+	else
+		server_destroy(server);
+	return status;
+}
+
+enum server_status server_run(struct server *server)
+{
+	int result = loop_pool_start();
+
+	(void)server;
+	if (result != 0) {
+		log_error("server", "cannot start threads: reason=\"%s\"", strerror(-result));
+		return SERVER_OWN_FAULT;
+	}
+	log_info("server", "started: version=%s pid=%ld loops=%u", PACKAGE_VERSION, (long)getpid(), loop_count());
+	loop_run();
+	log_info("server", "stopped");
+	return SERVER_OK;
+}
+
+/* ---- End ---- */
+
+static void server_cut_here(void *arg)
+{
+	conn_service_cut(arg);
+}
+
+void server_destroy(struct server *server)
+{
+	if (server == NULL)
+		return;
+	server_stop_listening(server);
+	control_destroy(server->control);
+	for (size_t i = 0; i < 3; i++)
+		if (server->signals[i].event != NULL)
+			event_free(server->signals[i].event);
+	if (server->has_pool)
+		loop_timer_stop(&server->drain);
+	for (unsigned i = 0; server->connections != NULL && i < loop_count(); i++)
+		loop_pool_visit(i, server_cut_here, server->connections);
+	conn_service_destroy(server->connections);
+	access_destroy(server->access);
+	broker_destroy(server->broker);
+	plugins_destroy(server->plugins);
+	store_destroy(server->store);
+	if (server->has_pool)
+		loop_pool_destroy();
+	data_dir_unlock(server->data_dir);
+	mem_free(server);
+}

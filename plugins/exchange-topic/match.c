@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+#include "match.h"
+
+#include "pattern.h"
+
+#include <string.h>
+
+/*
+ * Matching runs the trie as a nondeterministic automaton. A node's state is the set of positions in
+ * the key, from 0 to the number of words, at which the node can be reached.
+ *
+ * Above every `#` a node's depth is its one position, so no sets are needed: step() takes the nodes
+ * of one depth together, and begins to load all edges before it follows the first, for in a large
+ * trie each is a cache miss.
+ *
+ * Below a `#` there may be many positions, and trying them one after the other is what makes
+ * patterns with several `#` explode. walk() therefore takes all positions of a node at once, as
+ * bits: by `*` every position moves on by one, by a word those move on at which the key has this
+ * word, and by `#` all positions from the lowest one are reached. As the trie is a tree, every node
+ * is visited once at most.
+ */
+
+#define SET_LIMBS ((KEY_WORDS_MAX + 1 + 63) / 64)
+#define STATES	  16
+#define BATCH	  64
+
+/* Positions; bit p of limb p / 64. */
+struct set {
+	uint64_t limbs[SET_LIMBS];
+};
+
+/* A word of the key, and at which positions it stands. */
+struct group {
+	struct set positions;
+	uint32_t word;
+};
+
+struct match {
+	const struct trie *trie;
+	struct shunt_sink *sink;
+	unsigned count; /* of words */
+	unsigned limbs; /* that are in use for this number of words */
+	unsigned batched;
+	unsigned grouped; /* 0: groups are not made yet */
+	const struct shunt_binding *batch[BATCH];
+	uint32_t words[KEY_WORDS_MAX];
+	struct group groups[KEY_WORDS_MAX];
+};
+
+#ifdef EXCHANGE_TOPIC_COUNT_LOOKUPS
+_Thread_local uint64_t match_lookups;
+#define COUNT_LOOKUP() ((void)match_lookups++)
+#else
+#define COUNT_LOOKUP() ((void)0)
+#endif
+
+/* ---- Sets ---- */
+
+static bool set_has(const struct set *set, unsigned position)
+{
+	return set->limbs[position / 64] >> position % 64 & 1;
+}
+
+/* *ret_set = the positions of both, each moved on by one. False if there are none. */
+static bool set_advance(const struct match *match, const struct set *set, const struct set *other,
+			struct set *ret_set)
+{
+	uint64_t carry = 0;
+	uint64_t any = 0;
+
+	for (unsigned i = 0; i < match->limbs; i++) {
+		uint64_t limb = set->limbs[i] & other->limbs[i];
+
+		ret_set->limbs[i] = limb << 1 | carry;
+		any |= ret_set->limbs[i];
+		carry = limb >> 63;
+	}
+	return any != 0;
+}
+
+/* The positions of a limb that are before this one. */
+static uint64_t limb_before(unsigned limb, unsigned position)
+{
+	if (position <= limb * 64)
+		return 0;
+	return position >= limb * 64 + 64 ? UINT64_MAX : ((uint64_t)1 << position % 64) - 1;
+}
+
+/* The positions from `first` to `end - 1`. */
+static void set_range(const struct match *match, unsigned first, unsigned end, struct set *ret_set)
+{
+	for (unsigned i = 0; i < match->limbs; i++)
+		ret_set->limbs[i] = limb_before(i, end) & ~limb_before(i, first);
+}
+
+static unsigned set_lowest(const struct match *match, const struct set *set)
+{
+	for (unsigned i = 0; i < match->limbs; i++)
+		if (set->limbs[i] != 0)
+			return i * 64 + (unsigned)__builtin_ctzll(set->limbs[i]);
+	return match->count;
+}
+
+/* ---- Results ---- */
+
+static void flush(struct match *match)
+{
+	if (match->batched > 0)
+		match->sink->emit(match->sink, match->batch, match->batched);
+	match->batched = 0;
+}
+
+/* Large blocks go as they are, small ones are gathered. */
+static void collect_many(struct match *match, const struct shunt_binding *const *bindings,
+			 uint32_t count)
+{
+	if (count > BATCH / 4) {
+		match->sink->emit(match->sink, bindings, count);
+		return;
+	}
+	if (count > BATCH - match->batched)
+		flush(match);
+	for (uint32_t i = 0; i < count; i++)
+		match->batch[match->batched++] = bindings[i];
+}
+
+static const struct node *node_at(const struct match *match, uint32_t node)
+{
+	uint32_t number = node & ~NODE_FLAGS;
+
+	return number == NODE_ROOT ? &match->trie->root : trie_node(match->trie, number);
+}
+
+static void collect(struct match *match, const struct node *node)
+{
+	if (node->place != 0) {
+		collect_many(match, &node->only, 1);
+		return;
+	}
+	for (const struct crowd *block = node->crowd; block; block = block->next)
+		collect_many(match, block->bindings, block->count);
+}
+
+/* ---- Below a `#` ---- */
+
+/* The node, with its flags, to which the edge leads; 0: there is no such edge. */
+static uint32_t follow(const struct match *match, uint32_t node, uint32_t word)
+{
+	const uint32_t *edge = table_find(&match->trie->edges, edge_key(node, word));
+
+	COUNT_LOOKUP();
+	return edge ? *edge : 0;
+}
+
+static struct group *group_find(struct match *match, unsigned count, uint32_t word)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (match->groups[i].word == word)
+			return &match->groups[i];
+	return NULL;
+}
+
+/* Gathers the positions of each word that is in some pattern. */
+static void group_words(struct match *match)
+{
+	for (unsigned i = 0; i < match->count; i++) {
+		struct group *group;
+
+		if (match->words[i] == 0)
+			continue;
+		group = group_find(match, match->grouped, match->words[i]);
+		if (!group) {
+			group = &match->groups[match->grouped++];
+			group->word = match->words[i];
+			memset(group->positions.limbs, 0, sizeof(group->positions.limbs));
+		}
+		group->positions.limbs[i / 64] |= (uint64_t)1 << i % 64;
+	}
+}
+
+static void walk(struct match *match, uint32_t node, const struct set *set);
+
+static void walk_words(struct match *match, uint32_t node, const struct set *set)
+{
+	struct set next;
+
+	if (match->grouped == 0)
+		group_words(match);
+	for (unsigned i = 0; i < match->grouped; i++) {
+		uint32_t child;
+
+		if (!set_advance(match, set, &match->groups[i].positions, &next))
+			continue;
+		child = follow(match, node, match->groups[i].word);
+		if (child != 0)
+			walk(match, child, &next);
+	}
+}
+
+/* By `#`, from the lowest position at which the node is reached. */
+static void walk_hash(struct match *match, uint32_t node, unsigned lowest)
+{
+	uint32_t child = follow(match, node, WORD_HASH);
+	struct set set;
+
+	set_range(match, lowest, match->count + 1, &set);
+	walk(match, child, &set);
+}
+
+static void walk_star(struct match *match, uint32_t node, const struct set *set)
+{
+	struct set next;
+
+	set_range(match, 0, match->count, &next);
+	if (set_advance(match, set, &next, &next))
+		walk(match, follow(match, node, WORD_STAR), &next);
+}
+
+static void walk(struct match *match, uint32_t node, const struct set *set)
+{
+	if (node & NODE_BINDINGS && set_has(set, match->count))
+		collect(match, node_at(match, node));
+	if (node & NODE_HASH)
+		walk_hash(match, node, set_lowest(match, set));
+	if (node & NODE_STAR)
+		walk_star(match, node, set);
+	if (node & NODE_WORDS)
+		walk_words(match, node, set);
+}
+
+/* ---- Above every `#` ---- */
+
+/* An edge that is being looked for, while the line that it may be in is being loaded. */
+struct probe {
+	struct table_line *line;
+	uint64_t key;
+};
+
+static struct probe probe_of(const struct match *match, uint32_t node, uint32_t word)
+{
+	struct probe probe = {.key = edge_key(node, word)};
+
+	probe.line = table_line(&match->trie->edges, probe.key);
+	return probe;
+}
+
+/* The probes for the children of these nodes by this word and by `*`. Returns their number. */
+static unsigned probe_children(const struct match *match, const uint32_t *nodes, unsigned count,
+			       uint32_t word, struct probe *ret_probes)
+{
+	unsigned probes = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (nodes[i] & NODE_WORDS && word != 0)
+			ret_probes[probes++] = probe_of(match, nodes[i], word);
+		if (nodes[i] & NODE_STAR)
+			ret_probes[probes++] = probe_of(match, nodes[i], WORD_STAR);
+	}
+	return probes;
+}
+
+/* These nodes are reached at the key's end: load all records, then all crowds, then read them. */
+static void finish(struct match *match, const uint32_t *nodes, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (nodes[i] & NODE_BINDINGS)
+			__builtin_prefetch(node_at(match, nodes[i]));
+	for (unsigned i = 0; i < count; i++)
+		if (nodes[i] & NODE_BINDINGS && node_at(match, nodes[i])->place == 0)
+			__builtin_prefetch(node_at(match, nodes[i])->crowd);
+	for (unsigned i = 0; i < count; i++)
+		if (nodes[i] & NODE_BINDINGS)
+			collect(match, node_at(match, nodes[i]));
+}
+
+/* These nodes, at most STATES, are reached at this position, and nowhere else. */
+static void step(struct match *match, unsigned position, const uint32_t *nodes, unsigned count)
+{
+	struct probe probes[2 * STATES];
+	uint32_t next[2 * STATES];
+	unsigned probed = 0;
+	unsigned found = 0;
+
+	if (position < match->count)
+		probed = probe_children(match, nodes, count, match->words[position], probes);
+	else
+		finish(match, nodes, count);
+	for (unsigned i = 0; i < probed; i++) {
+		const uint32_t *edge =
+			table_line_find(&match->trie->edges, probes[i].line, probes[i].key);
+
+		COUNT_LOOKUP();
+		next[found] = edge ? *edge : 0;
+		found += edge != NULL;
+	}
+	for (unsigned i = 0; i < count; i++)
+		if (nodes[i] & NODE_HASH)
+			walk_hash(match, nodes[i], position);
+	for (unsigned i = 0; i < found; i += STATES)
+		step(match, position + 1, next + i, found - i < STATES ? found - i : STATES);
+}
+
+void match_key(const struct trie *trie, struct shunt_bytes key, struct shunt_sink *sink)
+{
+	struct shunt_bytes words[KEY_WORDS_MAX];
+	uint32_t root = NODE_ROOT | trie->root.flags;
+	struct match match;
+
+	if (root == 0 || key.size > KEY_SIZE_MAX)
+		return;
+	match.trie = trie;
+	match.sink = sink;
+	match.count = pattern_split(key, words);
+	match.limbs = match.count / 64 + 1;
+	match.batched = 0;
+	match.grouped = 0;
+	words_find(&trie->words, words, match.count, match.words);
+	step(&match, 0, &root, 1);
+	flush(&match);
+}

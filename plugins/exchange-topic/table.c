@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "table.h"
+
+#include <string.h>
+
+/*
+ * Linear hashing: with n buckets, 2^k <= n < 2^(k+1), the bucket is the hash's lower k + 1 bits, or
+ * its lower k bits where that bucket does not exist yet. Bucket n comes to be by splitting bucket n
+ * - 2^k, and goes by being merged into it.
+ */
+
+void table_init(struct table *table, const struct shunt_host *host, uint64_t seed)
+{
+	array_init(&table->buckets, host, sizeof(struct table_line));
+	pool_init(&table->lines, host, sizeof(struct table_line));
+	table->seed = seed;
+	table->bucket_count = 0;
+	table->mask = 0;
+	table->count = 0;
+}
+
+void table_fini(struct table *table)
+{
+	array_fini(&table->buckets);
+	pool_fini(&table->lines);
+}
+
+static struct table_line *bucket_at(const struct table *table, uint32_t bucket)
+{
+	return array_at(&table->buckets, bucket, sizeof(struct table_line));
+}
+
+static struct table_line *line_at(const struct table *table, uint32_t line)
+{
+	return pool_at(&table->lines, line, sizeof(struct table_line));
+}
+
+/* Puts the entry into the first free place of the bucket; takes another line for it from *spare,
+ * then from the pool. */
+static int bucket_add(struct table *table, struct table_line *line, uint64_t key, uint32_t value,
+		      uint32_t *spare)
+{
+	uint32_t more;
+
+	for (;;) {
+		for (unsigned i = 0; i < TABLE_LINE_ENTRIES; i++) {
+			if (line->values[i] == 0) {
+				line->keys[i] = key;
+				line->values[i] = value;
+				return 0;
+			}
+		}
+		if (line->next == 0)
+			break;
+		line = line_at(table, line->next);
+	}
+	more = *spare;
+	if (more != 0)
+		*spare = line_at(table, more)->next;
+	else
+		more = pool_take(&table->lines);
+	if (more == 0)
+		return -1;
+	line->next = more;
+	line = line_at(table, more);
+	memset(line, 0, sizeof(*line));
+	line->keys[0] = key;
+	line->values[0] = value;
+	return 0;
+}
+
+/*
+ * Distributes the entries of a chain over the buckets that they belong to now, using its lines
+ * again. Entries come in the order of the lines, so there is always a spare line when a bucket
+ * needs one: 5 m entries in two buckets need at most m - 1 lines besides the buckets themselves.
+ * (Where two chains are merged, the caller puts one line into *spare.)
+ */
+static void chain_distribute(struct table *table, struct table_line first, uint32_t *spare)
+{
+	struct table_line line = first;
+
+	for (;;) {
+		uint32_t next = line.next;
+
+		for (unsigned i = 0; i < TABLE_LINE_ENTRIES && line.values[i] != 0; i++) {
+			uint32_t bucket = table_bucket(table, line.keys[i]);
+
+			(void)bucket_add(table, bucket_at(table, bucket), line.keys[i],
+					 line.values[i], spare);
+		}
+		if (next == 0)
+			return;
+		line = *line_at(table, next);
+		line_at(table, next)->next = *spare;
+		*spare = next;
+	}
+}
+
+static void spare_give(struct table *table, uint32_t spare)
+{
+	while (spare != 0) {
+		uint32_t next = line_at(table, spare)->next;
+
+		pool_give(&table->lines, spare);
+		spare = next;
+	}
+}
+
+/* One bucket more. Without memory for it the chains get longer, that is all. */
+static void table_grow(struct table *table)
+{
+	uint32_t bucket = table->bucket_count;
+	uint32_t spare = 0;
+	struct table_line *split, old;
+
+	if (array_reserve(&table->buckets, bucket) < 0)
+		return;
+	memset(bucket_at(table, bucket), 0, sizeof(struct table_line));
+	table->bucket_count++;
+	if (bucket == 0)
+		return;
+	if (bucket > table->mask)
+		table->mask = table->mask << 1 | 1;
+	split = bucket_at(table, bucket & table->mask >> 1);
+	old = *split;
+	memset(split, 0, sizeof(*split));
+	chain_distribute(table, old, &spare);
+	spare_give(table, spare);
+}
+
+/* One bucket less, if the line is there that this may take. */
+static void table_shrink(struct table *table)
+{
+	uint32_t bucket = table->bucket_count - 1;
+	uint32_t spare = pool_take(&table->lines);
+
+	if (spare == 0)
+		return;
+	line_at(table, spare)->next = 0;
+	table->bucket_count--;
+	if (bucket == (table->mask >> 1) + 1)
+		table->mask >>= 1;
+	chain_distribute(table, *bucket_at(table, bucket), &spare);
+	spare_give(table, spare);
+	array_trim(&table->buckets, table->bucket_count);
+}
+
+int table_insert(struct table *table, uint64_t key, uint32_t value)
+{
+	uint32_t spare = 0;
+	uint32_t bucket;
+
+	if (2 * (uint64_t)table->count >= 5 * (uint64_t)table->bucket_count)
+		table_grow(table);
+	if (table->bucket_count == 0)
+		return -1;
+	bucket = table_bucket(table, key);
+	if (bucket_add(table, bucket_at(table, bucket), key, value, &spare) < 0)
+		return -1;
+	table->count++;
+	return 0;
+}
+
+/* TABLE_LINE_ENTRIES: not in this line. */
+static unsigned line_position(const struct table_line *line, uint64_t key)
+{
+	unsigned i = 0;
+
+	while (i < TABLE_LINE_ENTRIES && (line->keys[i] != key || line->values[i] == 0))
+		i++;
+	return i;
+}
+
+/* The bucket's last entry fills the place of the one that goes; a line that got empty is given
+ * back. */
+static void bucket_remove(struct table *table, struct table_line *line, uint64_t key)
+{
+	struct table_line *before = NULL;
+	struct table_line *end = line;
+	unsigned last = TABLE_LINE_ENTRIES - 1;
+	unsigned position;
+
+	while ((position = line_position(line, key)) == TABLE_LINE_ENTRIES)
+		line = line_at(table, line->next);
+	while (end->next != 0) {
+		before = end;
+		end = line_at(table, end->next);
+	}
+	while (end->values[last] == 0)
+		last--;
+	line->keys[position] = end->keys[last];
+	line->values[position] = end->values[last];
+	end->keys[last] = 0;
+	end->values[last] = 0;
+	if (last == 0 && before) {
+		uint32_t empty = before->next;
+
+		before->next = 0;
+		pool_give(&table->lines, empty);
+	}
+}
+
+void table_remove(struct table *table, uint64_t key)
+{
+	bucket_remove(table, bucket_at(table, table_bucket(table, key)), key);
+	table->count--;
+	if (table->count == 0) {
+		array_fini(&table->buckets);
+		table->bucket_count = 0;
+		table->mask = 0;
+	} else if (table->count < table->bucket_count && table->bucket_count > 1) {
+		table_shrink(table);
+	}
+}

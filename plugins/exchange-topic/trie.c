@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#include "trie.h"
+
+#include "pattern.h"
+
+#include <string.h>
+
+void trie_init(struct trie *trie, const struct shunt_host *host)
+{
+	/* keyed at every start of the broker, like the hash itself */
+	uint64_t seed = host->hash(host, "exchange-topic", 14);
+
+	trie->host = host;
+	memset(&trie->root, 0, sizeof(trie->root));
+	pool_init(&trie->nodes, host, sizeof(struct node));
+	pool_init(&trie->places, host, sizeof(struct place));
+	table_init(&trie->edges, host, seed);
+	words_init(&trie->words, host, seed);
+}
+
+static void node_fini(struct trie *trie, const struct node *node)
+{
+	if (node->flags & NODE_BINDINGS && node->place == 0)
+		crowd_free(trie->host, node->crowd);
+}
+
+/* A record that is not in use begins with the number of the next such one, so it seems to have no
+ * bindings. */
+void trie_fini(struct trie *trie)
+{
+	node_fini(trie, &trie->root);
+	for (uint32_t i = 1; trie->nodes.used > 0 && i < trie->nodes.fresh; i++)
+		node_fini(trie, trie_node(trie, i));
+	pool_fini(&trie->nodes);
+	pool_fini(&trie->places);
+	table_fini(&trie->edges);
+	words_fini(&trie->words);
+}
+
+static struct node *node_at(struct trie *trie, uint32_t node)
+{
+	return node == NODE_ROOT ? &trie->root : trie_node(trie, node);
+}
+
+/* Changes the flags where they stand: in the record and in the edge. */
+static void node_set_flags(struct trie *trie, uint32_t number, uint32_t flags)
+{
+	struct node *node = node_at(trie, number);
+	uint32_t *edge;
+
+	if (node->flags == flags)
+		return;
+	node->flags = flags;
+	if (number == NODE_ROOT)
+		return;
+	edge = table_find(&trie->edges, edge_key(node->parent, node->word));
+	if (edge)
+		*edge = number | flags;
+}
+
+static uint32_t edge_flag(uint32_t word)
+{
+	if (word == WORD_STAR)
+		return NODE_STAR;
+	return word == WORD_HASH ? NODE_HASH : NODE_WORDS;
+}
+
+static uint32_t child_find(struct trie *trie, uint32_t parent, uint32_t word)
+{
+	const uint32_t *edge = table_find(&trie->edges, edge_key(parent, word));
+
+	return edge ? *edge & ~NODE_FLAGS : 0;
+}
+
+/* The new child takes over the reference to the word. 0 when memory (or the numbers) ran out. */
+static uint32_t child_create(struct trie *trie, uint32_t parent, uint32_t word)
+{
+	uint32_t number = pool_take(&trie->nodes);
+	struct node *node;
+
+	if (number == 0)
+		return 0;
+	if (table_insert(&trie->edges, edge_key(parent, word), number) < 0) {
+		pool_give(&trie->nodes, number);
+		return 0;
+	}
+	node = trie_node(trie, number);
+	memset(node, 0, sizeof(*node));
+	node->parent = parent;
+	node->word = word;
+	if (edge_flag(word) == NODE_WORDS)
+		node_at(trie, parent)->words++;
+	node_set_flags(trie, parent, node_at(trie, parent)->flags | edge_flag(word));
+	return number;
+}
+
+static void child_destroy(struct trie *trie, uint32_t number)
+{
+	uint32_t parent = trie_node(trie, number)->parent;
+	uint32_t word = trie_node(trie, number)->word;
+	uint32_t flag = edge_flag(word);
+
+	table_remove(&trie->edges, edge_key(parent, word));
+	pool_give(&trie->nodes, number);
+	if (flag == NODE_WORDS) {
+		words_give(&trie->words, word);
+		if (--node_at(trie, parent)->words > 0)
+			return;
+	}
+	node_set_flags(trie, parent, node_at(trie, parent)->flags & ~flag);
+}
+
+/* Removes the node, and then its ancestors, as long as they are of no use. */
+static void prune(struct trie *trie, uint32_t node)
+{
+	while (node != NODE_ROOT && trie_node(trie, node)->flags == 0) {
+		uint32_t parent = trie_node(trie, node)->parent;
+
+		child_destroy(trie, node);
+		node = parent;
+	}
+}
+
+/* The child by this word of a pattern, made if need be; 0 when memory is out. */
+static uint32_t child_get(struct trie *trie, uint32_t parent, struct shunt_bytes text)
+{
+	uint32_t word, node;
+
+	if (pattern_is_star(text))
+		word = WORD_STAR;
+	else if (pattern_is_hash(text))
+		word = WORD_HASH;
+	else
+		word = words_take(&trie->words, text.data, text.size);
+	if (word == 0)
+		return 0;
+	node = child_find(trie, parent, word);
+	if (node == 0) {
+		node = child_create(trie, parent, word);
+		if (node != 0)
+			return node;
+	}
+	if (edge_flag(word) == NODE_WORDS)
+		words_give(&trie->words, word);
+	return node;
+}
+
+/* The node of the pattern, made if need be. */
+static int path_get(struct trie *trie, struct shunt_bytes key, uint32_t *ret_node)
+{
+	struct shunt_bytes words[KEY_WORDS_MAX];
+	unsigned count;
+	uint32_t node = NODE_ROOT;
+
+	if (key.size > KEY_SIZE_MAX)
+		return -1;
+	count = pattern_normalise(words, pattern_split(key, words));
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t child = child_get(trie, node, words[i]);
+
+		if (child == 0) {
+			prune(trie, node);
+			return -1;
+		}
+		node = child;
+	}
+	*ret_node = node;
+	return 0;
+}
+
+/* Adds a binding to the node's. -1 when memory is out: then nothing has changed. */
+static int node_add(struct trie *trie, struct node *node, const struct shunt_binding *binding,
+		    uint32_t number)
+{
+	struct crowd *crowd = node->place == 0 ? node->crowd : NULL;
+
+	if (!(node->flags & NODE_BINDINGS)) {
+		node->only = binding;
+		node->place = number;
+		return 0;
+	}
+	if (crowd_reserve(trie->host, &trie->places, &crowd) < 0)
+		return -1;
+	if (node->place != 0)
+		crowd_add(&trie->places, crowd, node->only, node->place);
+	crowd_add(&trie->places, crowd, binding, number);
+	node->place = 0;
+	node->crowd = crowd;
+	return 0;
+}
+
+/* True if it was the last one. */
+static bool node_drop(struct trie *trie, struct node *node, uint32_t number)
+{
+	struct crowd *crowd = node->crowd;
+
+	if (node->place != 0) {
+		node->place = 0;
+		node->crowd = NULL;
+		return true;
+	}
+	crowd_remove(trie->host, &trie->places, &crowd, number);
+	node->crowd = crowd;
+	if (crowd->count > 1 || crowd->next)
+		return false;
+	node->place = crowd_place(crowd, 0);
+	node->only = crowd->bindings[0];
+	crowd_free(trie->host, crowd);
+	return false;
+}
+
+uint32_t trie_add(struct trie *trie, const struct shunt_binding *binding)
+{
+	uint32_t number = pool_take(&trie->places);
+	uint32_t node;
+
+	if (number == 0)
+		return 0;
+	if (path_get(trie, binding->routing_key, &node) < 0)
+		goto err;
+	trie_place(trie, number)->node = node;
+	if (node_add(trie, node_at(trie, node), binding, number) < 0)
+		goto err;
+	node_set_flags(trie, node, node_at(trie, node)->flags | NODE_BINDINGS);
+	return number;
+
+err:
+	pool_give(&trie->places, number);
+	return 0;
+}
+
+void trie_remove(struct trie *trie, uint32_t number)
+{
+	uint32_t node = trie_place(trie, number)->node;
+	bool last = node_drop(trie, node_at(trie, node), number);
+
+	pool_give(&trie->places, number);
+	if (!last)
+		return;
+	node_set_flags(trie, node, node_at(trie, node)->flags & ~NODE_BINDINGS);
+	prune(trie, node);
+}

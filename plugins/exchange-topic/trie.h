@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef EXCHANGE_TOPIC_TRIE_H
+#define EXCHANGE_TOPIC_TRIE_H
+
+/*
+ * The patterns as a trie of words. Its edges, (node, word) -> node, stand in one hash table for the
+ * whole exchange. An edge tells not only which node it leads to but also what is there (NODE_*
+ * flags): so matching touches a node's record only to collect its bindings, and looks for no edge
+ * that cannot be there.
+ *
+ * A node holds its binding itself if there is one, and a crowd if there are more.
+ */
+
+#include "crowd.h"
+#include "words.h"
+
+/* What is at a node; kept in its record and in the edge to it. */
+#define NODE_BINDINGS 0x80000000u /* bindings end here */
+#define NODE_WORDS    0x40000000u /* children by a word */
+#define NODE_STAR     0x20000000u /* a child by `*` */
+#define NODE_HASH     0x10000000u /* a child by `#` */
+#define NODE_FLAGS    0xf0000000u
+
+_Static_assert((ARRAY_MAX & NODE_FLAGS) == 0, "flags fit beside a node's number");
+
+#define NODE_ROOT 0u
+
+/* The numbers of wildcards, where a word's number stands. */
+#define WORD_STAR 0xffffffffu
+#define WORD_HASH 0xfffffffeu
+
+struct node {
+	uint32_t flags;
+	uint32_t parent;
+	uint32_t word;
+	uint32_t words; /* the number of children by words */
+	uint32_t place; /* of the only binding; 0: there is none or a crowd */
+	uint32_t unused;
+	union {
+		const struct shunt_binding *only;
+		struct crowd *crowd; /* NULL: no bindings */
+	};
+};
+
+_Static_assert(sizeof(struct node) == 32, "two nodes in a cache line");
+
+struct trie {
+	const struct shunt_host *host;
+	struct node root;
+	struct pool nodes;  /* struct node */
+	struct pool places; /* struct place */
+	struct table edges; /* edge_key() -> node with flags */
+	struct words words;
+};
+
+void trie_init(struct trie *trie, const struct shunt_host *host);
+void trie_fini(struct trie *trie);
+
+/* Adds a binding by its routing key. The number of its place, or 0 when memory is out: then nothing
+ * has changed. */
+uint32_t trie_add(struct trie *trie, const struct shunt_binding *binding);
+
+void trie_remove(struct trie *trie, uint32_t place);
+
+/* The key of the edge from a node, with or without flags, by a word. */
+static inline uint64_t edge_key(uint32_t node, uint32_t word)
+{
+	return (uint64_t)(node & ~NODE_FLAGS) << 32 | word;
+}
+
+static inline struct node *trie_node(const struct trie *trie, uint32_t node)
+{
+	return pool_at(&trie->nodes, node, sizeof(struct node));
+}
+
+static inline struct place *trie_place(const struct trie *trie, uint32_t place)
+{
+	return pool_at(&trie->places, place, sizeof(struct place));
+}
+
+#endif

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: MIT
+"""The broker under test: a shuntd of our own, a private RabbitMQ of Debian's, or one that runs already."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.parse
+
+from . import wire
+
+RABBITMQ_SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+SANITIZER_REPORT = re.compile(
+    rb"(ERROR: \w*Sanitizer|WARNING: ThreadSanitizer|runtime error:|SUMMARY: \w*Sanitizer)")
+
+
+class BrokerFailed(Exception):
+    """The broker did not start, died, or did not stop as it should."""
+
+
+def free_ports(count):
+    """Port numbers of 127.0.0.1 that nobody listens on at this moment."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in sockets]
+    finally:
+        for s in sockets:
+            s.close()
+
+
+def wait_until_serving(host, port, process, limit):
+    """Returns once the broker answers an AMQP header with connection.start."""
+    deadline = time.monotonic() + limit
+    while True:
+        if process is not None and process.poll() is not None:
+            raise BrokerFailed("the broker ended with status %s" % process.returncode)
+        try:
+            with wire.Client(host, port, limit=5) as client:
+                client.send_protocol_header()
+                client.read_method("connection.start")
+                return
+        except (OSError, wire.Closed, AssertionError) as error:
+            if time.monotonic() > deadline:
+                raise BrokerFailed("the broker does not serve: %s" % error) from error
+            # nothing to wait on: there is no event for "somebody listens now"
+            time.sleep(0.02)
+
+
+def end_process(process, signum, limit):
+    """Sends the signal (0: none), waits, returns the exit status; a process that stays is killed."""
+    if process.poll() is None and signum:
+        process.send_signal(signum)
+    try:
+        return process.wait(limit)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise BrokerFailed("the broker did not end within %d s" % limit) from None
+
+
+class Broker:
+    """What the tests know of a broker."""
+    kind = "unknown"   # shunt, rabbitmq-3 or rabbitmq-4
+    host = "127.0.0.1"
+    port = 5672
+    user = "guest"
+    password = "guest"
+    vhost = "/"
+    patience = 1.0   # all time limits are multiplied by it
+    process = None
+    log_path = None
+    control_socket = None
+    checked_end = False   # whether stop() checks that the broker ends as it should
+
+    def start(self):
+        pass
+
+    def stop(self):
+        """Stops the broker; raises BrokerFailed when it is not as it should be."""
+
+    def log_tail(self, lines=40):
+        if not self.log_path or not os.path.exists(self.log_path):
+            return ""
+        with open(self.log_path, "rb") as f:
+            return b"\n".join(f.read().splitlines()[-lines:]).decode("utf-8", "replace")
+
+
+class ShuntBroker(Broker):
+    kind = "shunt"
+    checked_end = True
+
+    def __init__(self, shuntd, plugins, loops=2, options=(), wrapper=()):
+        self.shuntd = shuntd
+        self.plugins = plugins
+        self.loops = loops
+        self.options = list(options)
+        self.wrapper = list(wrapper)
+        self.directory = None
+        self.was_told_to_end = False
+
+    def start(self):
+        self.directory = tempfile.mkdtemp(prefix="shunt-interop-")
+        # a free port may be taken by somebody else before shuntd binds it: then once more
+        for attempt in range(3):
+            try:
+                return self._start_once()
+            except BrokerFailed:
+                tail = self.log_tail()
+                if attempt == 2 or "in use" not in tail:
+                    shutil.rmtree(self.directory, ignore_errors=True)
+                    raise BrokerFailed("shuntd did not start:\n%s" % tail) from None
+
+    def _command(self):
+        default_port, self.port = free_ports(2)
+        options = [
+            "listeners.tcp.default=%d" % default_port,
+            "listeners.tcp.1=127.0.0.1:%d" % self.port,
+            "data_dir=%s" % os.path.join(self.directory, "data"),
+            "loops=%d" % self.loops,
+            "control.socket=%s" % self.control_socket,
+        ]
+        if self.plugins:
+            options.append("plugins.dir=%s" % self.plugins)
+        command = self.wrapper + [self.shuntd]
+        for option in options + self.options:
+            command += ["-o", option]
+        return command
+
+    def _start_once(self):
+        self.log_path = os.path.join(self.directory, "stderr.log")
+        self.control_socket = os.path.join(self.directory, "control.sock")
+        command = self._command()
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            wait_until_serving(self.host, self.port, self.process, limit=30)
+        except BaseException:
+            if self.process.poll() is None:
+                self.process.kill()
+            self.process.wait()
+            raise
+
+    def tell_to_end(self):
+        """SIGTERM, without waiting; stop() still checks how it ended."""
+        self.was_told_to_end = True
+        self.process.send_signal(signal.SIGTERM)
+
+    def stop(self):
+        if self.process is None:
+            return
+        try:
+            self._stop_checked()
+        finally:
+            self.process = None
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _stop_checked(self):
+        problems = []
+        try:
+            if self.process.poll() is not None and not self.was_told_to_end:
+                problems.append("shuntd died: status %s" % self.process.returncode)
+            elif not self.was_told_to_end:
+                self.tell_to_end()
+            status = end_process(self.process, 0, limit=30 * self.patience)
+            if status != 0 and not problems:
+                problems.append("SIGTERM ended shuntd with status %s" % status)
+        except BrokerFailed as error:
+            problems.append(str(error))
+        with open(self.log_path, "rb") as f:
+            output = f.read()
+        report = SANITIZER_REPORT.search(output)
+        if report:
+            problems.append("sanitizer report:\n" + output[report.start():][:8000].decode("utf-8", "replace"))
+        if problems:
+            raise BrokerFailed("\n".join(problems) + "\nlast lines of its log:\n" + self.log_tail())
+
+
+class RabbitBroker(Broker):
+    """Debian's RabbitMQ with directories, ports, node name and epmd of its own."""
+    kind = "rabbitmq-3"
+
+    def __init__(self):
+        self.directory = None
+        self.epmd = None
+
+    def start(self):
+        self.directory = tempfile.mkdtemp(prefix="shunt-rabbitmq-")
+        self.port, distribution_port, epmd_port = free_ports(3)
+        self.log_path = os.path.join(self.directory, "output.log")
+        configuration = os.path.join(self.directory, "rabbitmq.conf")
+        with open(configuration, "w", encoding="ascii") as f:
+            f.write("listeners.tcp.1 = 127.0.0.1:%d\nlog.file.level = info\n" % self.port)
+            f.write("vm_memory_high_watermark.relative = 0.4\ndisk_free_limit.absolute = 1MB\n")
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": self.directory,
+            "LANG": "C.UTF-8",
+            "ERL_EPMD_PORT": str(epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODENAME": "shuntinterop%d@localhost" % os.getpid(),
+            "RABBITMQ_MNESIA_BASE": os.path.join(self.directory, "mnesia"),
+            "RABBITMQ_LOG_BASE": os.path.join(self.directory, "log"),
+            "RABBITMQ_CONFIG_FILE": configuration,
+            "RABBITMQ_ENABLED_PLUGINS_FILE": os.path.join(self.directory, "enabled_plugins"),
+            "RABBITMQ_GENERATED_CONFIG_DIR": os.path.join(self.directory, "config"),
+            "RABBITMQ_CONF_ENV_FILE": os.path.join(self.directory, "none.conf"),
+            "RABBITMQ_DIST_PORT": str(distribution_port),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-start_epmd false",
+            # makes the start script exec the runtime: the child is then the broker itself
+            "detached": "true",
+        }
+        with open(self.log_path, "wb") as log:
+            self.epmd = subprocess.Popen(["epmd", "-port", str(epmd_port), "-address", "127.0.0.1"],
+                                         env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen([RABBITMQ_SERVER], env=environment, cwd=self.directory,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            wait_until_serving(self.host, self.port, self.process, limit=90)
+        except BaseException:
+            tail = self.log_tail()
+            self.stop()
+            raise BrokerFailed("RabbitMQ did not start:\n%s" % tail) from None
+
+    def stop(self):
+        try:
+            if self.process is not None:
+                end_process(self.process, signal.SIGTERM, limit=60)
+        finally:
+            self.process = None
+            if self.epmd is not None:
+                end_process(self.epmd, signal.SIGTERM, limit=10)
+                self.epmd = None
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class RunningBroker(Broker):
+    """One that runs already, named by amqp://user:password@host:port/vhost."""
+
+    def __init__(self, url):
+        parts = urllib.parse.urlsplit(url)
+        self.host = parts.hostname or "127.0.0.1"
+        self.port = parts.port or 5672
+        self.user = urllib.parse.unquote(parts.username or "guest")
+        self.password = urllib.parse.unquote(parts.password or "guest")
+        self.vhost = urllib.parse.unquote(parts.path[1:]) or "/"
+
+    def start(self):
+        with wire.Client(self.host, self.port, limit=10) as client:
+            client.send_protocol_header()
+            start = client.read_method("connection.start")
+        properties = wire.decode_table(start.server_properties)
+        if properties.get("product") == "RabbitMQ":
+            self.kind = "rabbitmq-" + properties.get("version", "4").split(".")[0]
+        else:
+            self.kind = "shunt"

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/backlog.h"
+
+#include <stdlib.h>
+
+#include "../unit.h"
+#include "base/account.h"
+#include "base/mem.h"
+#include "loop/loop.h"
+
+static struct chunk_pool pool;
+static uint64_t account_before;
+
+static void setup(void)
+{
+	account_before = account_total();
+	CU_ASSERT_EQUAL_FATAL(loop_pool_create(1), 0);
+	chunk_pool_init(&pool);
+}
+
+/* Everything has been given back. */
+static void teardown(void)
+{
+	chunk_pool_fini(&pool);
+	loop_pool_destroy();
+	CU_ASSERT_EQUAL(account_total(), account_before);
+}
+
+static struct message *make(uint32_t size)
+{
+	struct message *m = message_create(SLICE_EMPTY, SLICE_EMPTY, slice_make("\0\0", 2), size);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	return m;
+}
+
+static void append(struct backlog *b, unsigned n)
+{
+	while (n-- > 0)
+		(void)backlog_append(b, make(1), SLOT_NEVER, false);
+}
+
+static uint64_t take(struct backlog *b)
+{
+	uint64_t seq = 0;
+	struct slot *slot = backlog_head(b, &seq);
+
+	if (slot)
+		backlog_take(b, seq, slot);
+	return slot ? seq : 0;
+}
+
+static uint64_t shift(struct backlog *b)
+{
+	uint64_t seq = 0;
+	struct slot *slot = backlog_head(b, &seq);
+
+	if (slot)
+		message_unref(backlog_shift(b, seq, slot));
+	return slot ? seq : 0;
+}
+
+static bool settle(struct backlog *b, uint64_t seq)
+{
+	struct slot *slot = backlog_find_taken(b, seq);
+
+	if (slot)
+		message_unref(backlog_remove(b, seq, slot));
+	return slot != NULL;
+}
+
+static bool give_back(struct backlog *b, uint64_t seq)
+{
+	struct slot *slot = backlog_find_taken(b, seq);
+
+	if (slot)
+		backlog_return(b, seq, slot);
+	return slot != NULL;
+}
+
+static void first_in_first_out(void)
+{
+	struct backlog b;
+
+	setup();
+	backlog_init(&b, &pool);
+	CU_ASSERT_EQUAL(shift(&b), 0);
+	append(&b, 3 * CHUNK_SLOTS);
+	CU_ASSERT_EQUAL(backlog_ready(&b), 3 * CHUNK_SLOTS);
+	CU_ASSERT_EQUAL(b.all.body_bytes, 3 * CHUNK_SLOTS);
+	for (uint64_t seq = 1; seq <= 3 * CHUNK_SLOTS; seq++)
+		CU_ASSERT_EQUAL(shift(&b), seq);
+	CU_ASSERT_EQUAL(shift(&b), 0);
+	CU_ASSERT_EQUAL(b.n_chunks, 0);
+	CU_ASSERT_EQUAL(b.all.body_bytes, 0);
+	append(&b, 1);
+	CU_ASSERT_EQUAL(shift(&b), 3 * CHUNK_SLOTS + 1);
+	backlog_fini(&b);
+	teardown();
+}
+
+static void unknown_numbers_are_not_found(void)
+{
+	struct backlog b;
+
+	setup();
+	backlog_init(&b, &pool);
+	append(&b, 2);
+	CU_ASSERT_EQUAL(take(&b), 1);
+	CU_ASSERT_PTR_NULL(backlog_find_taken(&b, 0));
+	CU_ASSERT_PTR_NULL(backlog_find_taken(&b, 2)); /* ready */
+	CU_ASSERT_PTR_NULL(backlog_find_taken(&b, 3));
+	CU_ASSERT_PTR_NULL(backlog_find_taken(&b, UINT64_MAX));
+	CU_ASSERT_TRUE(settle(&b, 1));
+	CU_ASSERT_FALSE(settle(&b, 1));
+	backlog_fini(&b);
+	teardown();
+}
+
+static void returned_ones_come_first_and_in_order(void)
+{
+	struct backlog b;
+
+	setup();
+	backlog_init(&b, &pool);
+	append(&b, 10);
+	for (int i = 0; i < 8; i++)
+		(void)take(&b);
+	CU_ASSERT_TRUE(give_back(&b, 5));
+	CU_ASSERT_TRUE(give_back(&b, 2));
+	CU_ASSERT_TRUE(give_back(&b, 7));
+	CU_ASSERT_FALSE(give_back(&b, 7));
+	CU_ASSERT_EQUAL(backlog_ready(&b), 5);
+	CU_ASSERT_EQUAL(take(&b), 2);
+	CU_ASSERT_EQUAL(take(&b), 5);
+	CU_ASSERT_EQUAL(take(&b), 7);
+	CU_ASSERT_EQUAL(take(&b), 9);
+	backlog_fini(&b);
+	teardown();
+}
+
+/* From the last to the first no heap is needed, and the chunk of the cursor changes backwards. */
+static void runs_come_back_cheaply(void)
+{
+	struct backlog b;
+	unsigned n = 2 * CHUNK_SLOTS + 10;
+
+	setup();
+	backlog_init(&b, &pool);
+	append(&b, n);
+	for (unsigned i = 0; i < n; i++)
+		(void)take(&b);
+	for (uint64_t seq = n; seq > 0; seq--)
+		CU_ASSERT_TRUE(give_back(&b, seq));
+	CU_ASSERT_EQUAL(heap_count(&b.returned), 0);
+	for (uint64_t seq = 1; seq <= n; seq++)
+		CU_ASSERT_EQUAL(shift(&b), seq);
+	backlog_fini(&b);
+	teardown();
+}
+
+/* An old message that nobody settles holds its own chunk and nothing else. */
+static void gaps_are_given_back(void)
+{
+	struct backlog b;
+
+	setup();
+	backlog_init(&b, &pool);
+	append(&b, 1);
+	CU_ASSERT_EQUAL(take(&b), 1);
+	for (unsigned i = 0; i < 100 * CHUNK_SLOTS; i++) {
+		append(&b, 1);
+		(void)shift(&b);
+	}
+	CU_ASSERT(b.n_chunks <= 2);
+	CU_ASSERT(b.table_size <= 64);
+	CU_ASSERT_TRUE(give_back(&b, 1));
+	CU_ASSERT_EQUAL(take(&b), 1);
+	CU_ASSERT_TRUE(settle(&b, 1));
+	CU_ASSERT_EQUAL(b.n_chunks, 0);
+	backlog_fini(&b);
+	teardown();
+}
+
+static void purge_of_all(void)
+{
+	struct backlog b;
+
+	setup();
+	backlog_init(&b, &pool);
+	append(&b, 1000);
+	CU_ASSERT_EQUAL(backlog_purge(&b), 1000);
+	CU_ASSERT_EQUAL(backlog_ready(&b), 0);
+	CU_ASSERT_EQUAL(backlog_purge(&b), 0);
+	append(&b, 1);
+	CU_ASSERT_EQUAL(shift(&b), 1001);
+	backlog_fini(&b);
+	teardown();
+}
+
+static void purge_leaves_what_is_taken(void)
+{
+	struct backlog b;
+	unsigned n = 10 * CHUNK_SLOTS + 5;
+
+	setup();
+	backlog_init(&b, &pool);
+	append(&b, n);
+	for (int i = 0; i < 200; i++)
+		(void)take(&b);
+	CU_ASSERT_TRUE(give_back(&b, 3));
+	CU_ASSERT_TRUE(give_back(&b, 150));
+	CU_ASSERT_EQUAL(backlog_purge(&b), n - 198);
+	CU_ASSERT_EQUAL(backlog_ready(&b), 0);
+	CU_ASSERT_EQUAL(b.all.count, 198);
+	CU_ASSERT_EQUAL(b.all.body_bytes, 198);
+	CU_ASSERT_FALSE(settle(&b, 3));
+	append(&b, 300);
+	CU_ASSERT_TRUE(give_back(&b, 200));
+	CU_ASSERT_EQUAL(take(&b), 200);
+	CU_ASSERT_EQUAL(take(&b), n + 1);
+	for (uint64_t seq = 1; seq <= 200; seq++)
+		CU_ASSERT_EQUAL(settle(&b, seq), seq != 3 && seq != 150);
+	backlog_fini(&b);
+	teardown();
+}
+
+/* A long backlog is dropped over several rounds of the pool's task, and all of it in the end. */
+static void long_ones_are_dropped_in_the_background(void)
+{
+	struct backlog b;
+	uint64_t messages = account_kind_total(ACCOUNT_MESSAGE);
+
+	setup();
+	backlog_init(&b, &pool);
+	append(&b, 400 * CHUNK_SLOTS);
+	backlog_fini(&b);
+	CU_ASSERT(account_kind_total(ACCOUNT_MESSAGE) > messages);
+	for (int i = 0; i < 10; i++)
+		loop_run_once(false);
+	CU_ASSERT_EQUAL(account_kind_total(ACCOUNT_MESSAGE), messages);
+	CU_ASSERT_FALSE(loop_task_is_armed(&pool.reap));
+	teardown();
+}
+
+/* ---- Against a model: an array of states ---- */
+
+#define MODEL_SIZE 20000u
+static enum slot_state model[MODEL_SIZE];
+
+static uint64_t model_head(uint64_t next)
+{
+	for (uint64_t seq = 1; seq < next; seq++)
+		if (model[seq] == SLOT_READY)
+			return seq;
+	return 0;
+}
+
+static void model_step(struct backlog *b)
+{
+	uint64_t some = (uint64_t)rand() % b->next_seq;
+	/* Mostly near the end, where the action is. */
+	if (rand() % 4 > 0 && b->next_seq > 300)
+		some = b->next_seq - 1 - (uint64_t)rand() % 300;
+
+	switch (rand() % 8) {
+	case 0:
+	case 1:
+	case 2:
+		if (b->next_seq < MODEL_SIZE) {
+			model[b->next_seq] = SLOT_READY;
+			append(b, 1);
+		}
+		break;
+	case 3:
+	case 4: {
+		uint64_t head = model_head(b->next_seq);
+
+		CU_ASSERT_EQUAL_FATAL(take(b), head);
+		if (head > 0)
+			model[head] = SLOT_TAKEN;
+		break;
+	}
+	case 5: {
+		uint64_t head = model_head(b->next_seq);
+
+		CU_ASSERT_EQUAL_FATAL(shift(b), head);
+		if (head > 0)
+			model[head] = SLOT_GONE;
+		break;
+	}
+	case 6:
+		CU_ASSERT_EQUAL_FATAL(settle(b, some), model[some] == SLOT_TAKEN);
+		if (model[some] == SLOT_TAKEN)
+			model[some] = SLOT_GONE;
+		break;
+	default:
+		CU_ASSERT_EQUAL_FATAL(give_back(b, some), model[some] == SLOT_TAKEN);
+		if (model[some] == SLOT_TAKEN)
+			model[some] = SLOT_READY;
+		break;
+	}
+}
+
+static void model_purge(struct backlog *b)
+{
+	uint64_t n = 0;
+
+	for (uint64_t seq = 1; seq < b->next_seq; seq++) {
+		if (model[seq] != SLOT_READY)
+			continue;
+		model[seq] = SLOT_GONE;
+		n++;
+	}
+	CU_ASSERT_EQUAL_FATAL(backlog_purge(b), n);
+}
+
+static void like_the_model(void)
+{
+	struct backlog b;
+
+	setup();
+	srand(1);
+	backlog_init(&b, &pool);
+	for (unsigned i = 0; i < 50000; i++) {
+		model_step(&b);
+		if (i % 7919 == 7918)
+			model_purge(&b);
+	}
+	uint64_t live = 0;
+	for (uint64_t seq = 1; seq < b.next_seq; seq++)
+		live += model[seq] != SLOT_GONE;
+	CU_ASSERT_EQUAL(b.all.count, live);
+	backlog_fini(&b);
+	teardown();
+}
+
+UNIT_MAIN("backlog", UNIT_TEST(first_in_first_out), UNIT_TEST(unknown_numbers_are_not_found),
+	  UNIT_TEST(returned_ones_come_first_and_in_order), UNIT_TEST(runs_come_back_cheaply),
+	  UNIT_TEST(gaps_are_given_back), UNIT_TEST(purge_of_all), UNIT_TEST(purge_leaves_what_is_taken),
+	  UNIT_TEST(long_ones_are_dropped_in_the_background), UNIT_TEST(like_the_model))

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/queue_log.h"
+
+#include "../unit.h"
+#include "base/account.h"
+#include "broker/declare.h"
+#include "fake_endpoint.h"
+#include "loop/loop.h"
+
+/* ---- A log that keeps what it gets, and answers when it is told to. ---- */
+
+#define RECORDS_MAX 64
+#define APPENDS_MAX 8
+
+struct store_log {
+	bool is_held_back; /* leading it is not granted yet */
+	struct store_lead *lead;
+	struct store_append *appends[APPENDS_MAX];
+	size_t n_appends, n_done;
+	struct store_record records[RECORDS_MAX];
+	size_t n_records;
+	unsigned n_elided, n_released;
+	uint64_t elided_tag, elided_seq;
+};
+
+static struct store_log store;
+
+void store_log_append(struct store_log *log, uint64_t epoch, struct store_append *append)
+{
+	CU_ASSERT_EQUAL(epoch, 9);
+	CU_ASSERT_FATAL(log->n_appends < APPENDS_MAX && append->n_records <= RECORDS_MAX);
+	log->appends[log->n_appends++] = append;
+	log->n_records = append->n_records;
+	for (size_t i = 0; i < append->n_records; i++)
+		log->records[i] = append->records[i];
+}
+
+void store_log_elide(struct store_log *log, uint64_t tag, uint64_t queue_id, uint64_t seq)
+{
+	CU_ASSERT_EQUAL(queue_id, 5);
+	log->n_elided++;
+	log->elided_tag = tag;
+	log->elided_seq = seq;
+}
+
+void store_log_lead(struct store_log *log, struct store_lead *lead)
+{
+	CU_ASSERT_PTR_NULL(log->lead);
+	log->lead = lead;
+}
+
+void store_log_release(struct store_log *log)
+{
+	log->n_released++;
+}
+
+static void grant(enum store_result result)
+{
+	struct store_lead *lead = store.lead;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(lead);
+	store.lead = NULL;
+	lead->acquired(lead, result, 9);
+}
+
+static void complete(enum store_result result)
+{
+	CU_ASSERT_FATAL(store.n_done < store.n_appends);
+	struct store_append *append = store.appends[store.n_done++];
+
+	append->done(append, result);
+}
+
+/* Queues are linked in, and the topology with them, but for this. */
+void declare_queue_expire(struct broker *broker, struct queue_entry *entry)
+{
+	(void)broker;
+	(void)entry;
+}
+
+/* ---- */
+
+static struct queue_log *queue_log;
+static struct queue_log_state state;
+static struct fake_endpoint publisher;
+static uint64_t account_before;
+
+static void setup(void)
+{
+	account_before = account_total();
+	CU_ASSERT_EQUAL_FATAL(loop_pool_create(1), 0);
+	store = (struct store_log){ .n_appends = 0 };
+	queue_log = queue_log_create(&store);
+	queue_log_state_init(&state, 5);
+	fake_endpoint_begin(&publisher);
+}
+
+/* As above, and the log is led. */
+static void setup_led(void)
+{
+	setup();
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 1);
+	loop_run_once(false);
+	grant(STORE_DURABLE);
+	loop_run_once(false);
+	complete(STORE_DURABLE);
+}
+
+static void teardown(void)
+{
+	fake_endpoint_end(&publisher);
+	queue_log_state_fini(&state);
+	queue_log_destroy(queue_log);
+	loop_pool_destroy();
+	CU_ASSERT_EQUAL(account_total(), account_before);
+}
+
+static struct message *make(void)
+{
+	struct message *m = message_create(SLICE_EMPTY, SLICE_LITERAL("k"), slice_make("\0\0", 2), 4);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+	return m;
+}
+
+/* One message for this queue, as `seq` of the queue and of the publisher. */
+static void publish(uint64_t seq)
+{
+	struct message *m = make();
+
+	queue_log_publish(queue_log, &state, seq, m, 0, publisher.endpoint.ref, seq);
+	message_unref(m);
+}
+
+static void one_append_a_turn_after_leading(void)
+{
+	setup();
+	publish(1);
+	publish(2);
+	loop_run_once(false);
+	CU_ASSERT_EQUAL(store.n_appends, 0);
+	publish(3);
+	loop_run_once(false);
+	grant(STORE_DURABLE);
+	loop_run_once(false);
+	CU_ASSERT_EQUAL_FATAL(store.n_appends, 1);
+	CU_ASSERT_EQUAL_FATAL(store.n_records, 6);
+	for (size_t i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(store.records[2 * i].type, STORE_PUBLISH);
+		CU_ASSERT_EQUAL(store.records[2 * i + 1].type, STORE_ENQUEUE);
+		CU_ASSERT_EQUAL(store.records[2 * i + 1].queue_id, 5);
+		CU_ASSERT_EQUAL(store.records[2 * i + 1].seq_first, i + 1);
+		CU_ASSERT_EQUAL(store.records[2 * i + 1].publish, 2 * i);
+	}
+	CU_ASSERT_EQUAL(publisher.n_outcomes, 0);
+	complete(STORE_DURABLE);
+	CU_ASSERT_EQUAL_FATAL(publisher.n_outcomes, 3);
+	for (size_t i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(publisher.outcomes[i].seq, i + 1);
+		CU_ASSERT_FALSE(publisher.outcomes[i].rejected);
+	}
+	teardown();
+	CU_ASSERT_EQUAL(store.n_released, 1);
+}
+
+static void body_once_for_several_queues(void)
+{
+	struct queue_log_state other;
+	struct message *m;
+
+	setup_led();
+	queue_log_state_init(&other, 6);
+	m = make();
+	queue_log_publish(queue_log, &state, 1, m, 777, publisher.endpoint.ref, 1);
+	queue_log_publish(queue_log, &other, 10, m, 0, publisher.endpoint.ref, 1);
+	message_unref(m);
+	loop_run_once(false);
+	CU_ASSERT_EQUAL_FATAL(store.n_records, 3);
+	CU_ASSERT_EQUAL(store.records[0].type, STORE_PUBLISH);
+	CU_ASSERT_EQUAL(store.records[0].body.bytes.size, 4 + 2 + 1 + 2 + 4);
+	CU_ASSERT_EQUAL(store.records[1].queue_id, 5);
+	CU_ASSERT_EQUAL(store.records[1].expires_ms, 777);
+	CU_ASSERT_EQUAL(store.records[2].queue_id, 6);
+	CU_ASSERT_EQUAL(store.records[2].seq_first, 10);
+	CU_ASSERT_EQUAL(store.records[1].publish, 0);
+	CU_ASSERT_EQUAL(store.records[2].publish, 0);
+	complete(STORE_DURABLE);
+	CU_ASSERT_EQUAL(publisher.n_outcomes, 2); /* one for each target */
+	queue_log_state_fini(&other);
+	teardown();
+}
+
+static void settled_in_its_turn_is_never_written(void)
+{
+	setup_led();
+	publish(1);
+	publish(2);
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 1);
+	queue_log_settle(queue_log, &state, STORE_EXPIRE, 2);
+	loop_run_once(false);
+	CU_ASSERT_EQUAL(store.n_appends, 1); /* setup_led()'s */
+	CU_ASSERT_EQUAL(publisher.n_outcomes, 2);
+	CU_ASSERT_FALSE(publisher.outcomes[0].rejected);
+
+	publish(3);
+	publish(4);
+	publish(5);
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 4); /* out of order */
+	loop_run_once(false);
+	CU_ASSERT_EQUAL_FATAL(store.n_records, 4);
+	CU_ASSERT_EQUAL(store.records[1].seq_first, 3);
+	CU_ASSERT_EQUAL(store.records[3].seq_first, 5);
+	CU_ASSERT_EQUAL(store.records[3].publish, 2);
+	CU_ASSERT_EQUAL(publisher.n_outcomes, 3);
+	complete(STORE_DURABLE);
+	CU_ASSERT_EQUAL(publisher.n_outcomes, 5);
+	teardown();
+}
+
+static void settles_become_ranges(void)
+{
+	setup_led();
+	for (uint64_t seq = 1; seq <= 5; seq++)
+		queue_log_settle(queue_log, &state, STORE_SETTLE, seq);
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 9);
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 8);
+	queue_log_settle(queue_log, &state, STORE_REQUEUE, 10);
+	queue_log_settle_range(queue_log, &state, STORE_SETTLE, 11, 20);
+	queue_log_settle_range(queue_log, &state, STORE_SETTLE, 30, 29); /* nothing */
+	loop_run_once(false);
+	static const struct store_record expected[] = {
+		{ .type = STORE_SETTLE, .seq_first = 1, .seq_last = 5 },
+		{ .type = STORE_SETTLE, .seq_first = 8, .seq_last = 9 },
+		{ .type = STORE_REQUEUE, .seq_first = 10, .seq_last = 10 },
+		{ .type = STORE_SETTLE, .seq_first = 11, .seq_last = 20 },
+	};
+	CU_ASSERT_EQUAL_FATAL(store.n_records, 4);
+	for (size_t i = 0; i < 4; i++) {
+		CU_ASSERT_EQUAL(store.records[i].type, expected[i].type);
+		CU_ASSERT_EQUAL(store.records[i].seq_first, expected[i].seq_first);
+		CU_ASSERT_EQUAL(store.records[i].seq_last, expected[i].seq_last);
+	}
+	complete(STORE_DURABLE);
+	teardown();
+}
+
+static void settled_while_under_way_is_elided_and_written(void)
+{
+	setup_led();
+	publish(1);
+	loop_run_once(false);
+	publish(2);
+	loop_run_once(false);
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 2);
+	CU_ASSERT_EQUAL(store.n_elided, 1);
+	CU_ASSERT_EQUAL(store.elided_seq, 2);
+	CU_ASSERT_EQUAL(store.elided_tag, store.appends[2]->tag);
+	complete(STORE_DURABLE);
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 1); /* durable: nothing to elide */
+	CU_ASSERT_EQUAL(store.n_elided, 1);
+	loop_run_once(false);
+	CU_ASSERT_EQUAL(store.n_records, 1);
+	CU_ASSERT_EQUAL(store.records[0].seq_first, 1);
+	CU_ASSERT_EQUAL(store.records[0].seq_last, 2);
+	complete(STORE_DURABLE);
+	complete(STORE_DURABLE);
+	teardown();
+}
+
+static void purge_drops_what_was_gathered(void)
+{
+	setup_led();
+	publish(1);
+	publish(2);
+	queue_log_purge(queue_log, &state, 2);
+	publish(3);
+	loop_run_once(false);
+	CU_ASSERT_EQUAL_FATAL(store.n_records, 3);
+	CU_ASSERT_EQUAL(store.records[1].seq_first, 3);
+	CU_ASSERT_EQUAL(store.records[2].type, STORE_PURGE);
+	CU_ASSERT_EQUAL(store.records[2].seq_last, 2);
+	CU_ASSERT_EQUAL(publisher.n_outcomes, 2);
+	complete(STORE_DURABLE);
+	CU_ASSERT_EQUAL(publisher.n_outcomes, 3);
+	teardown();
+}
+
+static void failed_appends_are_rejected(void)
+{
+	static const enum store_result results[] = { STORE_ERROR, STORE_UNKNOWN, STORE_FENCED };
+
+	setup_led();
+	for (size_t i = 0; i < 3; i++) {
+		publish(i + 1);
+		loop_run_once(false);
+		complete(results[i]);
+		CU_ASSERT_EQUAL_FATAL(publisher.n_outcomes, i + 1);
+		CU_ASSERT_TRUE(publisher.outcomes[i].rejected);
+	}
+	teardown();
+}
+
+static void nobody_leads_nobody_confirms(void)
+{
+	setup();
+	publish(1);
+	loop_run_once(false);
+	grant(STORE_ERROR);
+	CU_ASSERT_EQUAL_FATAL(publisher.n_outcomes, 1);
+	CU_ASSERT_TRUE(publisher.outcomes[0].rejected);
+	publish(2);
+	loop_run_once(false); /* asks anew */
+	grant(STORE_DURABLE);
+	loop_run_once(false);
+	complete(STORE_DURABLE);
+	CU_ASSERT_FALSE(publisher.outcomes[1].rejected);
+	teardown();
+}
+
+static void several_publishers_hear_their_own(void)
+{
+	static struct fake_endpoint other;
+	struct message *m;
+
+	setup_led();
+	fake_endpoint_begin(&other);
+	m = make();
+	for (uint64_t seq = 1; seq <= 400; seq++)
+		queue_log_publish(queue_log, &state, seq, m, 0,
+				  seq % 100 < 50 ? publisher.endpoint.ref : other.endpoint.ref, seq);
+	queue_log_publish(queue_log, &state, 401, m, 0, ACTOR_REF_NONE, 0); /* nobody asks */
+	message_unref(m);
+	for (uint64_t seq = 1; seq <= 401; seq++)
+		queue_log_settle(queue_log, &state, STORE_SETTLE, seq);
+	loop_run_once(false);
+	CU_ASSERT_EQUAL(publisher.n_outcomes + other.n_outcomes, 400);
+	for (size_t i = 1; i < publisher.n_outcomes; i++)
+		CU_ASSERT(publisher.outcomes[i].seq > publisher.outcomes[i - 1].seq);
+	fake_endpoint_end(&other);
+	teardown();
+}
+
+/* The store may answer after the end: nothing is touched but the batch. */
+static void ended_while_under_way(void)
+{
+	setup_led();
+	publish(1);
+	loop_run_once(false);
+	publish(2); /* gathered, never appended */
+	teardown();
+	complete(STORE_DURABLE);
+}
+
+UNIT_MAIN("queue_log", UNIT_TEST(one_append_a_turn_after_leading), UNIT_TEST(body_once_for_several_queues),
+	  UNIT_TEST(settled_in_its_turn_is_never_written), UNIT_TEST(settles_become_ranges),
+	  UNIT_TEST(settled_while_under_way_is_elided_and_written), UNIT_TEST(purge_drops_what_was_gathered),
+	  UNIT_TEST(failed_appends_are_rejected), UNIT_TEST(nobody_leads_nobody_confirms),
+	  UNIT_TEST(several_publishers_hear_their_own), UNIT_TEST(ended_while_under_way))
