@@ -12,13 +12,14 @@
 #include "loop/mailbox.h"
 
 /*
- * Whoever sees the limit crossed sets the alarm; loop 0 alone clears it, by a timer that runs only while it is set. A
- * change is told to every loop by a letter that says no more than "look": letters of different senders may overtake each
- * other, and what counts is what the loop finds when it looks.
+ * Whoever sees the limit crossed sets the alarm; loop 0 alone clears it, by a timer that runs only
+ * while it is set. A change is told to every loop by a letter that says no more than "look":
+ * letters of different senders may overtake each other, and what counts is what the loop finds when
+ * it looks.
  */
 
 #define CLEAR_PERCENT 95u /* of the limit: below it the alarm is cleared */
-#define WATCH_MS 250u
+#define WATCH_MS      250u
 
 struct alarm_loop {
 	_Alignas(CACHE_LINE_SIZE) uint64_t checked_ms;
@@ -93,7 +94,8 @@ static bool is_above(uint64_t total, uint64_t limit)
 
 static bool is_clear(uint64_t total, uint64_t limit)
 {
-	return limit == 0 || total < limit / 100 * CLEAR_PERCENT + limit % 100 * CLEAR_PERCENT / 100;
+	return limit == 0 ||
+	       total < limit / 100 * CLEAR_PERCENT + limit % 100 * CLEAR_PERCENT / 100;
 }
 
 static void set_if_above(struct alarms *alarms)
@@ -102,7 +104,8 @@ static void set_if_above(struct alarms *alarms)
 	uint64_t total = account_total();
 	bool was_set = false;
 
-	if (!is_above(total, limit) || !atomic_compare_exchange_strong(&alarms->is_set, &was_set, true))
+	if (!is_above(total, limit) ||
+	    !atomic_compare_exchange_strong(&alarms->is_set, &was_set, true))
 		return;
 	log_warning("alarm", "memory alarm set, publishers are blocked: used=%llu limit=%llu",
 		    (unsigned long long)total, (unsigned long long)limit);

@@ -3,8 +3,9 @@
 #define KERNEL_BROKER_ALARM_H
 
 /*
- * The memory alarm: set while what the broker holds (base/account.h) is above the limit, cleared when it falls below
- * it. Nothing polls while idle: loops check as they take messages; while the alarm is set, loop 0 looks every 250 ms.
+ * The memory alarm: set while what the broker holds (base/account.h) is above the limit, cleared
+ * when it falls below it. Nothing polls while idle: loops check as they take messages; while the
+ * alarm is set, loop 0 looks every 250 ms.
  */
 
 #include <stdbool.h>

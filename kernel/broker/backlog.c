@@ -6,8 +6,8 @@
 #include "base/compiler.h"
 #include "base/mem.h"
 
-#define SPARE_MAX 32u	  /* chunks kept by a pool */
-#define REAP_CHUNKS 4u	  /* dropped in one go: some 10 us */
+#define SPARE_MAX      32u /* chunks kept by a pool */
+#define REAP_CHUNKS    4u  /* dropped in one go: some 10 us */
 #define TABLE_SIZE_MIN 4u
 
 /* ---- The pool ---- */
@@ -20,7 +20,7 @@ static void chunk_drop_messages(struct chunk *chunk)
 		if (slot_state(slot) == SLOT_GONE)
 			continue;
 		message_unref(slot->message);
-		*slot = (struct slot){ 0 };
+		*slot = (struct slot){0};
 		chunk->n_live--;
 	}
 }
@@ -98,8 +98,9 @@ void chunk_pool_fini(struct chunk_pool *pool)
 	pool->n_spare = 0;
 }
 
-/* ---- The table: chunk number -> chunk. Numbers mostly follow each other, so the low bits scatter well. ---- */
+/* ---- The table: from a number to its chunk ---- */
 
+/* Numbers mostly follow each other, so the low bits scatter well. */
 static uint32_t table_place(const struct backlog *b, uint64_t number)
 {
 	return (uint32_t)number & (b->table_size - 1);
@@ -128,14 +129,14 @@ static void table_resize(struct backlog *b, uint32_t size)
 {
 	struct list *link;
 
-	account_add(ACCOUNT_QUEUE, ((ptrdiff_t)size - (ptrdiff_t)b->table_size) * (ptrdiff_t)sizeof(*b->table));
+	account_add(ACCOUNT_QUEUE,
+		    ((ptrdiff_t)size - (ptrdiff_t)b->table_size) * (ptrdiff_t)sizeof(*b->table));
 	mem_free(b->table);
 	b->table = size > 0 ? mem_zalloc(size * sizeof(*b->table)) : NULL;
 	b->table_size = size;
 	if (size == 0)
 		return;
-	list_for_each(link, &b->chunks)
-		table_put(b, container_of(link, struct chunk, link));
+	list_for_each(link, &b->chunks) table_put(b, container_of(link, struct chunk, link));
 }
 
 /* Closes the gap: those behind it move up unless they are where they belong. */
@@ -217,7 +218,7 @@ static struct message *clear_slot(struct backlog *b, struct chunk *chunk, struct
 	struct message *m = slot->message;
 
 	sum_subtract(&b->all, m);
-	*slot = (struct slot){ 0 };
+	*slot = (struct slot){0};
 	if (--chunk->n_live == 0) {
 		chunk_forget(b, chunk);
 		pool_give(b->pool, chunk);
@@ -227,14 +228,15 @@ static struct message *clear_slot(struct backlog *b, struct chunk *chunk, struct
 
 static struct chunk *chunk_of_slot(uint64_t seq, struct slot *slot)
 {
-	return container_of((struct slot(*)[CHUNK_SLOTS])(slot - seq % CHUNK_SLOTS), struct chunk, slots);
+	return container_of((struct slot(*)[CHUNK_SLOTS])(slot - seq % CHUNK_SLOTS), struct chunk,
+			    slots);
 }
 
 /* ---- The backlog ---- */
 
 void backlog_init(struct backlog *b, struct chunk_pool *pool)
 {
-	*b = (struct backlog){ .next_seq = 1, .cursor = 1, .pool = pool };
+	*b = (struct backlog){.next_seq = 1, .cursor = 1, .pool = pool};
 	heap_init(&b->returned);
 	list_init(&b->chunks);
 }
@@ -247,7 +249,7 @@ static void drop_all(struct backlog *b)
 	list_splice_tail(&b->pool->doomed, &b->chunks);
 	b->n_chunks = 0;
 	b->newest = b->at_cursor = b->found = NULL;
-	b->all = b->taken = (struct backlog_sum){ 0 };
+	b->all = b->taken = (struct backlog_sum){0};
 	table_resize(b, 0);
 	heap_fini(&b->returned);
 	b->cursor = b->next_seq;
@@ -263,7 +265,10 @@ void backlog_fini(struct backlog *b)
 	drop_all(b);
 }
 
-/* Not inlined, or it would burden backlog_append(). It may be there already: while slots of the same chunk are taken. */
+/*
+ * Not inlined, or it would burden backlog_append(). It may be there already: while slots of the
+ * same chunk are taken.
+ */
 __attribute__((noinline)) static struct chunk *newest_chunk(struct backlog *b, uint64_t number)
 {
 	struct chunk *chunk = table_find(b, number);
@@ -272,7 +277,8 @@ __attribute__((noinline)) static struct chunk *newest_chunk(struct backlog *b, u
 	return b->newest;
 }
 
-uint64_t backlog_append(struct backlog *b, struct message *message, uint64_t expires_at, bool logged)
+uint64_t backlog_append(struct backlog *b, struct message *message, uint64_t expires_at,
+			bool logged)
 {
 	uint64_t seq = b->next_seq;
 	struct chunk *chunk = b->newest;
@@ -290,6 +296,7 @@ uint64_t backlog_append(struct backlog *b, struct message *message, uint64_t exp
 	return seq;
 }
 
+/* Where backlog_head() does not see it at once: no chunk at hand, or some have come back. */
 struct slot *backlog_search_head(struct backlog *b, uint64_t *ret_seq)
 {
 	uint64_t seq = b->cursor;
@@ -348,7 +355,10 @@ struct message *backlog_remove(struct backlog *b, uint64_t seq, struct slot *slo
 	return clear_slot(b, chunk_of_slot(seq, slot), slot);
 }
 
-/* The one just before the cursor needs no heap: so whole runs do when they come back from the last to the first. */
+/*
+ * The one just before the cursor needs no heap: so whole runs do when they come back from the last
+ * to the first.
+ */
 void backlog_return(struct backlog *b, uint64_t seq, struct slot *slot)
 {
 	sum_subtract(&b->taken, slot->message);

@@ -19,7 +19,8 @@ static void init_part(void *arg)
 {
 	const struct part *part = arg;
 
-	broker_loop_init(&part->broker->loops[part->index], store_log_of(part->broker->store, part->index));
+	broker_loop_init(&part->broker->loops[part->index],
+			 store_log_of(part->broker->store, part->index));
 	part->broker->loops[part->index].router = router_create();
 }
 
@@ -34,7 +35,7 @@ static void fini_part(void *arg)
 static void for_each_part(struct broker *broker, void (*visit)(void *arg))
 {
 	for (unsigned i = 0; i < broker->n_loops; i++) {
-		struct part part = { .broker = broker, .index = i };
+		struct part part = {.broker = broker, .index = i};
 
 		loop_pool_visit(i, visit, &part);
 	}

@@ -2,7 +2,10 @@
 #ifndef KERNEL_BROKER_BROKER_H
 #define KERNEL_BROKER_BROKER_H
 
-/* What all of the broker floor shares: made once by the server before the loops run, and ended after they stopped. */
+/*
+ * What all of the broker floor shares: made once by the server before the loops run, and ended
+ * after they stopped.
+ */
 
 #include <stdint.h>
 
@@ -35,14 +38,14 @@ struct broker {
 };
 
 /*
- * The pool of loops must exist and must not run yet. store is borrowed. The memory alarm has no limit at first. Never fails
- * but for memory.
+ * The pool of loops must exist and must not run yet. store is borrowed. The memory alarm has no
+ * limit at first. Never fails but for memory.
  */
 struct broker *broker_create(unsigned n_loops, struct store *store, const char *default_vhost);
 
 /*
- * After loop_run() and before loop_pool_destroy(), on loop 0's thread: ends the queues that are left, telling nobody
- * (endpoints must be gone), then the rest.
+ * After loop_run() and before loop_pool_destroy(), on loop 0's thread: ends the queues that are
+ * left, telling nobody (endpoints must be gone), then the rest.
  */
 void broker_destroy(struct broker *broker);
 

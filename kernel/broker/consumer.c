@@ -2,12 +2,15 @@
 #include "broker/consumer.h"
 
 #include <assert.h>
+#include <string.h>
 
+#include "base/account.h"
 #include "base/bug.h"
 #include "base/mem.h"
 #include "loop/loop.h"
 
-static_assert(sizeof(struct consumer_key) == sizeof(struct actor_ref) + sizeof(uint64_t), "a key without padding");
+static_assert(sizeof(struct consumer_key) == sizeof(struct actor_ref) + sizeof(uint64_t),
+	      "a key without padding");
 
 static struct slice key_slice(const struct consumer_key *key)
 {
@@ -16,7 +19,7 @@ static struct slice key_slice(const struct consumer_key *key)
 
 void consumer_set_init(struct consumer_set *set)
 {
-	*set = (struct consumer_set){ 0 };
+	*set = (struct consumer_set){0};
 	list_init(&set->levels);
 	list_init(&set->asking);
 	list_init(&set->holding);
@@ -46,7 +49,8 @@ static struct consumer_level *level_for(struct consumer_set *set, int32_t priori
 {
 	struct list *link;
 
-	list_for_each(link, &set->levels) {
+	list_for_each(link, &set->levels)
+	{
 		struct consumer_level *level = container_of(link, struct consumer_level, link);
 
 		if (level->priority == priority)
@@ -105,7 +109,8 @@ struct consumer *consumer_next(const struct consumer_set *set)
 
 	if (set->n_able == 0)
 		return NULL;
-	list_for_each(link, &set->levels) {
+	list_for_each(link, &set->levels)
+	{
 		struct consumer_level *level = container_of(link, struct consumer_level, link);
 
 		if (!list_is_empty(&level->able))
@@ -164,12 +169,16 @@ bool consumer_granted(struct consumer_set *set, struct consumer *c, uint32_t cou
 	return unblock(set, c);
 }
 
-/* One that could not take even with a grant is passed over: it would hold what others of its channel can use. */
+/*
+ * One that could not take even with a grant is passed over: it would hold what others of its
+ * channel can use.
+ */
 struct consumer *consumer_asks(struct consumer_set *set)
 {
 	struct list *link;
 
-	list_for_each(link, &set->asking) {
+	list_for_each(link, &set->asking)
+	{
 		struct consumer *c = container_of(link, struct consumer, in_grants);
 
 		if (!has_room(c))
@@ -197,7 +206,8 @@ struct consumer *consumer_holder(const struct consumer_set *set, bool nothing_to
 {
 	struct list *link;
 
-	list_for_each(link, &set->holding) {
+	list_for_each(link, &set->holding)
+	{
 		struct consumer *c = container_of(link, struct consumer, in_grants);
 
 		if (nothing_to_deliver || (c->prefetch > 0 && c->unsettled >= c->prefetch))
@@ -221,15 +231,28 @@ void consumer_limit(struct consumer_set *set, struct consumer *c, bool needs_gra
 
 /* ---- Coming and going ---- */
 
-static void copy_options(struct consumer *c, const struct consumer_options *options)
+static ptrdiff_t size_of(const struct consumer *c)
 {
+	return (ptrdiff_t)(sizeof(*c) + c->arguments.size);
+}
+
+static bool copy_options(struct consumer *c, const struct consumer_options *options)
+{
+	uint8_t *arguments = mem_try_alloc(options->arguments.size + 1);
+
+	if (!arguments)
+		return false;
+	if (options->arguments.size > 0)
+		memcpy(arguments, options->arguments.data, options->arguments.size);
+	c->arguments = slice_make(arguments, options->arguments.size);
 	c->no_ack = options->no_ack;
 	c->exclusive = options->exclusive;
 	/* What needs no acknowledgement is never outstanding, so neither prefetch limits it. */
 	c->needs_grants = options->needs_grants && !options->no_ack;
 	c->prefetch = options->no_ack ? 0 : options->prefetch;
 	c->tag = mem_strdup(options->tag);
-	c->arguments = slice_make(slice_strdup(options->arguments), options->arguments.size);
+	account_add(ACCOUNT_QUEUE, size_of(c));
+	return true;
 }
 
 struct consumer *consumer_add(struct consumer_set *set, struct actor_ref endpoint, uint32_t number,
@@ -237,11 +260,14 @@ struct consumer *consumer_add(struct consumer_set *set, struct actor_ref endpoin
 {
 	struct consumer *c = mem_zalloc(sizeof(*c));
 
-	c->key = (struct consumer_key){ .endpoint = endpoint, .number = number };
+	c->key = (struct consumer_key){.endpoint = endpoint, .number = number};
 	list_init(&c->in_level);
 	list_init(&c->in_grants);
 	list_init(&c->in_run);
-	copy_options(c, options);
+	if (!copy_options(c, options)) {
+		mem_free(c);
+		return NULL;
+	}
 	c->level = level_for(set, options->priority);
 	list_add_tail(&c->level->blocked, &c->in_level);
 	map_insert(&set->by_key, &c->node, key_slice(&c->key));
@@ -257,6 +283,7 @@ static void consumer_free(void *object)
 {
 	struct consumer *c = object;
 
+	account_add(ACCOUNT_QUEUE, -size_of(c));
 	mem_free(c->tag);
 	mem_free((void *)(uintptr_t)c->arguments.data);
 	mem_free(c);
@@ -282,7 +309,7 @@ void consumer_remove(struct consumer_set *set, struct consumer *c)
 
 struct consumer *consumer_find(struct consumer_set *set, struct actor_ref endpoint, uint32_t number)
 {
-	struct consumer_key key = { .endpoint = endpoint, .number = number };
+	struct consumer_key key = {.endpoint = endpoint, .number = number};
 	struct consumer *c = set->found;
 
 	if (c && c->key.number == number && actor_ref_equal(c->key.endpoint, endpoint))
@@ -306,20 +333,21 @@ struct consumer *consumer_any(const struct consumer_set *set)
 	return link ? container_of(link, struct consumer, in_level) : NULL;
 }
 
-static void visit_list(const struct list *list, void (*visit)(void *context, const struct consumer *c), void *context)
+static void visit_list(const struct list *list,
+		       void (*visit)(void *context, const struct consumer *c), void *context)
 {
 	struct list *link;
 
-	list_for_each(link, list)
-		visit(context, container_of(link, struct consumer, in_level));
+	list_for_each(link, list) visit(context, container_of(link, struct consumer, in_level));
 }
 
-void consumer_for_each(const struct consumer_set *set, void (*visit)(void *context, const struct consumer *c),
-		       void *context)
+void consumer_for_each(const struct consumer_set *set,
+		       void (*visit)(void *context, const struct consumer *c), void *context)
 {
 	struct list *link;
 
-	list_for_each(link, &set->levels) {
+	list_for_each(link, &set->levels)
+	{
 		struct consumer_level *level = container_of(link, struct consumer_level, link);
 
 		visit_list(&level->able, visit, context);

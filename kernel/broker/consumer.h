@@ -3,8 +3,9 @@
 #define KERNEL_BROKER_CONSUMER_H
 
 /*
- * The consumers of a queue, and who is next: the highest priority of which somebody can take, and among its consumers
- * each in turn. A consumer can take while it has room in its prefetch, credit of bytes, and a grant where its channel counts.
+ * The consumers of a queue, and who is next: the highest priority of which somebody can take, and
+ * among its consumers each in turn. A consumer can take while it has room in its prefetch, credit
+ * of bytes, and a grant where its channel counts.
  *
  * Belongs to the queue, on its loop. A consumer that is removed lives until the loop's turn ends.
  */
@@ -18,7 +19,9 @@
 #include "broker/queue.h"
 #include "loop/slots.h"
 
-/* Bytes under way to one consumer, at most, but for one message that is larger (QUEUE_CREDIT_STEP). */
+/*
+ * Bytes under way to one consumer, at most, but for one message that is larger (QUEUE_CREDIT_STEP).
+ */
 #define CONSUMER_CREDIT_BYTES (UINT64_C(1) << 20)
 
 /* Consumers of one priority. */
@@ -49,7 +52,7 @@ struct consumer {
 	struct list in_level;
 	struct consumer_level *level;
 	struct list in_grants; /* consumer_set.asking or .holding, or none: asked */
-	struct list in_run;    /* deliveries of a burst are under way to it: broker/queue_deliver.c */
+	struct list in_run; /* deliveries of a burst are under way to it: broker/queue_deliver.c */
 	uint16_t run_first, run_last, run_count;
 	bool no_ack, exclusive, needs_grants;
 	bool able;
@@ -75,12 +78,15 @@ void consumer_set_init(struct consumer_set *set);
 /* Consumers must be gone. */
 void consumer_set_fini(struct consumer_set *set);
 
-/* The key must be new. */
+/*
+ * The key must be new. NULL when memory is out: how large the arguments are is the peer's choice.
+ */
 struct consumer *consumer_add(struct consumer_set *set, struct actor_ref endpoint, uint32_t number,
 			      const struct consumer_options *options);
 void consumer_remove(struct consumer_set *set, struct consumer *c);
 
-struct consumer *consumer_find(struct consumer_set *set, struct actor_ref endpoint, uint32_t number);
+struct consumer *consumer_find(struct consumer_set *set, struct actor_ref endpoint,
+			       uint32_t number);
 struct consumer *consumer_any(const struct consumer_set *set);
 
 /* Who is next, NULL: nobody can take. */
@@ -111,11 +117,14 @@ struct consumer *consumer_asks(struct consumer_set *set);
 /* The grants of a consumer are taken from it; it may ask again. Returns how many. */
 uint32_t consumer_take_grants(struct consumer_set *set, struct consumer *c);
 
-/* One that holds grants and cannot use them: any when there is nothing to deliver, else one whose own prefetch is full. */
+/*
+ * One that holds grants and cannot use them: any when there is nothing to deliver, else one whose
+ * own prefetch is full.
+ */
 struct consumer *consumer_holder(const struct consumer_set *set, bool nothing_to_deliver);
 
 /* In order of priority. */
-void consumer_for_each(const struct consumer_set *set, void (*visit)(void *context, const struct consumer *c),
-		       void *context);
+void consumer_for_each(const struct consumer_set *set,
+		       void (*visit)(void *context, const struct consumer *c), void *context);
 
 #endif

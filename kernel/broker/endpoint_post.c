@@ -39,7 +39,8 @@ static void give_back(const struct deliver_letter *l)
 	/* First, or they would come here again at once. */
 	queue_forget_consumer(l->source.queue, l->endpoint, l->source.consumer);
 	if (!l->source.no_ack)
-		queue_settle(l->source.queue, l->endpoint, l->source.consumer, QUEUE_RETURN, seqs, l->count);
+		queue_settle(l->source.queue, l->endpoint, l->source.consumer, QUEUE_RETURN, seqs,
+			     l->count);
 }
 
 static void deliver_arrived(struct letter *letter)
@@ -154,7 +155,8 @@ struct published_letter {
 	struct publish_outcome outcomes[];
 };
 
-static void published_here(struct actor_ref ref, const struct publish_outcome *outcomes, size_t count)
+static void published_here(struct actor_ref ref, const struct publish_outcome *outcomes,
+			   size_t count)
 {
 	struct endpoint *endpoint = slots_get(ref);
 
@@ -170,7 +172,8 @@ static void published_arrived(struct letter *letter)
 	mem_free(l);
 }
 
-void endpoint_post_published(struct actor_ref ref, const struct publish_outcome *outcomes, size_t count)
+void endpoint_post_published(struct actor_ref ref, const struct publish_outcome *outcomes,
+			     size_t count)
 {
 	if (is_here(ref)) {
 		published_here(ref, outcomes, count);

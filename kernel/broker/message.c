@@ -11,7 +11,7 @@
 #include "base/compiler.h"
 #include "base/mem.h"
 
-#define STORED_SIZE 4 /* struct message.stored */
+#define STORED_SIZE	     4 /* struct message.stored */
 #define PROPERTIES_NONE_SIZE 2
 
 static void put_short_string(uint8_t *at, struct slice string)
@@ -34,13 +34,13 @@ static uint32_t get_be32(const uint8_t at[4])
 	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-struct message *message_create(struct slice exchange, struct slice routing_key, struct slice properties,
-			       uint32_t body_size)
+struct message *message_create(struct slice exchange, struct slice routing_key,
+			       struct slice properties, uint32_t body_size)
 {
 	bug_on(exchange.size > UINT8_MAX || routing_key.size > UINT8_MAX);
 
-	uint64_t size = (uint64_t)offsetof(struct message, bytes) + 2 + exchange.size + routing_key.size +
-			properties.size + body_size;
+	uint64_t size = (uint64_t)offsetof(struct message, bytes) + 2 + exchange.size +
+			routing_key.size + properties.size + body_size;
 	if (size > UINT32_MAX)
 		return NULL;
 	struct message *m = mem_try_alloc((size_t)size);
@@ -60,14 +60,15 @@ struct message *message_create(struct slice exchange, struct slice routing_key, 
 	put_short_string(m->bytes, exchange);
 	put_short_string(m->bytes + 1 + exchange.size, routing_key);
 	if (properties.size > 0)
-		memcpy(m->bytes + 2 + exchange.size + routing_key.size, properties.data, properties.size);
+		memcpy(m->bytes + 2 + exchange.size + routing_key.size, properties.data,
+		       properties.size);
 	account_add(ACCOUNT_MESSAGE, (ptrdiff_t)m->alloc_size);
 	return m;
 }
 
 /*
- * An integer as Erlang's string:to_integer/1 reads it, which RabbitMQ uses: a sign is fine, a space is not. A number
- * beyond 64 bits is longer than anybody waits.
+ * An integer as Erlang's string:to_integer/1 reads it, which RabbitMQ uses: a sign is fine, a space
+ * is not. A number beyond 64 bits is longer than anybody waits.
  */
 static int read_expiration(struct slice text, uint64_t *ret_ms, struct amqp_error *error)
 {
@@ -89,14 +90,17 @@ static int read_expiration(struct slice text, uint64_t *ret_ms, struct amqp_erro
 
 	if (at == first_digit)
 		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
-				      "invalid expiration '" SLICE_FMT "': no_integer", SLICE_ARG(text));
+				      "invalid expiration '" SLICE_FMT "': no_integer",
+				      SLICE_ARG(text));
 	if (at < text.size)
-		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
-				      "invalid expiration '" SLICE_FMT "': {leftover_string,\"" SLICE_FMT "\"}",
-				      SLICE_ARG(text), (int)(text.size - at), (const char *)text.data + at);
+		return amqp_error_set(
+			error, AMQP_PRECONDITION_FAILED,
+			"invalid expiration '" SLICE_FMT "': {leftover_string,\"" SLICE_FMT "\"}",
+			SLICE_ARG(text), (int)(text.size - at), (const char *)text.data + at);
 	if (negative && (huge || value > 0))
 		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
-				      "invalid expiration '" SLICE_FMT "': {value_negative," SLICE_FMT "}",
+				      "invalid expiration '" SLICE_FMT
+				      "': {value_negative," SLICE_FMT "}",
 				      SLICE_ARG(text), SLICE_ARG(text));
 	*ret_ms = huge ? MESSAGE_NO_EXPIRATION : value;
 	return 0;
@@ -115,9 +119,10 @@ int message_read_properties(struct message *message, struct amqp_error *error)
 	if (amqp_properties_has(&properties, AMQP_PROPERTY_EXPIRATION) &&
 	    read_expiration(properties.expiration, &message->expiration_ms, error) != 0)
 		return -EPROTO;
-	message->persistent =
-		amqp_properties_has(&properties, AMQP_PROPERTY_DELIVERY_MODE) && properties.delivery_mode == 2;
-	message->priority = amqp_properties_has(&properties, AMQP_PROPERTY_PRIORITY) ? properties.priority : 0;
+	message->persistent = amqp_properties_has(&properties, AMQP_PROPERTY_DELIVERY_MODE) &&
+			      properties.delivery_mode == 2;
+	message->priority =
+		amqp_properties_has(&properties, AMQP_PROPERTY_PRIORITY) ? properties.priority : 0;
 	return 0;
 }
 
@@ -146,8 +151,8 @@ struct message *message_from_stored(struct slice stored, int *ret_error)
 		return NULL;
 
 	uint32_t body_size = (uint32_t)(rest.size - properties_size);
-	struct message *m =
-		message_create(exchange, routing_key, slice_make(rest.data, properties_size), body_size);
+	struct message *m = message_create(exchange, routing_key,
+					   slice_make(rest.data, properties_size), body_size);
 	if (!m) {
 		*ret_error = -ENOMEM;
 		return NULL;

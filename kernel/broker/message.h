@@ -14,9 +14,10 @@
 #define MESSAGE_NO_EXPIRATION UINT64_MAX
 
 /*
- * A message: immutable once its body is filled, counted, shared by all queues and deliveries on all loops. One
- * allocation. The bytes are laid out as they go to a consumer: exchange and routing key as short strings, as in
- * basic.deliver, then the properties (flags and list) as in the content header, then the body.
+ * A message: immutable once its body is filled, counted, shared by all queues and deliveries on all
+ * loops. One allocation. The bytes are laid out as they go to a consumer: exchange and routing key
+ * as short strings, as in basic.deliver, then the properties (flags and list) as in the content
+ * header, then the body.
  */
 struct message {
 	_Atomic uint32_t refs;
@@ -28,35 +29,38 @@ struct message {
 	uint8_t priority;
 	uint64_t expiration_ms; /* from the property `expiration`; MESSAGE_NO_EXPIRATION: none */
 	uint32_t alloc_size;
-	uint8_t stored[4]; /* properties_size, big endian: makes the bytes from here on tell their own structure */
+	uint8_t stored[4]; /* properties_size, big endian: from here on all can be read back */
 	uint8_t bytes[];
 };
 
-static_assert(offsetof(struct message, bytes) == offsetof(struct message, stored) + 4, "one run of bytes");
+static_assert(offsetof(struct message, bytes) == offsetof(struct message, stored) + 4,
+	      "one run of bytes");
 
 /*
- * A message of one reference with room for body_size bytes. properties is raw (flags and list) and already known to be
- * well-formed. Returns NULL when memory is out.
+ * A message of one reference with room for body_size bytes. properties is raw (flags and list) and
+ * already known to be well-formed. Returns NULL when memory is out.
  */
-struct message *message_create(struct slice exchange, struct slice routing_key, struct slice properties,
-			       uint32_t body_size);
+struct message *message_create(struct slice exchange, struct slice routing_key,
+			       struct slice properties, uint32_t body_size);
 
 /*
- * Sets persistent, priority and expiration_ms from the properties. Fails with 406 `invalid expiration ...` (reply text
- * as RabbitMQ's) or 502 for malformed properties.
+ * Sets persistent, priority and expiration_ms from the properties. Fails with 406 `invalid
+ * expiration ...` (reply text as RabbitMQ's) or 502 for malformed properties.
  */
 int message_read_properties(struct message *message, struct amqp_error *error);
 
 /* What the store keeps of a message: `stored` and all bytes. */
 static inline struct slice message_stored(const struct message *m)
 {
-	return (struct slice){ (const uint8_t *)m + offsetof(struct message, stored),
-			       (size_t)m->exchange_size + m->routing_key_size + m->properties_size + m->body_size + 6 };
+	return (struct slice){(const uint8_t *)m + offsetof(struct message, stored),
+			      (size_t)m->exchange_size + m->routing_key_size + m->properties_size +
+				      m->body_size + 6};
 }
 
 /*
- * The way back, with everything set as message_read_properties() does, but for an expiration that nobody could have published (none).
- * NULL and *ret_error: -ENOMEM, or -EBADMSG for bytes that message_stored() never made.
+ * The way back, with everything set as message_read_properties() does, but for an expiration that
+ * nobody could have published (none). NULL and *ret_error: -ENOMEM, or -EBADMSG for bytes that
+ * message_stored() never made.
  */
 struct message *message_from_stored(struct slice stored, int *ret_error);
 
@@ -65,23 +69,27 @@ void message_unref(struct message *message);
 
 static inline struct slice message_exchange(const struct message *m)
 {
-	return (struct slice){ m->bytes + 1, m->exchange_size };
+	return (struct slice){m->bytes + 1, m->exchange_size};
 }
 
 static inline struct slice message_routing_key(const struct message *m)
 {
-	return (struct slice){ m->bytes + 2 + m->exchange_size, m->routing_key_size };
+	return (struct slice){m->bytes + 2 + m->exchange_size, m->routing_key_size};
 }
 
-/* Both short strings with their length octets, as basic.deliver, basic.get-ok and basic.return carry them. */
+/*
+ * Both short strings with their length octets, as basic.deliver, basic.get-ok and basic.return
+ * carry them.
+ */
 static inline struct slice message_names(const struct message *m)
 {
-	return (struct slice){ m->bytes, (size_t)m->exchange_size + m->routing_key_size + 2 };
+	return (struct slice){m->bytes, (size_t)m->exchange_size + m->routing_key_size + 2};
 }
 
 static inline struct slice message_properties(const struct message *m)
 {
-	return (struct slice){ m->bytes + m->exchange_size + m->routing_key_size + 2, m->properties_size };
+	return (struct slice){m->bytes + m->exchange_size + m->routing_key_size + 2,
+			      m->properties_size};
 }
 
 static inline uint8_t *message_body_bytes(struct message *m)
@@ -91,8 +99,9 @@ static inline uint8_t *message_body_bytes(struct message *m)
 
 static inline struct slice message_body(const struct message *m)
 {
-	return (struct slice){ m->bytes + m->exchange_size + m->routing_key_size + 2 + m->properties_size,
-			       m->body_size };
+	return (struct slice){m->bytes + m->exchange_size + m->routing_key_size + 2 +
+				      m->properties_size,
+			      m->body_size};
 }
 
 #endif

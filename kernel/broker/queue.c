@@ -8,8 +8,8 @@
 #include "loop/counters.h"
 
 /*
- * Life, publishing and looks of a queue. Deliveries are in queue_deliver.c, expiry in queue_expiry.c, settling in
- * queue_settle.c, requests in queue_request.c; all share queue_state.h.
+ * Life, publishing and looks of a queue. Deliveries are in queue_deliver.c, expiry in
+ * queue_expiry.c, settling in queue_settle.c, requests in queue_request.c; all share queue_state.h.
  */
 
 struct queue *queue_create(struct broker *broker, struct queue_entry *entry, uint64_t id,
@@ -130,17 +130,19 @@ static uint64_t expiry_of(const struct queue *q, const struct message *m)
 	return ttl < SLOT_NEVER - now ? now + ttl : SLOT_NEVER;
 }
 
-static enum queue_publish_result log_publish(struct queue *q, uint64_t seq, struct message *m, uint64_t expires_at,
-					     struct actor_ref publisher, uint64_t publisher_seq)
+static enum queue_publish_result log_publish(struct queue *q, uint64_t seq, struct message *m,
+					     uint64_t expires_at, struct actor_ref publisher,
+					     uint64_t publisher_seq)
 {
-	uint64_t wall = expires_at == SLOT_NEVER ? 0 : loop_now_wall_ms() + (expires_at - loop_now_ms());
+	uint64_t wall =
+		expires_at == SLOT_NEVER ? 0 : loop_now_wall_ms() + (expires_at - loop_now_ms());
 
 	queue_log_publish(q->home->log, &q->log, seq, m, wall, publisher, publisher_seq);
 	return publisher_seq > 0 ? QUEUE_PENDING : QUEUE_ACCEPTED;
 }
 
-enum queue_publish_result queue_publish_take(struct queue *q, struct message *m, struct actor_ref publisher,
-					     uint64_t publisher_seq)
+enum queue_publish_result queue_publish_take(struct queue *q, struct message *m,
+					     struct actor_ref publisher, uint64_t publisher_seq)
 {
 	bool logged = m->persistent && q->durable;
 	uint64_t expires_at = expiry_of(q, m);
@@ -150,11 +152,12 @@ enum queue_publish_result queue_publish_take(struct queue *q, struct message *m,
 		loop_defer(&q->run);
 	else
 		queue_wake(q);
-	return logged ? log_publish(q, seq, m, expires_at, publisher, publisher_seq) : QUEUE_ACCEPTED;
+	return logged ? log_publish(q, seq, m, expires_at, publisher, publisher_seq)
+		      : QUEUE_ACCEPTED;
 }
 
-enum queue_publish_result queue_publish(struct queue *q, struct message *m, struct actor_ref publisher,
-					uint64_t publisher_seq)
+enum queue_publish_result queue_publish(struct queue *q, struct message *m,
+					struct actor_ref publisher, uint64_t publisher_seq)
 {
 	return queue_publish_take(q, message_ref(m), publisher, publisher_seq);
 }
@@ -198,9 +201,10 @@ static void visit_consumer(void *context, const struct consumer *c)
 }
 
 void queue_for_each_consumer(const struct queue *q,
-			     void (*visit)(void *context, const struct queue_consumer_info *info), void *context)
+			     void (*visit)(void *context, const struct queue_consumer_info *info),
+			     void *context)
 {
-	struct consumer_visit consumer_visit = { .visit = visit, .context = context };
+	struct consumer_visit consumer_visit = {.visit = visit, .context = context};
 
 	consumer_for_each(&q->consumers, visit_consumer, &consumer_visit);
 }
@@ -215,7 +219,8 @@ bool queue_is_empty(const struct queue *q)
 	return backlog_ready(&q->backlog) == 0;
 }
 
-void queue_for_each(struct broker *broker, void (*visit)(void *context, struct queue *queue), void *context)
+void queue_for_each(struct broker *broker, void (*visit)(void *context, struct queue *queue),
+		    void *context)
 {
 	struct list *link, *next;
 

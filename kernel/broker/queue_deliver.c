@@ -8,16 +8,21 @@
 #include "loop/counters.h"
 
 /*
- * The delivery run, a task at the turn's end. It goes in bursts: first messages are assigned to consumers, each in turn,
- * with no callback in between; then each consumer gets its share in one call or letter. Callbacks may do anything
- * to the queue: settle, cancel, even end it; so after each of them it may be gone (its memory stays for the turn).
+ * The delivery run, a task at the turn's end. It goes in bursts: first messages are assigned to
+ * consumers, each in turn, with no callback in between; then each consumer gets its share in one
+ * call or letter. Callbacks may do anything to the queue: settle, cancel, even end it; so after
+ * each of them it may be gone (its memory stays for the turn).
  *
- * If a consumer's endpoint turns out to be gone, its share returns to its place and the consumer is taken out.
+ * If a consumer's endpoint turns out to be gone, its share returns to its place and the consumer is
+ * taken out.
  */
 
 #define REFRESH_BURSTS_MAX 1024u
 
-/* Assigned and not yet handed over. With one consumer the deliveries are in one piece; else each has a chain of them. */
+/*
+ * Assigned and not yet handed over. With one consumer the deliveries are in one piece; else each
+ * has a chain of them.
+ */
 struct queue_burst {
 	unsigned n;
 	struct list consumers; /* struct consumer.in_run */
@@ -45,9 +50,11 @@ static void burst_add(struct queue_burst *burst, struct consumer *c, struct deli
 	c->run_count++;
 }
 
-static void assign(struct queue *q, struct queue_burst *burst, struct consumer *c, uint64_t seq, struct slot *slot)
+static void assign(struct queue *q, struct queue_burst *burst, struct consumer *c, uint64_t seq,
+		   struct slot *slot)
 {
-	struct delivery delivery = { .message = slot->message, .seq = seq, .redelivered = slot_is_redelivered(slot) };
+	struct delivery delivery = {
+		.message = slot->message, .seq = seq, .redelivered = slot_is_redelivered(slot)};
 
 	if (UNLIKELY(delivery.redelivered))
 		counter_add(COUNTER_MESSAGES_REDELIVERED, 1);
@@ -64,8 +71,8 @@ static void assign(struct queue *q, struct queue_burst *burst, struct consumer *
 }
 
 /*
- * Messages of this very millisecond are delivered if somebody takes them, and expire after the run: a TTL of 0
- * means now or never.
+ * Messages of this very millisecond are delivered if somebody takes them, and expire after the run:
+ * a TTL of 0 means now or never.
  */
 static void gather(struct queue *q, struct queue_burst *burst)
 {
@@ -94,7 +101,8 @@ static void gather(struct queue *q, struct queue_burst *burst)
 /* ---- Handing over ---- */
 
 /* Nobody is there to take them. The references are the deliveries'. */
-static void give_back(struct queue *q, struct consumer *c, const struct delivery *deliveries, size_t count)
+static void give_back(struct queue *q, struct consumer *c, const struct delivery *deliveries,
+		      size_t count)
 {
 	uint64_t seqs[QUEUE_BURST];
 
@@ -109,7 +117,8 @@ static void give_back(struct queue *q, struct consumer *c, const struct delivery
 	queue_remove_consumer(q, c);
 }
 
-static void hand_over(struct queue *q, struct consumer *c, const struct delivery *deliveries, size_t count)
+static void hand_over(struct queue *q, struct consumer *c, const struct delivery *deliveries,
+		      size_t count)
 {
 	const struct delivery_source source = {
 		.queue = q->ref,
@@ -160,7 +169,8 @@ static unsigned deliver_burst(struct queue *q)
 	gather(q, &burst);
 	q->burst = &burst;
 	while (!list_is_empty(&burst.consumers))
-		flush_consumer(q, &burst, container_of(burst.consumers.next, struct consumer, in_run));
+		flush_consumer(q, &burst,
+			       container_of(burst.consumers.next, struct consumer, in_run));
 	q->burst = NULL;
 	return burst.n;
 }

@@ -5,9 +5,10 @@
 #include "loop/counters.h"
 
 /*
- * Time to live. Messages expire at the head of the queue only, as in RabbitMQ's classic queues: one behind a longer-lived
- * message waits for it. One timer serves messages and queue; it may fire too early for what there is by then, and is
- * never moved to a later time for that: firing once in vain costs less than moving it with every message.
+ * Time to live. Messages expire at the head of the queue only, as in RabbitMQ's classic queues: one
+ * behind a longer-lived message waits for it. One timer serves messages and queue; it may fire too
+ * early for what there is by then, and is never moved to a later time for that: firing once in vain
+ * costs less than moving it with every message.
  */
 
 #define EXPIRE_MAX 4096u /* at one go */
@@ -18,7 +19,8 @@ bool queue_expire_head(struct queue *q, uint64_t until)
 	uint64_t seq;
 	unsigned n = 0;
 
-	while ((slot = backlog_head(&q->backlog, &seq)) && slot_expires_at(slot) <= until && n < EXPIRE_MAX) {
+	while ((slot = backlog_head(&q->backlog, &seq)) && slot_expires_at(slot) <= until &&
+	       n < EXPIRE_MAX) {
 		bool logged = slot_is_logged(slot);
 
 		message_unref(backlog_shift(&q->backlog, seq, slot));

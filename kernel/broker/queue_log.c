@@ -11,19 +11,22 @@
 #include "loop/task.h"
 
 /*
- * Records are gathered in a batch, in three arrays: bodies, entries (a queue holds a body), and ranges of settles. At the
- * turn's end they become store_records and go; the batch is kept until the append has completed, and then used again.
+ * Records are gathered in a batch, in three arrays: bodies, entries (a queue holds a body), and
+ * ranges of settles. At the turn's end they become store_records and go; the batch is kept until
+ * the append has completed, and then used again.
  *
- * The log is led lazily, at the first flush; until the store has granted it, the batch goes on gathering.
+ * The log is led lazily, at the first flush; until the store has granted it, the batch goes on
+ * gathering.
  *
- * When an append fails, its publishes are reported as rejected. The messages stay in their queues: a publisher
- * that is told "no" learns that the message is not safe, not that nobody will ever see it.
+ * When an append fails, its publishes are reported as rejected. The messages stay in their queues:
+ * a publisher that is told "no" learns that the message is not safe, not that nobody will ever see
+ * it.
  */
 
-#define NONE UINT32_MAX
-#define OUTCOMES_MAX 128u	/* told in one go */
-#define ELIDE_SEARCH_MAX 16u	/* records looked at for one that is out of order */
-#define SPARE_MAX 4u		/* batches kept for the next turns */
+#define NONE		  UINT32_MAX
+#define OUTCOMES_MAX	  128u	/* told in one go */
+#define ELIDE_SEARCH_MAX  16u	/* records looked at for one that is out of order */
+#define SPARE_MAX	  4u	/* batches kept for the next turns */
 #define SPARE_RECORDS_MAX 4096u /* larger ones are not */
 
 struct log_body {
@@ -91,7 +94,8 @@ static void batch_release(struct queue_log_batch *batch)
 {
 	struct queue_log *log = batch->log;
 
-	if (log->is_ended || log->n_spare >= SPARE_MAX || batch->entries_capacity > SPARE_RECORDS_MAX ||
+	if (log->is_ended || log->n_spare >= SPARE_MAX ||
+	    batch->entries_capacity > SPARE_RECORDS_MAX ||
 	    batch->ranges_capacity > SPARE_RECORDS_MAX) {
 		batch_free(batch);
 		return;
@@ -141,8 +145,10 @@ static uint32_t batch_body(struct queue_log_batch *batch, struct message *messag
 	/* Queues that get a message together ask one after the other. */
 	if (batch->n_bodies > 0 && batch->bodies[batch->n_bodies - 1].message == message)
 		return batch->n_bodies - 1;
-	batch->bodies = grow(batch->bodies, batch->n_bodies, &batch->bodies_capacity, sizeof(*batch->bodies));
-	batch->bodies[batch->n_bodies] = (struct log_body){ .message = message_ref(message), .record = NONE };
+	batch->bodies = grow(batch->bodies, batch->n_bodies, &batch->bodies_capacity,
+			     sizeof(*batch->bodies));
+	batch->bodies[batch->n_bodies] =
+		(struct log_body){.message = message_ref(message), .record = NONE};
 	return batch->n_bodies++;
 }
 
@@ -150,7 +156,8 @@ static uint32_t batch_body(struct queue_log_batch *batch, struct message *messag
 
 void queue_log_state_init(struct queue_log_state *state, uint64_t queue_id)
 {
-	*state = (struct queue_log_state){ .queue_id = queue_id, .first = NONE, .last = NONE, .range = NONE };
+	*state = (struct queue_log_state){
+		.queue_id = queue_id, .first = NONE, .last = NONE, .range = NONE};
 	ring_init(&state->under_way);
 }
 
@@ -169,21 +176,24 @@ static void state_sync(struct queue_log_state *state, const struct queue_log_bat
 
 static void forget_completed(const struct queue_log *log, struct queue_log_state *state)
 {
-	while (ring_count(&state->under_way) > 0 && *ring_at(&state->under_way, 0) <= log->completed_tag) {
+	while (ring_count(&state->under_way) > 0 &&
+	       *ring_at(&state->under_way, 0) <= log->completed_tag) {
 		(void)ring_pop(&state->under_way);
 		(void)ring_pop(&state->under_way);
 	}
 }
 
-void queue_log_publish(struct queue_log *log, struct queue_log_state *state, uint64_t seq, struct message *message,
-		       uint64_t expires_wall_ms, struct actor_ref publisher, uint64_t publisher_seq)
+void queue_log_publish(struct queue_log *log, struct queue_log_state *state, uint64_t seq,
+		       struct message *message, uint64_t expires_wall_ms,
+		       struct actor_ref publisher, uint64_t publisher_seq)
 {
 	struct queue_log_batch *batch = gather(log);
 	uint32_t body = batch_body(batch, message);
 	uint32_t at = batch->n_entries;
 
 	state_sync(state, batch);
-	batch->entries = grow(batch->entries, at, &batch->entries_capacity, sizeof(*batch->entries));
+	batch->entries =
+		grow(batch->entries, at, &batch->entries_capacity, sizeof(*batch->entries));
 	batch->entries[at] = (struct log_entry){
 		.queue_id = state->queue_id,
 		.seq = seq,
@@ -217,8 +227,9 @@ static void elide(struct queue_log_batch *batch, struct log_entry *entry)
 }
 
 /*
- * The record of a message that is settled in its own turn is left out. Settling goes in the order of publishing nearly
- * always, so it is the first; others are searched for a little, and missing one only costs writing it.
+ * The record of a message that is settled in its own turn is left out. Settling goes in the order
+ * of publishing nearly always, so it is the first; others are searched for a little, and missing
+ * one only costs writing it.
  */
 static bool elide_gathered(struct queue_log *log, struct queue_log_state *state, uint64_t seq)
 {
@@ -258,7 +269,10 @@ static void elide_under_way(struct queue_log *log, struct queue_log_state *state
 		store_log_elide(log->store_log, tag, state->queue_id, seq);
 }
 
-/* Neighbours of one kind become one record. The latest range only, so that the order of kinds stays. */
+/*
+ * Neighbours of one kind become one record. The latest range only, so that the order of kinds
+ * stays.
+ */
 static bool extend_range(struct queue_log_batch *batch, const struct queue_log_state *state,
 			 enum store_record_type type, uint64_t first, uint64_t last)
 {
@@ -276,15 +290,16 @@ static bool extend_range(struct queue_log_batch *batch, const struct queue_log_s
 	return true;
 }
 
-static void add_range(struct queue_log *log, struct queue_log_state *state, enum store_record_type type,
-		      uint64_t first, uint64_t last)
+static void add_range(struct queue_log *log, struct queue_log_state *state,
+		      enum store_record_type type, uint64_t first, uint64_t last)
 {
 	struct queue_log_batch *batch = gather(log);
 
 	state_sync(state, batch);
 	if (extend_range(batch, state, type, first, last))
 		return;
-	batch->ranges = grow(batch->ranges, batch->n_ranges, &batch->ranges_capacity, sizeof(*batch->ranges));
+	batch->ranges = grow(batch->ranges, batch->n_ranges, &batch->ranges_capacity,
+			     sizeof(*batch->ranges));
 	batch->ranges[batch->n_ranges] = (struct store_record){
 		.type = type,
 		.queue_id = state->queue_id,
@@ -294,7 +309,8 @@ static void add_range(struct queue_log *log, struct queue_log_state *state, enum
 	state->range = batch->n_ranges++;
 }
 
-void queue_log_settle(struct queue_log *log, struct queue_log_state *state, enum store_record_type type, uint64_t seq)
+void queue_log_settle(struct queue_log *log, struct queue_log_state *state,
+		      enum store_record_type type, uint64_t seq)
 {
 	if (type != STORE_REQUEUE) {
 		if (elide_gathered(log, state, seq))
@@ -304,7 +320,8 @@ void queue_log_settle(struct queue_log *log, struct queue_log_state *state, enum
 	add_range(log, state, type, seq, seq);
 }
 
-static void elide_gathered_range(struct queue_log *log, struct queue_log_state *state, uint64_t first, uint64_t last)
+static void elide_gathered_range(struct queue_log *log, struct queue_log_state *state,
+				 uint64_t first, uint64_t last)
 {
 	struct queue_log_batch *batch = log->gathered;
 
@@ -318,8 +335,8 @@ static void elide_gathered_range(struct queue_log *log, struct queue_log_state *
 	}
 }
 
-void queue_log_settle_range(struct queue_log *log, struct queue_log_state *state, enum store_record_type type,
-			    uint64_t first, uint64_t last)
+void queue_log_settle_range(struct queue_log *log, struct queue_log_state *state,
+			    enum store_record_type type, uint64_t first, uint64_t last)
 {
 	if (first > last)
 		return;
@@ -358,13 +375,13 @@ static void tell(struct teller *teller, struct log_entry *entry, bool rejected)
 		teller_flush(teller);
 	teller->publisher = entry->publisher;
 	teller->outcomes[teller->count++] =
-		(struct publish_outcome){ .seq = entry->publisher_seq, .rejected = rejected };
+		(struct publish_outcome){.seq = entry->publisher_seq, .rejected = rejected};
 	entry->publisher_seq = 0;
 }
 
 static void tell_elided(struct queue_log_batch *batch)
 {
-	struct teller teller = { .count = 0 };
+	struct teller teller = {.count = 0};
 
 	for (uint32_t i = 0; i < batch->n_entries; i++)
 		if (batch->entries[i].is_elided)
@@ -374,7 +391,7 @@ static void tell_elided(struct queue_log_batch *batch)
 
 static void tell_rest(struct queue_log_batch *batch, bool rejected)
 {
-	struct teller teller = { .count = 0 };
+	struct teller teller = {.count = 0};
 
 	for (uint32_t i = 0; i < batch->n_entries; i++)
 		tell(&teller, &batch->entries[i], rejected);
@@ -405,10 +422,10 @@ static void build_body(struct queue_log_batch *batch, struct log_body *body)
 	body->record = batch->n_records;
 	*add_record(batch) = (struct store_record){
 		.type = STORE_PUBLISH,
-		.body = { .bytes = message_stored(body->message),
-			  .owner = body->message,
-			  .hold = body_hold,
-			  .drop = body_drop },
+		.body = {.bytes = message_stored(body->message),
+			 .owner = body->message,
+			 .hold = body_hold,
+			 .drop = body_drop},
 	};
 }
 
@@ -492,7 +509,7 @@ static void ask_to_lead(struct queue_log *log)
 	if (log->is_asked)
 		return;
 	log->is_asked = true;
-	log->lead = (struct store_lead){ .acquired = acquired, .lost = lost };
+	log->lead = (struct store_lead){.acquired = acquired, .lost = lost};
 	log->n_under_way++;
 	store_log_lead(log->store_log, &log->lead);
 }

@@ -7,15 +7,18 @@
 #include "loop/mailbox.h"
 
 /*
- * Requests travel as letters to the queue's loop and back; on the same loop both ways are calls. What was published before
- * the request has been delivered when it is looked at, as in RabbitMQ: so a purge takes no message that a consumer waits for.
+ * Requests travel as letters to the queue's loop and back; on the same loop both ways are calls.
+ * What was published before the request has been delivered when it is looked at, as in RabbitMQ: so
+ * a purge takes no message that a consumer waits for.
  */
 
 #define NO_QUEUE_TEXT "no queue '" SLICE_FMT "' in vhost '" SLICE_FMT "'"
-#define IN_USE_TEXT "queue '" SLICE_FMT "' in vhost '%s' in exclusive use"
-#define LOCKED_TEXT \
-	"cannot obtain exclusive access to locked queue '" SLICE_FMT "' in vhost '%s'. It could be originally " \
-	"declared on another connection or the exclusive property value does not match that of the original " \
+#define IN_USE_TEXT   "queue '" SLICE_FMT "' in vhost '%s' in exclusive use"
+#define LOCKED_TEXT                                                                                \
+	"cannot obtain exclusive access to locked queue '" SLICE_FMT                               \
+	"' in vhost '%s'. It could be originally "                                                 \
+	"declared on another connection or the exclusive property value does not match that of "   \
+	"the original "                                                                            \
 	"declaration."
 
 static void set_counts(const struct queue *q, struct queue_request *r)
@@ -39,11 +42,14 @@ static void consume(struct queue *q, struct queue_request *r)
 	};
 
 	if (q->consumers.is_exclusive || (options.exclusive && q->consumers.count > 0)) {
-		(void)amqp_error_set(&r->error, AMQP_ACCESS_REFUSED, IN_USE_TEXT, SLICE_ARG(q->entry->node.key),
-				     q->entry->vhost->name);
+		(void)amqp_error_set(&r->error, AMQP_ACCESS_REFUSED, IN_USE_TEXT,
+				     SLICE_ARG(q->entry->node.key), q->entry->vhost->name);
 		return;
 	}
-	(void)consumer_add(&q->consumers, r->asker, r->consume.consumer, &options);
+	if (!consumer_add(&q->consumers, r->asker, r->consume.consumer, &options)) {
+		(void)amqp_error_set(&r->error, AMQP_RESOURCE_ERROR, "out of memory");
+		return;
+	}
 	counter_add(COUNTER_CONSUMERS_ADDED, 1);
 	q->is_forsaken = false;
 	if (!queue_is_empty(q))
@@ -68,13 +74,14 @@ static void get(struct queue *q, struct queue_request *r)
 	uint64_t seq;
 	struct slot *slot = backlog_head(&q->backlog, &seq);
 
-	r->get.delivery = (struct delivery){ .message = NULL };
+	r->get.delivery = (struct delivery){.message = NULL};
 	r->get.ready_count = 0;
 	q->used_at_ms = loop_now_ms();
 	if (!slot)
 		return;
 
-	r->get.delivery = (struct delivery){ .message = slot->message, .seq = seq, .redelivered = slot_is_redelivered(slot) };
+	r->get.delivery = (struct delivery){
+		.message = slot->message, .seq = seq, .redelivered = slot_is_redelivered(slot)};
 	if (r->get.delivery.redelivered)
 		counter_add(COUNTER_MESSAGES_REDELIVERED, 1);
 	if (r->get.no_ack) {
@@ -91,7 +98,9 @@ static void get(struct queue *q, struct queue_request *r)
 	queue_wake(q);
 }
 
-/* Messages that are delivered and not settled stay, so the log is told of what goes and not of all. */
+/*
+ * Messages that are delivered and not settled stay, so the log is told of what goes and not of all.
+ */
 static void log_purge_around_taken(struct queue *q)
 {
 	const struct backlog *b = &q->backlog;
@@ -126,8 +135,8 @@ static void handle(struct queue *q, struct queue_request *r)
 	uint64_t owner = q->options.owner;
 
 	if (owner != 0 && owner != r->connection && r->operation != QUEUE_CANCEL) {
-		(void)amqp_error_set(&r->error, AMQP_RESOURCE_LOCKED, LOCKED_TEXT, SLICE_ARG(q->entry->node.key),
-				     q->entry->vhost->name);
+		(void)amqp_error_set(&r->error, AMQP_RESOURCE_LOCKED, LOCKED_TEXT,
+				     SLICE_ARG(q->entry->node.key), q->entry->vhost->name);
 		return;
 	}
 	switch (r->operation) {
@@ -157,14 +166,14 @@ static void look_up_and_handle(struct queue_request *r)
 	r->error.code = 0;
 	r->message_count = r->consumer_count = 0;
 	if (r->operation == QUEUE_GET)
-		r->get.delivery = (struct delivery){ .message = NULL };
+		r->get.delivery = (struct delivery){.message = NULL};
 	if (q)
 		queue_refresh(q);
 	if (q && !q->is_gone)
 		handle(q, r);
 	else if (r->operation != QUEUE_CANCEL)
-		(void)amqp_error_set(&r->error, AMQP_NOT_FOUND, NO_QUEUE_TEXT, SLICE_ARG(r->queue_name),
-				     SLICE_ARG(r->vhost_name));
+		(void)amqp_error_set(&r->error, AMQP_NOT_FOUND, NO_QUEUE_TEXT,
+				     SLICE_ARG(r->queue_name), SLICE_ARG(r->vhost_name));
 }
 
 static void request_answered(struct letter *letter)

@@ -9,7 +9,10 @@
 #include "loop/counters.h"
 #include "loop/mailbox.h"
 
-/* What comes back from consumers: settled messages, bytes of credit, grants. On the queue's loop a call, else a letter. */
+/*
+ * What comes back from consumers: settled messages, bytes of credit, grants. On the queue's loop a
+ * call, else a letter.
+ */
 
 static bool is_here(struct actor_ref ref)
 {
@@ -78,7 +81,8 @@ static uint32_t return_all(struct queue *q, bool undelivered, const uint64_t *se
 	return n;
 }
 
-uint32_t queue_settle_slots(struct queue *q, enum queue_outcome outcome, const uint64_t *seqs, size_t count)
+uint32_t queue_settle_slots(struct queue *q, enum queue_outcome outcome, const uint64_t *seqs,
+			    size_t count)
 {
 	uint32_t n;
 
@@ -99,8 +103,8 @@ uint32_t queue_settle_slots(struct queue *q, enum queue_outcome outcome, const u
 	return 0;
 }
 
-static void settle_here(struct actor_ref ref, struct actor_ref endpoint, uint32_t number, enum queue_outcome outcome,
-			const uint64_t *seqs, size_t count)
+static void settle_here(struct actor_ref ref, struct actor_ref endpoint, uint32_t number,
+			enum queue_outcome outcome, const uint64_t *seqs, size_t count)
 {
 	struct queue *q = slots_get(ref);
 	struct consumer *c;
@@ -108,7 +112,8 @@ static void settle_here(struct actor_ref ref, struct actor_ref endpoint, uint32_
 	if (!q)
 		return;
 	uint32_t n = queue_settle_slots(q, outcome, seqs, count);
-	if (n == 0 || number == QUEUE_NO_CONSUMER || !(c = consumer_find(&q->consumers, endpoint, number)))
+	if (n == 0 || number == QUEUE_NO_CONSUMER ||
+	    !(c = consumer_find(&q->consumers, endpoint, number)))
 		return;
 	(void)consumer_settled(&q->consumers, c, n);
 	if (!queue_is_empty(q))
@@ -132,8 +137,8 @@ static void settle_arrived(struct letter *letter)
 	mem_free(l);
 }
 
-void queue_settle(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer, enum queue_outcome outcome,
-		  const uint64_t *seqs, size_t count)
+void queue_settle(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer,
+		  enum queue_outcome outcome, const uint64_t *seqs, size_t count)
 {
 	if (count == 0 || actor_ref_is_none(queue))
 		return;
@@ -225,26 +230,38 @@ static void post_note(const struct note_letter *note)
 	loop_post(note->queue.loop, &l->letter);
 }
 
-void queue_credit(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer, uint64_t bytes)
+void queue_credit(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer,
+		  uint64_t bytes)
 {
-	post_note(&(struct note_letter){
-		.queue = queue, .endpoint = endpoint, .note = NOTE_CREDIT, .consumer = consumer, .amount = bytes });
+	post_note(&(struct note_letter){.queue = queue,
+					.endpoint = endpoint,
+					.note = NOTE_CREDIT,
+					.consumer = consumer,
+					.amount = bytes});
 }
 
-void queue_grant(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer, uint32_t count)
+void queue_grant(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer,
+		 uint32_t count)
 {
-	post_note(&(struct note_letter){
-		.queue = queue, .endpoint = endpoint, .note = NOTE_GRANT, .consumer = consumer, .amount = count });
+	post_note(&(struct note_letter){.queue = queue,
+					.endpoint = endpoint,
+					.note = NOTE_GRANT,
+					.consumer = consumer,
+					.amount = count});
 }
 
-void queue_limit(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer, bool needs_grants)
+void queue_limit(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer,
+		 bool needs_grants)
 {
-	post_note(&(struct note_letter){
-		.queue = queue, .endpoint = endpoint, .note = NOTE_LIMIT, .consumer = consumer, .amount = needs_grants });
+	post_note(&(struct note_letter){.queue = queue,
+					.endpoint = endpoint,
+					.note = NOTE_LIMIT,
+					.consumer = consumer,
+					.amount = needs_grants});
 }
 
 void queue_forget_consumer(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer)
 {
 	post_note(&(struct note_letter){
-		.queue = queue, .endpoint = endpoint, .note = NOTE_FORGET, .consumer = consumer });
+		.queue = queue, .endpoint = endpoint, .note = NOTE_FORGET, .consumer = consumer});
 }

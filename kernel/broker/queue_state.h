@@ -2,7 +2,10 @@
 #ifndef KERNEL_BROKER_QUEUE_STATE_H
 #define KERNEL_BROKER_QUEUE_STATE_H
 
-/* The inside of a queue, for the files that make it up (queue*.c). Everything is on the queue's loop. */
+/*
+ * The inside of a queue, for the files that make it up (queue*.c). Everything is on the queue's
+ * loop.
+ */
 
 #include "base/compiler.h"
 #include "broker/backlog.h"
@@ -13,7 +16,10 @@
 #include "broker/topology.h"
 #include "loop/loop.h"
 
-/* Messages that are handed out before others of the loop get their turn; also the most in one letter. */
+/*
+ * Messages that are handed out before others of the loop get their turn; also the most in one
+ * letter.
+ */
 #define QUEUE_BURST 256u
 
 struct queue_burst;
@@ -25,7 +31,7 @@ struct queue {
 	struct loop_task run; /* deliveries and expiry, at the turn's end */
 	uint64_t message_ttl_ms;
 	bool durable;
-	bool is_gone; /* ended in this turn; no more than memory */
+	bool is_gone;	  /* ended in this turn; no more than memory */
 	bool is_forsaken; /* auto-delete: the last consumer has gone */
 	bool is_ending;	  /* its deletion has been asked for */
 	struct broker *broker;
@@ -44,7 +50,8 @@ struct queue {
 /* ---- queue.c ---- */
 
 /* A message leaves for good; type says why. Its slot is gone already. */
-static inline void queue_log_gone(struct queue *queue, uint64_t seq, bool logged, enum store_record_type type)
+static inline void queue_log_gone(struct queue *queue, uint64_t seq, bool logged,
+				  enum store_record_type type)
 {
 	if (UNLIKELY(logged))
 		queue_log_settle(queue->home->log, &queue->log, type, seq);
@@ -66,7 +73,9 @@ static inline void queue_wake(struct queue *queue)
 		loop_defer(&queue->run);
 }
 
-/* Deliveries to the consumer that wait in the burst go now: before an answer that must follow them. */
+/*
+ * Deliveries to the consumer that wait in the burst go now: before an answer that must follow them.
+ */
 void queue_flush_consumer(struct queue *queue, struct consumer *c);
 
 /* Takes a consumer out. What it has not settled stays taken. */
@@ -74,7 +83,10 @@ void queue_remove_consumer(struct queue *queue, struct consumer *c);
 
 /* ---- queue_expiry.c ---- */
 
-/* Drops what expires at the head until then (by loop_now_ms()), not without limit; false when there is more. */
+/*
+ * Drops what expires at the head until then (by loop_now_ms()), not without limit; false when there
+ * is more.
+ */
 bool queue_expire_head(struct queue *queue, uint64_t until);
 
 /* Sees to it that the timer fires when the head or the queue expires next. */
@@ -90,6 +102,7 @@ void queue_timer_fired(struct loop_timer *timer);
 void queue_forget_consumer(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer);
 
 /* On the queue's loop: what was taken is settled. Returns how many of the numbers were known. */
-uint32_t queue_settle_slots(struct queue *queue, enum queue_outcome outcome, const uint64_t *seqs, size_t count);
+uint32_t queue_settle_slots(struct queue *queue, enum queue_outcome outcome, const uint64_t *seqs,
+			    size_t count);
 
 #endif

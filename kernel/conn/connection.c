@@ -477,7 +477,6 @@ static size_t connection_data(struct transport *t, struct slice bytes)
 	struct connection *c = transport_context(t);
 	size_t done = 0;
 
-	counter_add(COUNTER_BYTES_IN, bytes.size);
 	if (c->state == CONNECTION_HEADER)
 		done = connection_protocol_header(c, bytes);
 	while (done < bytes.size && c->paused == 0 && c->state != CONNECTION_CLOSED && c->state != CONNECTION_HEADER) {
@@ -514,6 +513,7 @@ static void connection_send_heartbeat(struct connection *c)
 	uint8_t *room = transport_reserve(c->transport, AMQP_FRAME_OVERHEAD);
 	struct amqp_writer w;
 
+	bug_on(room == NULL);
 	amqp_writer_init(&w, room, AMQP_FRAME_OVERHEAD);
 	amqp_frame_put_heartbeat(&w);
 	transport_commit(c->transport, AMQP_FRAME_OVERHEAD);

@@ -55,17 +55,26 @@ static void content_put_frame(struct amqp_writer *w, uint16_t channel, struct sl
 	amqp_frame_put_end(w);
 }
 
+/* A few bytes always fit, for which there is a block or the process ends. */
+static void content_begin_bytes(struct amqp_writer *w, struct transport *t, size_t size)
+{
+	uint8_t *room = transport_reserve(t, size);
+
+	bug_on(room == NULL);
+	amqp_writer_init(w, room, size);
+}
+
 /* One body frame that does not fit: its head and end are copied, its bytes are not. */
 static void content_share_frame(struct content_writer *cw, struct slice body)
 {
 	struct transport *t = cw->ch->connection->transport;
 	struct amqp_writer w;
 
-	amqp_writer_init(&w, transport_reserve(t, AMQP_FRAME_HEAD_SIZE), AMQP_FRAME_HEAD_SIZE);
+	content_begin_bytes(&w, t, AMQP_FRAME_HEAD_SIZE);
 	amqp_frame_put_header(&w, AMQP_FRAME_BODY, cw->ch->number, (uint32_t)body.size);
 	transport_commit(t, AMQP_FRAME_HEAD_SIZE);
 	transport_write_shared(t, body, content_unref, message_ref(cw->message));
-	amqp_writer_init(&w, transport_reserve(t, 1), 1);
+	content_begin_bytes(&w, t, 1);
 	amqp_frame_put_end(&w);
 	transport_commit(t, 1);
 }

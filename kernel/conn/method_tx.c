@@ -241,8 +241,12 @@ int method_tx_rollback(struct channel *ch, const struct amqp_tx_rollback *m, str
 	if (tx == NULL)
 		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "channel is not transactional");
 	tx_forget_publishes(tx);
-	for (size_t i = 0; i < tx->n_acks; i++)
-		unacked_at(&ch->unacked, tx->acks[i].tag)->state = UNACKED_HELD;
+	for (size_t i = 0; i < tx->n_acks; i++) {
+		struct unacked_entry *entry = unacked_at(&ch->unacked, tx->acks[i].tag);
+
+		bug_on(entry == NULL);
+		entry->state = UNACKED_HELD;
+	}
 	tx->n_acks = 0;
 	connection_send(ch->connection, ch->number, &ok);
 	return 0;

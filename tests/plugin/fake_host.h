@@ -42,9 +42,11 @@ extern _Thread_local unsigned fake_loop_index;
 
 void fake_host_init(struct fake_host *fake, unsigned loops);
 
-/* From now on, the n-th allocation fails (1: the next), and with `onward` all after it. 0: none
- * fails. */
+/* From now on, the n-th allocation fails (1: the next), and with `onward` all after it. */
 void fake_host_fail(struct fake_host *fake, long n, bool onward);
+
+/* None fails any more; `failed` stays. */
+void fake_host_fail_off(struct fake_host *fake);
 
 void fake_sink_init(struct fake_sink *sink, const struct shunt_binding **bindings, size_t capacity);
 

@@ -2,7 +2,10 @@
 #ifndef TESTS_UNIT_BROKER_FAKE_ENDPOINT_H
 #define TESTS_UNIT_BROKER_FAKE_ENDPOINT_H
 
-/* An endpoint that writes down what it hears. It keeps the deliveries' references until fake_endpoint_end(). */
+/*
+ * An endpoint that writes down what it hears. It keeps the deliveries' references until
+ * fake_endpoint_end().
+ */
 
 #include <CUnit/CUnit.h>
 
@@ -33,8 +36,8 @@ static inline struct fake_endpoint *fake_of(struct endpoint *endpoint)
 	return container_of(endpoint, struct fake_endpoint, endpoint);
 }
 
-static inline void fake_deliver(struct endpoint *endpoint, uint32_t consumer, const struct delivery *deliveries,
-				size_t count)
+static inline void fake_deliver(struct endpoint *endpoint, uint32_t consumer,
+				const struct delivery *deliveries, size_t count)
 {
 	struct fake_endpoint *fake = fake_of(endpoint);
 
@@ -42,13 +45,13 @@ static inline void fake_deliver(struct endpoint *endpoint, uint32_t consumer, co
 	fake->n_calls++;
 	for (size_t i = 0; i < count; i++)
 		fake->deliveries[fake->n_deliveries++] =
-			(struct fake_delivery){ .consumer = consumer, .delivery = deliveries[i] };
+			(struct fake_delivery){.consumer = consumer, .delivery = deliveries[i]};
 	if (fake->on_deliver)
 		fake->on_deliver(fake, consumer);
 }
 
-static inline void fake_published(struct endpoint *endpoint, const struct publish_outcome *outcomes, size_t count,
-				  uint64_t taken_bytes)
+static inline void fake_published(struct endpoint *endpoint, const struct publish_outcome *outcomes,
+				  size_t count, uint64_t taken_bytes)
 {
 	struct fake_endpoint *fake = fake_of(endpoint);
 
@@ -70,7 +73,8 @@ static inline void fake_want(struct endpoint *endpoint, uint32_t consumer)
 	fake_of(endpoint)->last_want = consumer;
 }
 
-static inline void fake_grants_returned(struct endpoint *endpoint, uint32_t consumer, uint32_t count)
+static inline void fake_grants_returned(struct endpoint *endpoint, uint32_t consumer,
+					uint32_t count)
 {
 	(void)consumer;
 	fake_of(endpoint)->n_returned += count;
@@ -86,7 +90,7 @@ static const struct endpoint_ops fake_endpoint_ops = {
 
 static inline void fake_endpoint_begin(struct fake_endpoint *fake)
 {
-	*fake = (struct fake_endpoint){ .endpoint.ops = &fake_endpoint_ops };
+	*fake = (struct fake_endpoint){.endpoint.ops = &fake_endpoint_ops};
 	fake->endpoint.ref = slots_add(&fake->endpoint);
 }
 

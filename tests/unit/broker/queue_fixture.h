@@ -2,7 +2,9 @@
 #ifndef TESTS_UNIT_BROKER_QUEUE_FIXTURE_H
 #define TESTS_UNIT_BROKER_QUEUE_FIXTURE_H
 
-/* A broker without a topology: loops, a store in memory, and directory entries of the test's own. */
+/*
+ * A broker without a topology: loops, a store in memory, and directory entries of the test's own.
+ */
 
 #include <CUnit/CUnit.h>
 
@@ -16,10 +18,10 @@
 #include "store/store.h"
 
 static struct broker fixture_broker;
-static struct vhost fixture_vhost = { .name = (char[]){ "/" } };
+static struct vhost fixture_vhost = {.name = (char[]){"/"}};
 static struct queue_entry fixture_entry = {
 	.vhost = &fixture_vhost,
-	.node.key = { (const uint8_t *)"q", 1 },
+	.node.key = {(const uint8_t *)"q", 1},
 };
 
 static inline void fixture_init_part(void *arg)
@@ -39,8 +41,9 @@ static inline void fixture_fini_part(void *arg)
 static inline void fixture_begin(unsigned n_loops)
 {
 	CU_ASSERT_EQUAL_FATAL(loop_pool_create(n_loops), 0);
-	fixture_broker = (struct broker){ .n_loops = n_loops, .store = store_memory_create(n_loops) };
-	fixture_broker.loops = mem_zalloc_aligned(CACHE_LINE_SIZE, n_loops * sizeof(struct broker_loop));
+	fixture_broker = (struct broker){.n_loops = n_loops, .store = store_memory_create(n_loops)};
+	fixture_broker.loops =
+		mem_zalloc_aligned(CACHE_LINE_SIZE, n_loops * sizeof(struct broker_loop));
 	for (unsigned i = 0; i < n_loops; i++)
 		loop_pool_visit(i, fixture_init_part, NULL);
 }
@@ -56,7 +59,7 @@ static inline void fixture_end(void)
 
 static inline struct queue_options fixture_options(void)
 {
-	return (struct queue_options){ .message_ttl_ms = UINT64_MAX };
+	return (struct queue_options){.message_ttl_ms = UINT64_MAX};
 }
 
 #endif

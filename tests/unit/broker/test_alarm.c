@@ -48,7 +48,7 @@ static void setup(uint64_t limit)
 	CU_ASSERT_EQUAL_FATAL(loop_pool_create(2), 0);
 	alarms = alarms_create(2, limit);
 	for (unsigned i = 0; i < 2; i++) {
-		listeners[i] = (struct listener){ .listener.changed = changed };
+		listeners[i] = (struct listener){.listener.changed = changed};
 		alarms_listen(alarms, i, &listeners[i].listener);
 	}
 }
@@ -143,5 +143,6 @@ static void ended_with_letters_under_way(void)
 	account_add(ACCOUNT_OTHER, -1000);
 }
 
-UNIT_MAIN("alarm", UNIT_TEST(set_and_cleared_with_hysteresis), UNIT_TEST(just_below_the_limit_it_stays),
-	  UNIT_TEST(no_limit_no_alarm), UNIT_TEST(ended_with_letters_under_way))
+UNIT_MAIN("alarm", UNIT_TEST(set_and_cleared_with_hysteresis),
+	  UNIT_TEST(just_below_the_limit_it_stays), UNIT_TEST(no_limit_no_alarm),
+	  UNIT_TEST(ended_with_letters_under_way))

@@ -337,5 +337,6 @@ static void like_the_model(void)
 
 UNIT_MAIN("backlog", UNIT_TEST(first_in_first_out), UNIT_TEST(unknown_numbers_are_not_found),
 	  UNIT_TEST(returned_ones_come_first_and_in_order), UNIT_TEST(runs_come_back_cheaply),
-	  UNIT_TEST(gaps_are_given_back), UNIT_TEST(purge_of_all), UNIT_TEST(purge_leaves_what_is_taken),
-	  UNIT_TEST(long_ones_are_dropped_in_the_background), UNIT_TEST(like_the_model))
+	  UNIT_TEST(gaps_are_given_back), UNIT_TEST(purge_of_all),
+	  UNIT_TEST(purge_leaves_what_is_taken), UNIT_TEST(long_ones_are_dropped_in_the_background),
+	  UNIT_TEST(like_the_model))

@@ -2,11 +2,12 @@
 #include "broker/consumer.h"
 
 #include "../unit.h"
+#include "base/mem.h"
 #include "loop/loop.h"
 
 static struct consumer_set set;
 
-static const struct actor_ref endpoint = { .loop = 0, .slot = 1, .serial = 7 };
+static const struct actor_ref endpoint = {.loop = 0, .slot = 1, .serial = 7};
 
 static void setup(void)
 {
@@ -27,7 +28,8 @@ static void teardown(void)
 
 static struct consumer *add(uint32_t number, int32_t priority, uint32_t prefetch)
 {
-	const struct consumer_options options = { .prefetch = prefetch, .priority = priority, .tag = "t" };
+	const struct consumer_options options = {
+		.prefetch = prefetch, .priority = priority, .tag = "t"};
 
 	return consumer_add(&set, endpoint, number, &options);
 }
@@ -97,7 +99,8 @@ static void prefetch_limits_what_is_unsettled(void)
 
 static void no_ack_knows_no_prefetch(void)
 {
-	const struct consumer_options options = { .prefetch = 1, .no_ack = true, .needs_grants = true, .tag = "t" };
+	const struct consumer_options options = {
+		.prefetch = 1, .no_ack = true, .needs_grants = true, .tag = "t"};
 
 	setup();
 	struct consumer *c = consumer_add(&set, endpoint, 1, &options);
@@ -119,7 +122,8 @@ static void bytes_limit_what_is_under_way(void)
 	CU_ASSERT_TRUE(consumer_credited(&set, c, UINT64_C(1) << 30));
 	CU_ASSERT_EQUAL(c->debt, 0);
 	CU_ASSERT_EQUAL(next(QUEUE_CREDIT_STEP - 1), 1);
-	CU_ASSERT_TRUE(consumer_fits(c, UINT64_C(1) << 30)); /* what its channel may keep does not hinder */
+	CU_ASSERT_TRUE(consumer_fits(
+		c, UINT64_C(1) << 30)); /* what its channel may keep does not hinder */
 	CU_ASSERT_EQUAL(next(1), 1);
 	CU_ASSERT_TRUE(consumer_fits(c, CONSUMER_CREDIT_BYTES - QUEUE_CREDIT_STEP));
 	CU_ASSERT_FALSE(consumer_fits(c, CONSUMER_CREDIT_BYTES - QUEUE_CREDIT_STEP + 1));
@@ -132,7 +136,7 @@ static void bytes_limit_what_is_under_way(void)
 
 static void grants_are_asked_for_once(void)
 {
-	const struct consumer_options options = { .needs_grants = true, .tag = "t" };
+	const struct consumer_options options = {.needs_grants = true, .tag = "t"};
 
 	setup();
 	struct consumer *c = consumer_add(&set, endpoint, 1, &options);
@@ -153,7 +157,7 @@ static void grants_are_asked_for_once(void)
 
 static void unused_grants_can_be_taken_back(void)
 {
-	const struct consumer_options options = { .needs_grants = true, .prefetch = 1, .tag = "t" };
+	const struct consumer_options options = {.needs_grants = true, .prefetch = 1, .tag = "t"};
 
 	setup();
 	struct consumer *c = consumer_add(&set, endpoint, 1, &options);
@@ -171,8 +175,8 @@ static void unused_grants_can_be_taken_back(void)
 
 static void found_by_endpoint_and_number(void)
 {
-	struct actor_ref other = { .loop = 1, .slot = 1, .serial = 7 };
-	const struct consumer_options options = { .tag = "other" };
+	struct actor_ref other = {.loop = 1, .slot = 1, .serial = 7};
+	const struct consumer_options options = {.tag = "other"};
 
 	setup();
 	struct consumer *a = add(1, 0, 0);
@@ -186,7 +190,23 @@ static void found_by_endpoint_and_number(void)
 	teardown();
 }
 
+static void out_of_memory_adds_nobody(void)
+{
+	const struct consumer_options options = {.tag = "t", .arguments = SLICE_LITERAL("\3key")};
+
+	setup();
+	mem_fault_after(1);
+	CU_ASSERT_PTR_NULL(consumer_add(&set, endpoint, 1, &options));
+	mem_fault_after(-1);
+	CU_ASSERT_EQUAL(set.count, 0);
+	CU_ASSERT_PTR_NULL(consumer_find(&set, endpoint, 1));
+	struct consumer *c = consumer_add(&set, endpoint, 1, &options);
+	CU_ASSERT_TRUE(slice_equal(c->arguments, options.arguments));
+	teardown();
+}
+
 UNIT_MAIN("consumer", UNIT_TEST(each_in_turn), UNIT_TEST(higher_priority_first_while_it_can),
 	  UNIT_TEST(prefetch_limits_what_is_unsettled), UNIT_TEST(no_ack_knows_no_prefetch),
 	  UNIT_TEST(bytes_limit_what_is_under_way), UNIT_TEST(grants_are_asked_for_once),
-	  UNIT_TEST(unused_grants_can_be_taken_back), UNIT_TEST(found_by_endpoint_and_number))
+	  UNIT_TEST(unused_grants_can_be_taken_back), UNIT_TEST(found_by_endpoint_and_number),
+	  UNIT_TEST(out_of_memory_adds_nobody))

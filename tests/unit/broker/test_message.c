@@ -12,10 +12,10 @@
 #define NO_PROPERTIES slice_make("\0\0", 2)
 
 /* Properties with the given expiration, delivery mode and priority. */
-static struct slice make_properties(uint8_t *room, size_t size, const char *expiration, uint8_t delivery_mode,
-				    uint8_t priority)
+static struct slice make_properties(uint8_t *room, size_t size, const char *expiration,
+				    uint8_t delivery_mode, uint8_t priority)
 {
-	struct amqp_properties p = { .flags = 0 };
+	struct amqp_properties p = {.flags = 0};
 	struct amqp_writer writer;
 
 	p.flags = AMQP_PROPERTY_DELIVERY_MODE | AMQP_PROPERTY_PRIORITY;
@@ -33,7 +33,8 @@ static struct slice make_properties(uint8_t *room, size_t size, const char *expi
 
 static struct message *make(struct slice properties, const char *body)
 {
-	struct message *m = message_create(slice_cstr("ex"), slice_cstr("key"), properties, (uint32_t)strlen(body));
+	struct message *m = message_create(slice_cstr("ex"), slice_cstr("key"), properties,
+					   (uint32_t)strlen(body));
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
 	memcpy(message_body_bytes(m), body, strlen(body));
@@ -125,13 +126,13 @@ static void expirations_that_are_fine(void)
 		const char *text;
 		uint64_t ms;
 	} cases[] = {
-		{ "0", 0 },
-		{ "+5", 5 },
-		{ "-0", 0 },
-		{ "007", 7 },
-		{ "18446744073709551614", UINT64_MAX - 1 },
-		{ "18446744073709551616", MESSAGE_NO_EXPIRATION },
-		{ "999999999999999999999999999", MESSAGE_NO_EXPIRATION },
+		{"0", 0},
+		{"+5", 5},
+		{"-0", 0},
+		{"007", 7},
+		{"18446744073709551614", UINT64_MAX - 1},
+		{"18446744073709551616", MESSAGE_NO_EXPIRATION},
+		{"999999999999999999999999999", MESSAGE_NO_EXPIRATION},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -148,17 +149,17 @@ static void expirations_that_are_refused(void)
 	static const struct {
 		const char *text, *reply;
 	} cases[] = {
-		{ "abc", "PRECONDITION_FAILED - invalid expiration 'abc': no_integer" },
-		{ "", "PRECONDITION_FAILED - invalid expiration '': no_integer" },
-		{ "-", "PRECONDITION_FAILED - invalid expiration '-': no_integer" },
-		{ " 1", "PRECONDITION_FAILED - invalid expiration ' 1': no_integer" },
-		{ "12x", "PRECONDITION_FAILED - invalid expiration '12x': {leftover_string,\"x\"}" },
-		{ "1.5", "PRECONDITION_FAILED - invalid expiration '1.5': {leftover_string,\".5\"}" },
-		{ "-1", "PRECONDITION_FAILED - invalid expiration '-1': {value_negative,-1}" },
+		{"abc", "PRECONDITION_FAILED - invalid expiration 'abc': no_integer"},
+		{"", "PRECONDITION_FAILED - invalid expiration '': no_integer"},
+		{"-", "PRECONDITION_FAILED - invalid expiration '-': no_integer"},
+		{" 1", "PRECONDITION_FAILED - invalid expiration ' 1': no_integer"},
+		{"12x", "PRECONDITION_FAILED - invalid expiration '12x': {leftover_string,\"x\"}"},
+		{"1.5", "PRECONDITION_FAILED - invalid expiration '1.5': {leftover_string,\".5\"}"},
+		{"-1", "PRECONDITION_FAILED - invalid expiration '-1': {value_negative,-1}"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct amqp_error error = { .code = 0 };
+		struct amqp_error error = {.code = 0};
 		uint64_t ms;
 
 		CU_ASSERT_EQUAL(read_expiration(cases[i].text, &ms, &error), -EPROTO);
@@ -170,7 +171,7 @@ static void expirations_that_are_refused(void)
 
 static void malformed_properties_are_a_syntax_error(void)
 {
-	struct amqp_error error = { .code = 0 };
+	struct amqp_error error = {.code = 0};
 	struct message *m = make(slice_make("\xff\xf8\1", 3), "x");
 
 	CU_ASSERT_EQUAL(message_read_properties(m, &error), -EPROTO);
@@ -229,7 +230,8 @@ static void stored_and_truncated(void)
 }
 
 UNIT_MAIN("message", UNIT_TEST(bytes_are_laid_out_as_delivered), UNIT_TEST(empty_everything),
-	  UNIT_TEST(memory_is_counted), UNIT_TEST(out_of_memory_is_null), UNIT_TEST(properties_are_read),
-	  UNIT_TEST(expirations_that_are_fine), UNIT_TEST(expirations_that_are_refused),
+	  UNIT_TEST(memory_is_counted), UNIT_TEST(out_of_memory_is_null),
+	  UNIT_TEST(properties_are_read), UNIT_TEST(expirations_that_are_fine),
+	  UNIT_TEST(expirations_that_are_refused),
 	  UNIT_TEST(malformed_properties_are_a_syntax_error), UNIT_TEST(stored_and_back),
 	  UNIT_TEST(stored_and_truncated))

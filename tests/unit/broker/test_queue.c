@@ -70,20 +70,21 @@ static void out_of_patience(struct loop_timer *timer)
 }
 
 /* Until it holds, or the limit; the timer only ends a poll. */
-#define WAIT_FOR(condition) \
-	do { \
-		struct loop_timer patience_; \
-		loop_timer_init(&patience_, out_of_patience); \
-		loop_timer_start_ms(&patience_, LIMIT_MS); \
-		while (!(condition) && loop_timer_is_armed(&patience_)) \
-			loop_run_once(true); \
-		loop_timer_stop(&patience_); \
-		CU_ASSERT(condition); \
+#define WAIT_FOR(condition)                                                                        \
+	do {                                                                                       \
+		struct loop_timer patience_;                                                       \
+		loop_timer_init(&patience_, out_of_patience);                                      \
+		loop_timer_start_ms(&patience_, LIMIT_MS);                                         \
+		while (!(condition) && loop_timer_is_armed(&patience_))                            \
+			loop_run_once(true);                                                       \
+		loop_timer_stop(&patience_);                                                       \
+		CU_ASSERT(condition);                                                              \
 	} while (0)
 
 static struct message *make_message(uint32_t size)
 {
-	struct message *m = message_create(SLICE_EMPTY, SLICE_LITERAL("q"), slice_make("\0\0", 2), size);
+	struct message *m =
+		message_create(SLICE_EMPTY, SLICE_LITERAL("q"), slice_make("\0\0", 2), size);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
 	memset(message_body_bytes(m), 'x', size);
@@ -130,7 +131,8 @@ static void request_done(struct queue_request *request)
 	n_done++;
 }
 
-static void submit(struct queue_request *r, enum queue_operation operation, struct fake_endpoint *asker)
+static void submit(struct queue_request *r, enum queue_operation operation,
+		   struct fake_endpoint *asker)
 {
 	r->operation = operation;
 	r->queue = ref;
@@ -155,14 +157,14 @@ static uint16_t consume_with(struct queue_request *r, struct fake_endpoint *aske
 
 static uint16_t consume(struct fake_endpoint *asker, uint32_t number, uint32_t prefetch)
 {
-	struct queue_request r = { .consume = { .prefetch = prefetch } };
+	struct queue_request r = {.consume = {.prefetch = prefetch}};
 
 	return consume_with(&r, asker, number);
 }
 
 static void cancel(struct fake_endpoint *asker, uint32_t number)
 {
-	struct queue_request r = { .cancel = { .consumer = number } };
+	struct queue_request r = {.cancel = {.consumer = number}};
 
 	submit(&r, QUEUE_CANCEL, asker);
 	CU_ASSERT_EQUAL(r.error.code, 0);
@@ -170,7 +172,7 @@ static void cancel(struct fake_endpoint *asker, uint32_t number)
 
 static struct delivery get(bool no_ack, uint32_t *ret_ready)
 {
-	struct queue_request r = { .get = { .no_ack = no_ack } };
+	struct queue_request r = {.get = {.no_ack = no_ack}};
 
 	submit(&r, QUEUE_GET, &ep);
 	CU_ASSERT_EQUAL(r.error.code, 0);
@@ -180,19 +182,23 @@ static struct delivery get(bool no_ack, uint32_t *ret_ready)
 
 static uint32_t count_ready(void)
 {
-	struct queue_request r = { .connection = 1 };
+	struct queue_request r = {.connection = 1};
 
 	submit(&r, QUEUE_TOUCH, &ep);
 	CU_ASSERT_EQUAL(r.error.code, 0);
 	return r.message_count;
 }
 
-static void settle(struct fake_endpoint *from, uint32_t consumer, enum queue_outcome outcome, uint64_t seq)
+static void settle(struct fake_endpoint *from, uint32_t consumer, enum queue_outcome outcome,
+		   uint64_t seq)
 {
 	queue_settle(ref, from->endpoint.ref, consumer, outcome, &seq, 1);
 }
 
-/* What an endpoint has got since the last look: sequence numbers as digits, a "'" behind redelivered ones. */
+/*
+ * What an endpoint has got since the last look: sequence numbers as digits, a "'" behind
+ * redelivered ones.
+ */
 static const char *got(struct fake_endpoint *fake)
 {
 	static char text[512];
@@ -238,7 +244,7 @@ static void what_was_there_before_the_consumer(void)
 
 static void more_than_a_burst_keeps_its_order(void)
 {
-	struct queue_request r = { .consume = { .no_ack = true } };
+	struct queue_request r = {.consume = {.no_ack = true}};
 
 	setup();
 	publish(1000);
@@ -268,7 +274,7 @@ static void round_robin_message_by_message(void)
 
 static void priority_before_turn(void)
 {
-	struct queue_request high = { .consume = { .priority = 10, .prefetch = 2 } };
+	struct queue_request high = {.consume = {.priority = 10, .prefetch = 2}};
 
 	setup();
 	CU_ASSERT_EQUAL(consume(&ep, 1, 0), 0);
@@ -304,7 +310,7 @@ static void prefetch_is_counted_by_the_queue(void)
 
 static void byte_credit_limits_what_is_under_way(void)
 {
-	struct queue_request r = { .consume = { .no_ack = true } };
+	struct queue_request r = {.consume = {.no_ack = true}};
 	uint64_t bytes = 0;
 
 	setup();
@@ -435,7 +441,7 @@ static void get_takes_the_head(void)
 
 static void requests_see_what_was_delivered(void)
 {
-	struct queue_request r = { .connection = 1 };
+	struct queue_request r = {.connection = 1};
 
 	setup();
 	CU_ASSERT_EQUAL(consume(&ep, 1, 0), 0);
@@ -451,7 +457,7 @@ static void requests_see_what_was_delivered(void)
 
 static void purge_leaves_unacknowledged_ones(void)
 {
-	struct queue_request r = { .connection = 1 };
+	struct queue_request r = {.connection = 1};
 
 	setup();
 	CU_ASSERT_EQUAL(consume(&ep, 1, 2), 0);
@@ -490,42 +496,58 @@ static void cancel_answers_after_the_last_delivery(void)
 
 static void exclusive_consumers(void)
 {
-	struct queue_request first = { .consume = { .exclusive = true } };
-	struct queue_request second = { .connection = 1 };
+	struct queue_request first = {.consume = {.exclusive = true}};
+	struct queue_request second = {.connection = 1};
 
 	setup();
 	CU_ASSERT_EQUAL(consume_with(&first, &ep, 1), 0);
 	CU_ASSERT_EQUAL(consume_with(&second, &ep, 2), AMQP_ACCESS_REFUSED);
-	CU_ASSERT_STRING_EQUAL(second.error.text, "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use");
+	CU_ASSERT_STRING_EQUAL(second.error.text,
+			       "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use");
 	cancel(&ep, 1);
 	CU_ASSERT_EQUAL(consume(&ep, 2, 0), 0);
 	first.error.code = 0;
 	CU_ASSERT_EQUAL(consume_with(&first, &ep, 3), AMQP_ACCESS_REFUSED);
-	CU_ASSERT_STRING_EQUAL(first.error.text, "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use");
+	CU_ASSERT_STRING_EQUAL(first.error.text,
+			       "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use");
+	teardown();
+}
+
+static void consuming_without_memory_is_refused(void)
+{
+	struct queue_request r = {.connection = 1};
+
+	setup();
+	mem_fault_after(1);
+	CU_ASSERT_EQUAL(consume_with(&r, &ep, 1), AMQP_RESOURCE_ERROR);
+	mem_fault_after(-1);
+	CU_ASSERT_FALSE(queue_has_consumers(queue));
 	teardown();
 }
 
 static void exclusive_queues_are_their_connections(void)
 {
-	static const enum queue_operation operations[] = { QUEUE_CONSUME, QUEUE_GET, QUEUE_PURGE, QUEUE_TOUCH };
+	static const enum queue_operation operations[] = {QUEUE_CONSUME, QUEUE_GET, QUEUE_PURGE,
+							  QUEUE_TOUCH};
 	struct queue_options options = fixture_options();
 
 	options.owner = 7;
 	setup_with(options);
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
-		struct queue_request r = { .connection = 8 };
+		struct queue_request r = {.connection = 8};
 
 		if (operations[i] == QUEUE_CONSUME)
 			r.consume.consumer = 1;
 		submit(&r, operations[i], &ep);
 		CU_ASSERT_EQUAL(r.error.code, AMQP_RESOURCE_LOCKED);
-		CU_ASSERT_STRING_EQUAL(
-			r.error.text,
-			"RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q' in vhost '/'. It could be "
-			"originally declared on another connection or the exclusive property value does not match that "
-			"of the original declaration.");
+		CU_ASSERT_STRING_EQUAL(r.error.text,
+				       "RESOURCE_LOCKED - cannot obtain exclusive access to locked "
+				       "queue 'q' in vhost '/'. It could be "
+				       "originally declared on another connection or the exclusive "
+				       "property value does not match that "
+				       "of the original declaration.");
 	}
-	struct queue_request own = { .connection = 7 };
+	struct queue_request own = {.connection = 7};
 	submit(&own, QUEUE_TOUCH, &ep);
 	CU_ASSERT_EQUAL(own.error.code, 0);
 	teardown();
@@ -533,12 +555,13 @@ static void exclusive_queues_are_their_connections(void)
 
 static void a_queue_that_is_gone_is_not_found(void)
 {
-	static const enum queue_operation operations[] = { QUEUE_CONSUME, QUEUE_GET, QUEUE_PURGE, QUEUE_TOUCH };
+	static const enum queue_operation operations[] = {QUEUE_CONSUME, QUEUE_GET, QUEUE_PURGE,
+							  QUEUE_TOUCH};
 
 	setup();
 	(void)destroy_queue();
 	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
-		struct queue_request r = { .connection = 1 };
+		struct queue_request r = {.connection = 1};
 
 		submit(&r, operations[i], &ep);
 		CU_ASSERT_EQUAL(r.error.code, AMQP_NOT_FOUND);
@@ -721,7 +744,7 @@ static void auto_delete_after_the_last_consumer(void)
 
 static void grants_are_wanted_used_and_returned(void)
 {
-	struct queue_request r = { .consume = { .needs_grants = true } };
+	struct queue_request r = {.consume = {.needs_grants = true}};
 
 	setup();
 	CU_ASSERT_EQUAL(consume_with(&r, &ep, 1), 0);
@@ -752,7 +775,7 @@ static void grants_are_wanted_used_and_returned(void)
 
 static void cancel_returns_grants(void)
 {
-	struct queue_request r = { .consume = { .needs_grants = true, .prefetch = 1 } };
+	struct queue_request r = {.consume = {.needs_grants = true, .prefetch = 1}};
 
 	setup();
 	CU_ASSERT_EQUAL(consume_with(&r, &ep, 1), 0);
@@ -910,7 +933,7 @@ static void persistent_in_transient_is_not_logged(void)
 static void delivered_and_done_in_its_turn_is_confirmed(void)
 {
 	struct queue_options options = fixture_options();
-	struct queue_request r = { .consume = { .no_ack = true } };
+	struct queue_request r = {.consume = {.no_ack = true}};
 	struct store_log_stats stats;
 
 	options.durable = true;
@@ -964,7 +987,7 @@ static void queue_visit(void *context, struct queue *q)
 
 static void looks(void)
 {
-	struct queue_request r = { .consume = { .priority = 3, .prefetch = 5 } };
+	struct queue_request r = {.consume = {.priority = 3, .prefetch = 5}};
 	struct queue_stats stats;
 	unsigned n = 0;
 
@@ -989,22 +1012,29 @@ static void looks(void)
 	teardown();
 }
 
-UNIT_MAIN("queue", UNIT_TEST(delivered_in_order_at_the_turns_end), UNIT_TEST(what_was_there_before_the_consumer),
+UNIT_MAIN("queue", UNIT_TEST(delivered_in_order_at_the_turns_end),
+	  UNIT_TEST(what_was_there_before_the_consumer),
 	  UNIT_TEST(more_than_a_burst_keeps_its_order), UNIT_TEST(round_robin_message_by_message),
 	  UNIT_TEST(priority_before_turn), UNIT_TEST(prefetch_is_counted_by_the_queue),
-	  UNIT_TEST(byte_credit_limits_what_is_under_way), UNIT_TEST(one_message_larger_than_the_credit_fits),
-	  UNIT_TEST(requeued_to_the_original_position), UNIT_TEST(returned_undelivered_is_not_marked),
+	  UNIT_TEST(byte_credit_limits_what_is_under_way),
+	  UNIT_TEST(one_message_larger_than_the_credit_fits),
+	  UNIT_TEST(requeued_to_the_original_position),
+	  UNIT_TEST(returned_undelivered_is_not_marked),
 	  UNIT_TEST(requeued_more_often_than_the_limit_is_dropped), UNIT_TEST(get_takes_the_head),
 	  UNIT_TEST(requests_see_what_was_delivered), UNIT_TEST(purge_leaves_unacknowledged_ones),
 	  UNIT_TEST(cancel_answers_after_the_last_delivery), UNIT_TEST(exclusive_consumers),
-	  UNIT_TEST(exclusive_queues_are_their_connections), UNIT_TEST(a_queue_that_is_gone_is_not_found),
-	  UNIT_TEST(ttl_zero_is_now_or_never), UNIT_TEST(the_shorter_ttl_counts), UNIT_TEST(expiry_is_at_the_head_only),
+	  UNIT_TEST(consuming_without_memory_is_refused),
+	  UNIT_TEST(exclusive_queues_are_their_connections),
+	  UNIT_TEST(a_queue_that_is_gone_is_not_found), UNIT_TEST(ttl_zero_is_now_or_never),
+	  UNIT_TEST(the_shorter_ttl_counts), UNIT_TEST(expiry_is_at_the_head_only),
 	  UNIT_TEST(expired_ones_are_not_delivered), UNIT_TEST(requeued_ones_keep_their_time),
 	  UNIT_TEST(a_ttl_that_long_is_none), UNIT_TEST(an_unused_queue_expires),
 	  UNIT_TEST(a_used_queue_does_not_expire), UNIT_TEST(auto_delete_after_the_last_consumer),
 	  UNIT_TEST(grants_are_wanted_used_and_returned), UNIT_TEST(cancel_returns_grants),
-	  UNIT_TEST(consumers_hear_that_the_queue_is_gone), UNIT_TEST(an_endpoint_that_is_gone_gives_all_back),
-	  UNIT_TEST(settled_inside_deliver), UNIT_TEST(cancelled_inside_deliver), UNIT_TEST(destroyed_inside_deliver),
-	  UNIT_TEST(persistent_in_durable_is_pending), UNIT_TEST(persistent_in_transient_is_not_logged),
-	  UNIT_TEST(delivered_and_done_in_its_turn_is_confirmed), UNIT_TEST(destroyed_with_publishes_under_way),
-	  UNIT_TEST(looks))
+	  UNIT_TEST(consumers_hear_that_the_queue_is_gone),
+	  UNIT_TEST(an_endpoint_that_is_gone_gives_all_back), UNIT_TEST(settled_inside_deliver),
+	  UNIT_TEST(cancelled_inside_deliver), UNIT_TEST(destroyed_inside_deliver),
+	  UNIT_TEST(persistent_in_durable_is_pending),
+	  UNIT_TEST(persistent_in_transient_is_not_logged),
+	  UNIT_TEST(delivered_and_done_in_its_turn_is_confirmed),
+	  UNIT_TEST(destroyed_with_publishes_under_way), UNIT_TEST(looks))

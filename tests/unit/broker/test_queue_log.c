@@ -89,7 +89,7 @@ static void setup(void)
 {
 	account_before = account_total();
 	CU_ASSERT_EQUAL_FATAL(loop_pool_create(1), 0);
-	store = (struct store_log){ .n_appends = 0 };
+	store = (struct store_log){.n_appends = 0};
 	queue_log = queue_log_create(&store);
 	queue_log_state_init(&state, 5);
 	fake_endpoint_begin(&publisher);
@@ -117,7 +117,8 @@ static void teardown(void)
 
 static struct message *make(void)
 {
-	struct message *m = message_create(SLICE_EMPTY, SLICE_LITERAL("k"), slice_make("\0\0", 2), 4);
+	struct message *m =
+		message_create(SLICE_EMPTY, SLICE_LITERAL("k"), slice_make("\0\0", 2), 4);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
 	return m;
@@ -229,10 +230,10 @@ static void settles_become_ranges(void)
 	queue_log_settle_range(queue_log, &state, STORE_SETTLE, 30, 29); /* nothing */
 	loop_run_once(false);
 	static const struct store_record expected[] = {
-		{ .type = STORE_SETTLE, .seq_first = 1, .seq_last = 5 },
-		{ .type = STORE_SETTLE, .seq_first = 8, .seq_last = 9 },
-		{ .type = STORE_REQUEUE, .seq_first = 10, .seq_last = 10 },
-		{ .type = STORE_SETTLE, .seq_first = 11, .seq_last = 20 },
+		{.type = STORE_SETTLE, .seq_first = 1, .seq_last = 5},
+		{.type = STORE_SETTLE, .seq_first = 8, .seq_last = 9},
+		{.type = STORE_REQUEUE, .seq_first = 10, .seq_last = 10},
+		{.type = STORE_SETTLE, .seq_first = 11, .seq_last = 20},
 	};
 	CU_ASSERT_EQUAL_FATAL(store.n_records, 4);
 	for (size_t i = 0; i < 4; i++) {
@@ -287,7 +288,7 @@ static void purge_drops_what_was_gathered(void)
 
 static void failed_appends_are_rejected(void)
 {
-	static const enum store_result results[] = { STORE_ERROR, STORE_UNKNOWN, STORE_FENCED };
+	static const enum store_result results[] = {STORE_ERROR, STORE_UNKNOWN, STORE_FENCED};
 
 	setup_led();
 	for (size_t i = 0; i < 3; i++) {
@@ -327,7 +328,8 @@ static void several_publishers_hear_their_own(void)
 	m = make();
 	for (uint64_t seq = 1; seq <= 400; seq++)
 		queue_log_publish(queue_log, &state, seq, m, 0,
-				  seq % 100 < 50 ? publisher.endpoint.ref : other.endpoint.ref, seq);
+				  seq % 100 < 50 ? publisher.endpoint.ref : other.endpoint.ref,
+				  seq);
 	queue_log_publish(queue_log, &state, 401, m, 0, ACTOR_REF_NONE, 0); /* nobody asks */
 	message_unref(m);
 	for (uint64_t seq = 1; seq <= 401; seq++)
@@ -351,8 +353,10 @@ static void ended_while_under_way(void)
 	complete(STORE_DURABLE);
 }
 
-UNIT_MAIN("queue_log", UNIT_TEST(one_append_a_turn_after_leading), UNIT_TEST(body_once_for_several_queues),
-	  UNIT_TEST(settled_in_its_turn_is_never_written), UNIT_TEST(settles_become_ranges),
-	  UNIT_TEST(settled_while_under_way_is_elided_and_written), UNIT_TEST(purge_drops_what_was_gathered),
-	  UNIT_TEST(failed_appends_are_rejected), UNIT_TEST(nobody_leads_nobody_confirms),
-	  UNIT_TEST(several_publishers_hear_their_own), UNIT_TEST(ended_while_under_way))
+UNIT_MAIN("queue_log", UNIT_TEST(one_append_a_turn_after_leading),
+	  UNIT_TEST(body_once_for_several_queues), UNIT_TEST(settled_in_its_turn_is_never_written),
+	  UNIT_TEST(settles_become_ranges),
+	  UNIT_TEST(settled_while_under_way_is_elided_and_written),
+	  UNIT_TEST(purge_drops_what_was_gathered), UNIT_TEST(failed_appends_are_rejected),
+	  UNIT_TEST(nobody_leads_nobody_confirms), UNIT_TEST(several_publishers_hear_their_own),
+	  UNIT_TEST(ended_while_under_way))

@@ -10,14 +10,14 @@
 #include "queue_fixture.h"
 
 /*
- * Publisher and consumers on loop 0, their queue on loop 1, both running. Consumers acknowledge, give back and cancel;
- * at the end every message has been acknowledged once, every publish confirmed once, and all came in order but for
- * what was given back.
+ * Publisher and consumers on loop 0, their queue on loop 1, both running. Consumers acknowledge,
+ * give back and cancel; at the end every message has been acknowledged once, every publish
+ * confirmed once, and all came in order but for what was given back.
  */
 
 #define N_MESSAGES 20000u
-#define BATCH 64u
-#define LIMIT_MS 60000u
+#define BATCH	   64u
+#define LIMIT_MS   60000u
 
 static struct queue *queue;
 static struct actor_ref ref;
@@ -47,8 +47,9 @@ static void publish_arrived(struct letter *letter)
 	struct queue *q = slots_get(ref);
 
 	for (unsigned i = 0; i < l->count; i++) {
-		if (queue_publish_take(q, l->messages[i], l->publisher, l->first + i) == QUEUE_ACCEPTED)
-			outcomes[n++] = (struct publish_outcome){ .seq = l->first + i };
+		if (queue_publish_take(q, l->messages[i], l->publisher, l->first + i) ==
+		    QUEUE_ACCEPTED)
+			outcomes[n++] = (struct publish_outcome){.seq = l->first + i};
 	}
 	endpoint_post_published(l->publisher, outcomes, n);
 	mem_free(l);
@@ -56,7 +57,8 @@ static void publish_arrived(struct letter *letter)
 
 static struct message *make_numbered(uint64_t number)
 {
-	struct message *m = message_create(SLICE_EMPTY, SLICE_LITERAL("q"), slice_make("\0\0", 2), sizeof(number));
+	struct message *m = message_create(SLICE_EMPTY, SLICE_LITERAL("q"), slice_make("\0\0", 2),
+					   sizeof(number));
 
 	memcpy(message_body_bytes(m), &number, sizeof(number));
 	m->persistent = number % 3 == 0;
@@ -146,7 +148,10 @@ static void consume_again(struct queue_request *request)
 	ask(QUEUE_CONSUME, consuming);
 }
 
-/* Acknowledged at once, or given back (once each): marked, as by a nack, or unmarked, as never sent. */
+/*
+ * Acknowledged at once, or given back (once each): marked, as by a nack, or unmarked, as never
+ * sent.
+ */
 static void handle_delivery(uint32_t consumer, const struct delivery *d)
 {
 	uint64_t number = number_of(d->message);
@@ -169,7 +174,8 @@ static void handle_delivery(uint32_t consumer, const struct delivery *d)
 	queue_settle(ref, ch.endpoint.ref, consumer, outcome, &d->seq, 1);
 }
 
-static void ch_deliver(struct endpoint *endpoint, uint32_t consumer, const struct delivery *deliveries, size_t count)
+static void ch_deliver(struct endpoint *endpoint, uint32_t consumer,
+		       const struct delivery *deliveries, size_t count)
 {
 	(void)endpoint;
 	for (size_t i = 0; i < count; i++) {
@@ -181,8 +187,8 @@ static void ch_deliver(struct endpoint *endpoint, uint32_t consumer, const struc
 	stop_if_done();
 }
 
-static void ch_published(struct endpoint *endpoint, const struct publish_outcome *outcomes, size_t count,
-			 uint64_t taken_bytes)
+static void ch_published(struct endpoint *endpoint, const struct publish_outcome *outcomes,
+			 size_t count, uint64_t taken_bytes)
 {
 	(void)endpoint;
 	(void)taken_bytes;

@@ -125,7 +125,7 @@ static inline void fake_unbind(void *state, const struct shunt_binding *binding,
 	struct fake_exchange *exchange = state;
 	struct fake_bound *bound = cookie;
 
-	CU_ASSERT_PTR_EQUAL_FATAL(bound->binding, binding);
+	bug_on(bound->binding != binding);
 	list_remove(&bound->link);
 	mem_free(bound);
 	exchange->n_bound--;
@@ -166,14 +166,15 @@ static struct store_engine_ops store_ops;
 static void (*store_real_commit)(struct store *store, struct store_commit *commit);
 static bool store_fails, store_holds; /* commits fail, or wait until store_release() */
 static struct store_commit *store_held[64];
-static size_t n_store_held, n_store_commits, n_store_changes;
+static size_t n_store_held;
+static _Atomic size_t n_store_commits, n_store_changes;
 
 static inline void store_count_commit(struct store *s, struct store_commit *commit)
 {
 	n_store_commits++;
 	n_store_changes += commit->n_changes;
 	if (store_fails) {
-		/* Two changes that expect the impossible: refused by the engine, and told in its own time. */
+		/* Expects the impossible: refused by the engine, and told in its own time. */
 		static const struct store_change refused = { { (const uint8_t *)"no/such", 7 }, { NULL, 0 }, 12345 };
 
 		commit->changes = &refused;
@@ -181,11 +182,6 @@ static inline void store_count_commit(struct store *s, struct store_commit *comm
 	}
 	store_real_commit(s, commit);
 }
-
-struct held_letter {
-	struct letter letter;
-	struct store_commit *commit;
-};
 
 static void (*held_done[64])(struct store_commit *commit, enum store_result result, uint64_t revision);
 
@@ -240,7 +236,9 @@ static inline void broker_begin(unsigned n_loops)
 	store_ops.commit = store_hook_commit;
 	store->ops = &store_ops;
 	store_fails = store_holds = false;
-	n_store_held = n_store_commits = n_store_changes = 0;
+	n_store_held = 0;
+	n_store_commits = 0;
+	n_store_changes = 0;
 	fake_bind_fails = false;
 	broker = broker_create(n_loops, store, "/");
 	vhost = topology_vhost(broker->topology, SLICE_LITERAL("/"));

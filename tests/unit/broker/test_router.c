@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/router.h"
+
+#include "../unit.h"
+#include "arguments_fixture.h"
+#include "broker/endpoint.h"
+#include "broker/queue.h"
+#include "topology_fixture.h"
+
+/* ---- Publishing ---- */
+
+static struct endpoint publisher;
+static struct publish_outcome outcomes[4096];
+static size_t n_outcomes, n_published_calls;
+static uint64_t taken_bytes;
+static unsigned n_replies;
+static uint64_t last_reply_key;
+
+static void published(struct endpoint *endpoint, const struct publish_outcome *told, size_t count, uint64_t taken)
+{
+	CU_ASSERT_PTR_EQUAL(endpoint, &publisher);
+	for (size_t i = 0; i < count; i++)
+		outcomes[n_outcomes++] = told[i];
+	taken_bytes += taken;
+	n_published_calls++;
+}
+
+static void reply(struct endpoint *endpoint, uint64_t key, struct message *message)
+{
+	(void)endpoint;
+	last_reply_key = key;
+	n_replies++;
+	message_unref(message);
+}
+
+static const struct endpoint_ops ops = { .published = published, .reply = reply };
+
+static void router_begin(unsigned n_loops)
+{
+	broker_begin(n_loops);
+	publisher = (struct endpoint){ .ops = &ops };
+	publisher.ref = slots_add(&publisher);
+	n_outcomes = n_published_calls = 0;
+	taken_bytes = 0;
+	n_replies = 0;
+}
+
+static void router_end(void)
+{
+	turn();
+	slots_remove(publisher.ref);
+	broker_end();
+}
+
+static struct message *make_message(const char *exchange, const char *key)
+{
+	struct message *message = message_create(slice_cstr(exchange), slice_cstr(key), slice_make("\0\0", 2), 4);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(message);
+	memcpy(message_body_bytes(message), "body", 4);
+	message->expiration_ms = MESSAGE_NO_EXPIRATION;
+	return message;
+}
+
+static struct publication publication;
+static struct amqp_error error;
+
+/* One message; true if it was handled. */
+static bool publish_keys(const char *exchange, const char *key, uint64_t seq, const struct slice *extra, size_t n_extra)
+{
+	struct publish_batch batch = {
+		.vhost = vhost,
+		.publisher = publisher.ref,
+		.publications = &publication,
+		.count = 1,
+		.extra_keys = extra,
+		.n_extra_keys = n_extra,
+	};
+
+	error.code = 0;
+	publication = (struct publication){ .message = make_message(exchange, key), .seq = seq };
+	bool handled = router_publish(broker, &batch, &error) == 1;
+
+	if (publication.message) { /* failed, or unroutable: still ours */
+		CU_ASSERT_TRUE(!handled || publication.unroutable);
+		message_unref(publication.message);
+	}
+	return handled;
+}
+
+static bool publish(const char *exchange, const char *key)
+{
+	return publish_keys(exchange, key, 0, NULL, 0);
+}
+
+static uint64_t ready(const char *name)
+{
+	CU_ASSERT_EQUAL_FATAL(queue_declare(name, PASSIVE), 0);
+	return asked.request.message_count;
+}
+
+/* ---- The default exchange ---- */
+
+static void by_queue_name(void)
+{
+	router_begin(1);
+	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
+	CU_ASSERT_TRUE(publish("", "q"));
+	CU_ASSERT_FALSE(publication.unroutable);
+	CU_ASSERT_EQUAL(publication.n_pending, 0);
+	CU_ASSERT_EQUAL(ready("q"), 1);
+	CU_ASSERT_TRUE(publish("", "r"));
+	CU_ASSERT_TRUE(publication.unroutable);
+	router_end();
+}
+
+static void extra_keys(void)
+{
+	const struct slice extra[] = { SLICE_LITERAL("r"), SLICE_LITERAL("q"), SLICE_LITERAL("nope") };
+
+	router_begin(1);
+	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
+	CU_ASSERT_EQUAL(queue_declare("r", 0), 0);
+	CU_ASSERT_TRUE(publish_keys("", "q", 0, extra, 3));
+	CU_ASSERT_EQUAL(ready("q"), 1); /* once */
+	CU_ASSERT_EQUAL(ready("r"), 1);
+	CU_ASSERT_EQUAL(queue_bind("r", "amq.direct", "k"), 0);
+	CU_ASSERT_TRUE(publish_keys("amq.direct", "x", 0, (struct slice[]){ SLICE_LITERAL("k") }, 1));
+	CU_ASSERT_FALSE(publication.unroutable);
+	CU_ASSERT_EQUAL(ready("r"), 2);
+	router_end();
+}
+
+/* ---- Refused ---- */
+
+static void refused(void)
+{
+	router_begin(1);
+	CU_ASSERT_FALSE(publish("nope", "q"));
+	CU_ASSERT_EQUAL(error.code, 404);
+	CU_ASSERT_STRING_EQUAL(error.text, "NOT_FOUND - no exchange 'nope' in vhost '/'");
+	CU_ASSERT_EQUAL(exchange_declare("i", "direct", INTERNAL), 0);
+	CU_ASSERT_FALSE(publish("i", "q"));
+	CU_ASSERT_EQUAL(error.code, 403);
+	CU_ASSERT_STRING_EQUAL(error.text, "ACCESS_REFUSED - cannot publish to internal exchange 'i' in vhost '/'");
+	CU_ASSERT_FALSE(publish("amq.topic", "q"));
+	CU_ASSERT_EQUAL(error.code, 406);
+	CU_ASSERT_STRING_EQUAL(error.text, "PRECONDITION_FAILED - unknown exchange type 'topic'");
+	router_end();
+}
+
+/* Those before the one that fails are handled, those behind it are not. */
+static void batch_with_a_bad_one(void)
+{
+	struct publication publications[3];
+	struct publish_batch batch = { .publications = publications, .count = 3 };
+
+	router_begin(1);
+	batch.vhost = vhost;
+	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
+	for (int i = 0; i < 3; i++)
+		publications[i] = (struct publication){ .message = make_message(i == 1 ? "nope" : "", "q") };
+	CU_ASSERT_EQUAL(router_publish(broker, &batch, &error), 1);
+	CU_ASSERT_PTR_NULL(publications[0].message);
+	message_unref(publications[1].message);
+	message_unref(publications[2].message);
+	CU_ASSERT_EQUAL(ready("q"), 1);
+	router_end();
+}
+
+/* ---- Exchanges ---- */
+
+static void by_type(void)
+{
+	router_begin(1);
+	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
+	CU_ASSERT_EQUAL(queue_declare("r", 0), 0);
+	CU_ASSERT_EQUAL(queue_bind("q", "amq.direct", "a"), 0);
+	CU_ASSERT_EQUAL(queue_bind("r", "amq.fanout", "x"), 0);
+	CU_ASSERT_EQUAL(queue_bind("r", "amq.fanout", "y"), 0);
+	CU_ASSERT_TRUE(publish("amq.direct", "a"));
+	CU_ASSERT_TRUE(publish("amq.direct", "b"));
+	CU_ASSERT_TRUE(publication.unroutable);
+	CU_ASSERT_EQUAL(ready("q"), 1);
+	CU_ASSERT_TRUE(publish("amq.fanout", ""));
+	CU_ASSERT_EQUAL(ready("r"), 1); /* two bindings, one copy */
+	CU_ASSERT_EQUAL(queue_unbind("q", "amq.direct", "a"), 0);
+	CU_ASSERT_TRUE(publish("amq.direct", "a"));
+	CU_ASSERT_TRUE(publication.unroutable);
+	router_end();
+}
+
+static void exchanges_in_a_circle(void)
+{
+	router_begin(1);
+	CU_ASSERT_EQUAL(exchange_declare("e", "fanout", 0), 0);
+	CU_ASSERT_EQUAL(exchange_declare("f", "fanout", INTERNAL), 0);
+	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
+	CU_ASSERT_EQUAL(exchange_bind("f", "e", ""), 0);
+	CU_ASSERT_EQUAL(exchange_bind("e", "f", ""), 0);
+	CU_ASSERT_EQUAL(exchange_bind("e", "e", ""), 0);
+	CU_ASSERT_TRUE(publish("e", ""));
+	CU_ASSERT_TRUE(publication.unroutable);
+	CU_ASSERT_EQUAL(queue_bind("q", "e", ""), 0);
+	CU_ASSERT_EQUAL(queue_bind("q", "f", ""), 0);
+	CU_ASSERT_TRUE(publish("e", ""));
+	CU_ASSERT_EQUAL(ready("q"), 1);
+	/* Where the type is not loaded the message just does not go on. */
+	CU_ASSERT_EQUAL(exchange_bind("amq.topic", "e", ""), 0);
+	CU_ASSERT_TRUE(publish("e", ""));
+	CU_ASSERT_EQUAL(ready("q"), 2);
+	router_end();
+}
+
+static void alternate_exchange(void)
+{
+	router_begin(1);
+	CU_ASSERT_EQUAL(exchange_declare("a", "fanout", 0), 0);
+	CU_ASSERT_EQUAL(exchange_declare_with("e", "direct", 0, ARGUMENTS_STRING("alternate-exchange", "a")), 0);
+	CU_ASSERT_EQUAL(exchange_declare_with("f", "direct", 0, ARGUMENTS_STRING("alternate-exchange", "nope")), 0);
+	CU_ASSERT_EQUAL(exchange_declare_with("g", "direct", 0, ARGUMENTS_STRING("alternate-exchange", "e")), 0);
+	arguments_fini();
+	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
+	CU_ASSERT_EQUAL(queue_declare("rest", 0), 0);
+	CU_ASSERT_EQUAL(queue_bind("q", "e", "k"), 0);
+	CU_ASSERT_EQUAL(queue_bind("rest", "a", ""), 0);
+	CU_ASSERT_TRUE(publish("e", "k"));
+	CU_ASSERT_EQUAL(ready("q"), 1);
+	CU_ASSERT_EQUAL(ready("rest"), 0);
+	CU_ASSERT_TRUE(publish("e", "other"));
+	CU_ASSERT_EQUAL(ready("rest"), 1);
+	CU_ASSERT_TRUE(publish("g", "other")); /* g, e, a */
+	CU_ASSERT_EQUAL(ready("rest"), 2);
+	CU_ASSERT_TRUE(publish("f", "other"));
+	CU_ASSERT_TRUE(publication.unroutable);
+	CU_ASSERT_EQUAL(queue_delete("rest", false, false), 0);
+	CU_ASSERT_TRUE(publish("e", "other"));
+	CU_ASSERT_TRUE(publication.unroutable);
+	router_end();
+}
+
+/* ---- Confirms ---- */
+
+static void persistent_is_pending(void)
+{
+	router_begin(1);
+	CU_ASSERT_EQUAL(queue_declare("q", DURABLE), 0);
+	CU_ASSERT_EQUAL(queue_declare("t", 0), 0);
+
+	struct publish_batch batch = { .vhost = vhost, .publisher = publisher.ref, .publications = &publication, .count = 1 };
+	const struct slice t = SLICE_LITERAL("t");
+
+	batch.extra_keys = &t;
+	batch.n_extra_keys = 1;
+	publication = (struct publication){ .message = make_message("", "q"), .seq = 9 };
+	publication.message->persistent = true;
+	CU_ASSERT_EQUAL(router_publish(broker, &batch, &error), 1);
+	CU_ASSERT_EQUAL(publication.n_pending, 1);
+	CU_ASSERT_EQUAL(publication.remote_bytes, 0);
+	CU_ASSERT_EQUAL(n_outcomes, 0);
+	turn();
+	CU_ASSERT_EQUAL(n_outcomes, 1);
+	CU_ASSERT_EQUAL(outcomes[0].seq, 9);
+	CU_ASSERT_FALSE(outcomes[0].rejected);
+	router_end();
+}
+
+/* ---- Other loops ---- */
+
+static struct ask there;
+
+static void submit_there(void *arg)
+{
+	(void)arg;
+	declare_submit(&there.request);
+}
+
+static void declare_on_1(const char *name, unsigned flags)
+{
+	queue_ask(&there, name, flags, SLICE_EMPTY);
+	loop_pool_visit(1, submit_there, NULL);
+	CU_ASSERT_EQUAL_FATAL(ask_wait(&there), 0);
+	CU_ASSERT_EQUAL_FATAL(there.request.queue.loop, 1);
+}
+
+static void to_another_loop(void)
+{
+	struct publication publications[10];
+	struct publish_batch batch = { .publications = publications, .count = 10 };
+	uint64_t bytes = 0;
+
+	router_begin(2);
+	batch.vhost = vhost;
+	batch.publisher = publisher.ref;
+	CU_ASSERT_EQUAL(queue_declare("here", 0), 0);
+	declare_on_1("there1", 0);
+	declare_on_1("there2", 0);
+	CU_ASSERT_EQUAL(queue_bind("here", "amq.fanout", ""), 0);
+	CU_ASSERT_EQUAL(queue_bind("there1", "amq.fanout", ""), 0);
+	CU_ASSERT_EQUAL(queue_bind("there2", "amq.fanout", ""), 0);
+	for (size_t i = 0; i < 10; i++)
+		publications[i] = (struct publication){ .message = make_message("amq.fanout", ""), .seq = i + 1 };
+	uint64_t each = publications[0].message->alloc_size;
+
+	CU_ASSERT_EQUAL(router_publish(broker, &batch, &error), 10);
+	for (size_t i = 0; i < 10; i++) {
+		CU_ASSERT_FALSE(publications[i].unroutable);
+		CU_ASSERT_EQUAL(publications[i].n_pending, 2);
+		CU_ASSERT_EQUAL(publications[i].remote_bytes, each);
+		bytes += publications[i].remote_bytes;
+	}
+	CU_ASSERT_EQUAL(n_outcomes, 0);
+	turn();
+	CU_ASSERT_EQUAL(n_outcomes, 20);
+	CU_ASSERT_EQUAL(n_published_calls, 1); /* one letter there, one back */
+	CU_ASSERT_EQUAL(taken_bytes, bytes);
+	for (size_t i = 0; i < 20; i++)
+		CU_ASSERT_EQUAL(outcomes[i].seq, i / 2 + 1);
+	CU_ASSERT_EQUAL(ready("here"), 10);
+	CU_ASSERT_EQUAL(ready("there1"), 10);
+	CU_ASSERT_EQUAL(ready("there2"), 10);
+	router_end();
+}
+
+static void without_confirms(void)
+{
+	router_begin(2);
+	declare_on_1("q", 0);
+	CU_ASSERT_TRUE(publish("", "q"));
+	CU_ASSERT_EQUAL(publication.n_pending, 0);
+	CU_ASSERT_TRUE(publication.remote_bytes > 0);
+	turn();
+	CU_ASSERT_EQUAL(taken_bytes, publication.remote_bytes);
+	CU_ASSERT_EQUAL(n_outcomes, 0);
+	CU_ASSERT_EQUAL(ready("q"), 1);
+	router_end();
+}
+
+static void delete_there(void *arg)
+{
+	(void)arg;
+	ask_begin(&there, DECLARE_QUEUE_DELETE, "q");
+	declare_submit(&there.request);
+}
+
+static void queue_goes_meanwhile(void)
+{
+	router_begin(2);
+	declare_on_1("q", 0);
+	CU_ASSERT_TRUE(publish_keys("", "q", 5, NULL, 0));
+	CU_ASSERT_EQUAL(publication.n_pending, 1);
+	loop_pool_visit(1, delete_there, NULL);
+	turn();
+	CU_ASSERT_EQUAL(n_outcomes, 1);
+	CU_ASSERT_FALSE(outcomes[0].rejected); /* confirmed, as RabbitMQ does */
+	router_end();
+}
+
+static void publisher_goes_meanwhile(void)
+{
+	router_begin(2);
+	declare_on_1("q", 0);
+	CU_ASSERT_TRUE(publish_keys("", "q", 5, NULL, 0));
+	slots_remove(publisher.ref);
+	turn();
+	CU_ASSERT_EQUAL(n_published_calls, 0);
+	CU_ASSERT_EQUAL(ready("q"), 1);
+	router_end();
+}
+
+/* ---- Direct reply-to ---- */
+
+static void replies(void)
+{
+	char name[256], forged[256];
+	size_t size;
+
+	router_begin(2);
+	publisher.reply_key = 0x1234;
+	size = router_reply_name(&publisher, name, sizeof(name));
+	CU_ASSERT_EQUAL(size, strlen(name));
+	CU_ASSERT_TRUE(strncmp(name, ROUTER_REPLY_PREFIX ".", strlen(ROUTER_REPLY_PREFIX) + 1) == 0);
+	CU_ASSERT_TRUE(router_reply_name_is_valid(slice_cstr(name)));
+	CU_ASSERT_TRUE(publish("", name));
+	CU_ASSERT_FALSE(publication.unroutable);
+	CU_ASSERT_EQUAL(n_replies, 1);
+	CU_ASSERT_EQUAL(last_reply_key, 0x1234);
+
+	/* No digit of it can be another. */
+	for (size_t i = 0; i < size; i++) {
+		memcpy(forged, name, sizeof(forged));
+		forged[i] = (char)(forged[i] == '0' ? '1' : '0');
+		CU_ASSERT_FALSE(router_reply_name_is_valid(slice_cstr(forged)));
+		CU_ASSERT_TRUE(publish("", forged));
+		CU_ASSERT_TRUE(publication.unroutable);
+	}
+	for (size_t i = 0; i < size; i++)
+		CU_ASSERT_FALSE(router_reply_name_is_valid(slice_make(name, i)));
+	CU_ASSERT_EQUAL(n_replies, 1);
+
+	/* Whoever has another key by now, or none, gets nothing; but the message has been routed. */
+	publisher.reply_key = 0x1235;
+	CU_ASSERT_FALSE(router_reply_name_is_valid(slice_cstr(name)));
+	CU_ASSERT_TRUE(publish("", name));
+	CU_ASSERT_FALSE(publication.unroutable);
+	CU_ASSERT_EQUAL(n_replies, 1);
+	router_end();
+}
+
+static struct endpoint far;
+static char far_name[256];
+
+static void far_begin(void *arg)
+{
+	(void)arg;
+	far = (struct endpoint){ .ops = &ops, .reply_key = 77 };
+	far.ref = slots_add(&far);
+	router_reply_name(&far, far_name, sizeof(far_name));
+}
+
+static void far_end(void *arg)
+{
+	(void)arg;
+	slots_remove(far.ref);
+}
+
+static void replies_to_another_loop(void)
+{
+	router_begin(2);
+	loop_pool_visit(1, far_begin, NULL);
+	CU_ASSERT_TRUE(router_reply_name_is_valid(slice_cstr(far_name)));
+	CU_ASSERT_TRUE(publish_keys("", far_name, 3, NULL, 0));
+	CU_ASSERT_EQUAL(publication.n_pending, 1);
+	turn();
+	CU_ASSERT_EQUAL(n_replies, 1);
+	CU_ASSERT_EQUAL(n_outcomes, 1);
+	loop_pool_visit(1, far_end, NULL);
+	CU_ASSERT_TRUE(publish("", far_name));
+	turn();
+	CU_ASSERT_EQUAL(n_replies, 1);
+	router_end();
+}
+
+/* ---- Many ---- */
+
+static void many_queues(void)
+{
+	router_begin(2);
+	for (int i = 0; i < 3000; i++) {
+		char name[16];
+
+		(void)snprintf(name, sizeof(name), "q%d", i);
+		CU_ASSERT_EQUAL_FATAL(queue_declare(name, 0), 0);
+		CU_ASSERT_EQUAL_FATAL(queue_bind(name, "amq.fanout", ""), 0);
+	}
+
+	/* The targets, then (as one target on the other loop is enough for it) the letter, have no memory. */
+	struct publish_batch batch = { .vhost = vhost, .publisher = publisher.ref, .publications = &publication, .count = 1 };
+
+	publication = (struct publication){ .message = make_message("amq.fanout", "") };
+	mem_fault_after(1);
+	CU_ASSERT_EQUAL(router_publish(broker, &batch, &error), 0);
+	CU_ASSERT_EQUAL(error.code, 506);
+	mem_fault_after(-1);
+	CU_ASSERT_EQUAL(router_publish(broker, &batch, &error), 1);
+	CU_ASSERT_FALSE(publication.rejected);
+	turn();
+	CU_ASSERT_EQUAL(ready("q0"), 1);
+	CU_ASSERT_EQUAL(ready("q2999"), 1);
+
+	publication = (struct publication){ .message = make_message("amq.fanout", ""), .seq = 1 };
+	mem_fault_after(1);
+	CU_ASSERT_EQUAL(router_publish(broker, &batch, &error), 1);
+	mem_fault_after(-1);
+	CU_ASSERT_TRUE(publication.rejected);
+	CU_ASSERT_EQUAL(publication.n_pending, 0);
+	turn();
+	router_end();
+}
+
+UNIT_MAIN("router", UNIT_TEST(by_queue_name), UNIT_TEST(extra_keys), UNIT_TEST(refused), UNIT_TEST(batch_with_a_bad_one),
+	  UNIT_TEST(by_type), UNIT_TEST(exchanges_in_a_circle), UNIT_TEST(alternate_exchange),
+	  UNIT_TEST(persistent_is_pending), UNIT_TEST(to_another_loop), UNIT_TEST(without_confirms),
+	  UNIT_TEST(queue_goes_meanwhile), UNIT_TEST(publisher_goes_meanwhile), UNIT_TEST(replies),
+	  UNIT_TEST(replies_to_another_loop), UNIT_TEST(many_queues))
