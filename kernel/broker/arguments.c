@@ -23,11 +23,12 @@ struct check {
 	struct amqp_error *error;
 };
 
-#define RS_QUEUE "queue '" SLICE_FMT "' in vhost '" SLICE_FMT "'"
+#define RS_QUEUE  "queue '" SLICE_FMT "' in vhost '" SLICE_FMT "'"
 #define RS_ARG(c) SLICE_ARG((c)->name), SLICE_ARG((c)->vhost)
-#define INVALID(c, format, ...) \
-	amqp_error_set((c)->error, AMQP_PRECONDITION_FAILED, "invalid arg '%s' for " RS_QUEUE ": " format, \
-		       (c)->argument, RS_ARG(c), __VA_ARGS__)
+#define INVALID(c, format, ...)                                                                    \
+	amqp_error_set((c)->error, AMQP_PRECONDITION_FAILED,                                       \
+		       "invalid arg '%s' for " RS_QUEUE ": " format, (c)->argument, RS_ARG(c),     \
+		       __VA_ARGS__)
 
 /* ---- Checks of one value: 0, or 406 with the error set ---- */
 
@@ -107,7 +108,8 @@ static bool is_one_of(const struct amqp_value *value, const char *const *words)
 
 static int check_overflow(struct check *c, const struct amqp_value *value)
 {
-	static const char *const words[] = { "drop-head", "reject-publish", "reject-publish-dlx", NULL };
+	static const char *const words[] = {"drop-head", "reject-publish", "reject-publish-dlx",
+					    NULL};
 	int r = check_string(c, value);
 
 	return r != 0 || is_one_of(value, words) ? r : INVALID(c, "%s", "invalid_overflow");
@@ -115,7 +117,7 @@ static int check_overflow(struct check *c, const struct amqp_value *value)
 
 static int check_strategy(struct check *c, const struct amqp_value *value)
 {
-	static const char *const words[] = { "at-most-once", "at-least-once", NULL };
+	static const char *const words[] = {"at-most-once", "at-least-once", NULL};
 	int r = check_string(c, value);
 
 	return r != 0 || is_one_of(value, words) ? r : INVALID(c, "%s", "invalid_dlx_strategy");
@@ -123,7 +125,7 @@ static int check_strategy(struct check *c, const struct amqp_value *value)
 
 static int check_mode(struct check *c, const struct amqp_value *value)
 {
-	static const char *const words[] = { "default", "lazy", NULL };
+	static const char *const words[] = {"default", "lazy", NULL};
 	int r = check_string(c, value);
 
 	if (r != 0 || is_one_of(value, words))
@@ -142,7 +144,7 @@ static int check_version(struct check *c, const struct amqp_value *value)
 
 static int check_type(struct check *c, const struct amqp_value *value)
 {
-	static const char *const words[] = { "classic", "quorum", "stream", NULL };
+	static const char *const words[] = {"classic", "quorum", "stream", NULL};
 	int r = check_string(c, value);
 
 	if (r != 0 || is_one_of(value, words))
@@ -240,7 +242,8 @@ static int check_values(struct check *c, unsigned type)
 
 	for (size_t i = 0; i < N_KNOWN && r == 0; i++) {
 		c->argument = known[i].name;
-		if ((known[i].types & type) != 0 && amqp_table_find(c->arguments, known[i].name, &value))
+		if ((known[i].types & type) != 0 &&
+		    amqp_table_find(c->arguments, known[i].name, &value))
 			r = known[i].check(c, &value);
 	}
 	return r;
@@ -259,8 +262,10 @@ static int check_names(struct check *c, unsigned type)
 
 		if (argument && (argument->types & type) == 0)
 			return amqp_error_set(c->error, AMQP_PRECONDITION_FAILED,
-					      "invalid arg '%s' for " RS_QUEUE " of queue type %s", argument->name,
-					      RS_ARG(c), type == QUORUM ? "rabbit_quorum_queue" : "rabbit_classic_queue");
+					      "invalid arg '%s' for " RS_QUEUE " of queue type %s",
+					      argument->name, RS_ARG(c),
+					      type == QUORUM ? "rabbit_quorum_queue"
+							     : "rabbit_classic_queue");
 	}
 	return 0;
 }
@@ -268,15 +273,15 @@ static int check_names(struct check *c, unsigned type)
 /* RabbitMQ: rabbit_queue_type_util. */
 static int check_quorum_properties(struct check *c, const struct queue_options *options)
 {
-	const char *property = options->auto_delete ? "auto-delete" :
-			       options->owner != 0  ? "exclusive-owner" :
-			       !options->durable    ? "non-durable" :
-						      NULL;
+	const char *property = options->auto_delete  ? "auto-delete"
+			       : options->owner != 0 ? "exclusive-owner"
+			       : !options->durable   ? "non-durable"
+						     : NULL;
 
 	if (!property)
 		return 0;
-	return amqp_error_set(c->error, AMQP_PRECONDITION_FAILED, "invalid property '%s' for " RS_QUEUE, property,
-			      RS_ARG(c));
+	return amqp_error_set(c->error, AMQP_PRECONDITION_FAILED,
+			      "invalid property '%s' for " RS_QUEUE, property, RS_ARG(c));
 }
 
 static void log_ignored(struct check *c, const struct argument *argument)
@@ -284,7 +289,8 @@ static void log_ignored(struct check *c, const struct argument *argument)
 	static struct log_limit limit = LOG_LIMIT(5);
 	char queue[300];
 
-	log_limited(&limit, LOG_LEVEL_INFO, "queue", "argument has no effect here and is ignored: argument=%s queue=%s",
+	log_limited(&limit, LOG_LEVEL_INFO, "queue",
+		    "argument has no effect here and is ignored: argument=%s queue=%s",
 		    argument->name, log_quote(queue, sizeof(queue), c->name));
 }
 
@@ -304,8 +310,8 @@ static int check_built(struct check *c)
 			continue;
 		if (value.type == AMQP_VALUE_BOOL && !value.boolean)
 			continue; /* x-single-active-consumer off: as without it */
-		return amqp_error_set(c->error, AMQP_NOT_IMPLEMENTED, "argument '%s' for " RS_QUEUE, argument->name,
-				      RS_ARG(c));
+		return amqp_error_set(c->error, AMQP_NOT_IMPLEMENTED, "argument '%s' for " RS_QUEUE,
+				      argument->name, RS_ARG(c));
 	}
 	return 0;
 }
@@ -314,8 +320,8 @@ static int check_built(struct check *c)
 static int read_delivery_limit(struct check *c, int64_t limit, struct queue_options *options)
 {
 	if (limit == 0)
-		return amqp_error_set(c->error, AMQP_NOT_IMPLEMENTED, "argument 'x-delivery-limit' of 0 for " RS_QUEUE,
-				      RS_ARG(c));
+		return amqp_error_set(c->error, AMQP_NOT_IMPLEMENTED,
+				      "argument 'x-delivery-limit' of 0 for " RS_QUEUE, RS_ARG(c));
 	if (limit > 0)
 		options->delivery_limit = limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit;
 	return 0;
@@ -337,10 +343,10 @@ static int read_built(struct check *c, struct queue_options *options)
 	return 0;
 }
 
-int arguments_read_queue(struct slice arguments, struct slice name, struct slice vhost, struct queue_options *options,
-			 struct amqp_error *error)
+int arguments_read_queue(struct slice arguments, struct slice name, struct slice vhost,
+			 struct queue_options *options, struct amqp_error *error)
 {
-	struct check c = { .arguments = arguments, .name = name, .vhost = vhost, .error = error };
+	struct check c = {.arguments = arguments, .name = name, .vhost = vhost, .error = error};
 	struct amqp_value value;
 
 	c.argument = "x-queue-type";
@@ -350,7 +356,8 @@ int arguments_read_queue(struct slice arguments, struct slice name, struct slice
 	unsigned type = type_of(arguments);
 
 	if (type == STREAM)
-		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED, "argument 'x-queue-type' of 'stream' for " RS_QUEUE,
+		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED,
+				      "argument 'x-queue-type' of 'stream' for " RS_QUEUE,
 				      RS_ARG(&c));
 	options->quorum = type == QUORUM;
 	if (check_values(&c, type) != 0 || check_names(&c, type) != 0)
@@ -364,13 +371,15 @@ int arguments_read_queue(struct slice arguments, struct slice name, struct slice
 
 /* ---- Declared again ---- */
 
-int arguments_inequivalent(const char *what, const char *kind, struct slice name, struct slice vhost, struct slice received,
-			   struct slice current, struct amqp_error *error)
+int arguments_inequivalent(const char *what, const char *kind, struct slice name,
+			   struct slice vhost, struct slice received, struct slice current,
+			   struct amqp_error *error)
 {
 	return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
 			      "inequivalent arg '%s' for %s '" SLICE_FMT "' in vhost '" SLICE_FMT
 			      "': received " SLICE_FMT " but current is " SLICE_FMT,
-			      what, kind, SLICE_ARG(name), SLICE_ARG(vhost), SLICE_ARG(received), SLICE_ARG(current));
+			      what, kind, SLICE_ARG(name), SLICE_ARG(vhost), SLICE_ARG(received),
+			      SLICE_ARG(current));
 }
 
 /* `none`, or what it is. */
@@ -387,11 +396,13 @@ static void describe(struct buffer *out, const struct amqp_value *value)
 
 static bool is_classic(const struct amqp_value *value)
 {
-	return value->type == AMQP_VALUE_STRING && slice_equal(value->bytes, SLICE_LITERAL("classic"));
+	return value->type == AMQP_VALUE_STRING &&
+	       slice_equal(value->bytes, SLICE_LITERAL("classic"));
 }
 
 /* Classic is what a queue is without the argument. */
-static bool is_equivalent(const char *argument, const struct amqp_value *current, const struct amqp_value *received)
+static bool is_equivalent(const char *argument, const struct amqp_value *current,
+			  const struct amqp_value *received)
 {
 	if (current && received)
 		return amqp_value_equal(current, received);
@@ -400,12 +411,15 @@ static bool is_equivalent(const char *argument, const struct amqp_value *current
 	return strcmp(argument, "x-queue-type") == 0 && is_classic(current ? current : received);
 }
 
-static int compare(const char *argument, const char *kind, struct slice current, struct slice received,
-		   struct slice name, struct slice vhost, struct amqp_error *error)
+static int compare(const char *argument, const char *kind, struct slice current,
+		   struct slice received, struct slice name, struct slice vhost,
+		   struct amqp_error *error)
 {
 	struct amqp_value values[2];
-	const struct amqp_value *c = amqp_table_find(current, argument, &values[0]) ? &values[0] : NULL;
-	const struct amqp_value *r = amqp_table_find(received, argument, &values[1]) ? &values[1] : NULL;
+	const struct amqp_value *c =
+		amqp_table_find(current, argument, &values[0]) ? &values[0] : NULL;
+	const struct amqp_value *r =
+		amqp_table_find(received, argument, &values[1]) ? &values[1] : NULL;
 	struct buffer c_text, r_text;
 
 	if (is_equivalent(argument, c, r))
@@ -414,18 +428,21 @@ static int compare(const char *argument, const char *kind, struct slice current,
 	buffer_init(&r_text);
 	describe(&c_text, c);
 	describe(&r_text, r);
-	(void)arguments_inequivalent(argument, kind, name, vhost, buffer_slice(&r_text), buffer_slice(&c_text), error);
+	(void)arguments_inequivalent(argument, kind, name, vhost, buffer_slice(&r_text),
+				     buffer_slice(&c_text), error);
 	buffer_fini(&c_text);
 	buffer_fini(&r_text);
 	return -EPROTO;
 }
 
-int arguments_compare_queue(struct slice current, struct slice received, struct slice name, struct slice vhost,
-			    struct amqp_error *error)
+int arguments_compare_queue(struct slice current, struct slice received, struct slice name,
+			    struct slice vhost, struct amqp_error *error)
 {
 	unsigned type = type_of(current);
 	int r = 0;
 
+	if (current.size == 0 && received.size == 0)
+		return 0;
 	for (size_t i = 0; i < N_KNOWN && r == 0; i++) {
 		if ((known[i].types & type) != 0)
 			r = compare(known[i].name, "queue", current, received, name, vhost, error);
@@ -435,20 +452,23 @@ int arguments_compare_queue(struct slice current, struct slice received, struct 
 
 /* ---- Exchanges ---- */
 
-int arguments_check_exchange(struct slice arguments, struct slice name, struct slice vhost, struct amqp_error *error)
+int arguments_check_exchange(struct slice arguments, struct slice name, struct slice vhost,
+			     struct amqp_error *error)
 {
 	struct amqp_value value;
 
-	if (!amqp_table_find(arguments, "alternate-exchange", &value) || value.type == AMQP_VALUE_STRING)
+	if (!amqp_table_find(arguments, "alternate-exchange", &value) ||
+	    value.type == AMQP_VALUE_STRING)
 		return 0;
-	return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
-			      "invalid type '%s' for arg 'alternate-exchange' in exchange '" SLICE_FMT
-			      "' in vhost '" SLICE_FMT "'",
-			      amqp_value_type_name(value.type), SLICE_ARG(name), SLICE_ARG(vhost));
+	return amqp_error_set(
+		error, AMQP_PRECONDITION_FAILED,
+		"invalid type '%s' for arg 'alternate-exchange' in exchange '" SLICE_FMT
+		"' in vhost '" SLICE_FMT "'",
+		amqp_value_type_name(value.type), SLICE_ARG(name), SLICE_ARG(vhost));
 }
 
-int arguments_compare_exchange(struct slice current, struct slice received, struct slice name, struct slice vhost,
-			       struct amqp_error *error)
+int arguments_compare_exchange(struct slice current, struct slice received, struct slice name,
+			       struct slice vhost, struct amqp_error *error)
 {
 	return compare("alternate-exchange", "exchange", current, received, name, vhost, error);
 }
@@ -457,7 +477,8 @@ struct slice arguments_alternate_exchange(struct slice arguments)
 {
 	struct amqp_value value;
 
-	if (amqp_table_find(arguments, "alternate-exchange", &value) && value.type == AMQP_VALUE_STRING)
+	if (amqp_table_find(arguments, "alternate-exchange", &value) &&
+	    value.type == AMQP_VALUE_STRING)
 		return value.bytes;
 	return SLICE_EMPTY;
 }

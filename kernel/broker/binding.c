@@ -45,7 +45,8 @@ static int put_sorted(uint8_t *out, struct slice arguments)
 	if (!entries)
 		return -1;
 	amqp_table_iter_init(&iter, arguments);
-	for (const uint8_t *begin = arguments.data; n < count && amqp_table_iter_next(&iter, &name, &value) == 1; n++) {
+	for (const uint8_t *begin = arguments.data;
+	     n < count && amqp_table_iter_next(&iter, &name, &value) == 1; n++) {
 		entries[n].name = name;
 		entries[n].raw = slice_make(begin, (size_t)(iter.reader.p - begin));
 		begin = iter.reader.p;
@@ -62,7 +63,7 @@ static int put_sorted(uint8_t *out, struct slice arguments)
 /* A length octet and the bytes. Returns where they lie. */
 static struct shunt_bytes put_short(uint8_t **at, struct slice from)
 {
-	struct shunt_bytes copy = { *at + 1, from.size };
+	struct shunt_bytes copy = {*at + 1, from.size};
 
 	**at = (uint8_t)from.size;
 	if (from.size > 0)
@@ -73,7 +74,7 @@ static struct shunt_bytes put_short(uint8_t **at, struct slice from)
 
 struct binding *binding_create(const struct binding_options *options)
 {
-	const struct slice *o[] = { &options->source, &options->destination, &options->routing_key };
+	const struct slice *o[] = {&options->source, &options->destination, &options->routing_key};
 	size_t size = 4 + options->arguments.size;
 
 	for (size_t i = 0; i < 3; i++) {
@@ -95,7 +96,7 @@ struct binding *binding_create(const struct binding_options *options)
 	binding->view.destination_is_exchange = options->destination_is_exchange;
 	binding->view.destination = put_short(&at, options->destination);
 	binding->view.routing_key = put_short(&at, options->routing_key);
-	binding->view.arguments = (struct shunt_bytes){ at, options->arguments.size };
+	binding->view.arguments = (struct shunt_bytes){at, options->arguments.size};
 	binding->node.key = slice_make(key, size);
 	list_init(&binding->from_source);
 	list_init(&binding->to_destination);
@@ -130,7 +131,7 @@ int binding_insert(struct topology *topology, struct binding *binding, struct ex
 		   struct queue_entry *queue, struct exchange *exchange, struct amqp_error *error)
 {
 	const struct exchange_type *type = source->type;
-	struct shunt_error said = { 0 };
+	struct shunt_error said = {0};
 
 	bug_on(!type || !queue == !exchange);
 	binding->view.id = ++topology->last_binding_id;

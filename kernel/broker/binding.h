@@ -17,8 +17,8 @@ struct binding_options {
 };
 
 /*
- * A binding that is nowhere yet, with its key and its view. A plain mem_free() ends it. NULL when memory is out, or a name is too long
- * (which none from the wire is).
+ * A binding that is nowhere yet, with its key and its view. A plain mem_free() ends it. NULL when
+ * memory is out, or a name is too long (which none from the wire is).
  */
 struct binding *binding_create(const struct binding_options *options);
 
@@ -26,19 +26,20 @@ struct binding *binding_create(const struct binding_options *options);
 struct binding *binding_find(struct vhost *vhost, const struct binding *like);
 
 /*
- * Write side: enters it in the vhost, in the lists of its ends (of which it takes a reference each), and in the source's
- * instance. On failure, of memory, nothing has happened.
+ * Write side: enters it in the vhost, in the lists of its ends (of which it takes a reference
+ * each), and in the source's instance. On failure, of memory, nothing has happened.
  */
 int binding_insert(struct topology *topology, struct binding *binding, struct exchange *source,
-		   struct queue_entry *queue, struct exchange *exchange, struct amqp_error *error) MUST_USE;
+		   struct queue_entry *queue, struct exchange *exchange,
+		   struct amqp_error *error) MUST_USE;
 
 /* Write side: dooms it, and takes it out of the lists of its ends, or puts it back there. */
 void binding_unlink(struct binding *binding);
 void binding_relink(struct binding *binding);
 
 /*
- * Write side: takes it out of the instance, the vhost and the lists. Then the caller gives back the references to its
- * ends, outside of the write side, and frees it.
+ * Write side: takes it out of the instance, the vhost and the lists. Then the caller gives back the
+ * references to its ends, outside of the write side, and frees it.
  */
 void binding_detach(struct topology *topology, struct binding *binding);
 

@@ -12,8 +12,9 @@
 
 int declare_error_no_exchange(struct declare_request *request, struct slice name)
 {
-	return amqp_error_set(&request->error, AMQP_NOT_FOUND, "no exchange '" SLICE_FMT "' in vhost '%s'",
-			      SLICE_ARG(name), request->vhost->name);
+	return amqp_error_set(&request->error, AMQP_NOT_FOUND,
+			      "no exchange '" SLICE_FMT "' in vhost '%s'", SLICE_ARG(name),
+			      request->vhost->name);
 }
 
 static int error_no_queue(const struct vhost *vhost, struct slice name, struct amqp_error *error)
@@ -34,8 +35,8 @@ int declare_error_default_exchange(struct declare_request *request)
 
 int declare_error_unknown_type(struct declare_request *request, struct slice type)
 {
-	return amqp_error_set(&request->error, AMQP_PRECONDITION_FAILED, "unknown exchange type '" SLICE_FMT "'",
-			      SLICE_ARG(type));
+	return amqp_error_set(&request->error, AMQP_PRECONDITION_FAILED,
+			      "unknown exchange type '" SLICE_FMT "'", SLICE_ARG(type));
 }
 
 int declare_error_reserved(struct declare_request *request, const char *kind)
@@ -48,8 +49,10 @@ int declare_error_reserved(struct declare_request *request, const char *kind)
 static int error_locked(const struct vhost *vhost, struct slice name, struct amqp_error *error)
 {
 	return amqp_error_set(error, AMQP_RESOURCE_LOCKED,
-			      "cannot obtain exclusive access to locked " RS_QUEUE ". It could be originally declared on "
-			      "another connection or the exclusive property value does not match that of the original "
+			      "cannot obtain exclusive access to locked " RS_QUEUE
+			      ". It could be originally declared on "
+			      "another connection or the exclusive property value does not match "
+			      "that of the original "
 			      "declaration.",
 			      SLICE_ARG(name), vhost->name);
 }
@@ -68,8 +71,10 @@ int declare_error_store(struct declare_request *request, enum store_result resul
 {
 	static struct log_limit limit = LOG_LIMIT(5);
 
-	log_limited(&limit, LOG_LEVEL_ERROR, "broker", "the store did not take a definition: result=%d", (int)result);
-	return amqp_error_set(&request->error, AMQP_INTERNAL_ERROR, "the definition could not be stored");
+	log_limited(&limit, LOG_LEVEL_ERROR, "broker",
+		    "the store did not take a definition: result=%d", (int)result);
+	return amqp_error_set(&request->error, AMQP_INTERNAL_ERROR,
+			      "the definition could not be stored");
 }
 
 /* ---- A request's way ---- */
@@ -123,7 +128,8 @@ void declare_wait(struct declare_request *request, struct turns *turns)
 	turns_wait(turns, &declare_work(request)->waiter, again);
 }
 
-/* The names that the request still shows lie in the work, so that goes last; and the request may go in done(). */
+/* The names that the request still shows lie in the work, so that goes last; and the request may go
+ * in done(). */
 static void finish_at_home(struct declare_request *request)
 {
 	struct declare_work *work = request->work;
@@ -152,8 +158,10 @@ void declare_finish(struct declare_request *request)
 
 /* ---- The store ---- */
 
-bool declare_commit(struct declare_request *request, const struct definition *definition, bool is_deletion,
-		    void (*done)(struct store_commit *commit, enum store_result result, uint64_t revision))
+bool declare_commit(struct declare_request *request, const struct definition *definition,
+		    bool is_deletion,
+		    void (*done)(struct store_commit *commit, enum store_result result,
+				 uint64_t revision))
 {
 	struct declare_work *work = request->work;
 	struct buffer key, value;
@@ -172,7 +180,8 @@ bool declare_commit(struct declare_request *request, const struct definition *de
 	};
 
 	if (is_complete) {
-		work->commit = (struct store_commit){ .changes = &change, .n_changes = 1, .done = done };
+		work->commit =
+			(struct store_commit){.changes = &change, .n_changes = 1, .done = done};
 		store_commit(request->broker->store, &work->commit);
 	} else {
 		(void)declare_error_memory(request);
@@ -245,8 +254,8 @@ void declare_submit(struct declare_request *request)
 	run(request);
 }
 
-int declare_find_queue(struct broker *broker, struct vhost *vhost, struct slice name, uint64_t connection,
-		       struct actor_ref *ret_ref, struct amqp_error *error)
+int declare_find_queue(struct broker *broker, struct vhost *vhost, struct slice name,
+		       uint64_t connection, struct actor_ref *ret_ref, struct amqp_error *error)
 {
 	struct queue_entry *entry;
 	int r = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include "broker/declare_steps.h"
+
 #include "base/mem.h"
 #include "broker/binding.h"
-#include "broker/declare_steps.h"
 #include "broker/exchange.h"
 #include "broker/exchange_type.h"
 
@@ -12,10 +13,11 @@ struct ends {
 	struct exchange *exchange;
 };
 
-/* In RabbitMQ's order: the source, the destination, its owner. What is pending or doomed is not there. */
+/* In RabbitMQ's order: the source, the destination, its owner. What is pending or doomed is not
+ * there. */
 static int find_ends(struct declare_request *request, struct ends *ret)
 {
-	*ret = (struct ends){ .source = topology_exchange(request->vhost, request->bind.source) };
+	*ret = (struct ends){.source = topology_exchange(request->vhost, request->bind.source)};
 	if (!ret->source)
 		return declare_error_no_exchange(request, request->bind.source);
 	if (request->bind.destination_is_exchange) {
@@ -36,7 +38,8 @@ static int find_ends(struct declare_request *request, struct ends *ret)
 
 static int check_names(struct declare_request *request)
 {
-	if (request->bind.source.size == 0 || (request->bind.destination_is_exchange && request->name.size == 0))
+	if (request->bind.source.size == 0 ||
+	    (request->bind.destination_is_exchange && request->name.size == 0))
 		return declare_error_default_exchange(request);
 	return 0;
 }
@@ -75,10 +78,11 @@ enum progress {
 	NEW, /* nothing speaks against it */
 };
 
-static int validate(struct declare_request *request, const struct exchange *source, const struct binding *binding)
+static int validate(struct declare_request *request, const struct exchange *source,
+		    const struct binding *binding)
 {
 	const struct shunt_exchange_type *functions = source->type->functions;
-	struct shunt_error said = { 0 };
+	struct shunt_error said = {0};
 
 	if (!functions->validate_binding ||
 	    functions->validate_binding(source->instance, &binding->view, &said) == 0)
@@ -87,10 +91,12 @@ static int validate(struct declare_request *request, const struct exchange *sour
 }
 
 /*
- * Looks in the read side, where most redeclarations end. validate_binding() does not change the instance, so it may run here,
- * where the instance cannot go. *ret_source is the exchange that was asked, with a reference, so that it is known again.
+ * Looks in the read side, where most redeclarations end. validate_binding() does not change the
+ * instance, so it may run here, where the instance cannot go. *ret_source is the exchange that was
+ * asked, with a reference, so that it is known again.
  */
-static enum progress look(struct declare_request *request, const struct binding *binding, struct exchange **ret_source)
+static enum progress look(struct declare_request *request, const struct binding *binding,
+			  struct exchange **ret_source)
 {
 	struct topology *topology = request->broker->topology;
 	enum progress progress = ANSWERED;
@@ -100,7 +106,8 @@ static enum progress look(struct declare_request *request, const struct binding 
 	if (find_ends(request, &ends) == 0) {
 		const struct binding *other = binding_find(request->vhost, binding);
 
-		if (other ? other->pending || other->doomed : validate(request, ends.source, binding) == 0) {
+		if (other ? other->pending || other->doomed
+			  : validate(request, ends.source, binding) == 0) {
 			progress = NEW;
 			*ret_source = ends.source;
 			atomic_fetch_add(&ends.source->refs, 1);
@@ -110,7 +117,8 @@ static enum progress look(struct declare_request *request, const struct binding 
 	return progress;
 }
 
-static enum progress enter(struct declare_request *request, struct binding *binding, const struct exchange *source)
+static enum progress enter(struct declare_request *request, struct binding *binding,
+			   const struct exchange *source)
 {
 	struct topology *topology = request->broker->topology;
 	struct ends ends;
@@ -128,14 +136,17 @@ static enum progress enter(struct declare_request *request, struct binding *bind
 		return ANSWERED;
 	if (ends.source != source)
 		return CHANGED;
-	binding->durable = source->durable && (ends.queue ? ends.queue->durable : ends.exchange->durable);
+	binding->durable =
+		source->durable && (ends.queue ? ends.queue->durable : ends.exchange->durable);
 	binding->pending = binding->durable;
-	if (binding_insert(topology, binding, ends.source, ends.queue, ends.exchange, &request->error) != 0)
+	if (binding_insert(topology, binding, ends.source, ends.queue, ends.exchange,
+			   &request->error) != 0)
 		return ANSWERED;
 	return ENTERED;
 }
 
-/* An end went while the definition was on its way: nobody has seen the binding, and now it is out of the store again. */
+/* An end went while the definition was on its way: nobody has seen the binding, and now it is out
+ * of the store again. */
 static void retracted(struct store_commit *commit, enum store_result result, uint64_t revision)
 {
 	(void)result;
@@ -152,7 +163,8 @@ static int error_end_gone(struct declare_request *request, const struct binding 
 	return declare_error_no_queue(request, request->name);
 }
 
-/* The definition is on disk, or not; meanwhile an end may have been doomed, and the binding with it. */
+/* The definition is on disk, or not; meanwhile an end may have been doomed, and the binding with
+ * it. */
 static void settle(struct declare_request *request, bool is_stored)
 {
 	struct binding *binding = declare_work(request)->object;
@@ -208,7 +220,8 @@ static void entered(struct declare_request *request, struct binding *binding, bo
 		settle(request, false);
 }
 
-static void bind_new(struct declare_request *request, struct binding *binding, struct exchange *source)
+static void bind_new(struct declare_request *request, struct binding *binding,
+		     struct exchange *source)
 {
 	struct topology *topology = request->broker->topology;
 
@@ -218,7 +231,8 @@ static void bind_new(struct declare_request *request, struct binding *binding, s
 	topology_write_end(topology);
 
 	exchange_unref(source);
-	/* A binding that is not durable belongs to everybody now; a durable one is ours until the store has it. */
+	/* A binding that is not durable belongs to everybody now; a durable one is ours until the
+	 * store has it. */
 	if (progress == ENTERED) {
 		entered(request, binding, is_durable);
 		return;
@@ -292,7 +306,8 @@ static void unbind(struct declare_request *request, const struct binding *like)
 		declare_finish(request);
 }
 
-/* What is not bound is unbound as well as any; nobody is asked whether the ends exist, as in RabbitMQ. */
+/* What is not bound is unbound as well as any; nobody is asked whether the ends exist, as in
+ * RabbitMQ. */
 void declare_unbind(struct declare_request *request)
 {
 	struct binding *like = NULL;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include "broker/declare_steps.h"
+
+#include <stdio.h>
+
 #include "base/mem.h"
 #include "broker/arguments.h"
-#include "broker/declare_steps.h"
 #include "broker/exchange.h"
 #include "broker/exchange_type.h"
 
@@ -12,17 +15,20 @@ static struct slice boolean(bool value)
 	return value ? SLICE_LITERAL("'true'") : SLICE_LITERAL("'false'");
 }
 
-static int inequivalent(struct declare_request *request, const char *what, struct slice received, struct slice current)
+static int inequivalent(struct declare_request *request, const char *what, struct slice received,
+			struct slice current)
 {
-	return arguments_inequivalent(what, "exchange", request->name, slice_cstr(request->vhost->name), received,
-				      current, &request->error);
+	return arguments_inequivalent(what, "exchange", request->name,
+				      slice_cstr(request->vhost->name), received, current,
+				      &request->error);
 }
 
 static int inequivalent_type(struct declare_request *request, const struct exchange *current)
 {
 	char received[300], now[300]; /* a short string, and the quotes */
 
-	(void)snprintf(received, sizeof(received), "'" SLICE_FMT "'", SLICE_ARG(request->exchange.type));
+	(void)snprintf(received, sizeof(received), "'" SLICE_FMT "'",
+		       SLICE_ARG(request->exchange.type));
 	(void)snprintf(now, sizeof(now), "'%s'", current->type_name);
 	return inequivalent(request, "type", slice_cstr(received), slice_cstr(now));
 }
@@ -36,11 +42,14 @@ static int compare(struct declare_request *request, const struct exchange *curre
 	if (!slice_equal(slice_cstr(current->type_name), request->exchange.type))
 		return inequivalent_type(request, current);
 	if (current->durable != durable)
-		return inequivalent(request, "durable", boolean(durable), boolean(current->durable));
+		return inequivalent(request, "durable", boolean(durable),
+				    boolean(current->durable));
 	if (current->auto_delete != auto_delete)
-		return inequivalent(request, "auto_delete", boolean(auto_delete), boolean(current->auto_delete));
+		return inequivalent(request, "auto_delete", boolean(auto_delete),
+				    boolean(current->auto_delete));
 	if (current->internal != internal)
-		return inequivalent(request, "internal", boolean(internal), boolean(current->internal));
+		return inequivalent(request, "internal", boolean(internal),
+				    boolean(current->internal));
 	return arguments_compare_exchange(current->arguments, request->arguments, request->name,
 					  slice_cstr(request->vhost->name), &request->error);
 }
@@ -75,8 +84,8 @@ static struct exchange *make(struct declare_request *request, struct exchange_ty
 		(void)declare_error_reserved(request, "exchange");
 		return NULL;
 	}
-	if (arguments_check_exchange(request->arguments, request->name, slice_cstr(request->vhost->name),
-				     &request->error) != 0)
+	if (arguments_check_exchange(request->arguments, request->name,
+				     slice_cstr(request->vhost->name), &request->error) != 0)
 		return NULL;
 	exchange = exchange_create(request->vhost, &options);
 	if (!exchange) {
@@ -212,7 +221,8 @@ static int check_deletable(struct declare_request *request)
 		return declare_error_default_exchange(request);
 	if (declare_is_reserved(request->name))
 		return amqp_error_set(&request->error, AMQP_ACCESS_REFUSED,
-				      "deletion of system exchange '" SLICE_FMT "' in vhost '%s' not allowed",
+				      "deletion of system exchange '" SLICE_FMT
+				      "' in vhost '%s' not allowed",
 				      SLICE_ARG(request->name), request->vhost->name);
 	return 0;
 }
@@ -222,8 +232,8 @@ static bool is_in_use(struct declare_request *request, const struct exchange *ex
 	if (!request->exchange_delete.if_unused || exchange->n_outgoing == 0)
 		return false;
 	(void)amqp_error_set(&request->error, AMQP_PRECONDITION_FAILED,
-			     "exchange '" SLICE_FMT "' in vhost '%s' in use", SLICE_ARG(request->name),
-			     request->vhost->name);
+			     "exchange '" SLICE_FMT "' in vhost '%s' in use",
+			     SLICE_ARG(request->name), request->vhost->name);
 	return true;
 }
 

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
+#include "broker/declare_steps.h"
+
 #include <errno.h>
 
 #include "base/mem.h"
 #include "broker/arguments.h"
-#include "broker/declare_steps.h"
 #include "broker/queue.h"
 #include "loop/loop.h"
 
 /*
- * Declaring: if the queue is there, it is compared with the request and asked for its counts. If not, the request goes to the loop that
- * will have it, looks again there, and makes it. Deleting: the request goes to the queue's loop, as only there it is known whether
- * it is used or empty.
+ * Declaring: if the queue is there, it is compared with the request and asked for its counts. If
+ * not, the request goes to the loop that will have it, looks again there, and makes it. Deleting:
+ * the request goes to the queue's loop, as only there it is known whether it is used or empty.
  */
 
 static unsigned own_loop(void)
@@ -20,13 +21,15 @@ static unsigned own_loop(void)
 
 /* ---- Is it there? ---- */
 
-static int compare_flag(struct declare_request *request, const char *what, bool received, bool current)
+static int compare_flag(struct declare_request *request, const char *what, bool received,
+			bool current)
 {
 	if (received == current)
 		return 0;
-	return arguments_inequivalent(what, "queue", request->name, slice_cstr(request->vhost->name),
-				      received ? SLICE_LITERAL("'true'") : SLICE_LITERAL("'false'"),
-				      current ? SLICE_LITERAL("'true'") : SLICE_LITERAL("'false'"), &request->error);
+	return arguments_inequivalent(
+		what, "queue", request->name, slice_cstr(request->vhost->name),
+		received ? SLICE_LITERAL("'true'") : SLICE_LITERAL("'false'"),
+		current ? SLICE_LITERAL("'true'") : SLICE_LITERAL("'false'"), &request->error);
 }
 
 /* Exclusive queues end with their connection, so they are never durable. */
@@ -35,17 +38,21 @@ static bool is_durable(const struct declare_request *request)
 	return request->queue_declare.durable && !request->queue_declare.exclusive;
 }
 
-/* In RabbitMQ's order: the owner must be the same, for a passive declare it is enough not to be locked out. */
+/* In RabbitMQ's order: the owner must be the same, for a passive declare it is enough not to be
+ * locked out. */
 static int compare(struct declare_request *request, const struct queue_entry *entry)
 {
 	uint64_t owner = request->queue_declare.exclusive ? request->connection : 0;
 
 	if (request->queue_declare.passive)
-		return entry->owner == 0 || entry->owner == request->connection ? 0 : declare_error_locked(request);
+		return entry->owner == 0 || entry->owner == request->connection
+			       ? 0
+			       : declare_error_locked(request);
 	if (entry->owner != owner)
 		return declare_error_locked(request);
 	if (compare_flag(request, "durable", is_durable(request), entry->durable) != 0 ||
-	    compare_flag(request, "auto_delete", request->queue_declare.auto_delete, entry->auto_delete) != 0)
+	    compare_flag(request, "auto_delete", request->queue_declare.auto_delete,
+			 entry->auto_delete) != 0)
 		return -EPROTO;
 	return arguments_compare_queue(entry->arguments, request->arguments, request->name,
 				       slice_cstr(request->vhost->name), &request->error);
@@ -100,8 +107,8 @@ static void touched(struct queue_request *queue_request)
 	} else if (code == AMQP_NOT_FOUND && !request->queue_declare.passive) {
 		declare_queue(request); /* it went meanwhile: once more */
 	} else {
-		(void)(code == AMQP_NOT_FOUND ? declare_error_no_queue(request, request->name) :
-						declare_error_locked(request));
+		(void)(code == AMQP_NOT_FOUND ? declare_error_no_queue(request, request->name)
+					      : declare_error_locked(request));
 		declare_finish(request);
 	}
 }
@@ -132,13 +139,15 @@ static int read_options(struct declare_request *request, struct queue_options *r
 		.auto_delete = request->queue_declare.auto_delete,
 		.owner = request->queue_declare.exclusive ? request->connection : 0,
 	};
-	return arguments_read_queue(request->arguments, request->name, slice_cstr(request->vhost->name), ret,
-				    &request->error);
+	return arguments_read_queue(request->arguments, request->name,
+				    slice_cstr(request->vhost->name), ret, &request->error);
 }
 
-static struct queue_entry *make_entry(struct declare_request *request, const struct queue_options *options)
+static struct queue_entry *make_entry(struct declare_request *request,
+				      const struct queue_options *options)
 {
-	struct queue_entry *entry = queue_entry_create(request->vhost, request->name, request->arguments);
+	struct queue_entry *entry =
+		queue_entry_create(request->vhost, request->name, request->arguments);
 
 	if (!entry) {
 		(void)declare_error_memory(request);
@@ -185,7 +194,8 @@ static void drop_entry(void *object)
 /* What is not stored is there at once, so the queue is made first. */
 static void create_transient(struct declare_request *request, struct queue_entry *entry)
 {
-	struct queue *queue = queue_create(request->broker, entry, entry->id, &declare_work(request)->options);
+	struct queue *queue =
+		queue_create(request->broker, entry, entry->id, &declare_work(request)->options);
 	bool waits;
 
 	entry->queue = queue_ref(queue);
@@ -211,7 +221,8 @@ static void settle(struct declare_request *request, bool is_stored)
 
 	list_init(&woken);
 	if (is_stored)
-		ref = queue_ref(queue_create(request->broker, entry, entry->id, &declare_work(request)->options));
+		ref = queue_ref(queue_create(request->broker, entry, entry->id,
+					     &declare_work(request)->options));
 	topology_write_begin(topology);
 	entry->pending = false;
 	if (is_stored)
@@ -267,7 +278,8 @@ static void create(struct declare_request *request)
 	struct queue_entry *entry = NULL;
 
 	if (read_options(request, options) == 0) {
-		/* Chosen once: on the way there the counts may change, and it must not travel for ever. */
+		/* Chosen once: on the way there the counts may change, and it must not travel for
+		 * ever. */
 		unsigned loop = request->step != 0 ? own_loop() : place(request);
 
 		if (loop != own_loop()) {
@@ -306,7 +318,8 @@ void declare_queue(struct declare_request *request)
 	bool passive = request->queue_declare.passive;
 	enum found found;
 
-	if (!passive && !request->queue_declare.server_named && declare_is_reserved(request->name)) {
+	if (!passive && !request->queue_declare.server_named &&
+	    declare_is_reserved(request->name)) {
 		(void)declare_error_reserved(request, "queue");
 		declare_finish(request);
 		return;

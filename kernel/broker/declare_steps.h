@@ -3,9 +3,10 @@
 #define KERNEL_BROKER_DECLARE_STEPS_H
 
 /*
- * What the parts of declare.h share. A request runs as a function of its operation, from the beginning each time: when it is
- * submitted, when it has come to another loop, when something it waited for is over. Each call ends in exactly one of
- * declare_finish, declare_travel, declare_wait, a commit, a removal, or a question to a queue.
+ * What the parts of declare.h share. A request runs as a function of its operation, from the
+ * beginning each time: when it is submitted, when it has come to another loop, when something it
+ * waited for is over. Each call ends in exactly one of declare_finish, declare_travel,
+ * declare_wait, a commit, a removal, or a question to a queue.
  */
 
 #include "broker/declare.h"
@@ -41,11 +42,13 @@ void declare_travel(struct declare_request *request, unsigned loop);
 void declare_wait(struct declare_request *request, struct turns *turns);
 
 /*
- * Puts the definition into the store, or takes it out; done() runs with declare_work().object as it is. False when memory is
- * out: the error is set, and done() does not run.
+ * Puts the definition into the store, or takes it out; done() runs with declare_work().object as it
+ * is. False when memory is out: the error is set, and done() does not run.
  */
-bool declare_commit(struct declare_request *request, const struct definition *definition, bool is_deletion,
-		    void (*done)(struct store_commit *commit, enum store_result result, uint64_t revision));
+bool declare_commit(struct declare_request *request, const struct definition *definition,
+		    bool is_deletion,
+		    void (*done)(struct store_commit *commit, enum store_result result,
+				 uint64_t revision));
 struct declare_request *declare_of_commit(const struct store_commit *commit);
 
 /* As the removal's done(): takes over its error and finishes the request that is its context. */

@@ -46,7 +46,8 @@ void definition_put_key(struct buffer *buffer, const struct definition *definiti
 	switch (definition->kind) {
 	case DEFINITION_EXCHANGE:
 	case DEFINITION_QUEUE:
-		buffer_append_cstr(buffer, definition->kind == DEFINITION_QUEUE ? "queue/" : "exchange/");
+		buffer_append_cstr(buffer,
+				   definition->kind == DEFINITION_QUEUE ? "queue/" : "exchange/");
 		put_escaped(buffer, definition->vhost);
 		buffer_append_slice(buffer, definition->name);
 		break;
@@ -155,13 +156,14 @@ static void read_field(struct definition *ret, struct amqp_reader *reader)
 
 int definition_read(struct slice value, struct definition *ret)
 {
-	struct definition read = { 0 };
+	struct definition read = {0};
 	struct amqp_reader reader;
 
 	amqp_reader_init(&reader, value);
 	uint8_t version = amqp_get_octet(&reader), kind = amqp_get_octet(&reader);
 
-	if (version != VERSION || (kind != DEFINITION_EXCHANGE && kind != DEFINITION_QUEUE && kind != DEFINITION_BINDING))
+	if (version != VERSION ||
+	    (kind != DEFINITION_EXCHANGE && kind != DEFINITION_QUEUE && kind != DEFINITION_BINDING))
 		return -EBADMSG;
 	read.kind = (enum definition_kind)kind;
 	while (!reader.failed && amqp_reader_left(&reader) > 0)

@@ -5,12 +5,14 @@
 /*
  * How durable exchanges, queues and bindings are written into the store's definitions.
  *
- * Keys: "exchange/VHOST/NAME", "queue/VHOST/NAME", "binding/VHOST/SOURCE/q or e/DESTINATION/KEY/ARGUMENTS", where '%' and '/' in
- * all parts but the last of a key are "%25" and "%2F".
+ * Keys: "exchange/VHOST/NAME", "queue/VHOST/NAME", "binding/VHOST/SOURCE/q or
+ * e/DESTINATION/KEY/ARGUMENTS", where '%' and '/' in all parts but the last of a key are "%25" and
+ * "%2F".
  *
- * Values: an octet for the version (1), one for the kind ('x', 'q', 'b'), then fields: an octet that says which, the length in
- * four octets (big endian), the bytes. Numbers are eight octets, big endian. Unknown fields are skipped by the reader, missing ones are
- * empty, so that fields may be added.
+ * Values: an octet for the version (1), one for the kind ('x', 'q', 'b'), then fields: an octet
+ * that says which, the length in four octets (big endian), the bytes. Numbers are eight octets, big
+ * endian. Unknown fields are skipped by the reader, missing ones are empty, so that fields may be
+ * added.
  */
 
 #include <stdbool.h>
@@ -26,14 +28,15 @@ enum definition_kind {
 	DEFINITION_BINDING = 'b',
 };
 
-/* Slices are borrowed. Which members mean something depends on the kind; names are never empty but for bindings' keys. */
+/* Slices are borrowed. Which members mean something depends on the kind; names are never empty but
+ * for bindings' keys. */
 struct definition {
 	enum definition_kind kind;
 	struct slice vhost;
-	struct slice name;        /* exchange, queue; the destination of a binding */
-	struct slice source;      /* binding */
+	struct slice name;	  /* exchange, queue; the destination of a binding */
+	struct slice source;	  /* binding */
 	struct slice routing_key; /* binding */
-	struct slice type;        /* exchange */
+	struct slice type;	  /* exchange */
 	struct slice arguments;
 	uint64_t id; /* queue */
 	bool auto_delete, internal, destination_is_exchange;
@@ -43,7 +46,8 @@ struct definition {
 void definition_put_key(struct buffer *buffer, const struct definition *definition);
 void definition_put_value(struct buffer *buffer, const struct definition *definition);
 
-/* Reads a value. -EBADMSG: it is none that definition_put_value() could have made. Slices point into it. */
+/* Reads a value. -EBADMSG: it is none that definition_put_value() could have made. Slices point
+ * into it. */
 int definition_read(struct slice value, struct definition *ret) MUST_USE;
 
 struct exchange;

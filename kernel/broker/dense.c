@@ -5,12 +5,12 @@
 #include "base/mem.h"
 
 #define CHUNK_SHIFT 10
-#define CHUNK_SIZE (1u << CHUNK_SHIFT)
-#define INDEX_NONE UINT32_MAX
+#define CHUNK_SIZE  (1u << CHUNK_SHIFT)
+#define INDEX_NONE  UINT32_MAX
 
 void dense_init(struct dense *dense)
 {
-	*dense = (struct dense){ .first_free = INDEX_NONE };
+	*dense = (struct dense){.first_free = INDEX_NONE};
 }
 
 void dense_fini(struct dense *dense)

@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 /*
- * Small numbers for objects: dense, reused, and a way from number to object. Part of the topology, so it is changed in the
- * write side and read in the read side. Grows by chunks that never move; owns those, not the objects.
+ * Small numbers for objects: dense, reused, and a way from number to object. Part of the topology,
+ * so it is changed in the write side and read in the read side. Grows by chunks that never move;
+ * owns those, not the objects.
  */
 struct dense {
 	uintptr_t **chunks; /* of an object, or of the next free index * 2 + 1 */

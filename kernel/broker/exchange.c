@@ -11,7 +11,7 @@
 
 static struct shunt_bytes bytes_of(struct slice s)
 {
-	return (struct shunt_bytes){ s.data, s.size };
+	return (struct shunt_bytes){s.data, s.size};
 }
 
 /* Where the bytes that an exchange owns lie: behind the struct, in this order. */
@@ -67,22 +67,27 @@ struct exchange *exchange_create(struct vhost *vhost, const struct exchange_opti
 	return exchange;
 }
 
-int exchange_plugin_error(const struct exchange_type *type, const struct shunt_error *said, struct amqp_error *error)
+int exchange_plugin_error(const struct exchange_type *type, const struct shunt_error *said,
+			  struct amqp_error *error)
 {
 	if (said->code != 0 && strcmp(amqp_code_name(said->code), "UNKNOWN") != 0)
-		return amqp_error_set(error, said->code, "%.*s", (int)sizeof(said->text), said->text);
+		return amqp_error_set(error, said->code, "%.*s", (int)sizeof(said->text),
+				      said->text);
 
 	static struct log_limit limit = LOG_LIMIT(5);
 
-	log_limited(&limit, LOG_LEVEL_WARNING, "exchange", "plugin gave no usable reply code: plugin=%s type=%s code=%u",
+	log_limited(&limit, LOG_LEVEL_WARNING, "exchange",
+		    "plugin gave no usable reply code: plugin=%s type=%s code=%u",
 		    type->plugin_name, type->functions->name, said->code);
-	return amqp_error_set(error, AMQP_INTERNAL_ERROR, "exchange type '%s' failed", type->functions->name);
+	return amqp_error_set(error, AMQP_INTERNAL_ERROR, "exchange type '%s' failed",
+			      type->functions->name);
 }
 
-int exchange_bring_to_life(struct exchange *exchange, struct exchange_type *type, struct amqp_error *error)
+int exchange_bring_to_life(struct exchange *exchange, struct exchange_type *type,
+			   struct amqp_error *error)
 {
 	const struct shunt_exchange_type *functions = type->functions;
-	struct shunt_error said = { 0 };
+	struct shunt_error said = {0};
 	void *instance = NULL;
 
 	bug_on(exchange->type);

@@ -17,22 +17,24 @@ struct exchange_options {
 };
 
 /*
- * Of one reference, without an instance, not yet in its vhost. alternate-exchange is read from the arguments (which have been
- * checked). NULL when memory is out.
+ * Of one reference, without an instance, not yet in its vhost. alternate-exchange is read from the
+ * arguments (which have been checked). NULL when memory is out.
  */
 struct exchange *exchange_create(struct vhost *vhost, const struct exchange_options *options);
 
 /*
- * Asks the type whether it may be declared so, and makes its instance. Outside of the write side, before it is inserted.
- * Fails with what the type says.
+ * Asks the type whether it may be declared so, and makes its instance. Outside of the write side,
+ * before it is inserted. Fails with what the type says.
  */
-int exchange_bring_to_life(struct exchange *exchange, struct exchange_type *type, struct amqp_error *error) MUST_USE;
+int exchange_bring_to_life(struct exchange *exchange, struct exchange_type *type,
+			   struct amqp_error *error) MUST_USE;
 
 /* Write side. The reference stays. */
 void exchange_insert(struct topology *topology, struct exchange *exchange);
 void exchange_remove(struct topology *topology, struct exchange *exchange);
 
-/* Outside of the write side: the last one destroys the instance and frees the exchange. NULL is fine. */
+/* Outside of the write side: the last one destroys the instance and frees the exchange. NULL is
+ * fine. */
 void exchange_unref(struct exchange *exchange);
 
 static inline bool exchange_is_default(const struct exchange *exchange)
@@ -42,6 +44,7 @@ static inline bool exchange_is_default(const struct exchange *exchange)
 
 struct shunt_error;
 /* What a plugin's function said when it returned -1. Returns -EPROTO. */
-int exchange_plugin_error(const struct exchange_type *type, const struct shunt_error *said, struct amqp_error *error);
+int exchange_plugin_error(const struct exchange_type *type, const struct shunt_error *said,
+			  struct amqp_error *error);
 
 #endif

@@ -13,13 +13,14 @@ static int replay_bindings(struct exchange *exchange)
 {
 	struct list *pos;
 
-	list_for_each(pos, &exchange->outgoing) {
+	list_for_each(pos, &exchange->outgoing)
+	{
 		struct binding *binding = container_of(pos, struct binding, from_source);
 		const struct shunt_exchange_type *functions = exchange->type->functions;
-		struct shunt_error said = { 0 };
+		struct shunt_error said = {0};
 
-		if (functions->bind &&
-		    functions->bind(exchange->instance, &binding->view, &binding->cookie, &said) != 0)
+		if (functions->bind && functions->bind(exchange->instance, &binding->view,
+						       &binding->cookie, &said) != 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -30,7 +31,8 @@ static int bring_to_life(struct exchange_type *type, struct vhost *vhost)
 	struct map_cursor cursor;
 	struct map_node *node;
 
-	map_for_each(node, &vhost->exchanges, &cursor) {
+	map_for_each(node, &vhost->exchanges, &cursor)
+	{
 		struct exchange *exchange = container_of(node, struct exchange, node);
 		struct amqp_error error;
 
@@ -38,8 +40,10 @@ static int bring_to_life(struct exchange_type *type, struct vhost *vhost)
 		    strcmp(exchange->type_name, type->functions->name) != 0)
 			continue;
 		if (exchange_bring_to_life(exchange, type, &error) != 0) {
-			log_error("exchange", "cannot make an instance: type=%s exchange=\"%.*s\" reason=\"%s\"",
-				  exchange->type_name, SLICE_ARG(exchange->node.key), error.text);
+			log_error(
+				"exchange",
+				"cannot make an instance: type=%s exchange=\"%.*s\" reason=\"%s\"",
+				exchange->type_name, SLICE_ARG(exchange->node.key), error.text);
 			return -EINVAL;
 		}
 		if (replay_bindings(exchange) != 0)
@@ -49,8 +53,8 @@ static int bring_to_life(struct exchange_type *type, struct vhost *vhost)
 }
 
 /* The loops do not run yet, so nobody is in the way, and create() needs no care for the lock. */
-int exchange_type_register(struct topology *topology, const struct shunt_exchange_type *functions, void *plugin,
-			   const char *plugin_name)
+int exchange_type_register(struct topology *topology, const struct shunt_exchange_type *functions,
+			   void *plugin, const char *plugin_name)
 {
 	struct exchange_type *type;
 	struct map_cursor cursor;
@@ -64,7 +68,8 @@ int exchange_type_register(struct topology *topology, const struct shunt_exchang
 	type->plugin = plugin;
 	type->plugin_name = plugin_name;
 	list_add_tail(&topology->types, &type->link);
-	map_for_each(node, &topology->vhosts, &cursor) {
+	map_for_each(node, &topology->vhosts, &cursor)
+	{
 		r = bring_to_life(type, container_of(node, struct vhost, node));
 		if (r != 0)
 			break;
@@ -77,7 +82,8 @@ struct exchange_type *exchange_type_find(struct topology *topology, struct slice
 {
 	struct list *pos;
 
-	list_for_each(pos, &topology->types) {
+	list_for_each(pos, &topology->types)
+	{
 		struct exchange_type *type = container_of(pos, struct exchange_type, link);
 
 		if (slice_equal(slice_cstr(type->functions->name), name))
@@ -86,7 +92,8 @@ struct exchange_type *exchange_type_find(struct topology *topology, struct slice
 	return NULL;
 }
 
-void exchange_type_for_each(struct topology *topology, void (*visit)(void *context, const struct exchange_type *type),
+void exchange_type_for_each(struct topology *topology,
+			    void (*visit)(void *context, const struct exchange_type *type),
 			    void *context)
 {
 	struct list *pos;

@@ -20,16 +20,17 @@ struct exchange_type {
 };
 
 /*
- * Registers a type. Before the loops run. -EEXIST when the name is taken. Predeclared exchanges (amq.*) of the type
- * come to life: their instances are created; -EINVAL or -ENOMEM when one cannot be (the type stays registered, so the
- * start should fail).
+ * Registers a type. Before the loops run. -EEXIST when the name is taken. Predeclared exchanges
+ * (amq.*) of the type come to life: their instances are created; -EINVAL or -ENOMEM when one cannot
+ * be (the type stays registered, so the start should fail).
  */
-int exchange_type_register(struct topology *topology, const struct shunt_exchange_type *functions, void *plugin,
-			   const char *plugin_name);
+int exchange_type_register(struct topology *topology, const struct shunt_exchange_type *functions,
+			   void *plugin, const char *plugin_name);
 
 struct exchange_type *exchange_type_find(struct topology *topology, struct slice name);
 
-void exchange_type_for_each(struct topology *topology, void (*visit)(void *context, const struct exchange_type *type),
+void exchange_type_for_each(struct topology *topology,
+			    void (*visit)(void *context, const struct exchange_type *type),
 			    void *context);
 
 #endif

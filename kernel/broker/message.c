@@ -37,11 +37,17 @@ static uint32_t get_be32(const uint8_t at[4])
 struct message *message_create(struct slice exchange, struct slice routing_key,
 			       struct slice properties, uint32_t body_size)
 {
-	bug_on(exchange.size > UINT8_MAX || routing_key.size > UINT8_MAX);
+	return message_create_partial(exchange, routing_key, properties, body_size, body_size);
+}
+
+struct message *message_create_partial(struct slice exchange, struct slice routing_key,
+				       struct slice properties, uint32_t body_size, uint32_t room)
+{
+	bug_on(exchange.size > UINT8_MAX || routing_key.size > UINT8_MAX || room > body_size);
 
 	uint64_t size = (uint64_t)offsetof(struct message, bytes) + 2 + exchange.size +
-			routing_key.size + properties.size + body_size;
-	if (size > UINT32_MAX)
+			routing_key.size + properties.size + room;
+	if (size - room + body_size > UINT32_MAX)
 		return NULL;
 	struct message *m = mem_try_alloc((size_t)size);
 	if (!m)
@@ -63,6 +69,25 @@ struct message *message_create(struct slice exchange, struct slice routing_key,
 		memcpy(m->bytes + 2 + exchange.size + routing_key.size, properties.data,
 		       properties.size);
 	account_add(ACCOUNT_MESSAGE, (ptrdiff_t)m->alloc_size);
+	return m;
+}
+
+struct message *message_make_room(struct message *message, uint32_t room)
+{
+	uint32_t now = message_room(message);
+
+	if (room <= now)
+		return message;
+	/* Twice as much each time, so that the bytes are copied a few times at most. */
+	room = message->body_size / 2 <= room || now > message->body_size / 2 ? message->body_size : room * 2;
+
+	uint32_t size = message->alloc_size + (room - now);
+	struct message *m = mem_try_realloc(message, size);
+
+	if (!m)
+		return NULL;
+	account_add(ACCOUNT_MESSAGE, (ptrdiff_t)(size - m->alloc_size));
+	m->alloc_size = size;
 	return m;
 }
 

@@ -44,6 +44,26 @@ struct message *message_create(struct slice exchange, struct slice routing_key,
 			       struct slice properties, uint32_t body_size);
 
 /*
+ * The same, with room for only `room` bytes of the body at first: a size that was announced is not yet
+ * one that came. Until message_make_room() has made it whole, nobody else may see the message.
+ */
+struct message *message_create_partial(struct slice exchange, struct slice routing_key,
+				       struct slice properties, uint32_t body_size, uint32_t room);
+
+/* Bytes of the body that there is room for. */
+static inline uint32_t message_room(const struct message *m)
+{
+	return m->alloc_size - (uint32_t)offsetof(struct message, bytes) - m->exchange_size -
+	       m->routing_key_size - m->properties_size - 2;
+}
+
+/*
+ * Room for at least `room` bytes of the body (at most body_size). The message moves. NULL when
+ * memory is out; then the old one is as it was.
+ */
+struct message *message_make_room(struct message *message, uint32_t room);
+
+/*
  * Sets persistent, priority and expiration_ms from the properties. Fails with 406 `invalid
  * expiration ...` (reply text as RabbitMQ's) or 502 for malformed properties.
  */

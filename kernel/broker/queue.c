@@ -227,3 +227,32 @@ void queue_for_each(struct broker *broker, void (*visit)(void *context, struct q
 	list_for_each_safe(link, next, &broker_loop_self(broker)->queues)
 		visit(context, container_of(link, struct queue, on_loop));
 }
+
+/* Serials grow on a loop, so they are in the order of the list. */
+static struct list *queue_list_begin(struct list *queues, struct actor_ref after)
+{
+	struct queue *last = slots_get(after);
+	struct list *link;
+
+	if (last != NULL)
+		return last->on_loop.next;
+	list_for_each(link, queues)
+		if (container_of(link, struct queue, on_loop)->ref.serial > after.serial)
+			break;
+	return link;
+}
+
+struct actor_ref queue_list(struct broker *broker, struct actor_ref after, unsigned limit,
+			    void (*visit)(void *context, struct queue *queue), void *context)
+{
+	struct list *queues = &broker_loop_self(broker)->queues;
+	struct list *link = queue_list_begin(queues, after);
+
+	for (; link != queues && limit-- != 0; link = link->next) {
+		struct queue *q = container_of(link, struct queue, on_loop);
+
+		after = q->ref;
+		visit(context, q);
+	}
+	return link == queues ? ACTOR_REF_NONE : after;
+}

@@ -194,4 +194,11 @@ bool queue_is_empty(const struct queue *queue); /* no ready messages */
 /* The queues of the calling loop. */
 void queue_for_each(struct broker *broker, void (*visit)(void *context, struct queue *queue), void *context);
 
+/*
+ * The same in slices, in the order of creation: at most `limit` of those after the queue `after` (none: from the
+ * first), which may be gone by now. Returns the last one visited, or none when there are no more.
+ */
+struct actor_ref queue_list(struct broker *broker, struct actor_ref after, unsigned limit,
+			    void (*visit)(void *context, struct queue *queue), void *context);
+
 #endif

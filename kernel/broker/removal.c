@@ -14,19 +14,20 @@
 #include "loop/loop.h"
 
 /*
- * The happy path of a small removal without anything durable: removal_begin() dooms and takes out all in the one write
- * side of the caller, removal_continue() frees and calls done().
+ * The happy path of a small removal without anything durable: removal_begin() dooms and takes out
+ * all in the one write side of the caller, removal_continue() frees and calls done().
  *
- * No pointer is kept into a list between slices, as others may change the lists meanwhile: dooming a binding takes it out of the
- * lists of its ends, so "the first that is left" is where the work goes on. A doomed binding, however, is in the removal's own
- * list, and so are doomed exchanges: nobody else changes those.
+ * No pointer is kept into a list between slices, as others may change the lists meanwhile: dooming
+ * a binding takes it out of the lists of its ends, so "the first that is left" is where the work
+ * goes on. A doomed binding, however, is in the removal's own list, and so are doomed exchanges:
+ * nobody else changes those.
  */
 
 #define STEPS_PER_LOOK 16
 
 static void slice_init(struct removal_slice *slice)
 {
-	*slice = (struct removal_slice){ .end_us = clock_monotonic_us() + TOPOLOGY_SLICE_US };
+	*slice = (struct removal_slice){.end_us = clock_monotonic_us() + TOPOLOGY_SLICE_US};
 	list_init(&slice->woken);
 	list_init(&slice->bindings);
 	list_init(&slice->exchanges);
@@ -35,13 +36,15 @@ static void slice_init(struct removal_slice *slice)
 /* Is there time for one step more? */
 static bool may_go_on(struct removal *removal)
 {
-	return ++removal->slice.n_steps % STEPS_PER_LOOK != 0 || clock_monotonic_us() < removal->slice.end_us;
+	return ++removal->slice.n_steps % STEPS_PER_LOOK != 0 ||
+	       clock_monotonic_us() < removal->slice.end_us;
 }
 
 static void run_task(struct loop_task *task);
 static void commit_done(struct store_commit *commit, enum store_result result, uint64_t revision);
 
-struct removal *removal_create(struct broker *broker, void (*done)(struct removal *removal), void *context)
+struct removal *removal_create(struct broker *broker, void (*done)(struct removal *removal),
+			       void *context)
 {
 	struct removal *removal = mem_zalloc(sizeof(*removal));
 
@@ -118,7 +121,8 @@ static bool doom(struct removal *removal)
 	if (removal->entry && !doom_incoming(removal, &removal->entry->incoming))
 		return false;
 	while (removal->scanned->next != &removal->exchanges) {
-		struct exchange *exchange = container_of(removal->scanned->next, struct exchange, removed);
+		struct exchange *exchange =
+			container_of(removal->scanned->next, struct exchange, removed);
 
 		if (!doom_incoming(removal, &exchange->incoming) ||
 		    !doom_outgoing(removal, &exchange->outgoing))
@@ -177,7 +181,8 @@ static bool take_out(struct removal *removal)
 
 static bool is_alive(const struct binding *binding)
 {
-	return !binding->source->doomed && (binding->queue ? !binding->queue->doomed : !binding->exchange->doomed);
+	return !binding->source->doomed &&
+	       (binding->queue ? !binding->queue->doomed : !binding->exchange->doomed);
 }
 
 static bool revive(struct removal *removal)
@@ -205,7 +210,9 @@ static bool revive(struct removal *removal)
 		if (is_alive(binding))
 			binding_relink(binding);
 		else
-			take_out_binding(removal, binding); /* an end has been removed by another meanwhile */
+			take_out_binding(
+				removal,
+				binding); /* an end has been removed by another meanwhile */
 	}
 	return true;
 }
@@ -225,7 +232,8 @@ static void drop_entry(void *object)
 	queue_entry_unref(object);
 }
 
-/* The entry outlives the queue, whose memory is retired: what is retired first is destroyed first. */
+/* The entry outlives the queue, whose memory is retired: what is retired first is destroyed first.
+ */
 static void end_queue(struct removal *removal)
 {
 	struct queue_entry *entry = removal->entry;
@@ -256,7 +264,8 @@ static void after_slice(struct removal *removal)
 static void run_slice(struct removal *removal)
 {
 	if (removal->phase == REMOVAL_DOOM && doom(removal)) {
-		/* What is not durable goes at once: an exclusive queue does not outlive its connection for the store's sake. */
+		/* What is not durable goes at once: an exclusive queue does not outlive its
+		 * connection for the store's sake. */
 		if (removal->entry && !removal->entry->durable)
 			take_out_entry(removal);
 		removal->phase = removal->durable ? REMOVAL_COMMIT : REMOVAL_FREE;
@@ -267,39 +276,40 @@ static void run_slice(struct removal *removal)
 }
 
 /* The deletions of all that is durable. The keys are in `keys`, one behind the other. */
-static struct store_change *make_changes(struct removal *removal, struct buffer *keys, size_t *ret_count)
+static struct store_change *make_changes(struct removal *removal, struct buffer *keys,
+					 size_t *ret_count)
 {
 	size_t count = 0, capacity = removal->entry != NULL;
 	struct list *pos;
 
-	list_for_each(pos, &removal->exchanges)
-		capacity++;
-	list_for_each(pos, &removal->bindings)
-		capacity++;
+	list_for_each(pos, &removal->exchanges) capacity++;
+	list_for_each(pos, &removal->bindings) capacity++;
 
 	struct store_change *changes = mem_try_zalloc(capacity * sizeof(*changes));
 
 	if (!changes)
 		return NULL;
 
-#define ADD(definition_) \
-	do { \
-		struct definition definition = (definition_); \
-		size_t before = keys->size; \
-		definition_put_key(keys, &definition); \
-		changes[count].expected_revision = STORE_ANY_REVISION; \
-		changes[count++].key.size = keys->size - before; \
+#define ADD(definition_)                                                                           \
+	do {                                                                                       \
+		struct definition definition = (definition_);                                      \
+		size_t before = keys->size;                                                        \
+		definition_put_key(keys, &definition);                                             \
+		changes[count].expected_revision = STORE_ANY_REVISION;                             \
+		changes[count++].key.size = keys->size - before;                                   \
 	} while (0)
 
 	if (removal->entry && removal->entry->durable)
 		ADD(definition_of_queue(removal->entry));
-	list_for_each(pos, &removal->exchanges) {
+	list_for_each(pos, &removal->exchanges)
+	{
 		const struct exchange *exchange = container_of(pos, struct exchange, removed);
 
 		if (exchange->durable)
 			ADD(definition_of_exchange(exchange));
 	}
-	list_for_each(pos, &removal->bindings) {
+	list_for_each(pos, &removal->bindings)
+	{
 		const struct binding *binding = container_of(pos, struct binding, to_destination);
 
 		if (binding->durable)
@@ -343,15 +353,18 @@ static void commit(struct removal *removal)
 	buffer_fini(&keys);
 }
 
-static void commit_done(struct store_commit *store_commit, enum store_result result, uint64_t revision)
+static void commit_done(struct store_commit *store_commit, enum store_result result,
+			uint64_t revision)
 {
 	struct removal *removal = container_of(store_commit, struct removal, commit);
 
 	(void)revision;
 	removal->phase = REMOVAL_FREE;
 	if (result != STORE_DURABLE) {
-		log_error("broker", "the store did not take a deletion, which is undone: result=%d", (int)result);
-		amqp_error_set(&removal->error, AMQP_INTERNAL_ERROR, "the deletion could not be stored");
+		log_error("broker", "the store did not take a deletion, which is undone: result=%d",
+			  (int)result);
+		amqp_error_set(&removal->error, AMQP_INTERNAL_ERROR,
+			       "the deletion could not be stored");
 		removal->phase = REMOVAL_REVIVE;
 	}
 	run_task(&removal->task);

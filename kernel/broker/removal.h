@@ -3,12 +3,14 @@
 #define KERNEL_BROKER_REMOVAL_H
 
 /*
- * Taking a queue, an exchange or a binding out of the topology, with what goes with it: the bindings from and to it, and
- * auto-delete exchanges that lose their last binding by that, and so on.
+ * Taking a queue, an exchange or a binding out of the topology, with what goes with it: the
+ * bindings from and to it, and auto-delete exchanges that lose their last binding by that, and so
+ * on.
  *
- * First everything is doomed: routing skips it, and it keeps its name. Then, if anything of it is durable, one commit to the store.
- * Then it is taken out and freed. Where there is much of it, this goes in slices of the write side, with turns of the loop
- * between. If the store fails, what was doomed is brought back.
+ * First everything is doomed: routing skips it, and it keeps its name. Then, if anything of it is
+ * durable, one commit to the store. Then it is taken out and freed. Where there is much of it, this
+ * goes in slices of the write side, with turns of the loop between. If the store fails, what was
+ * doomed is brought back.
  *
  * A binding that waits for its own commit is doomed and left to the one who waits.
  */
@@ -41,34 +43,38 @@ struct removal_slice {
 	bool queue_ends;
 };
 
-/* Belongs to the loop that began it; frees itself after done(). A queue is removed on its own loop. */
+/* Belongs to the loop that began it; frees itself after done(). A queue is removed on its own loop.
+ */
 struct removal {
 	struct broker *broker;
 	void (*done)(struct removal *removal); /* may be NULL */
-	void *context;                         /* the asker's */
+	void *context;			       /* the asker's */
 
 	/* answers */
 	struct amqp_error error; /* code 0: done; 541: the store failed, nothing is changed */
-	uint64_t n_messages;     /* ready messages that went with the queue */
+	uint64_t n_messages;	 /* ready messages that went with the queue */
 
 	enum removal_phase phase;
-	bool durable;   /* something of it is */
-	bool is_urgent; /* set before removal_begin(): the queue, which is not durable, has ended when removal_continue() returns */
+	bool durable;	/* something of it is */
+	bool is_urgent; /* set before removal_begin(): the queue, which is not durable, has ended
+			   when removal_continue() returns */
 	struct queue_entry *entry; /* NULL: none, or its queue has ended */
-	bool entry_is_out;         /* of the directory; its queue has ended, or is about to */
-	struct list exchanges; /* struct exchange.removed */
-	struct list *scanned;  /* the last of them whose bindings are all doomed */
-	struct list bindings;  /* struct binding.to_destination */
+	bool entry_is_out;	   /* of the directory; its queue has ended, or is about to */
+	struct list exchanges;	   /* struct exchange.removed */
+	struct list *scanned;	   /* the last of them whose bindings are all doomed */
+	struct list bindings;	   /* struct binding.to_destination */
 	struct removal_slice slice;
 	struct loop_task task;
 	struct store_commit commit;
 };
 
-struct removal *removal_create(struct broker *broker, void (*done)(struct removal *removal), void *context);
+struct removal *removal_create(struct broker *broker, void (*done)(struct removal *removal),
+			       void *context);
 
 /*
- * Write side, after removal_create(): the one thing to begin with, which is visible. Then, as the last in this write
- * side, removal_begin(), and outside of it removal_continue(); that calls done() if the work was small and nothing durable.
+ * Write side, after removal_create(): the one thing to begin with, which is visible. Then, as the
+ * last in this write side, removal_begin(), and outside of it removal_continue(); that calls done()
+ * if the work was small and nothing durable.
  */
 void removal_add_queue(struct removal *removal, struct queue_entry *entry);
 void removal_add_exchange(struct removal *removal, struct exchange *exchange);

@@ -13,15 +13,17 @@
 #include "loop/loop.h"
 
 /*
- * In the read side: from a message's exchange and routing keys to its targets. Exchanges that exchanges are bound to, and alternate
- * exchanges, go on a work list, each once; every queue is a target once. The read side ends, and begins anew for the rest of the
- * batch, when it has lasted too long; the clock is looked at every few messages only.
+ * In the read side: from a message's exchange and routing keys to its targets. Exchanges that
+ * exchanges are bound to, and alternate exchanges, go on a work list, each once; every queue is a
+ * target once. The read side ends, and begins anew for the rest of the batch, when it has lasted
+ * too long; the clock is looked at every few messages only.
  */
-#define READ_SIDE_NS 80000
+#define READ_SIDE_NS	  80000
 #define MESSAGES_PER_LOOK 8
-#define TARGETS_PER_LOOK 512
+#define TARGETS_PER_LOOK  512
 
-static void emit(struct shunt_sink *sink, const struct shunt_binding *const *bindings, size_t count);
+static void emit(struct shunt_sink *sink, const struct shunt_binding *const *bindings,
+		 size_t count);
 
 struct router *router_create(void)
 {
@@ -71,7 +73,8 @@ static inline void add_target(struct router *router, struct actor_ref ref, uint6
 	if (UNLIKELY(router->n_targets == router->target_capacity) &&
 	    !grow(router, &router->targets, &router->target_capacity, sizeof(*router->targets)))
 		return;
-	router->targets[router->n_targets++] = (struct route_target){ .ref = ref, .reply_key = reply_key };
+	router->targets[router->n_targets++] =
+		(struct route_target){.ref = ref, .reply_key = reply_key};
 	router->has_remote |= ref.loop != router->own_loop;
 }
 
@@ -85,7 +88,8 @@ static void add_queue(struct router *router, const struct queue_entry *entry)
 
 static void add_exchange(struct router *router, struct exchange *exchange)
 {
-	if (exchange->pending || exchange->doomed || router->exchange_marks[exchange->index] == router->epoch)
+	if (exchange->pending || exchange->doomed ||
+	    router->exchange_marks[exchange->index] == router->epoch)
 		return;
 	if (router->n_work == router->work_capacity &&
 	    !grow(router, &router->work, &router->work_capacity, sizeof(*router->work)))
@@ -115,7 +119,7 @@ static void emit(struct shunt_sink *sink, const struct shunt_binding *const *bin
 
 static void set_routing_key(struct router *router, struct slice key)
 {
-	router->routed.view.routing_key = (struct shunt_bytes){ key.data, key.size };
+	router->routed.view.routing_key = (struct shunt_bytes){key.data, key.size};
 }
 
 /* A name that is no queue's may be a reply consumer's. */
@@ -145,7 +149,8 @@ static void route_by_key(struct router *router, const struct exchange *exchange,
 		route_by_queue_name(router, key);
 	} else if (exchange->type) {
 		set_routing_key(router, key);
-		exchange->type->functions->route(exchange->instance, &router->routed.view, &router->sink);
+		exchange->type->functions->route(exchange->instance, &router->routed.view,
+						 &router->sink);
 	}
 }
 
@@ -169,8 +174,8 @@ static struct exchange *find_exchange(struct router *router, uint64_t generation
 {
 	struct exchange *exchange = router->cached;
 
-	if (LIKELY(exchange && router->cached_generation == generation && router->cached_vhost == router->vhost &&
-		   slice_equal(exchange->node.key, name)))
+	if (LIKELY(exchange && router->cached_generation == generation &&
+		   router->cached_vhost == router->vhost && slice_equal(exchange->node.key, name)))
 		return exchange;
 	exchange = topology_exchange(router->vhost, name);
 	router->cached = exchange;
@@ -179,15 +184,17 @@ static struct exchange *find_exchange(struct router *router, uint64_t generation
 	return exchange;
 }
 
-static int check_exchange(const struct router *router, const struct exchange *exchange, struct slice name,
-			  struct amqp_error *error)
+static int check_exchange(const struct router *router, const struct exchange *exchange,
+			  struct slice name, struct amqp_error *error)
 {
 	if (UNLIKELY(!exchange))
-		return amqp_error_set(error, AMQP_NOT_FOUND, "no exchange '" SLICE_FMT "' in vhost '%s'",
-				      SLICE_ARG(name), router->vhost->name);
+		return amqp_error_set(error, AMQP_NOT_FOUND,
+				      "no exchange '" SLICE_FMT "' in vhost '%s'", SLICE_ARG(name),
+				      router->vhost->name);
 	if (UNLIKELY(exchange->internal))
 		return amqp_error_set(error, AMQP_ACCESS_REFUSED,
-				      "cannot publish to internal exchange '" SLICE_FMT "' in vhost '%s'",
+				      "cannot publish to internal exchange '" SLICE_FMT
+				      "' in vhost '%s'",
 				      SLICE_ARG(name), router->vhost->name);
 	if (UNLIKELY(!exchange->type && !exchange_is_default(exchange)))
 		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "unknown exchange type '%s'",
@@ -199,8 +206,10 @@ static int check_exchange(const struct router *router, const struct exchange *ex
 static void begin_epoch(struct router *router)
 {
 	if (UNLIKELY(++router->epoch == 0)) {
-		memset(router->queue_marks, 0, router->n_queue_marks * sizeof(*router->queue_marks));
-		memset(router->exchange_marks, 0, router->n_exchange_marks * sizeof(*router->exchange_marks));
+		memset(router->queue_marks, 0,
+		       router->n_queue_marks * sizeof(*router->queue_marks));
+		memset(router->exchange_marks, 0,
+		       router->n_exchange_marks * sizeof(*router->exchange_marks));
 		router->epoch = 1;
 	}
 	router->n_work = 0;
@@ -209,7 +218,8 @@ static void begin_epoch(struct router *router)
 static int route(struct router *router, uint64_t generation, const struct publish_batch *batch,
 		 const struct message *message, struct amqp_error *error)
 {
-	struct slice name = message_exchange(message), key = message_routing_key(message), body = message_body(message);
+	struct slice name = message_exchange(message), key = message_routing_key(message),
+		     body = message_body(message);
 	const struct exchange *exchange = find_exchange(router, generation, name);
 
 	if (check_exchange(router, exchange, name, error) != 0)
@@ -217,8 +227,8 @@ static int route(struct router *router, uint64_t generation, const struct publis
 	begin_epoch(router);
 	router->exchange_marks[exchange->index] = router->epoch;
 	router->routed.message = message;
-	router->routed.view.exchange = (struct shunt_bytes){ name.data, name.size };
-	router->routed.view.body = (struct shunt_bytes){ body.data, body.size };
+	router->routed.view.exchange = (struct shunt_bytes){name.data, name.size};
+	router->routed.view.body = (struct shunt_bytes){body.data, body.size};
 	visit(router, exchange, key, batch);
 	for (size_t i = 0; i < router->n_work; i++)
 		visit(router, router->work[i], key, batch);
@@ -246,16 +256,19 @@ static void enter_read_side(struct router *router, struct topology *topology)
 {
 	for (;;) {
 		topology_read_begin(topology);
-		uint32_t queues = topology_queue_limit(topology), exchanges = topology_exchange_limit(topology);
+		uint32_t queues = topology_queue_limit(topology),
+			 exchanges = topology_exchange_limit(topology);
 
-		if (LIKELY(queues <= router->n_queue_marks && exchanges <= router->n_exchange_marks))
+		if (LIKELY(queues <= router->n_queue_marks &&
+			   exchanges <= router->n_exchange_marks))
 			return;
 		topology_read_end(topology);
 		if (queues > router->n_queue_marks)
-			router->queue_marks = grow_marks(router->queue_marks, &router->n_queue_marks, queues);
+			router->queue_marks =
+				grow_marks(router->queue_marks, &router->n_queue_marks, queues);
 		if (exchanges > router->n_exchange_marks)
-			router->exchange_marks =
-				grow_marks(router->exchange_marks, &router->n_exchange_marks, exchanges);
+			router->exchange_marks = grow_marks(router->exchange_marks,
+							    &router->n_exchange_marks, exchanges);
 	}
 }
 
@@ -267,18 +280,21 @@ struct pace {
 
 static bool is_time_up(const struct router *router, struct pace *pace)
 {
-	if (++pace->n_messages < MESSAGES_PER_LOOK && router->n_targets - pace->n_targets < TARGETS_PER_LOOK)
+	if (++pace->n_messages < MESSAGES_PER_LOOK &&
+	    router->n_targets - pace->n_targets < TARGETS_PER_LOOK)
 		return false;
 	pace->n_messages = 0;
 	pace->n_targets = router->n_targets;
 	return clock_monotonic_ns() - pace->start_ns > READ_SIDE_NS;
 }
 
-/* Routes from publications[0] on, until the time is up or one fails. Returns how many were routed. */
-static size_t route_some(struct router *router, struct topology *topology, const struct publish_batch *batch,
-			 const struct publication *publications, size_t count, struct amqp_error *error, bool *ret_failed)
+/* Routes from publications[0] on, until the time is up or one fails. Returns how many were routed.
+ */
+static size_t route_some(struct router *router, struct topology *topology,
+			 const struct publish_batch *batch, const struct publication *publications,
+			 size_t count, struct amqp_error *error, bool *ret_failed)
 {
-	struct pace pace = { .start_ns = count > MESSAGES_PER_LOOK / 2 ? clock_monotonic_ns() : 0 };
+	struct pace pace = {.start_ns = count > MESSAGES_PER_LOOK / 2 ? clock_monotonic_ns() : 0};
 	size_t n = 0;
 
 	enter_read_side(router, topology);
@@ -316,12 +332,14 @@ size_t router_publish(struct broker *broker, struct publish_batch *batch, struct
 	size_t handled = 0;
 	bool failed = false;
 
-	bug_on(router->is_busy || batch->count > ROUTER_BATCH_MAX || (batch->n_extra_keys > 0 && batch->count > 1));
+	bug_on(router->is_busy || batch->count > ROUTER_BATCH_MAX ||
+	       (batch->n_extra_keys > 0 && batch->count > 1));
 	router->is_busy = true;
 	router->vhost = batch->vhost;
 	while (handled < batch->count && !failed) {
 		struct publication *rest = batch->publications + handled;
-		size_t n = route_some(router, broker->topology, batch, rest, batch->count - handled, error, &failed);
+		size_t n = route_some(router, broker->topology, batch, rest, batch->count - handled,
+				      error, &failed);
 
 		counter_add(COUNTER_MESSAGES_ROUTED, count_routed(router, n));
 		router_hand_over(router, batch->publisher, rest, n);

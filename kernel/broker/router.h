@@ -3,8 +3,8 @@
 #define KERNEL_BROKER_ROUTER_H
 
 /*
- * From publications to queues. A batch is routed under one read side, then handed over: queues of this loop directly,
- * those of every other loop by one letter for the whole batch.
+ * From publications to queues. A batch is routed under one read side, then handed over: queues of
+ * this loop directly, those of every other loop by one letter for the whole batch.
  */
 
 #include <stdbool.h>
@@ -19,27 +19,31 @@
 
 #define ROUTER_BATCH_MAX 64u
 
-/* One basic.publish. The router takes the message's reference when it has handled it, and sets the pointer to NULL then. */
+/* One basic.publish. The router takes the message's reference when it has handled it, and sets the
+ * pointer to NULL then. */
 struct publication {
 	struct message *message;
 	uint64_t seq; /* 0: the publisher wants no word of how it ended */
 
 	/* answers */
-	bool unroutable;       /* reached no queue (then nothing is pending) and, if mandatory, is to be returned: message is still referenced for that, and the caller's */
-	bool rejected;         /* a queue on this loop rejected it */
+	bool unroutable; /* reached no queue (then nothing is pending) and, if mandatory, is to be
+			    returned: message is still referenced for that, and the caller's */
+	bool rejected;	 /* a queue on this loop rejected it */
 	uint32_t n_pending;    /* targets that will report with endpoint_ops.published */
 	uint64_t remote_bytes; /* on their way to other loops; come back as taken_bytes */
 };
 
 /*
- * Publishes the batch (at most ROUTER_BATCH_MAX) of one endpoint, in order. Returns how many were handled: fewer than
- * `count` when the one at that index failed, with *error set (404 no exchange, 403 internal exchange, 406 unknown exchange type) and its message
- * still the caller's.
+ * Publishes the batch (at most ROUTER_BATCH_MAX) of one endpoint, in order. Returns how many were
+ * handled: fewer than `count` when the one at that index failed, with *error set (404 no exchange,
+ * 403 internal exchange, 406 unknown exchange type) and its message still the caller's.
  *
- * CC and BCC headers add routing keys; BCC has been taken out of the properties by the caller, who passes it here as
- * part of `extra`: publications with CC or BCC go in a batch of one with extra_keys set.
+ * CC and BCC headers add routing keys; BCC has been taken out of the properties by the caller, who
+ * passes it here as part of `extra`: publications with CC or BCC go in a batch of one with
+ * extra_keys set.
  *
- * Further errors: 506 when memory for the targets is out. Not from inside a queue's or endpoint's function that this calls.
+ * Further errors: 506 when memory for the targets is out. Not from inside a queue's or endpoint's
+ * function that this calls.
  */
 struct publish_batch {
 	struct vhost *vhost;
@@ -52,22 +56,23 @@ struct publish_batch {
 size_t router_publish(struct broker *broker, struct publish_batch *batch, struct amqp_error *error);
 
 /*
- * What an exchange type's route() gets: `view`, by whose address the plugin host finds the message, for its headers and
- * properties.
+ * What an exchange type's route() gets: `view`, by whose address the plugin host finds the message,
+ * for its headers and properties.
  */
 struct routed_message {
 	struct shunt_message view;
 	const struct message *message;
 };
 
-/* The name that a client sees of a direct reply-to consumer: "amq.rabbitmq.reply-to." and loop, slot, serial, key. */
+/* The name that a client sees of a direct reply-to consumer: "amq.rabbitmq.reply-to." and loop,
+ * slot, serial, key. */
 #define ROUTER_REPLY_PREFIX "amq.rabbitmq.reply-to"
 struct endpoint;
 size_t router_reply_name(const struct endpoint *endpoint, char *ret_name, size_t size);
 
 /*
- * Whether the name is that of a living reply consumer, for passive queue.declare: asynchronous knowledge of other
- * loops is not to be had, so this checks form and, on this loop, life.
+ * Whether the name is that of a living reply consumer, for passive queue.declare: asynchronous
+ * knowledge of other loops is not to be had, so this checks form and, on this loop, life.
  */
 bool router_reply_name_is_valid(struct slice name);
 

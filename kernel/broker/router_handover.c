@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
+#include "broker/router_state.h"
+
 #include "base/bug.h"
 #include "base/mem.h"
 #include "broker/endpoint.h"
 #include "broker/queue.h"
 #include "broker/router_reply.h"
-#include "broker/router_state.h"
 #include "loop/loop.h"
 #include "loop/mailbox.h"
 
 /*
- * Targets on this loop are called, in the order of the publications. For every other loop there is one letter with all its
- * messages and targets; the same letter comes back with how it went, so that what one loop allocates it also frees.
+ * Targets on this loop are called, in the order of the publications. For every other loop there is
+ * one letter with all its messages and targets; the same letter comes back with how it went, so
+ * that what one loop allocates it also frees.
  */
 
 struct route_item {
@@ -24,8 +26,8 @@ struct route_letter {
 	struct actor_ref publisher; /* none: nobody wants the letter back */
 	uint64_t taken_bytes;
 	uint32_t n_items, n_targets, n_outcomes;
-	struct route_item *items;          /* the three arrays lie behind the struct */
-	struct route_target *targets;      /* in the order of the items */
+	struct route_item *items;	  /* the three arrays lie behind the struct */
+	struct route_target *targets;	  /* in the order of the items */
 	struct publish_outcome *outcomes; /* filled over there */
 };
 
@@ -56,20 +58,23 @@ static void come_back(struct letter *letter)
 	struct endpoint *endpoint = slots_get(route->publisher);
 
 	if (endpoint)
-		endpoint->ops->published(endpoint, route->outcomes, route->n_outcomes, route->taken_bytes);
+		endpoint->ops->published(endpoint, route->outcomes, route->n_outcomes,
+					 route->taken_bytes);
 	mem_free(route);
 }
 
-static void give_item(struct route_letter *route, const struct route_item *item, const struct route_target *targets)
+static void give_item(struct route_letter *route, const struct route_item *item,
+		      const struct route_target *targets)
 {
 	for (uint32_t i = 0; i < item->n_targets; i++) {
 		bool is_last = i + 1 == item->n_targets;
 		struct message *message = is_last ? item->message : message_ref(item->message);
-		enum queue_publish_result result = give(&targets[i], message, route->publisher, item->seq);
+		enum queue_publish_result result =
+			give(&targets[i], message, route->publisher, item->seq);
 
 		if (item->seq != 0 && result != QUEUE_PENDING)
-			route->outcomes[route->n_outcomes++] =
-				(struct publish_outcome){ .seq = item->seq, .rejected = result == QUEUE_REJECTED };
+			route->outcomes[route->n_outcomes++] = (struct publish_outcome){
+				.seq = item->seq, .rejected = result == QUEUE_REJECTED};
 	}
 }
 
@@ -91,16 +96,18 @@ static void arrive(struct letter *letter)
 }
 
 /* The size depends on how many bindings there are, so it may fail. */
-static struct route_letter *letter_create(const struct router_remote *remote, struct actor_ref publisher)
+static struct route_letter *letter_create(const struct router_remote *remote,
+					  struct actor_ref publisher)
 {
 	size_t items_size = remote->n_items * sizeof(struct route_item);
 	size_t targets_size = remote->n_targets * sizeof(struct route_target);
 	size_t outcomes_size = remote->n_outcomes * sizeof(struct publish_outcome);
-	struct route_letter *route = mem_try_alloc(sizeof(*route) + items_size + targets_size + outcomes_size);
+	struct route_letter *route =
+		mem_try_alloc(sizeof(*route) + items_size + targets_size + outcomes_size);
 
 	if (!route)
 		return NULL;
-	*route = (struct route_letter){ .letter = { .deliver = arrive }, .publisher = publisher };
+	*route = (struct route_letter){.letter = {.deliver = arrive}, .publisher = publisher};
 	route->items = (struct route_item *)(route + 1);
 	route->targets = (struct route_target *)(route->items + remote->n_items);
 	route->outcomes = (struct publish_outcome *)(route->targets + remote->n_targets);
@@ -108,11 +115,13 @@ static struct route_letter *letter_create(const struct router_remote *remote, st
 }
 
 /* What will be in the letters, so that each is allocated once. */
-static void count_remotes(struct router *router, const struct publication *publications, size_t count)
+static void count_remotes(struct router *router, const struct publication *publications,
+			  size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		for (size_t t = router->first[i]; t < router->first[i + 1]; t++) {
-			struct router_remote *remote = &router->remotes[router->targets[t].ref.loop];
+			struct router_remote *remote =
+				&router->remotes[router->targets[t].ref.loop];
 
 			remote->n_items += remote->last_item != i + 1;
 			remote->last_item = (uint32_t)i + 1;
@@ -133,8 +142,8 @@ static void create_letters(struct router *router, struct actor_ref publisher)
 	}
 }
 
-static void put_in_letter(struct router_remote *remote, struct publication *publication, uint32_t index,
-			  const struct route_target *target)
+static void put_in_letter(struct router_remote *remote, struct publication *publication,
+			  uint32_t index, const struct route_target *target)
 {
 	struct route_letter *route = remote->letter;
 
@@ -146,7 +155,8 @@ static void put_in_letter(struct router_remote *remote, struct publication *publ
 		struct message *message = message_ref(publication->message);
 
 		remote->last_item = index + 1;
-		route->items[route->n_items++] = (struct route_item){ .message = message, .seq = publication->seq };
+		route->items[route->n_items++] =
+			(struct route_item){.message = message, .seq = publication->seq};
 		route->taken_bytes += message->alloc_size;
 		publication->remote_bytes += message->alloc_size;
 	}
@@ -160,14 +170,14 @@ static void post_letters(struct router *router)
 	for (unsigned i = 0; i < router->n_loops; i++) {
 		if (router->remotes[i].letter)
 			loop_post(i, &router->remotes[i].letter->letter);
-		router->remotes[i] = (struct router_remote){ 0 };
+		router->remotes[i] = (struct router_remote){0};
 	}
 }
 
 /* ---- One publication ---- */
 
-static void hand_over_one(struct router *router, struct actor_ref publisher, struct publication *publication,
-			  size_t index)
+static void hand_over_one(struct router *router, struct actor_ref publisher,
+			  struct publication *publication, size_t index)
 {
 	const struct route_target *target = &router->targets[router->first[index]];
 	const struct route_target *end = &router->targets[router->first[index + 1]];
@@ -175,14 +185,16 @@ static void hand_over_one(struct router *router, struct actor_ref publisher, str
 
 	for (; target < end; target++) {
 		if (target->ref.loop != router->own_loop) {
-			put_in_letter(&router->remotes[target->ref.loop], publication, (uint32_t)index, target);
+			put_in_letter(&router->remotes[target->ref.loop], publication,
+				      (uint32_t)index, target);
 			continue;
 		}
 
 		/* The last target gets the publication's own reference. */
 		bool is_last = target + 1 == end;
 		enum queue_publish_result result =
-			give(target, is_last ? message : message_ref(message), publisher, publication->seq);
+			give(target, is_last ? message : message_ref(message), publisher,
+			     publication->seq);
 
 		publication->rejected |= result == QUEUE_REJECTED;
 		publication->n_pending += result == QUEUE_PENDING;
@@ -194,7 +206,8 @@ static void hand_over_one(struct router *router, struct actor_ref publisher, str
 	publication->message = NULL;
 }
 
-void router_hand_over(struct router *router, struct actor_ref publisher, struct publication *publications, size_t count)
+void router_hand_over(struct router *router, struct actor_ref publisher,
+		      struct publication *publications, size_t count)
 {
 	if (router->has_remote) {
 		count_remotes(router, publications, count);

@@ -11,15 +11,16 @@
 #include "loop/loop.h"
 
 /*
- * A name is the prefix, a dot, the endpoint's ref in hex (loop, slot, serial), a dot, and the key and a seal in hex. The key
- * says that the sender was given the name. The seal says that we made it: a made-up ref could name a slot that holds no endpoint
- * but a queue, and must not be looked at. It is SipHash-2-4 under a secret of this process.
+ * A name is the prefix, a dot, the endpoint's ref in hex (loop, slot, serial), a dot, and the key
+ * and a seal in hex. The key says that the sender was given the name. The seal says that we made
+ * it: a made-up ref could name a slot that holds no endpoint but a queue, and must not be looked
+ * at. It is SipHash-2-4 under a secret of this process.
  */
 #define SEALED_PREFIX ROUTER_REPLY_PREFIX "."
-#define REF_DIGITS 32u
-#define KEY_DIGITS 16u
-#define SEAL_DIGITS 16u
-#define NAME_SIZE (sizeof(SEALED_PREFIX) - 1 + REF_DIGITS + 1 + KEY_DIGITS + SEAL_DIGITS)
+#define REF_DIGITS    32u
+#define KEY_DIGITS    16u
+#define SEAL_DIGITS   16u
+#define NAME_SIZE     (sizeof(SEALED_PREFIX) - 1 + REF_DIGITS + 1 + KEY_DIGITS + SEAL_DIGITS)
 
 /* ---- The seal ---- */
 
@@ -55,7 +56,8 @@ static void sip_rounds(uint64_t v[4], int n)
 
 static uint64_t seal_of(struct actor_ref ref, uint64_t key)
 {
-	uint64_t words[] = { (uint64_t)ref.loop << 32 | ref.slot, ref.serial, key, (uint64_t)24 << 56 };
+	uint64_t words[] = {(uint64_t)ref.loop << 32 | ref.slot, ref.serial, key,
+			    (uint64_t)24 << 56};
 
 	(void)pthread_once(&secret_once, draw_secret);
 	uint64_t v[4] = {
@@ -83,8 +85,8 @@ size_t router_reply_name(const struct endpoint *endpoint, char *ret_name, size_t
 	uint64_t key = endpoint->reply_key;
 
 	bug_on(key == 0 || size <= NAME_SIZE);
-	int n = snprintf(ret_name, size, SEALED_PREFIX "%08x%08x%016llx.%016llx%016llx", ref.loop, ref.slot,
-			 (unsigned long long)ref.serial, (unsigned long long)key,
+	int n = snprintf(ret_name, size, SEALED_PREFIX "%08x%08x%016llx.%016llx%016llx", ref.loop,
+			 ref.slot, (unsigned long long)ref.serial, (unsigned long long)key,
 			 (unsigned long long)seal_of(ref, key));
 
 	bug_on(n != (int)NAME_SIZE);
@@ -118,11 +120,11 @@ bool router_reply_parse(struct slice name, struct actor_ref *ret_endpoint, uint6
 	if (name.size != NAME_SIZE || !slice_starts_with(name, SLICE_LITERAL(SEALED_PREFIX)))
 		return false;
 	at = name.data + sizeof(SEALED_PREFIX) - 1;
-	if (!read_hex(&at, 8, &loop) || !read_hex(&at, 8, &slot) || !read_hex(&at, 16, &serial) || *at++ != '.' ||
-	    !read_hex(&at, 16, &key) || !read_hex(&at, 16, &seal))
+	if (!read_hex(&at, 8, &loop) || !read_hex(&at, 8, &slot) || !read_hex(&at, 16, &serial) ||
+	    *at++ != '.' || !read_hex(&at, 16, &key) || !read_hex(&at, 16, &seal))
 		return false;
 
-	struct actor_ref ref = { .loop = (uint32_t)loop, .slot = (uint32_t)slot, .serial = serial };
+	struct actor_ref ref = {.loop = (uint32_t)loop, .slot = (uint32_t)slot, .serial = serial};
 
 	if (key == 0 || seal != seal_of(ref, key))
 		return false;

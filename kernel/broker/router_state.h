@@ -26,7 +26,8 @@ struct router {
 	struct shunt_sink sink; /* first: what plugins get is the router's address */
 	bool is_busy;
 
-	/* Marks by dense index: what has the present epoch has been visited by the present message. */
+	/* Marks by dense index: what has the present epoch has been visited by the present message.
+	 */
 	uint32_t epoch;
 	uint32_t *queue_marks, *exchange_marks;
 	uint32_t n_queue_marks, n_exchange_marks;
@@ -34,12 +35,13 @@ struct router {
 	/* The present message. */
 	struct vhost *vhost;
 	struct routed_message routed;
-	size_t n_emitted; /* bindings that the present exchange's type gave */
-	bool failed;      /* memory is out */
+	size_t n_emitted;	/* bindings that the present exchange's type gave */
+	bool failed;		/* memory is out */
 	struct exchange **work; /* exchanges to visit */
 	size_t n_work, work_capacity;
 
-	/* The targets of the messages that are routed and not yet handed over: those of the i-th are from first[i] to first[i + 1]. */
+	/* The targets of the messages that are routed and not yet handed over: those of the i-th
+	 * are from first[i] to first[i + 1]. */
 	struct route_target *targets;
 	size_t n_targets, target_capacity;
 	size_t first[ROUTER_BATCH_MAX + 1];
@@ -56,6 +58,7 @@ struct router {
 };
 
 /* Outside of the read side: gives the messages of publications[0..count - 1] to their targets. */
-void router_hand_over(struct router *router, struct actor_ref publisher, struct publication *publications, size_t count);
+void router_hand_over(struct router *router, struct actor_ref publisher,
+		      struct publication *publications, size_t count);
 
 #endif

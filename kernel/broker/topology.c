@@ -120,7 +120,8 @@ uint32_t topology_queue_limit(const struct topology *topology)
 
 /* ---- Queue entries ---- */
 
-struct queue_entry *queue_entry_create(struct vhost *vhost, struct slice name, struct slice arguments)
+struct queue_entry *queue_entry_create(struct vhost *vhost, struct slice name,
+				       struct slice arguments)
 {
 	struct queue_entry *entry = mem_try_zalloc(sizeof(*entry) + name.size + arguments.size);
 
@@ -165,7 +166,8 @@ void queue_entry_unref(struct queue_entry *entry)
 	mem_free(entry);
 }
 
-/* Its own loop keeps a message's way short, so it is left only when it has half as much again as its share. */
+/* Its own loop keeps a message's way short, so it is left only when it has half as much again as
+ * its share. */
 unsigned topology_place_queue(const struct topology *topology, unsigned own_loop)
 {
 	uint64_t total = 0;
@@ -191,7 +193,8 @@ unsigned topology_place_queue(const struct topology *topology, unsigned own_loop
 
 /* ---- Lists for operators ---- */
 
-#define LIST_DECLARED ((uint64_t)1 << 63) /* of a cursor: the default exchange's bindings are over */
+#define LIST_DECLARED                                                                              \
+	((uint64_t)1 << 63) /* of a cursor: the default exchange's bindings are over */
 
 /* How far one call looks at most, when most objects are another vhost's. */
 static uint32_t list_end(uint32_t limit, uint64_t begin, unsigned slice)
@@ -201,8 +204,10 @@ static uint32_t list_end(uint32_t limit, uint64_t begin, unsigned slice)
 	return end < limit ? (uint32_t)end : limit;
 }
 
-uint64_t topology_list_exchanges(struct topology *topology, struct vhost *vhost, uint64_t cursor, unsigned limit,
-				 void (*visit)(void *context, const struct exchange *exchange), void *context)
+uint64_t topology_list_exchanges(struct topology *topology, struct vhost *vhost, uint64_t cursor,
+				 unsigned limit,
+				 void (*visit)(void *context, const struct exchange *exchange),
+				 void *context)
 {
 	topology_read_begin(topology);
 	uint32_t end = list_end(topology->exchanges.limit, cursor, limit);
@@ -223,11 +228,14 @@ uint64_t topology_list_exchanges(struct topology *topology, struct vhost *vhost,
 
 /* The default exchange's binding to a queue, which exists on paper only. */
 static void visit_default_binding(struct exchange *source, struct queue_entry *entry,
-				  void (*visit)(void *context, const struct binding *binding), void *context)
+				  void (*visit)(void *context, const struct binding *binding),
+				  void *context)
 {
-	struct shunt_bytes name = { entry->node.key.data, entry->node.key.size };
+	struct shunt_bytes name = {entry->node.key.data, entry->node.key.size};
 	struct binding binding = {
-		.view = { .size = sizeof(struct shunt_binding), .routing_key = name, .destination = name },
+		.view = {.size = sizeof(struct shunt_binding),
+			 .routing_key = name,
+			 .destination = name},
 		.source = source,
 		.queue = entry,
 		.durable = entry->durable,
@@ -236,8 +244,10 @@ static void visit_default_binding(struct exchange *source, struct queue_entry *e
 	visit(context, &binding);
 }
 
-static uint64_t list_default_bindings(struct topology *topology, struct vhost *vhost, uint64_t cursor, unsigned limit,
-				      void (*visit)(void *context, const struct binding *binding), void *context)
+static uint64_t list_default_bindings(struct topology *topology, struct vhost *vhost,
+				      uint64_t cursor, unsigned limit,
+				      void (*visit)(void *context, const struct binding *binding),
+				      void *context)
 {
 	uint32_t end = list_end(topology->queues.limit, cursor, limit);
 	struct exchange *source = topology_any_exchange(vhost, SLICE_EMPTY);
@@ -253,15 +263,18 @@ static uint64_t list_default_bindings(struct topology *topology, struct vhost *v
 	return cursor >= topology->queues.limit ? LIST_DECLARED : cursor;
 }
 
-static uint64_t list_bindings(struct topology *topology, struct vhost *vhost, uint64_t cursor, unsigned limit,
-			      void (*visit)(void *context, const struct binding *binding), void *context)
+static uint64_t list_bindings(struct topology *topology, struct vhost *vhost, uint64_t cursor,
+			      unsigned limit,
+			      void (*visit)(void *context, const struct binding *binding),
+			      void *context)
 {
 	uint32_t end = list_end(topology->bindings.limit, cursor, limit);
 
 	for (; cursor < end && limit > 0; cursor++) {
 		const struct binding *binding = dense_get(&topology->bindings, (uint32_t)cursor);
 
-		if (!binding || binding->source->vhost != vhost || binding->pending || binding->doomed)
+		if (!binding || binding->source->vhost != vhost || binding->pending ||
+		    binding->doomed)
 			continue;
 		visit(context, binding);
 		limit--;
@@ -269,14 +282,17 @@ static uint64_t list_bindings(struct topology *topology, struct vhost *vhost, ui
 	return cursor >= topology->bindings.limit ? 0 : LIST_DECLARED | cursor;
 }
 
-uint64_t topology_list_bindings(struct topology *topology, struct vhost *vhost, uint64_t cursor, unsigned limit,
-				void (*visit)(void *context, const struct binding *binding), void *context)
+uint64_t topology_list_bindings(struct topology *topology, struct vhost *vhost, uint64_t cursor,
+				unsigned limit,
+				void (*visit)(void *context, const struct binding *binding),
+				void *context)
 {
 	topology_read_begin(topology);
 	if ((cursor & LIST_DECLARED) == 0)
 		cursor = list_default_bindings(topology, vhost, cursor, limit, visit, context);
 	else
-		cursor = list_bindings(topology, vhost, cursor & ~LIST_DECLARED, limit, visit, context);
+		cursor = list_bindings(topology, vhost, cursor & ~LIST_DECLARED, limit, visit,
+				       context);
 	topology_read_end(topology);
 	return cursor;
 }

@@ -3,12 +3,13 @@
 #define KERNEL_BROKER_TOPOLOGY_H
 
 /*
- * The shared topology: vhosts, exchanges, bindings and the queue directory, under one big-reader lock (loop/brlock.h).
+ * The shared topology: vhosts, exchanges, bindings and the queue directory, under one big-reader
+ * lock (loop/brlock.h).
  *
- * Read side: topology_read_begin/end around every look at what is below, on a loop's thread; short (at most 64 messages or
- * 100 us), never around a hook, a letter or I/O. Pointers to exchanges, entries and bindings are valid inside it only, except
- * that a queue's own loop may keep its entry as long as the queue lives.
- * Write side: inside the functions of declare.h only.
+ * Read side: topology_read_begin/end around every look at what is below, on a loop's thread; short
+ * (at most 64 messages or 100 us), never around a hook, a letter or I/O. Pointers to exchanges,
+ * entries and bindings are valid inside it only, except that a queue's own loop may keep its entry
+ * as long as the queue lives. Write side: inside the functions of declare.h only.
  */
 
 #include <stdatomic.h>
@@ -27,7 +28,8 @@ struct topology;
 struct removal;
 struct exchange_type; /* broker/exchange_type.h: a registered type */
 
-/* Lives until the topology ends (vhosts cannot be deleted yet), so a connection may keep the pointer. */
+/* Lives until the topology ends (vhosts cannot be deleted yet), so a connection may keep the
+ * pointer. */
 struct vhost {
 	struct map_node node; /* topology.vhosts, by name */
 	char *name;
@@ -42,17 +44,17 @@ struct exchange {
 	struct vhost *vhost;
 	uint32_t index; /* dense, reused: marks of routing are kept by it */
 	bool durable, auto_delete, internal;
-	bool pending;    /* declared, but not on disk yet: not visible */
-	bool doomed;     /* being deleted: skip it */
-	_Atomic uint32_t refs;  /* its place in the vhost, and every binding from or to it */
+	bool pending;		/* declared, but not on disk yet: not visible */
+	bool doomed;		/* being deleted: skip it */
+	_Atomic uint32_t refs;	/* its place in the vhost, and every binding from or to it */
 	struct slice arguments; /* raw table, owned */
 	char *type_name;
 	struct exchange_type *type; /* NULL: not loaded */
-	void *instance;             /* what create() made; NULL when type is */
-	struct slice alternate;     /* alternate exchange's name, owned; empty: none */
+	void *instance;		    /* what create() made; NULL when type is */
+	struct slice alternate;	    /* alternate exchange's name, owned; empty: none */
 	struct shunt_exchange view; /* what the plugin sees */
-	struct list outgoing;       /* struct binding.from_source */
-	struct list incoming;       /* struct binding.to_destination */
+	struct list outgoing;	    /* struct binding.from_source */
+	struct list incoming;	    /* struct binding.to_destination */
 	uint64_t n_outgoing;
 	struct turns turns;
 	struct list removed; /* struct removal.exchanges */
@@ -66,38 +68,39 @@ struct queue_entry {
 	uint64_t id;
 	uint32_t index; /* dense, reused */
 	bool durable, auto_delete;
-	bool pending; /* declared, but not on disk yet: not visible */
-	bool doomed;  /* being deleted: skip it */
-	uint64_t owner; /* connection number of the exclusive owner; 0: none */
-	_Atomic uint32_t refs;  /* its place in the vhost, and every binding to it */
+	bool pending;		/* declared, but not on disk yet: not visible */
+	bool doomed;		/* being deleted: skip it */
+	uint64_t owner;		/* connection number of the exclusive owner; 0: none */
+	_Atomic uint32_t refs;	/* its place in the vhost, and every binding to it */
 	struct slice arguments; /* raw table, owned */
-	struct list incoming;   /* struct binding.to_destination */
+	struct list incoming;	/* struct binding.to_destination */
 	struct turns turns;
 	struct removal *removal; /* by which it is doomed */
 };
 
 /*
- * A binding. Its key in the map holds source, destination, routing key and arguments (sorted by name, so that two tables with the same
- * entries are one binding); the slices of the view lie in it.
+ * A binding. Its key in the map holds source, destination, routing key and arguments (sorted by
+ * name, so that two tables with the same entries are one binding); the slices of the view lie in
+ * it.
  */
 struct binding {
 	struct shunt_binding view; /* what the plugin sees */
-	struct map_node node;      /* vhost.bindings */
+	struct map_node node;	   /* vhost.bindings */
 	struct list from_source;
 	struct list to_destination;
 	struct exchange *source;
-	struct queue_entry *queue;    /* one of the two */
+	struct queue_entry *queue; /* one of the two */
 	struct exchange *exchange;
-	void *cookie;   /* the instance's */
+	void *cookie;	/* the instance's */
 	uint32_t index; /* dense, reused */
-	bool durable;   /* both ends are */
-	bool pending;   /* the instance knows it, but it is not on disk yet: skip it */
-	bool doomed;    /* going away: skip it. It has left the lists of its ends. */
+	bool durable;	/* both ends are */
+	bool pending;	/* the instance knows it, but it is not on disk yet: skip it */
+	bool doomed;	/* going away: skip it. It has left the lists of its ends. */
 };
 
 /*
- * Makes the structure with the vhost `default_vhost` and its predeclared exchanges. It is destroyed after the loops have ended, and
- * the queues with them.
+ * Makes the structure with the vhost `default_vhost` and its predeclared exchanges. It is destroyed
+ * after the loops have ended, and the queues with them.
  */
 struct topology *topology_create(unsigned n_loops, const char *default_vhost);
 void topology_destroy(struct topology *topology);
@@ -120,13 +123,18 @@ uint32_t topology_exchange_limit(const struct topology *topology);
 uint32_t topology_queue_limit(const struct topology *topology);
 
 /*
- * Lists for operators, in slices: each call visits at most `limit` objects inside one read side and returns a cursor
- * for the next; 0 at the end. Objects that come or go meanwhile may or may not be seen. cursor 0 begins.
+ * Lists for operators, in slices: each call visits at most `limit` objects inside one read side and
+ * returns a cursor for the next; 0 at the end. Objects that come or go meanwhile may or may not be
+ * seen. cursor 0 begins.
  */
-uint64_t topology_list_exchanges(struct topology *topology, struct vhost *vhost, uint64_t cursor, unsigned limit,
-				 void (*visit)(void *context, const struct exchange *exchange), void *context);
+uint64_t topology_list_exchanges(struct topology *topology, struct vhost *vhost, uint64_t cursor,
+				 unsigned limit,
+				 void (*visit)(void *context, const struct exchange *exchange),
+				 void *context);
 /* The default exchange's bindings, one for each queue, are among them. */
-uint64_t topology_list_bindings(struct topology *topology, struct vhost *vhost, uint64_t cursor, unsigned limit,
-				void (*visit)(void *context, const struct binding *binding), void *context);
+uint64_t topology_list_bindings(struct topology *topology, struct vhost *vhost, uint64_t cursor,
+				unsigned limit,
+				void (*visit)(void *context, const struct binding *binding),
+				void *context);
 
 #endif

@@ -3,10 +3,11 @@
 #define KERNEL_BROKER_TOPOLOGY_WRITE_H
 
 /*
- * The inside of the topology, for those who change it: declare*.c, removal.c, exchange*.c, binding.c, vhost.c.
+ * The inside of the topology, for those who change it: declare*.c, removal.c, exchange*.c,
+ * binding.c, vhost.c.
  *
- * Between topology_write_begin and _end all loops' routing stands still: so nothing there that takes long (200 us at most), no
- * letters, no store, and of plugins only bind() and unbind().
+ * Between topology_write_begin and _end all loops' routing stands still: so nothing there that
+ * takes long (200 us at most), no letters, no store, and of plugins only bind() and unbind().
  */
 
 #include <stdatomic.h>
@@ -27,7 +28,8 @@ struct topology {
 	struct dense exchanges, queues, bindings;
 	uint64_t last_binding_id;
 	unsigned n_loops;
-	_Atomic uint32_t *queues_on; /* how many entries each loop's queues have; a hint for placing new ones */
+	_Atomic uint32_t *queues_on; /* how many entries each loop's queues have; a hint for placing
+					new ones */
 };
 
 void topology_write_begin(struct topology *topology);
@@ -41,10 +43,11 @@ struct queue_entry *topology_any_queue(struct vhost *vhost, struct slice name);
 unsigned topology_place_queue(const struct topology *topology, unsigned own_loop);
 
 /*
- * The directory's entry for a new queue, of one reference. NULL when memory is out. Insert and remove: write side; the
- * reference stays. queue is where it is or will be.
+ * The directory's entry for a new queue, of one reference. NULL when memory is out. Insert and
+ * remove: write side; the reference stays. queue is where it is or will be.
  */
-struct queue_entry *queue_entry_create(struct vhost *vhost, struct slice name, struct slice arguments);
+struct queue_entry *queue_entry_create(struct vhost *vhost, struct slice name,
+				       struct slice arguments);
 void queue_entry_insert(struct topology *topology, struct queue_entry *entry, unsigned loop);
 void queue_entry_remove(struct topology *topology, struct queue_entry *entry);
 void queue_entry_unref(struct queue_entry *entry);

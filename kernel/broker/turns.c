@@ -14,7 +14,8 @@ void turns_fini(struct turns *turns)
 	bug_on(!list_is_empty(&turns->waiting));
 }
 
-void turns_wait(struct turns *turns, struct turn_waiter *waiter, void (*again)(struct turn_waiter *waiter))
+void turns_wait(struct turns *turns, struct turn_waiter *waiter,
+		void (*again)(struct turn_waiter *waiter))
 {
 	waiter->loop = loop_index(loop_self());
 	waiter->again = again;

@@ -3,12 +3,13 @@
 #define KERNEL_BROKER_TURNS_H
 
 /*
- * Changes to one name run in turn. While a change of an exchange or queue is under way (its definition is on the way to
- * the store, or its bindings are being taken away in slices), the object is `pending` or `doomed` and keeps its name; others who
- * want to change what has that name wait here, in the object, and try anew, in order, when the change has ended.
+ * Changes to one name run in turn. While a change of an exchange or queue is under way (its
+ * definition is on the way to the store, or its bindings are being taken away in slices), the
+ * object is `pending` or `doomed` and keeps its name; others who want to change what has that name
+ * wait here, in the object, and try anew, in order, when the change has ended.
  *
- * Nobody holds anything while waiting, so there is no deadlock. Everything here is part of the topology's write side, but
- * for turns_wake(), which comes after it.
+ * Nobody holds anything while waiting, so there is no deadlock. Everything here is part of the
+ * topology's write side, but for turns_wake(), which comes after it.
  */
 
 #include "base/list.h"
@@ -31,7 +32,8 @@ void turns_init(struct turns *turns);
 /* Nobody may be waiting any more. */
 void turns_fini(struct turns *turns);
 
-void turns_wait(struct turns *turns, struct turn_waiter *waiter, void (*again)(struct turn_waiter *waiter));
+void turns_wait(struct turns *turns, struct turn_waiter *waiter,
+		void (*again)(struct turn_waiter *waiter));
 
 /* Moves all who wait to the end of `woken`. */
 void turns_pass(struct turns *turns, struct list *woken);

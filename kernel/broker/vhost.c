@@ -7,7 +7,8 @@
 #include "broker/exchange.h"
 #include "broker/topology_write.h"
 
-/* RabbitMQ: deps/rabbit/src/rabbit_vhost.erl. The first is the queue directory: it has no type that could be missing. */
+/* RabbitMQ: deps/rabbit/src/rabbit_vhost.erl. The first is the queue directory: it has no type that
+ * could be missing. */
 static const struct {
 	const char *name, *type;
 	bool internal;
@@ -59,7 +60,8 @@ void vhost_destroy(struct topology *topology, struct vhost *vhost)
 	struct map_cursor cursor;
 	struct map_node *node;
 
-	map_for_each(node, &vhost->bindings, &cursor) {
+	map_for_each(node, &vhost->bindings, &cursor)
+	{
 		struct binding *binding = container_of(node, struct binding, node);
 		struct exchange *source = binding->source, *exchange = binding->exchange;
 		struct queue_entry *queue = binding->queue;

@@ -15,6 +15,9 @@
 #include "conn/channel.h"
 #include "loop/counters.h"
 
+/* So much of an announced body is given room before its bytes come. */
+#define PUBLISH_TRUST_MAX (256u * 1024)
+
 static bool publish_may_write(const struct channel_publish *p, struct slice exchange, uint64_t generation)
 {
 	return p->access_valid && p->access_generation == generation &&
@@ -375,9 +378,11 @@ static int publish_create(struct channel *ch, const struct amqp_content_header *
 			raw = buffer_slice(&rewritten);
 	}
 	if (result == 0) {
-		p->message = message_create(slice_make(p->names, p->exchange_size),
-					    slice_make(p->names + p->exchange_size, p->routing_key_size), raw,
-					    (uint32_t)header->body_size);
+		uint32_t size = (uint32_t)header->body_size;
+
+		p->message = message_create_partial(slice_make(p->names, p->exchange_size),
+						    slice_make(p->names + p->exchange_size, p->routing_key_size), raw,
+						    size, size < PUBLISH_TRUST_MAX ? size : PUBLISH_TRUST_MAX);
 		result = p->message != NULL ? message_read_properties(p->message, error) :
 					      amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 	}
@@ -421,6 +426,13 @@ int publish_body(struct channel *ch, struct slice payload, struct amqp_error *er
 		error->method_id = AMQP_BASIC_PUBLISH;
 		return amqp_error_set(error, AMQP_FRAME_ERROR, "content body is larger than the header said (%u bytes)",
 				      p->message->body_size);
+	}
+	if (payload.size > message_room(p->message) - p->body_filled) {
+		struct message *larger = message_make_room(p->message, p->body_filled + (uint32_t)payload.size);
+
+		if (larger == NULL)
+			return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+		p->message = larger;
 	}
 	if (payload.size != 0)
 		memcpy(message_body_bytes(p->message) + p->body_filled, payload.data, payload.size);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "net/pool.h"
 
+#include "base/account.h"
 #include "base/bug.h"
 #include "base/mem.h"
 #include "loop/loop.h"
@@ -74,6 +75,7 @@ struct net_block *net_pool_get_block(struct net_pool *pool)
 	}
 	block->next = NULL;
 	block->size = NET_BLOCK_SIZE;
+	account_add(ACCOUNT_CONNECTION, (ptrdiff_t)NET_BLOCK_SIZE);
 	return block;
 }
 
@@ -88,11 +90,13 @@ struct net_block *net_pool_try_block(size_t size)
 		return NULL;
 	block->next = NULL;
 	block->size = size;
+	account_add(ACCOUNT_CONNECTION, (ptrdiff_t)size);
 	return block;
 }
 
 void net_pool_put_block(struct net_pool *pool, struct net_block *block)
 {
+	account_add(ACCOUNT_CONNECTION, -(ptrdiff_t)block->size);
 	if (block->size != NET_BLOCK_SIZE || pool->n_blocks == NET_POOL_BLOCKS) {
 		mem_free(block);
 		return;

@@ -263,10 +263,10 @@ static int take_handshake(struct client *client, struct slice payload)
 /* All that has come, or up to the state in which others read. */
 static int take_events(struct client *client)
 {
-	enum client_state state = client->state;
+	enum client_state before = client->state;
 	struct parser_event event;
 
-	while (state != CLIENT_CLOSED && (state != CLIENT_READY || client->state == state)) {
+	for (;;) {
 		enum parser_type type = parser_next(&client->parser, &event);
 		int error = 0;
 
@@ -278,10 +278,10 @@ static int take_events(struct client *client)
 			error = take_handshake(client, event.method);
 		if (error < 0)
 			return error;
-		if (client->state == CLIENT_READY && state != CLIENT_READY)
+		if (client->state != before &&
+		    (client->state == CLIENT_READY || client->state == CLIENT_CLOSED))
 			return 0;
 	}
-	return 0;
 }
 
 int client_step(struct client *client)

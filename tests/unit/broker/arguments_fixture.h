@@ -34,7 +34,7 @@ static inline struct slice arguments_add(const char *name, const struct amqp_val
 
 static inline struct slice arguments_add_int(const char *name, int64_t integer)
 {
-	struct amqp_value value = { .type = AMQP_VALUE_LONG, .integer = integer };
+	struct amqp_value value = {.type = AMQP_VALUE_LONG, .integer = integer};
 
 	if (integer >= INT32_MIN && integer <= INT32_MAX)
 		value.type = AMQP_VALUE_INT;
@@ -43,20 +43,20 @@ static inline struct slice arguments_add_int(const char *name, int64_t integer)
 
 static inline struct slice arguments_add_string(const char *name, const char *string)
 {
-	struct amqp_value value = { .type = AMQP_VALUE_STRING, .bytes = slice_cstr(string) };
+	struct amqp_value value = {.type = AMQP_VALUE_STRING, .bytes = slice_cstr(string)};
 
 	return arguments_add(name, &value);
 }
 
 static inline struct slice arguments_add_bool(const char *name, bool boolean)
 {
-	struct amqp_value value = { .type = AMQP_VALUE_BOOL, .boolean = boolean };
+	struct amqp_value value = {.type = AMQP_VALUE_BOOL, .boolean = boolean};
 
 	return arguments_add(name, &value);
 }
 
-#define ARGUMENTS_INT(name, integer) (arguments_none(), arguments_add_int(name, integer))
+#define ARGUMENTS_INT(name, integer)   (arguments_none(), arguments_add_int(name, integer))
 #define ARGUMENTS_STRING(name, string) (arguments_none(), arguments_add_string(name, string))
-#define ARGUMENTS_BOOL(name, boolean) (arguments_none(), arguments_add_bool(name, boolean))
+#define ARGUMENTS_BOOL(name, boolean)  (arguments_none(), arguments_add_bool(name, boolean))
 
 #endif

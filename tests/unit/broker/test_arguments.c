@@ -12,7 +12,7 @@ static struct amqp_error error;
 
 static int read_as(struct slice arguments, bool durable)
 {
-	options = (struct queue_options){ .durable = durable };
+	options = (struct queue_options){.durable = durable};
 	error.code = 0;
 	error.text[0] = '\0';
 	int r = arguments_read_queue(arguments, QUEUE, VHOST, &options, &error);
@@ -27,13 +27,13 @@ static int read_classic(struct slice arguments)
 }
 
 /* As RabbitMQ answers, tried against 3.10.8; texts in 4.x are the same. */
-#define REFUSED(code_, text_) \
-	do { \
-		CU_ASSERT_EQUAL(error.code, (code_)); \
-		CU_ASSERT_STRING_EQUAL(error.text, (text_)); \
+#define REFUSED(code_, text_)                                                                      \
+	do {                                                                                       \
+		CU_ASSERT_EQUAL(error.code, (code_));                                              \
+		CU_ASSERT_STRING_EQUAL(error.text, (text_));                                       \
 	} while (0)
 #define INVALID "PRECONDITION_FAILED - invalid arg "
-#define FOR " for queue 'q' in vhost '/'"
+#define FOR	" for queue 'q' in vhost '/'"
 
 static void no_arguments(void)
 {
@@ -95,11 +95,11 @@ static void quorum_properties(void)
 	read_as(quorum, false);
 	REFUSED(406, "PRECONDITION_FAILED - invalid property 'non-durable'" FOR);
 
-	options = (struct queue_options){ .owner = 1 };
+	options = (struct queue_options){.owner = 1};
 	CU_ASSERT_NOT_EQUAL(arguments_read_queue(quorum, QUEUE, VHOST, &options, &error), 0);
 	REFUSED(406, "PRECONDITION_FAILED - invalid property 'exclusive-owner'" FOR);
 
-	options = (struct queue_options){ .owner = 1, .auto_delete = true };
+	options = (struct queue_options){.owner = 1, .auto_delete = true};
 	CU_ASSERT_NOT_EQUAL(arguments_read_queue(quorum, QUEUE, VHOST, &options, &error), 0);
 	REFUSED(406, "PRECONDITION_FAILED - invalid property 'auto-delete'" FOR);
 	arguments_fini();
@@ -151,12 +151,14 @@ static void accepted_without_effect(void)
 
 static void not_built(void)
 {
-	static const char *const integers[] = { "x-max-length", "x-max-length-bytes", "x-max-priority" };
+	static const char *const integers[] = {"x-max-length", "x-max-length-bytes",
+					       "x-max-priority"};
 
 	for (size_t i = 0; i < 3; i++) {
 		char text[200];
 
-		(void)snprintf(text, sizeof(text), "NOT_IMPLEMENTED - argument '%s'" FOR, integers[i]);
+		(void)snprintf(text, sizeof(text), "NOT_IMPLEMENTED - argument '%s'" FOR,
+			       integers[i]);
 		read_classic(ARGUMENTS_INT(integers[i], 5));
 		REFUSED(540, text);
 	}
@@ -186,7 +188,8 @@ static void wrong_comes_before_not_built(void)
 static int compare(struct slice current, struct slice received)
 {
 	error.code = 0;
-	return arguments_compare_queue(current, received, QUEUE, VHOST, &error) != 0 ? error.code : 0;
+	return arguments_compare_queue(current, received, QUEUE, VHOST, &error) != 0 ? error.code
+										     : 0;
 }
 
 #define INEQUIVALENT "PRECONDITION_FAILED - inequivalent arg "
@@ -203,16 +206,19 @@ static void equivalence(void)
 
 	b = ARGUMENTS_INT("x-message-ttl", 2000);
 	compare(a, b);
-	REFUSED(406, INEQUIVALENT "'x-message-ttl'" FOR ": received the value '2000' of type 'signedint' but current is "
+	REFUSED(406, INEQUIVALENT "'x-message-ttl'" FOR
+				  ": received the value '2000' of type 'signedint' but current is "
 				  "the value '1000' of type 'signedint'");
 	compare(a, SLICE_EMPTY);
-	REFUSED(406, INEQUIVALENT "'x-message-ttl'" FOR
-				  ": received none but current is the value '1000' of type 'signedint'");
+	REFUSED(406,
+		INEQUIVALENT "'x-message-ttl'" FOR
+			     ": received none but current is the value '1000' of type 'signedint'");
 	compare(SLICE_EMPTY, a);
-	REFUSED(406, INEQUIVALENT "'x-message-ttl'" FOR
-				  ": received the value '1000' of type 'signedint' but current is none");
+	REFUSED(406,
+		INEQUIVALENT "'x-message-ttl'" FOR
+			     ": received the value '1000' of type 'signedint' but current is none");
 
-	struct amqp_value value = { .type = AMQP_VALUE_LONG, .integer = 1000 };
+	struct amqp_value value = {.type = AMQP_VALUE_LONG, .integer = 1000};
 
 	arguments_none();
 	CU_ASSERT_EQUAL(compare(a, arguments_add("x-message-ttl", &value)), 0);
@@ -230,11 +236,13 @@ static void equivalence_of_types(void)
 	struct slice quorum = ARGUMENTS_STRING("x-queue-type", "quorum");
 
 	compare(SLICE_EMPTY, quorum);
-	REFUSED(406, INEQUIVALENT "'x-queue-type'" FOR
-				  ": received the value 'quorum' of type 'longstr' but current is none");
+	REFUSED(406,
+		INEQUIVALENT "'x-queue-type'" FOR
+			     ": received the value 'quorum' of type 'longstr' but current is none");
 	compare(quorum, SLICE_EMPTY);
-	REFUSED(406, INEQUIVALENT "'x-queue-type'" FOR
-				  ": received none but current is the value 'quorum' of type 'longstr'");
+	REFUSED(406,
+		INEQUIVALENT "'x-queue-type'" FOR
+			     ": received none but current is the value 'quorum' of type 'longstr'");
 	/* What the type does not know makes no difference. */
 	CU_ASSERT_EQUAL(compare(SLICE_EMPTY, ARGUMENTS_STRING("x-foo", "a")), 0);
 	CU_ASSERT_EQUAL(compare(SLICE_EMPTY, ARGUMENTS_INT("x-delivery-limit", 2)), 0);
@@ -247,20 +255,29 @@ static void exchanges(void)
 	struct slice name = SLICE_LITERAL("e");
 
 	CU_ASSERT_EQUAL(arguments_check_exchange(SLICE_EMPTY, name, VHOST, &error), 0);
-	CU_ASSERT_EQUAL(arguments_check_exchange(ARGUMENTS_STRING("alternate-exchange", "a"), name, VHOST, &error), 0);
-	CU_ASSERT_TRUE(slice_equal(arguments_alternate_exchange(buffer_slice(&arguments_buffer)), SLICE_LITERAL("a")));
-	CU_ASSERT_NOT_EQUAL(
-		arguments_compare_exchange(SLICE_EMPTY, buffer_slice(&arguments_buffer), name, VHOST, &error), 0);
-	REFUSED(406, INEQUIVALENT "'alternate-exchange' for exchange 'e' in vhost '/': received the value 'a' of type "
+	CU_ASSERT_EQUAL(arguments_check_exchange(ARGUMENTS_STRING("alternate-exchange", "a"), name,
+						 VHOST, &error),
+			0);
+	CU_ASSERT_TRUE(slice_equal(arguments_alternate_exchange(buffer_slice(&arguments_buffer)),
+				   SLICE_LITERAL("a")));
+	CU_ASSERT_NOT_EQUAL(arguments_compare_exchange(SLICE_EMPTY, buffer_slice(&arguments_buffer),
+						       name, VHOST, &error),
+			    0);
+	REFUSED(406, INEQUIVALENT "'alternate-exchange' for exchange 'e' in vhost '/': received "
+				  "the value 'a' of type "
 				  "'longstr' but current is none");
-	CU_ASSERT_NOT_EQUAL(arguments_check_exchange(ARGUMENTS_INT("alternate-exchange", 3), name, VHOST, &error), 0);
-	REFUSED(406, "PRECONDITION_FAILED - invalid type 'signedint' for arg 'alternate-exchange' in exchange 'e' in vhost "
+	CU_ASSERT_NOT_EQUAL(arguments_check_exchange(ARGUMENTS_INT("alternate-exchange", 3), name,
+						     VHOST, &error),
+			    0);
+	REFUSED(406, "PRECONDITION_FAILED - invalid type 'signedint' for arg 'alternate-exchange' "
+		     "in exchange 'e' in vhost "
 		     "'/'");
 	CU_ASSERT_EQUAL(arguments_alternate_exchange(buffer_slice(&arguments_buffer)).size, 0);
 	arguments_fini();
 }
 
-UNIT_MAIN("arguments", UNIT_TEST(no_arguments), UNIT_TEST(times), UNIT_TEST(bad_times), UNIT_TEST(queue_types),
-	  UNIT_TEST(quorum_properties), UNIT_TEST(delivery_limit), UNIT_TEST(of_other_types),
-	  UNIT_TEST(accepted_without_effect), UNIT_TEST(not_built), UNIT_TEST(wrong_comes_before_not_built),
-	  UNIT_TEST(equivalence), UNIT_TEST(equivalence_of_types), UNIT_TEST(exchanges))
+UNIT_MAIN("arguments", UNIT_TEST(no_arguments), UNIT_TEST(times), UNIT_TEST(bad_times),
+	  UNIT_TEST(queue_types), UNIT_TEST(quorum_properties), UNIT_TEST(delivery_limit),
+	  UNIT_TEST(of_other_types), UNIT_TEST(accepted_without_effect), UNIT_TEST(not_built),
+	  UNIT_TEST(wrong_comes_before_not_built), UNIT_TEST(equivalence),
+	  UNIT_TEST(equivalence_of_types), UNIT_TEST(exchanges))

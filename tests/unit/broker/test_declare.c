@@ -8,12 +8,15 @@
 #include "broker/queue.h"
 #include "topology_fixture.h"
 
-#define REFUSED_LOCKED \
-	"RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q' in vhost '/'. It could be originally " \
-	"declared on another connection or the exclusive property value does not match that of the original " \
+#define REFUSED_LOCKED                                                                             \
+	"RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q' in vhost '/'. It "   \
+	"could be originally "                                                                     \
+	"declared on another connection or the exclusive property value does not match that of "   \
+	"the original "                                                                            \
 	"declaration."
 
-/* The codes and texts were tried against RabbitMQ 3.10.8; where 4.x words an answer otherwise, it is 4.x's. */
+/* The codes and texts were tried against RabbitMQ 3.10.8; where 4.x words an answer otherwise, it
+ * is 4.x's. */
 
 /* ---- Exchanges ---- */
 
@@ -38,11 +41,13 @@ static void exchange_of_unknown_type(void)
 	CU_ASSERT_EQUAL(exchange_declare("e", "topic", 0), 406);
 	ASSERT_SAID("PRECONDITION_FAILED - unknown exchange type 'topic'");
 	CU_ASSERT_EQUAL(exchange_declare("amq.topic", "topic", DURABLE), 406);
-	CU_ASSERT_EQUAL(exchange_declare("amq.topic", "", PASSIVE), 0); /* it is defined all the same */
+	CU_ASSERT_EQUAL(exchange_declare("amq.topic", "", PASSIVE),
+			0); /* it is defined all the same */
 	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
 	CU_ASSERT_EQUAL(queue_bind("q", "amq.topic", "a"), 406);
 	ASSERT_SAID("PRECONDITION_FAILED - unknown exchange type 'topic'");
-	CU_ASSERT_EQUAL(exchange_bind("amq.topic", "amq.direct", "a"), 0); /* as a destination it is good */
+	CU_ASSERT_EQUAL(exchange_bind("amq.topic", "amq.direct", "a"),
+			0); /* as a destination it is good */
 	broker_end();
 }
 
@@ -58,24 +63,35 @@ static void exchange_the_type_refuses(void)
 static void exchange_equivalence(void)
 {
 	broker_begin(1);
-	CU_ASSERT_EQUAL(exchange_declare_with("e", "direct", 0, ARGUMENTS_STRING("alternate-exchange", "b")), 0);
+	CU_ASSERT_EQUAL(exchange_declare_with("e", "direct", 0,
+					      ARGUMENTS_STRING("alternate-exchange", "b")),
+			0);
 	CU_ASSERT_EQUAL(exchange_declare("e", "fanout", 0), 406);
-	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'e' in vhost '/': received 'fanout' but "
+	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'e' in vhost '/': "
+		    "received 'fanout' but "
 		    "current is 'direct'");
 	CU_ASSERT_EQUAL(exchange_declare("e", "direct", DURABLE), 406);
-	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'durable' for exchange 'e' in vhost '/': received 'true' but "
+	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'durable' for exchange 'e' in vhost "
+		    "'/': received 'true' but "
 		    "current is 'false'");
 	CU_ASSERT_EQUAL(exchange_declare("e", "direct", AUTO_DELETE), 406);
-	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'auto_delete' for exchange 'e' in vhost '/': received 'true' "
+	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'auto_delete' for exchange 'e' in "
+		    "vhost '/': received 'true' "
 		    "but current is 'false'");
 	CU_ASSERT_EQUAL(exchange_declare("e", "direct", INTERNAL), 406);
-	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'internal' for exchange 'e' in vhost '/': received 'true' but "
+	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'internal' for exchange 'e' in vhost "
+		    "'/': received 'true' but "
 		    "current is 'false'");
 	CU_ASSERT_EQUAL(exchange_declare("e", "direct", 0), 406);
-	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'alternate-exchange' for exchange 'e' in vhost '/': received "
+	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'alternate-exchange' for exchange 'e' "
+		    "in vhost '/': received "
 		    "none but current is the value 'b' of type 'longstr'");
-	CU_ASSERT_EQUAL(exchange_declare_with("e", "direct", 0, ARGUMENTS_STRING("alternate-exchange", "b")), 0);
-	CU_ASSERT_EQUAL(exchange_declare_with("f", "direct", 0, ARGUMENTS_INT("alternate-exchange", 3)), 406);
+	CU_ASSERT_EQUAL(exchange_declare_with("e", "direct", 0,
+					      ARGUMENTS_STRING("alternate-exchange", "b")),
+			0);
+	CU_ASSERT_EQUAL(
+		exchange_declare_with("f", "direct", 0, ARGUMENTS_INT("alternate-exchange", 3)),
+		406);
 	arguments_fini();
 	broker_end();
 }
@@ -88,14 +104,16 @@ static void system_exchanges(void)
 	CU_ASSERT_EQUAL(exchange_declare("amq.direct", "direct", DURABLE), 0);
 	CU_ASSERT_EQUAL(exchange_declare("amq.direct", "direct", 0), 406);
 	CU_ASSERT_EQUAL(exchange_delete("amq.direct", false), 403);
-	ASSERT_SAID("ACCESS_REFUSED - deletion of system exchange 'amq.direct' in vhost '/' not allowed");
+	ASSERT_SAID("ACCESS_REFUSED - deletion of system exchange 'amq.direct' in vhost '/' not "
+		    "allowed");
 	CU_ASSERT_EQUAL(exchange_delete("amq.foo", false), 403);
 	broker_end();
 }
 
 static void default_exchange(void)
 {
-	static const char text[] = "ACCESS_REFUSED - operation not permitted on the default exchange";
+	static const char text[] =
+		"ACCESS_REFUSED - operation not permitted on the default exchange";
 
 	broker_begin(1);
 	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
@@ -154,14 +172,17 @@ static void queue_equivalence(void)
 	broker_begin(1);
 	CU_ASSERT_EQUAL(queue_declare("q", DURABLE), 0);
 	CU_ASSERT_EQUAL(queue_declare("q", AUTO_DELETE), 406);
-	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'q' in vhost '/': received 'false' but "
+	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'q' in vhost '/': "
+		    "received 'false' but "
 		    "current is 'true'");
 	CU_ASSERT_EQUAL(queue_declare("q", DURABLE | AUTO_DELETE), 406);
-	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'auto_delete' for queue 'q' in vhost '/': received 'true' but "
+	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'auto_delete' for queue 'q' in vhost "
+		    "'/': received 'true' but "
 		    "current is 'false'");
 	/* What would be refused for a new queue is only unequal for one that is there. */
 	CU_ASSERT_EQUAL(queue_declare_with("q", DURABLE, ARGUMENTS_INT("x-expires", 0)), 406);
-	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'x-expires' for queue 'q' in vhost '/': received the value '0' "
+	ASSERT_SAID("PRECONDITION_FAILED - inequivalent arg 'x-expires' for queue 'q' in vhost "
+		    "'/': received the value '0' "
 		    "of type 'signedint' but current is none");
 	CU_ASSERT_EQUAL(queue_declare_with("r", 0, ARGUMENTS_INT("x-expires", 0)), 406);
 	CU_ASSERT_EQUAL(queue_declare_with("r", 0, ARGUMENTS_INT("x-max-length", 1)), 540);
@@ -200,9 +221,11 @@ static void exclusive(void)
 
 	CU_ASSERT_EQUAL(declare_find_queue(broker, vhost, SLICE_LITERAL("q"), 1, &ref, &error), 0);
 	CU_ASSERT_EQUAL(declare_find_queue(broker, vhost, SLICE_LITERAL("q"), 0, &ref, &error), 0);
-	CU_ASSERT_NOT_EQUAL(declare_find_queue(broker, vhost, SLICE_LITERAL("q"), 2, &ref, &error), 0);
+	CU_ASSERT_NOT_EQUAL(declare_find_queue(broker, vhost, SLICE_LITERAL("q"), 2, &ref, &error),
+			    0);
 	CU_ASSERT_EQUAL(error.code, 405);
-	CU_ASSERT_NOT_EQUAL(declare_find_queue(broker, vhost, SLICE_LITERAL("r"), 2, &ref, &error), 0);
+	CU_ASSERT_NOT_EQUAL(declare_find_queue(broker, vhost, SLICE_LITERAL("r"), 2, &ref, &error),
+			    0);
 	CU_ASSERT_STRING_EQUAL(error.text, "NOT_FOUND - no queue 'r' in vhost '/'");
 	broker_end();
 }
@@ -312,7 +335,8 @@ static void binding_arguments_tell_bindings_apart(void)
 	CU_ASSERT_EQUAL(count_bindings(), 2);
 	arguments_none();
 	arguments_add_string("a", "x");
-	CU_ASSERT_EQUAL(bind_with(DECLARE_BIND, arguments_add_int("b", 1)), 0); /* the order makes no difference */
+	CU_ASSERT_EQUAL(bind_with(DECLARE_BIND, arguments_add_int("b", 1)),
+			0); /* the order makes no difference */
 	CU_ASSERT_EQUAL(count_bindings(), 2);
 	CU_ASSERT_EQUAL(bind_with(DECLARE_UNBIND, arguments_add_int("c", 1)), 0);
 	CU_ASSERT_EQUAL(count_bindings(), 2);
@@ -386,7 +410,8 @@ static void publish(const char *queue)
 		message_create(SLICE_EMPTY, slice_cstr(queue), slice_make("\0\0", 2), 0);
 
 	message->expiration_ms = MESSAGE_NO_EXPIRATION;
-	CU_ASSERT_EQUAL_FATAL(declare_find_queue(broker, vhost, slice_cstr(queue), 0, &ref, &error), 0);
+	CU_ASSERT_EQUAL_FATAL(declare_find_queue(broker, vhost, slice_cstr(queue), 0, &ref, &error),
+			      0);
 	(void)queue_publish(slots_get(ref), message, ACTOR_REF_NONE, 0);
 	message_unref(message);
 }
@@ -422,15 +447,17 @@ static void cancelled(struct endpoint *endpoint, uint32_t consumer)
 
 static void queue_in_use(void)
 {
-	static const struct endpoint_ops ops = { .cancelled = cancelled };
+	static const struct endpoint_ops ops = {.cancelled = cancelled};
 	static struct queue_request request;
-	struct endpoint endpoint = { .ops = &ops };
+	struct endpoint endpoint = {.ops = &ops};
 
 	broker_begin(1);
 	endpoint.ref = slots_add(&endpoint);
 	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
-	request = (struct queue_request){ .operation = QUEUE_CONSUME, .queue = asked.request.queue,
-					  .asker = endpoint.ref, .done = consumed };
+	request = (struct queue_request){.operation = QUEUE_CONSUME,
+					 .queue = asked.request.queue,
+					 .asker = endpoint.ref,
+					 .done = consumed};
 	request.consume.consumer = 1;
 	queue_request_submit(&request);
 	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
@@ -593,7 +620,8 @@ static void deletion_is_invisible_first(void)
 	CU_ASSERT_FALSE(has_queue("q"));
 	turn();
 	CU_ASSERT_FALSE(delete.is_done);
-	queue_ask(&declare, "q", 0, SLICE_EMPTY); /* not durable now: would be unequal to what goes */
+	queue_ask(&declare, "q", 0,
+		  SLICE_EMPTY); /* not durable now: would be unequal to what goes */
 	declare_submit(&declare.request);
 	turn();
 	CU_ASSERT_FALSE(declare.is_done);
@@ -704,7 +732,8 @@ static void expire(const char *name)
 	struct amqp_error error;
 	struct actor_ref ref;
 
-	CU_ASSERT_EQUAL_FATAL(declare_find_queue(broker, vhost, slice_cstr(name), 0, &ref, &error), 0);
+	CU_ASSERT_EQUAL_FATAL(declare_find_queue(broker, vhost, slice_cstr(name), 0, &ref, &error),
+			      0);
 	declare_queue_expire(broker, queue_entry_of(slots_get(ref)));
 }
 
@@ -778,7 +807,8 @@ static void expire_durable(void)
 	struct actor_ref ref;
 
 	store_holds = true;
-	CU_ASSERT_EQUAL_FATAL(declare_find_queue(broker, vhost, SLICE_LITERAL("x"), 0, &ref, &error), 0);
+	CU_ASSERT_EQUAL_FATAL(
+		declare_find_queue(broker, vhost, SLICE_LITERAL("x"), 0, &ref, &error), 0);
 	expire("x");
 	CU_ASSERT_PTR_NULL(slots_get(ref));
 	CU_ASSERT_FALSE(has_exchange("e"));
@@ -789,7 +819,8 @@ static void expire_durable(void)
 
 /* ---- Memory ---- */
 
-/* Each allocation that a declare makes by sizes of the client's fails once; nothing stays behind. */
+/* Each allocation that a declare makes by sizes of the client's fails once; nothing stays behind.
+ */
 static void memory_is_out(void)
 {
 	broker_begin(1);
@@ -822,15 +853,18 @@ static void memory_is_out(void)
 }
 
 UNIT_MAIN("declare", UNIT_TEST(exchange_comes_and_goes), UNIT_TEST(exchange_of_unknown_type),
-	  UNIT_TEST(exchange_the_type_refuses), UNIT_TEST(exchange_equivalence), UNIT_TEST(system_exchanges),
-	  UNIT_TEST(default_exchange), UNIT_TEST(exchange_in_use), UNIT_TEST(queue_comes_and_goes),
-	  UNIT_TEST(queue_equivalence), UNIT_TEST(exclusive), UNIT_TEST(nobodys_queue_asked_for_exclusively),
-	  UNIT_TEST(reserved_queue_names), UNIT_TEST(carriage_returns), UNIT_TEST(binding_comes_and_goes),
+	  UNIT_TEST(exchange_the_type_refuses), UNIT_TEST(exchange_equivalence),
+	  UNIT_TEST(system_exchanges), UNIT_TEST(default_exchange), UNIT_TEST(exchange_in_use),
+	  UNIT_TEST(queue_comes_and_goes), UNIT_TEST(queue_equivalence), UNIT_TEST(exclusive),
+	  UNIT_TEST(nobodys_queue_asked_for_exclusively), UNIT_TEST(reserved_queue_names),
+	  UNIT_TEST(carriage_returns), UNIT_TEST(binding_comes_and_goes),
 	  UNIT_TEST(binding_needs_its_ends), UNIT_TEST(binding_the_type_refuses),
 	  UNIT_TEST(binding_arguments_tell_bindings_apart), UNIT_TEST(auto_delete_exchange),
-	  UNIT_TEST(auto_delete_goes_up), UNIT_TEST(auto_delete_in_circles), UNIT_TEST(queue_not_empty),
-	  UNIT_TEST(queue_in_use), UNIT_TEST(queue_of_another_loop), UNIT_TEST(durable_is_stored_first),
-	  UNIT_TEST(durable_all_kinds), UNIT_TEST(deletion_is_one_commit), UNIT_TEST(deletion_is_invisible_first),
-	  UNIT_TEST(store_fails_to_declare), UNIT_TEST(store_fails_to_delete), UNIT_TEST(end_goes_while_binding),
-	  UNIT_TEST(unbind_waits_for_bind), UNIT_TEST(expire_exclusive), UNIT_TEST(expire_what_is_being_deleted),
+	  UNIT_TEST(auto_delete_goes_up), UNIT_TEST(auto_delete_in_circles),
+	  UNIT_TEST(queue_not_empty), UNIT_TEST(queue_in_use), UNIT_TEST(queue_of_another_loop),
+	  UNIT_TEST(durable_is_stored_first), UNIT_TEST(durable_all_kinds),
+	  UNIT_TEST(deletion_is_one_commit), UNIT_TEST(deletion_is_invisible_first),
+	  UNIT_TEST(store_fails_to_declare), UNIT_TEST(store_fails_to_delete),
+	  UNIT_TEST(end_goes_while_binding), UNIT_TEST(unbind_waits_for_bind),
+	  UNIT_TEST(expire_exclusive), UNIT_TEST(expire_what_is_being_deleted),
 	  UNIT_TEST(expire_durable), UNIT_TEST(memory_is_out))

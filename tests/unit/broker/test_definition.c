@@ -6,17 +6,17 @@
 
 static const struct definition binding = {
 	.kind = DEFINITION_BINDING,
-	.vhost = { (const uint8_t *)"a/b", 3 },
-	.name = { (const uint8_t *)"q%1", 3 },
-	.source = { (const uint8_t *)"e/x", 3 },
-	.routing_key = { (const uint8_t *)"k", 1 },
-	.arguments = { (const uint8_t *)"\1aV", 3 },
+	.vhost = {(const uint8_t *)"a/b", 3},
+	.name = {(const uint8_t *)"q%1", 3},
+	.source = {(const uint8_t *)"e/x", 3},
+	.routing_key = {(const uint8_t *)"k", 1},
+	.arguments = {(const uint8_t *)"\1aV", 3},
 };
 
 static const struct definition queue = {
 	.kind = DEFINITION_QUEUE,
-	.vhost = { (const uint8_t *)"/", 1 },
-	.name = { (const uint8_t *)"q/r", 3 },
+	.vhost = {(const uint8_t *)"/", 1},
+	.name = {(const uint8_t *)"q/r", 3},
 	.id = 0x1122334455667788,
 	.auto_delete = true,
 };
@@ -51,9 +51,12 @@ static void keys(void)
 
 static void there_and_back(void)
 {
-	struct definition exchange = { .kind = DEFINITION_EXCHANGE, .vhost = SLICE_LITERAL("/"), .name = SLICE_LITERAL("e"),
-				       .type = SLICE_LITERAL("topic"), .internal = true };
-	const struct definition *all[] = { &binding, &queue, &exchange };
+	struct definition exchange = {.kind = DEFINITION_EXCHANGE,
+				      .vhost = SLICE_LITERAL("/"),
+				      .name = SLICE_LITERAL("e"),
+				      .type = SLICE_LITERAL("topic"),
+				      .internal = true};
+	const struct definition *all[] = {&binding, &queue, &exchange};
 
 	for (size_t i = 0; i < 3; i++) {
 		struct definition read;
@@ -71,7 +74,8 @@ static void there_and_back(void)
 	}
 }
 
-/* A cut inside a field is noticed, one between fields may look like a shorter value; nothing is read beyond the end. */
+/* A cut inside a field is noticed, one between fields may look like a shorter value; nothing is
+ * read beyond the end. */
 static void truncation(void)
 {
 	struct buffer buffer;

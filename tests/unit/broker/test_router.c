@@ -16,7 +16,8 @@ static uint64_t taken_bytes;
 static unsigned n_replies;
 static uint64_t last_reply_key;
 
-static void published(struct endpoint *endpoint, const struct publish_outcome *told, size_t count, uint64_t taken)
+static void published(struct endpoint *endpoint, const struct publish_outcome *told, size_t count,
+		      uint64_t taken)
 {
 	CU_ASSERT_PTR_EQUAL(endpoint, &publisher);
 	for (size_t i = 0; i < count; i++)
@@ -33,12 +34,12 @@ static void reply(struct endpoint *endpoint, uint64_t key, struct message *messa
 	message_unref(message);
 }
 
-static const struct endpoint_ops ops = { .published = published, .reply = reply };
+static const struct endpoint_ops ops = {.published = published, .reply = reply};
 
 static void router_begin(unsigned n_loops)
 {
 	broker_begin(n_loops);
-	publisher = (struct endpoint){ .ops = &ops };
+	publisher = (struct endpoint){.ops = &ops};
 	publisher.ref = slots_add(&publisher);
 	n_outcomes = n_published_calls = 0;
 	taken_bytes = 0;
@@ -54,7 +55,8 @@ static void router_end(void)
 
 static struct message *make_message(const char *exchange, const char *key)
 {
-	struct message *message = message_create(slice_cstr(exchange), slice_cstr(key), slice_make("\0\0", 2), 4);
+	struct message *message =
+		message_create(slice_cstr(exchange), slice_cstr(key), slice_make("\0\0", 2), 4);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(message);
 	memcpy(message_body_bytes(message), "body", 4);
@@ -66,7 +68,8 @@ static struct publication publication;
 static struct amqp_error error;
 
 /* One message; true if it was handled. */
-static bool publish_keys(const char *exchange, const char *key, uint64_t seq, const struct slice *extra, size_t n_extra)
+static bool publish_keys(const char *exchange, const char *key, uint64_t seq,
+			 const struct slice *extra, size_t n_extra)
 {
 	struct publish_batch batch = {
 		.vhost = vhost,
@@ -78,7 +81,7 @@ static bool publish_keys(const char *exchange, const char *key, uint64_t seq, co
 	};
 
 	error.code = 0;
-	publication = (struct publication){ .message = make_message(exchange, key), .seq = seq };
+	publication = (struct publication){.message = make_message(exchange, key), .seq = seq};
 	bool handled = router_publish(broker, &batch, &error) == 1;
 
 	if (publication.message) { /* failed, or unroutable: still ours */
@@ -116,7 +119,8 @@ static void by_queue_name(void)
 
 static void extra_keys(void)
 {
-	const struct slice extra[] = { SLICE_LITERAL("r"), SLICE_LITERAL("q"), SLICE_LITERAL("nope") };
+	const struct slice extra[] = {SLICE_LITERAL("r"), SLICE_LITERAL("q"),
+				      SLICE_LITERAL("nope")};
 
 	router_begin(1);
 	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
@@ -125,7 +129,7 @@ static void extra_keys(void)
 	CU_ASSERT_EQUAL(ready("q"), 1); /* once */
 	CU_ASSERT_EQUAL(ready("r"), 1);
 	CU_ASSERT_EQUAL(queue_bind("r", "amq.direct", "k"), 0);
-	CU_ASSERT_TRUE(publish_keys("amq.direct", "x", 0, (struct slice[]){ SLICE_LITERAL("k") }, 1));
+	CU_ASSERT_TRUE(publish_keys("amq.direct", "x", 0, (struct slice[]){SLICE_LITERAL("k")}, 1));
 	CU_ASSERT_FALSE(publication.unroutable);
 	CU_ASSERT_EQUAL(ready("r"), 2);
 	router_end();
@@ -142,7 +146,9 @@ static void refused(void)
 	CU_ASSERT_EQUAL(exchange_declare("i", "direct", INTERNAL), 0);
 	CU_ASSERT_FALSE(publish("i", "q"));
 	CU_ASSERT_EQUAL(error.code, 403);
-	CU_ASSERT_STRING_EQUAL(error.text, "ACCESS_REFUSED - cannot publish to internal exchange 'i' in vhost '/'");
+	CU_ASSERT_STRING_EQUAL(
+		error.text,
+		"ACCESS_REFUSED - cannot publish to internal exchange 'i' in vhost '/'");
 	CU_ASSERT_FALSE(publish("amq.topic", "q"));
 	CU_ASSERT_EQUAL(error.code, 406);
 	CU_ASSERT_STRING_EQUAL(error.text, "PRECONDITION_FAILED - unknown exchange type 'topic'");
@@ -153,13 +159,14 @@ static void refused(void)
 static void batch_with_a_bad_one(void)
 {
 	struct publication publications[3];
-	struct publish_batch batch = { .publications = publications, .count = 3 };
+	struct publish_batch batch = {.publications = publications, .count = 3};
 
 	router_begin(1);
 	batch.vhost = vhost;
 	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
 	for (int i = 0; i < 3; i++)
-		publications[i] = (struct publication){ .message = make_message(i == 1 ? "nope" : "", "q") };
+		publications[i] =
+			(struct publication){.message = make_message(i == 1 ? "nope" : "", "q")};
 	CU_ASSERT_EQUAL(router_publish(broker, &batch, &error), 1);
 	CU_ASSERT_PTR_NULL(publications[0].message);
 	message_unref(publications[1].message);
@@ -216,9 +223,15 @@ static void alternate_exchange(void)
 {
 	router_begin(1);
 	CU_ASSERT_EQUAL(exchange_declare("a", "fanout", 0), 0);
-	CU_ASSERT_EQUAL(exchange_declare_with("e", "direct", 0, ARGUMENTS_STRING("alternate-exchange", "a")), 0);
-	CU_ASSERT_EQUAL(exchange_declare_with("f", "direct", 0, ARGUMENTS_STRING("alternate-exchange", "nope")), 0);
-	CU_ASSERT_EQUAL(exchange_declare_with("g", "direct", 0, ARGUMENTS_STRING("alternate-exchange", "e")), 0);
+	CU_ASSERT_EQUAL(exchange_declare_with("e", "direct", 0,
+					      ARGUMENTS_STRING("alternate-exchange", "a")),
+			0);
+	CU_ASSERT_EQUAL(exchange_declare_with("f", "direct", 0,
+					      ARGUMENTS_STRING("alternate-exchange", "nope")),
+			0);
+	CU_ASSERT_EQUAL(exchange_declare_with("g", "direct", 0,
+					      ARGUMENTS_STRING("alternate-exchange", "e")),
+			0);
 	arguments_fini();
 	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
 	CU_ASSERT_EQUAL(queue_declare("rest", 0), 0);
@@ -247,12 +260,15 @@ static void persistent_is_pending(void)
 	CU_ASSERT_EQUAL(queue_declare("q", DURABLE), 0);
 	CU_ASSERT_EQUAL(queue_declare("t", 0), 0);
 
-	struct publish_batch batch = { .vhost = vhost, .publisher = publisher.ref, .publications = &publication, .count = 1 };
+	struct publish_batch batch = {.vhost = vhost,
+				      .publisher = publisher.ref,
+				      .publications = &publication,
+				      .count = 1};
 	const struct slice t = SLICE_LITERAL("t");
 
 	batch.extra_keys = &t;
 	batch.n_extra_keys = 1;
-	publication = (struct publication){ .message = make_message("", "q"), .seq = 9 };
+	publication = (struct publication){.message = make_message("", "q"), .seq = 9};
 	publication.message->persistent = true;
 	CU_ASSERT_EQUAL(router_publish(broker, &batch, &error), 1);
 	CU_ASSERT_EQUAL(publication.n_pending, 1);
@@ -286,7 +302,7 @@ static void declare_on_1(const char *name, unsigned flags)
 static void to_another_loop(void)
 {
 	struct publication publications[10];
-	struct publish_batch batch = { .publications = publications, .count = 10 };
+	struct publish_batch batch = {.publications = publications, .count = 10};
 	uint64_t bytes = 0;
 
 	router_begin(2);
@@ -299,7 +315,8 @@ static void to_another_loop(void)
 	CU_ASSERT_EQUAL(queue_bind("there1", "amq.fanout", ""), 0);
 	CU_ASSERT_EQUAL(queue_bind("there2", "amq.fanout", ""), 0);
 	for (size_t i = 0; i < 10; i++)
-		publications[i] = (struct publication){ .message = make_message("amq.fanout", ""), .seq = i + 1 };
+		publications[i] = (struct publication){.message = make_message("amq.fanout", ""),
+						       .seq = i + 1};
 	uint64_t each = publications[0].message->alloc_size;
 
 	CU_ASSERT_EQUAL(router_publish(broker, &batch, &error), 10);
@@ -379,7 +396,8 @@ static void replies(void)
 	publisher.reply_key = 0x1234;
 	size = router_reply_name(&publisher, name, sizeof(name));
 	CU_ASSERT_EQUAL(size, strlen(name));
-	CU_ASSERT_TRUE(strncmp(name, ROUTER_REPLY_PREFIX ".", strlen(ROUTER_REPLY_PREFIX) + 1) == 0);
+	CU_ASSERT_TRUE(strncmp(name, ROUTER_REPLY_PREFIX ".", strlen(ROUTER_REPLY_PREFIX) + 1) ==
+		       0);
 	CU_ASSERT_TRUE(router_reply_name_is_valid(slice_cstr(name)));
 	CU_ASSERT_TRUE(publish("", name));
 	CU_ASSERT_FALSE(publication.unroutable);
@@ -398,7 +416,8 @@ static void replies(void)
 		CU_ASSERT_FALSE(router_reply_name_is_valid(slice_make(name, i)));
 	CU_ASSERT_EQUAL(n_replies, 1);
 
-	/* Whoever has another key by now, or none, gets nothing; but the message has been routed. */
+	/* Whoever has another key by now, or none, gets nothing; but the message has been routed.
+	 */
 	publisher.reply_key = 0x1235;
 	CU_ASSERT_FALSE(router_reply_name_is_valid(slice_cstr(name)));
 	CU_ASSERT_TRUE(publish("", name));
@@ -413,7 +432,7 @@ static char far_name[256];
 static void far_begin(void *arg)
 {
 	(void)arg;
-	far = (struct endpoint){ .ops = &ops, .reply_key = 77 };
+	far = (struct endpoint){.ops = &ops, .reply_key = 77};
 	far.ref = slots_add(&far);
 	router_reply_name(&far, far_name, sizeof(far_name));
 }
@@ -454,10 +473,14 @@ static void many_queues(void)
 		CU_ASSERT_EQUAL_FATAL(queue_bind(name, "amq.fanout", ""), 0);
 	}
 
-	/* The targets, then (as one target on the other loop is enough for it) the letter, have no memory. */
-	struct publish_batch batch = { .vhost = vhost, .publisher = publisher.ref, .publications = &publication, .count = 1 };
+	/* The targets, then (as one target on the other loop is enough for it) the letter, have no
+	 * memory. */
+	struct publish_batch batch = {.vhost = vhost,
+				      .publisher = publisher.ref,
+				      .publications = &publication,
+				      .count = 1};
 
-	publication = (struct publication){ .message = make_message("amq.fanout", "") };
+	publication = (struct publication){.message = make_message("amq.fanout", "")};
 	mem_fault_after(1);
 	CU_ASSERT_EQUAL(router_publish(broker, &batch, &error), 0);
 	CU_ASSERT_EQUAL(error.code, 506);
@@ -468,7 +491,7 @@ static void many_queues(void)
 	CU_ASSERT_EQUAL(ready("q0"), 1);
 	CU_ASSERT_EQUAL(ready("q2999"), 1);
 
-	publication = (struct publication){ .message = make_message("amq.fanout", ""), .seq = 1 };
+	publication = (struct publication){.message = make_message("amq.fanout", ""), .seq = 1};
 	mem_fault_after(1);
 	CU_ASSERT_EQUAL(router_publish(broker, &batch, &error), 1);
 	mem_fault_after(-1);
@@ -478,8 +501,9 @@ static void many_queues(void)
 	router_end();
 }
 
-UNIT_MAIN("router", UNIT_TEST(by_queue_name), UNIT_TEST(extra_keys), UNIT_TEST(refused), UNIT_TEST(batch_with_a_bad_one),
-	  UNIT_TEST(by_type), UNIT_TEST(exchanges_in_a_circle), UNIT_TEST(alternate_exchange),
-	  UNIT_TEST(persistent_is_pending), UNIT_TEST(to_another_loop), UNIT_TEST(without_confirms),
-	  UNIT_TEST(queue_goes_meanwhile), UNIT_TEST(publisher_goes_meanwhile), UNIT_TEST(replies),
+UNIT_MAIN("router", UNIT_TEST(by_queue_name), UNIT_TEST(extra_keys), UNIT_TEST(refused),
+	  UNIT_TEST(batch_with_a_bad_one), UNIT_TEST(by_type), UNIT_TEST(exchanges_in_a_circle),
+	  UNIT_TEST(alternate_exchange), UNIT_TEST(persistent_is_pending),
+	  UNIT_TEST(to_another_loop), UNIT_TEST(without_confirms), UNIT_TEST(queue_goes_meanwhile),
+	  UNIT_TEST(publisher_goes_meanwhile), UNIT_TEST(replies),
 	  UNIT_TEST(replies_to_another_loop), UNIT_TEST(many_queues))

@@ -58,9 +58,13 @@ static const struct exchange *find(const char *name)
 static void predeclared(void)
 {
 	static const char *const names[][2] = {
-		{ "", "direct" },	    { "amq.direct", "direct" },	  { "amq.fanout", "fanout" },
-		{ "amq.topic", "topic" },   { "amq.headers", "headers" }, { "amq.match", "headers" },
-		{ "amq.rabbitmq.trace", "topic" },
+		{"", "direct"},
+		{"amq.direct", "direct"},
+		{"amq.fanout", "fanout"},
+		{"amq.topic", "topic"},
+		{"amq.headers", "headers"},
+		{"amq.match", "headers"},
+		{"amq.rabbitmq.trace", "topic"},
 	};
 
 	broker_begin(1);
@@ -87,7 +91,8 @@ static void count_type(void *context, const struct exchange_type *type)
 	++*(int *)context;
 }
 
-static int failing_create(void *plugin, const struct shunt_exchange *exchange, void **ret_state, struct shunt_error *error)
+static int failing_create(void *plugin, const struct shunt_exchange *exchange, void **ret_state,
+			  struct shunt_error *error)
 {
 	(void)plugin;
 	(void)exchange;
@@ -102,14 +107,16 @@ static void types(void)
 	int n = 0;
 
 	broker_begin(1);
-	CU_ASSERT_EQUAL(exchange_type_register(broker->topology, &fake_direct, NULL, "again"), -EEXIST);
+	CU_ASSERT_EQUAL(exchange_type_register(broker->topology, &fake_direct, NULL, "again"),
+			-EEXIST);
 	CU_ASSERT_PTR_NOT_NULL(exchange_type_find(broker->topology, SLICE_LITERAL("direct")));
 	CU_ASSERT_PTR_NULL(exchange_type_find(broker->topology, SLICE_LITERAL("directo")));
 	exchange_type_for_each(broker->topology, count_type, &n);
 	CU_ASSERT_EQUAL(n, 3);
 	CU_ASSERT_EQUAL(fake_instances, 2); /* amq.direct, amq.fanout */
 	log_set_level(LOG_LEVEL_ERROR);
-	CU_ASSERT_EQUAL(exchange_type_register(broker->topology, &failing, NULL, "failing"), -EINVAL);
+	CU_ASSERT_EQUAL(exchange_type_register(broker->topology, &failing, NULL, "failing"),
+			-EINVAL);
 	broker_end();
 }
 
@@ -131,7 +138,7 @@ static void generation_grows(void)
 
 static void placing(void)
 {
-	unsigned on[2] = { 0, 0 };
+	unsigned on[2] = {0, 0};
 
 	broker_begin(2);
 	for (int i = 0; i < 200; i++) {
@@ -141,7 +148,8 @@ static void placing(void)
 		CU_ASSERT_EQUAL_FATAL(queue_declare(name, 0), 0);
 		on[asked.request.queue.loop]++;
 		if (i < 40)
-			CU_ASSERT_EQUAL(asked.request.queue.loop, 0); /* not more than what is fair yet */
+			CU_ASSERT_EQUAL(asked.request.queue.loop,
+					0); /* not more than what is fair yet */
 	}
 	CU_ASSERT_TRUE(on[1] > 20);
 	CU_ASSERT_TRUE(on[0] >= on[1]);
@@ -184,7 +192,8 @@ static void lists_of_exchanges(void)
 	do {
 		int before = n_seen;
 
-		cursor = topology_list_exchanges(broker->topology, vhost, cursor, 10, see_exchange, NULL);
+		cursor = topology_list_exchanges(broker->topology, vhost, cursor, 10, see_exchange,
+						 NULL);
 		CU_ASSERT_TRUE(n_seen - before <= 10);
 		n_calls++;
 	} while (cursor != 0);
@@ -198,8 +207,9 @@ static void see_binding(void *context, const struct binding *binding)
 	size_t *n = context;
 
 	if (binding->source->node.key.size == 0) {
-		CU_ASSERT_TRUE(slice_equal(slice_make(binding->view.routing_key.data, binding->view.routing_key.size),
-					   binding->queue->node.key));
+		CU_ASSERT_TRUE(slice_equal(
+			slice_make(binding->view.routing_key.data, binding->view.routing_key.size),
+			binding->queue->node.key));
 		n[0]++;
 	} else {
 		n[1]++;
@@ -209,7 +219,7 @@ static void see_binding(void *context, const struct binding *binding)
 static void lists_of_bindings(void)
 {
 	uint64_t cursor = 0;
-	size_t n[2] = { 0, 0 };
+	size_t n[2] = {0, 0};
 
 	broker_begin(1);
 	for (int i = 0; i < 30; i++) {
@@ -228,6 +238,6 @@ static void lists_of_bindings(void)
 	broker_end();
 }
 
-UNIT_MAIN("topology", UNIT_TEST(dense_reuses), UNIT_TEST(dense_grows), UNIT_TEST(predeclared), UNIT_TEST(types),
-	  UNIT_TEST(generation_grows), UNIT_TEST(placing), UNIT_TEST(lists_of_exchanges),
-	  UNIT_TEST(lists_of_bindings))
+UNIT_MAIN("topology", UNIT_TEST(dense_reuses), UNIT_TEST(dense_grows), UNIT_TEST(predeclared),
+	  UNIT_TEST(types), UNIT_TEST(generation_grows), UNIT_TEST(placing),
+	  UNIT_TEST(lists_of_exchanges), UNIT_TEST(lists_of_bindings))

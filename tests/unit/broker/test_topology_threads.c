@@ -10,12 +10,13 @@
 #include "topology_fixture.h"
 
 /*
- * Three loops on threads of their own. Loop 0 routes all the time; the others declare, bind, unbind and delete, each queues and
- * exchanges of its own and some that both use, durable and not. For the thread sanitizer; and what must always be there is.
+ * Three loops on threads of their own. Loop 0 routes all the time; the others declare, bind, unbind
+ * and delete, each queues and exchanges of its own and some that both use, durable and not. For the
+ * thread sanitizer; and what must always be there is.
  */
 
 #define N_CHANGERS 2
-#define ROUNDS 500
+#define ROUNDS	   500
 
 static struct endpoint publisher;
 static uint64_t n_published, bytes_out, bytes_back;
@@ -24,7 +25,8 @@ static struct loop_task routing;
 
 /* ---- Routing ---- */
 
-static void published(struct endpoint *endpoint, const struct publish_outcome *outcomes, size_t count, uint64_t taken)
+static void published(struct endpoint *endpoint, const struct publish_outcome *outcomes,
+		      size_t count, uint64_t taken)
 {
 	(void)endpoint;
 	(void)outcomes;
@@ -32,23 +34,29 @@ static void published(struct endpoint *endpoint, const struct publish_outcome *o
 	bytes_back += taken;
 }
 
-static const struct endpoint_ops ops = { .published = published };
+static const struct endpoint_ops ops = {.published = published};
 
 static void route_batch(void)
 {
-	static const char *const to[][2] = { { "amq.fanout", "" }, { "", "always" }, { "amq.direct", "k" }, { "", "own1" },
-					     { "shared", "k" } };
+	static const char *const to[][2] = {{"amq.fanout", ""},
+					    {"", "always"},
+					    {"amq.direct", "k"},
+					    {"", "own1"},
+					    {"shared", "k"}};
 	struct publication publications[10];
-	struct publish_batch batch = { .vhost = vhost, .publisher = publisher.ref, .publications = publications,
-				       .count = 10 };
+	struct publish_batch batch = {.vhost = vhost,
+				      .publisher = publisher.ref,
+				      .publications = publications,
+				      .count = 10};
 	struct amqp_error error;
 
 	for (size_t i = 0; i < 10; i++) {
 		struct message *message =
-			message_create(slice_cstr(to[i % 5][0]), slice_cstr(to[i % 5][1]), slice_make("\0\0", 2), 0);
+			message_create(slice_cstr(to[i % 5][0]), slice_cstr(to[i % 5][1]),
+				       slice_make("\0\0", 2), 0);
 
 		message->expiration_ms = MESSAGE_NO_EXPIRATION;
-		publications[i] = (struct publication){ .message = message, .seq = ++n_published };
+		publications[i] = (struct publication){.message = message, .seq = ++n_published};
 	}
 
 	size_t n = router_publish(broker, &batch, &error);
@@ -139,8 +147,8 @@ static void prepare_exchange(struct changer *c, const char *name, bool durable)
 	c->request.exchange.auto_delete = true;
 }
 
-static void prepare_bind(struct changer *c, enum declare_operation operation, const char *name, const char *source,
-			 bool is_exchange)
+static void prepare_bind(struct changer *c, enum declare_operation operation, const char *name,
+			 const char *source, bool is_exchange)
 {
 	prepare(c, operation, name);
 	c->request.bind.source = slice_cstr(source);
@@ -237,7 +245,7 @@ static void begin_changing(void *arg)
 static void route_while_others_change(void)
 {
 	broker_begin(N_CHANGERS + 1);
-	publisher = (struct endpoint){ .ops = &ops };
+	publisher = (struct endpoint){.ops = &ops};
 	publisher.ref = slots_add(&publisher);
 	CU_ASSERT_EQUAL(queue_declare("always", 0), 0);
 	CU_ASSERT_EQUAL(queue_bind("always", "amq.fanout", ""), 0);
@@ -245,7 +253,8 @@ static void route_while_others_change(void)
 	for (unsigned i = 1; i <= N_CHANGERS; i++) {
 		changers[i].number = i;
 		(void)snprintf(changers[i].own_queue, sizeof(changers[i].own_queue), "own%u", i);
-		(void)snprintf(changers[i].own_exchange, sizeof(changers[i].own_exchange), "ext%u", i);
+		(void)snprintf(changers[i].own_exchange, sizeof(changers[i].own_exchange), "ext%u",
+			       i);
 		loop_pool_visit(i, begin_changing, &changers[i]);
 	}
 	loop_task_init(&routing, route_on);
@@ -260,7 +269,8 @@ static void route_while_others_change(void)
 	CU_ASSERT_EQUAL(queue_delete("always", false, false), 0);
 	CU_ASSERT_EQUAL(queue_delete("both", false, false), 0);
 	for (unsigned i = 1; i <= N_CHANGERS; i++)
-		CU_ASSERT_FALSE(has_queue(changers[i].own_queue) || has_exchange(changers[i].own_exchange));
+		CU_ASSERT_FALSE(has_queue(changers[i].own_queue) ||
+				has_exchange(changers[i].own_exchange));
 	CU_ASSERT_EQUAL(exchange_delete("shared", false), 0);
 	CU_ASSERT_EQUAL(count_bindings(), 0);
 	CU_ASSERT_EQUAL(count_stored(""), 0);

@@ -113,4 +113,5 @@ static void each_on_its_loop(void)
 	end();
 }
 
-UNIT_MAIN("turns", UNIT_TEST(nobody_waits), UNIT_TEST(all_try_again_in_order), UNIT_TEST(each_on_its_loop))
+UNIT_MAIN("turns", UNIT_TEST(nobody_waits), UNIT_TEST(all_try_again_in_order),
+	  UNIT_TEST(each_on_its_loop))

@@ -3,8 +3,9 @@
 #define TESTS_UNIT_BROKER_TOPOLOGY_FIXTURE_H
 
 /*
- * A whole broker without connections, its loops driven by hand: a store in memory that can be told to fail, and three
- * exchange types of the test's own (direct, fanout, picky), which count what they are called for.
+ * A whole broker without connections, its loops driven by hand: a store in memory that can be told
+ * to fail, and three exchange types of the test's own (direct, fanout, picky), which count what
+ * they are called for.
  */
 
 #include <string.h>
@@ -43,7 +44,8 @@ static inline void fake_say(struct shunt_error *error, uint16_t code, const char
 	(void)snprintf(error->text, sizeof(error->text), "%s", text);
 }
 
-static inline int fake_validate(void *plugin, const struct shunt_exchange *exchange, struct shunt_error *error)
+static inline int fake_validate(void *plugin, const struct shunt_exchange *exchange,
+				struct shunt_error *error)
 {
 	(void)plugin;
 	if (exchange->auto_delete)
@@ -63,8 +65,8 @@ static inline int fake_create(bool by_key, void **ret_state)
 	return 0;
 }
 
-static inline int fake_create_direct(void *plugin, const struct shunt_exchange *exchange, void **ret_state,
-				     struct shunt_error *error)
+static inline int fake_create_direct(void *plugin, const struct shunt_exchange *exchange,
+				     void **ret_state, struct shunt_error *error)
 {
 	(void)plugin;
 	(void)exchange;
@@ -72,8 +74,8 @@ static inline int fake_create_direct(void *plugin, const struct shunt_exchange *
 	return fake_create(true, ret_state);
 }
 
-static inline int fake_create_fanout(void *plugin, const struct shunt_exchange *exchange, void **ret_state,
-				     struct shunt_error *error)
+static inline int fake_create_fanout(void *plugin, const struct shunt_exchange *exchange,
+				     void **ret_state, struct shunt_error *error)
 {
 	(void)plugin;
 	(void)exchange;
@@ -131,31 +133,37 @@ static inline void fake_unbind(void *state, const struct shunt_binding *binding,
 	exchange->n_bound--;
 }
 
-static inline void fake_route(const void *state, const struct shunt_message *message, struct shunt_sink *sink)
+static inline void fake_route(const void *state, const struct shunt_message *message,
+			      struct shunt_sink *sink)
 {
 	const struct fake_exchange *exchange = state;
 	struct list *pos;
 
-	list_for_each(pos, &exchange->bound) {
-		const struct shunt_binding *binding = container_of(pos, struct fake_bound, link)->binding;
+	list_for_each(pos, &exchange->bound)
+	{
+		const struct shunt_binding *binding =
+			container_of(pos, struct fake_bound, link)->binding;
 
-		if (!exchange->by_key || (binding->routing_key.size == message->routing_key.size &&
-					  memcmp(binding->routing_key.data, message->routing_key.data,
-						 message->routing_key.size) == 0))
+		if (!exchange->by_key ||
+		    (binding->routing_key.size == message->routing_key.size &&
+		     memcmp(binding->routing_key.data, message->routing_key.data,
+			    message->routing_key.size) == 0))
 			sink->emit(sink, &binding, 1);
 	}
 }
 
-#define FAKE_TYPE(name_, create_, ...) \
-	{ \
-		.size = sizeof(struct shunt_exchange_type), .name = (name_), .description = "for tests", \
-		.create = (create_), .destroy = fake_destroy, .validate_binding = fake_validate_binding, \
-		.bind = fake_bind, .unbind = fake_unbind, .route = fake_route, __VA_ARGS__ \
+#define FAKE_TYPE(name_, create_, ...)                                                             \
+	{                                                                                          \
+		.size = sizeof(struct shunt_exchange_type), .name = (name_),                       \
+		.description = "for tests", .create = (create_), .destroy = fake_destroy,          \
+		.validate_binding = fake_validate_binding, .bind = fake_bind,                      \
+		.unbind = fake_unbind, .route = fake_route, __VA_ARGS__                            \
 	}
 
 static const struct shunt_exchange_type fake_direct = FAKE_TYPE("direct", fake_create_direct, );
 static const struct shunt_exchange_type fake_fanout = FAKE_TYPE("fanout", fake_create_fanout, );
-static const struct shunt_exchange_type fake_picky = FAKE_TYPE("picky", fake_create_fanout, .validate = fake_validate);
+static const struct shunt_exchange_type fake_picky =
+	FAKE_TYPE("picky", fake_create_fanout, .validate = fake_validate);
 
 /* ---- The broker ---- */
 
@@ -175,7 +183,8 @@ static inline void store_count_commit(struct store *s, struct store_commit *comm
 	n_store_changes += commit->n_changes;
 	if (store_fails) {
 		/* Expects the impossible: refused by the engine, and told in its own time. */
-		static const struct store_change refused = { { (const uint8_t *)"no/such", 7 }, { NULL, 0 }, 12345 };
+		static const struct store_change refused = {
+			{(const uint8_t *)"no/such", 7}, {NULL, 0}, 12345};
 
 		commit->changes = &refused;
 		commit->n_changes = 1;
@@ -183,10 +192,12 @@ static inline void store_count_commit(struct store *s, struct store_commit *comm
 	store_real_commit(s, commit);
 }
 
-static void (*held_done[64])(struct store_commit *commit, enum store_result result, uint64_t revision);
+static void (*held_done[64])(struct store_commit *commit, enum store_result result,
+			     uint64_t revision);
 
 /* Keeps the completion back. */
-static inline void store_hold_done(struct store_commit *commit, enum store_result result, uint64_t revision)
+static inline void store_hold_done(struct store_commit *commit, enum store_result result,
+				   uint64_t revision)
 {
 	(void)result;
 	(void)revision;
@@ -243,9 +254,12 @@ static inline void broker_begin(unsigned n_loops)
 	broker = broker_create(n_loops, store, "/");
 	vhost = topology_vhost(broker->topology, SLICE_LITERAL("/"));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(vhost);
-	CU_ASSERT_EQUAL_FATAL(exchange_type_register(broker->topology, &fake_direct, NULL, "fake"), 0);
-	CU_ASSERT_EQUAL_FATAL(exchange_type_register(broker->topology, &fake_fanout, NULL, "fake"), 0);
-	CU_ASSERT_EQUAL_FATAL(exchange_type_register(broker->topology, &fake_picky, NULL, "fake"), 0);
+	CU_ASSERT_EQUAL_FATAL(exchange_type_register(broker->topology, &fake_direct, NULL, "fake"),
+			      0);
+	CU_ASSERT_EQUAL_FATAL(exchange_type_register(broker->topology, &fake_fanout, NULL, "fake"),
+			      0);
+	CU_ASSERT_EQUAL_FATAL(exchange_type_register(broker->topology, &fake_picky, NULL, "fake"),
+			      0);
 }
 
 static inline void broker_end(void)
@@ -274,14 +288,14 @@ static inline void ask_done(struct declare_request *request)
 
 static inline void ask_begin(struct ask *ask, enum declare_operation operation, const char *name)
 {
-	*ask = (struct ask){ .request = {
-				     .operation = operation,
-				     .broker = broker,
-				     .vhost = vhost,
-				     .connection = CONNECTION,
-				     .done = ask_done,
-				     .name = slice_cstr(name),
-			     } };
+	*ask = (struct ask){.request = {
+				    .operation = operation,
+				    .broker = broker,
+				    .vhost = vhost,
+				    .connection = CONNECTION,
+				    .done = ask_done,
+				    .name = slice_cstr(name),
+			    }};
 }
 
 /* On the loop of the caller; the answer's code. */
@@ -301,9 +315,17 @@ static inline int ask_now(struct ask *ask)
 
 static struct ask asked; /* the last one of the functions below */
 
-enum flags { DURABLE = 1, AUTO_DELETE = 2, INTERNAL = 4, EXCLUSIVE = 8, PASSIVE = 16, SERVER_NAMED = 32 };
+enum flags {
+	DURABLE = 1,
+	AUTO_DELETE = 2,
+	INTERNAL = 4,
+	EXCLUSIVE = 8,
+	PASSIVE = 16,
+	SERVER_NAMED = 32
+};
 
-static inline int exchange_declare_with(const char *name, const char *type, unsigned flags, struct slice arguments)
+static inline int exchange_declare_with(const char *name, const char *type, unsigned flags,
+					struct slice arguments)
 {
 	ask_begin(&asked, DECLARE_EXCHANGE, name);
 	asked.request.arguments = arguments;
@@ -327,7 +349,8 @@ static inline int exchange_delete(const char *name, bool if_unused)
 	return ask_now(&asked);
 }
 
-static inline void queue_ask(struct ask *ask, const char *name, unsigned flags, struct slice arguments)
+static inline void queue_ask(struct ask *ask, const char *name, unsigned flags,
+			     struct slice arguments)
 {
 	ask_begin(ask, DECLARE_QUEUE, name);
 	ask->request.arguments = arguments;
@@ -357,8 +380,9 @@ static inline int queue_delete(const char *name, bool if_unused, bool if_empty)
 	return ask_now(&asked);
 }
 
-static inline void bind_ask(struct ask *ask, enum declare_operation operation, const char *destination,
-			    const char *source, const char *key, bool is_exchange)
+static inline void bind_ask(struct ask *ask, enum declare_operation operation,
+			    const char *destination, const char *source, const char *key,
+			    bool is_exchange)
 {
 	ask_begin(ask, operation, destination);
 	ask->request.bind.source = slice_cstr(source);
@@ -391,11 +415,11 @@ static inline int exchange_unbind(const char *destination, const char *source, c
 }
 
 /* The text of the last answer. */
-#define ASSERT_SAID(text_) \
-	do { \
-		CU_ASSERT_STRING_EQUAL(asked.request.error.text, (text_)); \
-		if (strcmp(asked.request.error.text, (text_)) != 0) \
-			(void)printf("\n    said: %s\n", asked.request.error.text); \
+#define ASSERT_SAID(text_)                                                                         \
+	do {                                                                                       \
+		CU_ASSERT_STRING_EQUAL(asked.request.error.text, (text_));                         \
+		if (strcmp(asked.request.error.text, (text_)) != 0)                                \
+			(void)printf("\n    said: %s\n", asked.request.error.text);                \
 	} while (0)
 
 /* ---- Looking ---- */
@@ -429,12 +453,14 @@ static inline size_t count_bindings(void)
 	size_t n = 0;
 
 	do
-		cursor = topology_list_bindings(broker->topology, vhost, cursor, 100, count_binding, &n);
+		cursor = topology_list_bindings(broker->topology, vhost, cursor, 100, count_binding,
+						&n);
 	while (cursor != 0);
 	return n;
 }
 
-static inline void count_definition(void *context, struct slice key, struct slice value, uint64_t revision)
+static inline void count_definition(void *context, struct slice key, struct slice value,
+				    uint64_t revision)
 {
 	(void)key;
 	(void)value;
