@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "machine.h"
 #include "net/address.h"
 
 #define CONFIG_LINE_MAX 4096
+#define CONFIG_LOOPS_MAX 256
 
 static const char *const config_shipped_plugins[] = {
 	"exchange-direct",
@@ -134,13 +136,6 @@ static int config_log_level(struct config_entry *e)
 
 /* ---- Memory ---- */
 
-static uint64_t config_total_memory(void)
-{
-	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGE_SIZE);
-
-	return pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
-}
-
 static int config_memory_relative(struct config_entry *e)
 {
 	char *end;
@@ -150,7 +145,7 @@ static int config_memory_relative(struct config_entry *e)
 	share = strtod(e->value, &end);
 	if (errno != 0 || end == e->value || *end != '\0' || !(share >= 0 && share <= 1))
 		return config_refuse(e, "a number from 0 to 1");
-	e->config->memory_limit = (uint64_t)(share * (double)config_total_memory());
+	e->config->memory_limit = (uint64_t)(share * (double)machine_memory_bytes());
 	if (e->config->memory_limit == 0)
 		e->config->memory_limit = 1; /* blocks every publisher, as RabbitMQ's 0 does */
 	return 0;
@@ -313,7 +308,7 @@ static const struct config_key config_keys[] = {
 	{ "cluster_name", config_text, CONFIG_PLACE(cluster_name), 0, 0 },
 	{ "compat.product", config_text, CONFIG_PLACE(product), 0, 0 },
 	{ "data_dir", config_text, CONFIG_PLACE(data_dir), 0, 0 },
-	{ "loops", config_u32, CONFIG_PLACE(loops), 0, 256 },
+	{ "loops", config_u32, CONFIG_PLACE(loops), 0, CONFIG_LOOPS_MAX },
 	{ "control.socket", config_text, CONFIG_PLACE(control_socket), 0, 0 },
 	{ "plugins.dir", config_text, CONFIG_PLACE(plugins_dir), 0, 0 },
 	{ "plugin", config_plugin, 0, 0, 0 },
@@ -442,7 +437,7 @@ void config_init(struct config *config)
 		.frame_max = 131072,
 		.max_message_size = 128u << 20,
 		.handshake_timeout_ms = 10000,
-		.memory_limit = (uint64_t)(0.6 * (double)config_total_memory()),
+		.memory_limit = (uint64_t)(0.6 * (double)machine_memory_bytes()),
 		.log_level = LOG_LEVEL_INFO,
 		.product = mem_strdup("Shunt"),
 		.cluster_name = mem_printf("shunt@%s", host),
@@ -465,11 +460,8 @@ void config_complete(struct config *config)
 	if (!config->has_plugins)
 		for (size_t i = 0; i < sizeof(config_shipped_plugins) / sizeof(*config_shipped_plugins); i++)
 			config_add_plugin(config, config_shipped_plugins[i]);
-	if (config->loops == 0) {
-		long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-		config->loops = cores < 1 ? 1 : cores > 256 ? 256 : (unsigned)cores;
-	}
+	if (config->loops == 0)
+		config->loops = machine_cores() < CONFIG_LOOPS_MAX ? machine_cores() : CONFIG_LOOPS_MAX;
 }
 
 static void config_free_setting(struct plugin_setting *setting)

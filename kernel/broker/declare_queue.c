@@ -369,9 +369,19 @@ static void removed(struct removal *removal)
 static void delete_here(struct declare_request *request, struct queue_entry *entry)
 {
 	struct topology *topology = request->broker->topology;
+	struct actor_ref ref = entry->queue;
 	struct removal *removal;
 
-	if (check_unused(request, slots_get(entry->queue)) != 0) {
+	/* What was published before is delivered before; that may be the queue's end, by its own reasons. */
+	queue_refresh(slots_get(ref));
+
+	struct queue *queue = slots_get(ref);
+
+	if (!queue || entry->doomed) {
+		declare_queue_delete(request);
+		return;
+	}
+	if (check_unused(request, queue) != 0) {
 		declare_finish(request);
 		return;
 	}

@@ -231,7 +231,7 @@ void queue_for_each(struct broker *broker, void (*visit)(void *context, struct q
 /* Serials grow on a loop, so they are in the order of the list. */
 static struct list *queue_list_begin(struct list *queues, struct actor_ref after)
 {
-	struct queue *last = slots_get(after);
+	struct queue *last = actor_ref_is_none(after) ? NULL : slots_get(after);
 	struct list *link;
 
 	if (last != NULL)

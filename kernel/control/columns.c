@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "control/columns.h"
 
+#include <arpa/inet.h>
+#include <math.h>
+#include <stdio.h>
+
 #include "amqp/cursor.h"
 #include "amqp/table.h"
 #include "base/buffer.h"
@@ -20,10 +24,46 @@ json_t *column_text(struct slice text)
 		else
 			buffer_printf(&escaped, "\\x%02X", text.data[i]);
 	}
-	value = json_stringn((const char *)escaped.data, escaped.size);
+	value = json_stringn(buffer_cstr(&escaped), escaped.size);
 	buffer_fini(&escaped);
 	return value;
 }
+
+json_t *column_number(uint64_t number)
+{
+	return json_integer((json_int_t)number);
+}
+
+json_t *column_pid(uint64_t first, uint64_t second, uint64_t third)
+{
+	char text[72];
+
+	snprintf(text, sizeof(text), "<%llu.%llu.%llu>", (unsigned long long)first, (unsigned long long)second,
+		 (unsigned long long)third);
+	return json_string(text);
+}
+
+json_t *column_connection_pid(uint64_t number)
+{
+	return column_pid(0, number, 0);
+}
+
+json_t *column_address(const char *host)
+{
+	unsigned char bytes[16];
+	json_t *numbers;
+
+	if (inet_pton(AF_INET, host, bytes) == 1)
+		return json_pack("[i, i, i, i]", bytes[0], bytes[1], bytes[2], bytes[3]);
+	if (inet_pton(AF_INET6, host, bytes) != 1)
+		return column_text(slice_cstr(host));
+	numbers = json_array();
+	for (size_t i = 0; i < sizeof(bytes); i += 2)
+		json_array_append_new(numbers, json_integer(bytes[i] << 8 | bytes[i + 1]));
+	return numbers;
+}
+
+/* ---- Field tables ---- */
 
 static json_t *column_value(const struct amqp_value *value);
 
@@ -35,15 +75,20 @@ static json_t *column_array(struct slice array)
 
 	amqp_array_iter_init(&iter, array);
 	while (amqp_array_iter_next(&iter, &value) == 1)
-		json_array_append_new(items, column_value(&value));
+		json_array_append_new(items,
+				      json_pack("[s, o]", amqp_value_type_name(value.type), column_value(&value)));
 	return items;
+}
+
+/* JSON has neither infinities nor what is not a number. */
+static json_t *column_real(double real)
+{
+	return isfinite(real) ? json_real(real) : json_string(isnan(real) ? "nan" : real < 0 ? "-inf" : "inf");
 }
 
 static json_t *column_value(const struct amqp_value *value)
 {
-	struct buffer text;
 	int64_t integer;
-	json_t *result;
 
 	if (amqp_value_get_integer(value, &integer))
 		return json_integer(integer);
@@ -59,14 +104,13 @@ static json_t *column_value(const struct amqp_value *value)
 		return column_array(value->bytes);
 	case AMQP_VALUE_TIMESTAMP:
 		return json_integer((json_int_t)value->timestamp);
-	case AMQP_VALUE_VOID:
-		return json_null();
+	case AMQP_VALUE_FLOAT:
+	case AMQP_VALUE_DOUBLE:
+		return column_real(value->real);
+	case AMQP_VALUE_DECIMAL:
+		return json_pack("[i, I]", (int)value->decimal.scale, (json_int_t)value->decimal.value);
 	default:
-		buffer_init(&text);
-		amqp_value_print(value, &text);
-		result = column_text(buffer_slice(&text));
-		buffer_fini(&text);
-		return result;
+		return json_string("undefined");
 	}
 }
 
@@ -74,20 +118,12 @@ json_t *column_table(struct slice table)
 {
 	struct amqp_table_iter iter;
 	struct amqp_value value;
-	json_t *object = json_object();
+	json_t *entries = json_array();
 	struct slice key;
 
 	amqp_table_iter_init(&iter, table);
-	while (amqp_table_iter_next(&iter, &key, &value) == 1) {
-		json_t *name = column_text(key);
-
-		json_object_set_new(object, json_string_value(name), column_value(&value));
-		json_decref(name);
-	}
-	return object;
-}
-
-json_t *column_number(uint64_t number)
-{
-	return json_integer((json_int_t)number);
+	while (amqp_table_iter_next(&iter, &key, &value) == 1)
+		json_array_append_new(entries, json_pack("[o, s, o]", column_text(key),
+							 amqp_value_type_name(value.type), column_value(&value)));
+	return entries;
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "loop/slots.h"
 
 struct conn_service;
 struct broker;
@@ -29,6 +30,12 @@ struct listing_scope {
 	struct vhost *vhost; /* NULL where it does not matter */
 };
 
+/* Where a list stands on a loop; all zero at the beginning. Which member counts is the kind's. */
+struct listing_position {
+	uint64_t number;
+	struct actor_ref ref;
+};
+
 /* A list command. */
 struct listing_kind {
 	const char *command;
@@ -36,17 +43,25 @@ struct listing_kind {
 	const char *const *defaults;  /* end with NULL */
 	bool has_vhost;
 	bool on_every_loop; /* else on loop 0 only */
-	/* Puts at most `limit` objects (where that can be) from the cursor on into the sink; returns the next cursor, 0 at the end. On the loop. */
-	uint64_t (*visit)(const struct listing_scope *scope, uint64_t cursor, unsigned limit,
-			  struct listing_sink *sink);
+	unsigned slice;     /* objects at a time */
+	/* Puts the next `slice` objects into the sink, on the loop; false at the end. */
+	bool (*visit)(const struct listing_scope *scope, struct listing_position *position, unsigned slice,
+		      struct listing_sink *sink);
 };
 
 extern const struct listing_kind listing_queues, listing_exchanges, listing_bindings, listing_connections,
 	listing_consumers;
 
-/* Values. Bytes that are not UTF-8 are escaped. */
+/*
+ * Values, as `rabbitmqctl --formatter json` shows them; shuntctl makes its other formats from their shape. A table is an
+ * array of [key, type, value], an array in it one of [type, value], a decimal [scale, value]; type is RabbitMQ's name of
+ * it. An address is an array of its four or eight numbers. Bytes that are not UTF-8 are escaped.
+ */
 json_t *column_text(struct slice text);
 json_t *column_table(struct slice table);
 json_t *column_number(uint64_t number);
+json_t *column_address(const char *host);
+json_t *column_pid(uint64_t first, uint64_t second, uint64_t third); /* "<1.2.3>" */
+json_t *column_connection_pid(uint64_t number);
 
 #endif

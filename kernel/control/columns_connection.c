@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* list_connections: on every loop, of its own connections. */
+#include "base/buffer.h"
 #include "broker/topology.h"
 #include "conn/connection.h"
 #include "control/columns.h"
-#include "base/buffer.h"
 
 static json_t *connection_pid(const void *object)
 {
-	return column_number(((const struct connection *)object)->number);
+	return column_connection_pid(((const struct connection *)object)->number);
 }
 
 static json_t *connection_name(const void *object)
@@ -20,7 +20,7 @@ static json_t *connection_name(const void *object)
 
 static json_t *connection_peer_host(const void *object)
 {
-	return json_string(transport_peer(((const struct connection *)object)->transport)->host);
+	return column_address(transport_peer(((const struct connection *)object)->transport)->host);
 }
 
 static json_t *connection_peer_port(const void *object)
@@ -30,7 +30,7 @@ static json_t *connection_peer_port(const void *object)
 
 static json_t *connection_host(const void *object)
 {
-	return json_string(transport_local(((const struct connection *)object)->transport)->host);
+	return column_address(transport_local(((const struct connection *)object)->transport)->host);
 }
 
 static json_t *connection_port(const void *object)
@@ -72,7 +72,20 @@ static json_t *connection_channels(const void *object)
 static json_t *connection_protocol(const void *object)
 {
 	(void)object;
-	return json_string("{0,9,1}");
+	return json_pack("[i, i, i]", 0, 9, 1);
+}
+
+/* There is no TLS yet. */
+static json_t *connection_ssl(const void *object)
+{
+	(void)object;
+	return json_false();
+}
+
+static json_t *connection_nothing(const void *object)
+{
+	(void)object;
+	return json_string("");
 }
 
 static json_t *connection_timeout(const void *object)
@@ -124,6 +137,14 @@ static const struct column connection_columns[] = {
 	{ "host", connection_host },
 	{ "peer_port", connection_peer_port },
 	{ "peer_host", connection_peer_host },
+	{ "ssl", connection_ssl },
+	{ "ssl_protocol", connection_nothing },
+	{ "ssl_key_exchange", connection_nothing },
+	{ "ssl_cipher", connection_nothing },
+	{ "ssl_hash", connection_nothing },
+	{ "peer_cert_subject", connection_nothing },
+	{ "peer_cert_issuer", connection_nothing },
+	{ "peer_cert_validity", connection_nothing },
 	{ "state", connection_state },
 	{ "channels", connection_channels },
 	{ "protocol", connection_protocol },
@@ -149,10 +170,11 @@ static void visit_connection(void *context, const struct connection *connection)
 	sink->row(sink, connection);
 }
 
-static uint64_t connection_visit(const struct listing_scope *scope, uint64_t cursor, unsigned limit,
-				 struct listing_sink *sink)
+static bool connection_visit(const struct listing_scope *scope, struct listing_position *position, unsigned slice,
+			     struct listing_sink *sink)
 {
-	return conn_service_list(scope->connections, cursor, limit, visit_connection, sink);
+	position->number = conn_service_list(scope->connections, position->number, slice, visit_connection, sink);
+	return position->number != 0;
 }
 
 const struct listing_kind listing_connections = {
@@ -160,5 +182,6 @@ const struct listing_kind listing_connections = {
 	.columns = connection_columns,
 	.defaults = connection_defaults,
 	.on_every_loop = true,
+	.slice = 256,
 	.visit = connection_visit,
 };

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* list_queues and list_consumers: on the loops that own the queues. */
-#include <stdio.h>
-
+#include "broker/broker.h"
 #include "broker/queue.h"
 #include "broker/topology.h"
 #include "control/columns.h"
 
 struct queue_row {
+	const struct queue *queue;
 	const struct queue_entry *entry;
 	const struct queue_options *options;
 	struct queue_stats stats;
 	struct actor_ref ref;
 };
+
+static json_t *column_actor(struct actor_ref ref)
+{
+	return column_pid(ref.loop, ref.slot, ref.serial);
+}
 
 struct queue_visit {
 	const struct listing_scope *scope;
@@ -52,16 +57,14 @@ static json_t *queue_owner(const void *object)
 {
 	uint64_t owner = ((const struct queue_row *)object)->options->owner;
 
-	return owner != 0 ? column_number(owner) : json_string("");
+	return owner != 0 ? column_connection_pid(owner) : json_string("");
 }
 
 static json_t *queue_pid(const void *object)
 {
 	const struct queue_row *row = object;
-	char text[64];
 
-	snprintf(text, sizeof(text), "<%u.%u.%llu>", row->ref.loop, row->ref.slot, (unsigned long long)row->ref.serial);
-	return json_string(text);
+	return column_actor(row->ref);
 }
 
 static json_t *queue_ready(const void *object)
@@ -107,27 +110,75 @@ static json_t *queue_type(const void *object)
 	return json_string(((const struct queue_row *)object)->options->quorum ? "quorum" : "classic");
 }
 
-static json_t *queue_policy(const void *object)
+/* No policies yet; and a queue is in one place. */
+static json_t *queue_nothing(const void *object)
 {
 	(void)object;
 	return json_string("");
 }
+
+/* ---- The exclusive consumer ---- */
+
+struct exclusive_consumer {
+	json_t *tag, *pid;
+};
+
+static void queue_see_exclusive(void *context, const struct queue_consumer_info *info)
+{
+	struct exclusive_consumer *found = context;
+
+	if (!info->exclusive || found->tag != NULL)
+		return;
+	found->tag = column_text(slice_cstr(info->tag));
+	found->pid = column_actor(info->endpoint);
+}
+
+static json_t *queue_exclusive_consumer_tag(const void *object)
+{
+	struct exclusive_consumer found = { NULL, NULL };
+
+	queue_for_each_consumer(((const struct queue_row *)object)->queue, queue_see_exclusive, &found);
+	json_decref(found.pid);
+	return found.tag != NULL ? found.tag : json_string("");
+}
+
+static json_t *queue_exclusive_consumer_pid(const void *object)
+{
+	struct exclusive_consumer found = { NULL, NULL };
+
+	queue_for_each_consumer(((const struct queue_row *)object)->queue, queue_see_exclusive, &found);
+	json_decref(found.tag);
+	return found.pid != NULL ? found.pid : json_string("");
+}
+
+/* ---- The columns ---- */
 
 static const struct column queue_columns[] = {
 	{ "name", queue_name },
 	{ "durable", queue_durable },
 	{ "auto_delete", queue_auto_delete },
 	{ "arguments", queue_arguments },
-	{ "policy", queue_policy },
+	{ "policy", queue_nothing },
 	{ "pid", queue_pid },
 	{ "owner_pid", queue_owner },
 	{ "exclusive", queue_exclusive },
+	{ "exclusive_consumer_pid", queue_exclusive_consumer_pid },
+	{ "exclusive_consumer_tag", queue_exclusive_consumer_tag },
 	{ "messages_ready", queue_ready },
 	{ "messages_unacknowledged", queue_unacknowledged },
 	{ "messages", queue_messages },
+	{ "messages_ready_ram", queue_ready },
+	{ "messages_unacknowledged_ram", queue_unacknowledged },
+	{ "messages_ram", queue_messages },
 	{ "message_bytes", queue_message_bytes },
+	{ "message_bytes_ram", queue_message_bytes },
 	{ "consumers", queue_consumers },
 	{ "memory", queue_memory },
+	{ "leader", queue_nothing },
+	{ "members", queue_nothing },
+	{ "online", queue_nothing },
+	{ "slave_pids", queue_nothing },
+	{ "synchronised_slave_pids", queue_nothing },
 	{ "state", queue_state },
 	{ "type", queue_type },
 	{ "vhost", queue_vhost },
@@ -135,29 +186,40 @@ static const struct column queue_columns[] = {
 };
 static const char *const queue_defaults[] = { "name", "messages", NULL };
 
+/* Being declared or deleted: its name is not a queue's. */
+static bool queue_is_visible(struct broker *broker, const struct queue_entry *entry)
+{
+	bool is_visible;
+
+	topology_read_begin(broker->topology);
+	is_visible = !entry->pending && !entry->doomed;
+	topology_read_end(broker->topology);
+	return is_visible;
+}
+
 static void queue_visit_one(void *context, struct queue *queue)
 {
 	const struct queue_visit *visit = context;
 	struct queue_row row = {
+		.queue = queue,
 		.entry = queue_entry_of(queue),
 		.options = queue_options_of(queue),
 		.ref = queue_ref(queue),
 	};
 
-	if (row.entry->vhost != visit->scope->vhost || row.entry->pending || row.entry->doomed)
+	if (row.entry->vhost != visit->scope->vhost || !queue_is_visible(visit->scope->broker, row.entry))
 		return;
 	queue_stats(queue, &row.stats);
 	visit->sink->row(visit->sink, &row);
 }
 
-static uint64_t queue_visit_all(const struct listing_scope *scope, uint64_t cursor, unsigned limit,
-				struct listing_sink *sink)
+static bool queue_visit_some(const struct listing_scope *scope, struct listing_position *position, unsigned slice,
+			     struct listing_sink *sink)
 {
 	struct queue_visit visit = { scope, sink };
 
-	(void)cursor, (void)limit;
-	queue_for_each(scope->broker, queue_visit_one, &visit);
-	return 0;
+	position->ref = queue_list(scope->broker, position->ref, slice, queue_visit_one, &visit);
+	return !actor_ref_is_none(position->ref);
 }
 
 const struct listing_kind listing_queues = {
@@ -166,7 +228,8 @@ const struct listing_kind listing_queues = {
 	.defaults = queue_defaults,
 	.has_vhost = true,
 	.on_every_loop = true,
-	.visit = queue_visit_all,
+	.slice = 256,
+	.visit = queue_visit_some,
 };
 
 /* ---- Consumers ---- */
@@ -188,12 +251,7 @@ static json_t *consumer_queue(const void *object)
 
 static json_t *consumer_channel(const void *object)
 {
-	const struct consumer_row *row = object;
-	char text[64];
-
-	snprintf(text, sizeof(text), "<%u.%u.%llu>", row->info->endpoint.loop, row->info->endpoint.slot,
-		 (unsigned long long)row->info->endpoint.serial);
-	return json_string(text);
+	return column_actor(((const struct consumer_row *)object)->info->endpoint);
 }
 
 static json_t *consumer_tag(const void *object)
@@ -214,6 +272,11 @@ static json_t *consumer_prefetch(const void *object)
 static json_t *consumer_active(const void *object)
 {
 	return json_boolean(((const struct consumer_row *)object)->info->active);
+}
+
+static json_t *consumer_activity_status(const void *object)
+{
+	return json_string(((const struct consumer_row *)object)->info->active ? "up" : "waiting");
 }
 
 static json_t *consumer_exclusive(const void *object)
@@ -238,6 +301,7 @@ static const struct column consumer_columns[] = {
 	{ "ack_required", consumer_ack_required },
 	{ "prefetch_count", consumer_prefetch },
 	{ "active", consumer_active },
+	{ "activity_status", consumer_activity_status },
 	{ "arguments", consumer_arguments },
 	{ "exclusive", consumer_exclusive },
 	{ "priority", consumer_priority },
@@ -266,14 +330,13 @@ static void consumer_visit_queue(void *context, struct queue *queue)
 	queue_for_each_consumer(queue, consumer_visit_one, visit);
 }
 
-static uint64_t consumer_visit_all(const struct listing_scope *scope, uint64_t cursor, unsigned limit,
-				   struct listing_sink *sink)
+static bool consumer_visit_some(const struct listing_scope *scope, struct listing_position *position, unsigned slice,
+				struct listing_sink *sink)
 {
 	struct consumer_visit visit = { { scope, sink }, SLICE_LITERAL("") };
 
-	(void)cursor, (void)limit;
-	queue_for_each(scope->broker, consumer_visit_queue, &visit);
-	return 0;
+	position->ref = queue_list(scope->broker, position->ref, slice, consumer_visit_queue, &visit);
+	return !actor_ref_is_none(position->ref);
 }
 
 const struct listing_kind listing_consumers = {
@@ -282,5 +345,6 @@ const struct listing_kind listing_consumers = {
 	.defaults = consumer_defaults,
 	.has_vhost = true,
 	.on_every_loop = true,
-	.visit = consumer_visit_all,
+	.slice = 64,
+	.visit = consumer_visit_some,
 };

@@ -5,6 +5,8 @@
 #include "broker/topology.h"
 #include "control/columns.h"
 
+/* Rows are made inside the read side, which is to be short: few at a time. */
+#define TOPOLOGY_SLICE 32
 
 static void visit_exchange(void *context, const struct exchange *exchange)
 {
@@ -63,10 +65,12 @@ static const struct column exchange_columns[] = {
 };
 static const char *const exchange_defaults[] = { "name", "type", NULL };
 
-static uint64_t exchange_visit(const struct listing_scope *scope, uint64_t cursor, unsigned limit,
-			       struct listing_sink *sink)
+static bool exchange_visit(const struct listing_scope *scope, struct listing_position *position, unsigned slice,
+			   struct listing_sink *sink)
 {
-	return topology_list_exchanges(scope->broker->topology, scope->vhost, cursor, limit, visit_exchange, sink);
+	position->number = topology_list_exchanges(scope->broker->topology, scope->vhost, position->number, slice,
+					    visit_exchange, sink);
+	return position->number != 0;
 }
 
 const struct listing_kind listing_exchanges = {
@@ -74,6 +78,7 @@ const struct listing_kind listing_exchanges = {
 	.columns = exchange_columns,
 	.defaults = exchange_defaults,
 	.has_vhost = true,
+	.slice = TOPOLOGY_SLICE,
 	.visit = exchange_visit,
 };
 
@@ -136,10 +141,12 @@ static const char *const binding_defaults[] = {
 	"source_name", "source_kind", "destination_name", "destination_kind", "routing_key", "arguments", NULL,
 };
 
-static uint64_t binding_visit(const struct listing_scope *scope, uint64_t cursor, unsigned limit,
-			      struct listing_sink *sink)
+static bool binding_visit(const struct listing_scope *scope, struct listing_position *position, unsigned slice,
+			  struct listing_sink *sink)
 {
-	return topology_list_bindings(scope->broker->topology, scope->vhost, cursor, limit, visit_binding, sink);
+	position->number = topology_list_bindings(scope->broker->topology, scope->vhost, position->number, slice,
+					    visit_binding, sink);
+	return position->number != 0;
 }
 
 const struct listing_kind listing_bindings = {
@@ -147,5 +154,6 @@ const struct listing_kind listing_bindings = {
 	.columns = binding_columns,
 	.defaults = binding_defaults,
 	.has_vhost = true,
+	.slice = TOPOLOGY_SLICE,
 	.visit = binding_visit,
 };

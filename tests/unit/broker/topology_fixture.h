@@ -17,6 +17,8 @@
 #include "broker/broker.h"
 #include "broker/declare.h"
 #include "broker/exchange_type.h"
+#include "broker/message.h"
+#include "broker/queue.h"
 #include "broker/topology.h"
 #include "loop/loop.h"
 #include "store/engine.h"
@@ -421,6 +423,22 @@ static inline int exchange_unbind(const char *destination, const char *source, c
 		if (strcmp(asked.request.error.text, (text_)) != 0)                                \
 			(void)printf("\n    said: %s\n", asked.request.error.text);                \
 	} while (0)
+
+/* ---- Publishing, past the router ---- */
+
+static inline void publish_to(const char *queue)
+{
+	struct actor_ref ref;
+	struct amqp_error error;
+	struct message *message =
+		message_create(SLICE_EMPTY, slice_cstr(queue), slice_make("\0\0", 2), 0);
+
+	message->expiration_ms = MESSAGE_NO_EXPIRATION;
+	CU_ASSERT_EQUAL_FATAL(declare_find_queue(broker, vhost, slice_cstr(queue), 0, &ref, &error),
+			      0);
+	(void)queue_publish(slots_get(ref), message, ACTOR_REF_NONE, 0);
+	message_unref(message);
+}
 
 /* ---- Looking ---- */
 
