@@ -40,7 +40,8 @@ static bool may_go_on(struct removal *removal)
 	       clock_monotonic_us() < removal->slice.end_us;
 }
 
-static void run_task(struct loop_task *task);
+static void next_slice_arrived(struct letter *letter);
+static void run_again(struct removal *removal);
 static void commit_done(struct store_commit *commit, enum store_result result, uint64_t revision);
 
 struct removal *removal_create(struct broker *broker, void (*done)(struct removal *removal),
@@ -54,7 +55,7 @@ struct removal *removal_create(struct broker *broker, void (*done)(struct remova
 	list_init(&removal->exchanges);
 	removal->scanned = &removal->exchanges;
 	list_init(&removal->bindings);
-	loop_task_init(&removal->task, run_task);
+	removal->next_slice.deliver = next_slice_arrived;
 	removal->commit.done = commit_done;
 	return removal;
 }
@@ -331,6 +332,14 @@ static void point_at_keys(struct store_change *changes, size_t count, const stru
 	}
 }
 
+static void post_next_slice(struct removal *removal)
+{
+	if (removal->is_posted)
+		return;
+	removal->is_posted = true;
+	loop_post(loop_index(loop_self()), &removal->next_slice);
+}
+
 static void commit(struct removal *removal)
 {
 	struct store_change *changes;
@@ -342,7 +351,7 @@ static void commit(struct removal *removal)
 	if (!changes || keys.failed) {
 		amqp_error_set(&removal->error, AMQP_RESOURCE_ERROR, "out of memory");
 		removal->phase = REMOVAL_REVIVE;
-		loop_defer(&removal->task);
+		post_next_slice(removal);
 	} else {
 		point_at_keys(changes, count, &keys);
 		removal->commit.changes = changes;
@@ -367,14 +376,18 @@ static void commit_done(struct store_commit *store_commit, enum store_result res
 			       "the deletion could not be stored");
 		removal->phase = REMOVAL_REVIVE;
 	}
-	run_task(&removal->task);
+	run_again(removal);
 }
 
 static void end(struct removal *removal)
 {
-	if (removal->done)
-		removal->done(removal);
-	mem_free(removal);
+	void (*done)(struct removal * removal) = removal->done;
+
+	removal->phase = REMOVAL_OVER;
+	if (done)
+		done(removal);
+	if (!removal->is_posted)
+		mem_free(removal);
 }
 
 /* What follows a slice. */
@@ -385,7 +398,7 @@ static void proceed(struct removal *removal)
 	else if (removal->phase == REMOVAL_END)
 		end(removal);
 	else
-		loop_defer(&removal->task);
+		post_next_slice(removal);
 }
 
 void removal_begin(struct removal *removal)
@@ -402,12 +415,22 @@ static void run_one_slice(struct removal *removal)
 	after_slice(removal);
 }
 
-static void run_task(struct loop_task *task)
+static void run_again(struct removal *removal)
 {
-	struct removal *removal = container_of(task, struct removal, task);
-
 	run_one_slice(removal);
 	proceed(removal);
+}
+
+/* Somebody may have hurried it meanwhile: then it is over, or waits for the store. */
+static void next_slice_arrived(struct letter *letter)
+{
+	struct removal *removal = container_of(letter, struct removal, next_slice);
+
+	removal->is_posted = false;
+	if (removal->phase == REMOVAL_OVER)
+		mem_free(removal);
+	else if (removal->phase != REMOVAL_COMMIT)
+		run_again(removal);
 }
 
 void removal_continue(struct removal *removal)
@@ -424,7 +447,6 @@ void removal_hurry(struct removal *removal)
 	if (removal->entry_is_out)
 		return;
 	bug_on(!removal->entry || removal->entry->durable);
-	loop_cancel(&removal->task);
 	while (!removal->entry_is_out)
 		run_one_slice(removal);
 	proceed(removal);

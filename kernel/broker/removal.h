@@ -22,7 +22,7 @@
 #include "base/list.h"
 #include "broker/broker.h"
 #include "broker/topology.h"
-#include "loop/task.h"
+#include "loop/mailbox.h"
 #include "store/store.h"
 
 enum removal_phase {
@@ -30,7 +30,8 @@ enum removal_phase {
 	REMOVAL_COMMIT,
 	REMOVAL_FREE,
 	REMOVAL_REVIVE,
-	REMOVAL_END,
+	REMOVAL_END, /* all is done, but for telling */
+	REMOVAL_OVER,
 };
 
 /* What a slice of the write side leaves to be done outside of it. */
@@ -64,7 +65,8 @@ struct removal {
 	struct list *scanned;	   /* the last of them whose bindings are all doomed */
 	struct list bindings;	   /* struct binding.to_destination */
 	struct removal_slice slice;
-	struct loop_task task;
+	struct letter next_slice; /* to the own loop: a poll comes between slices */
+	bool is_posted;		  /* next_slice is under way, and the removal must not go */
 	struct store_commit commit;
 };
 

@@ -78,6 +78,11 @@ struct vhost *topology_vhost(struct topology *topology, struct slice name)
 	return node ? container_of(node, struct vhost, node) : NULL;
 }
 
+uint64_t topology_vhost_count(const struct topology *topology)
+{
+	return map_count(&topology->vhosts);
+}
+
 /* ---- Finding ---- */
 
 struct exchange *topology_any_exchange(struct vhost *vhost, struct slice name)

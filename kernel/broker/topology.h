@@ -113,6 +113,7 @@ uint64_t topology_generation(const struct topology *topology);
 
 /* Vhosts by name: NULL when there is none. Needs no lock. */
 struct vhost *topology_vhost(struct topology *topology, struct slice name);
+uint64_t topology_vhost_count(const struct topology *topology);
 
 /* Inside the read side. Doomed and pending ones are not found. */
 struct exchange *topology_exchange(struct vhost *vhost, struct slice name);

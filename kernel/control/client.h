@@ -35,6 +35,12 @@ const struct control_config *control_client_config(const struct control_client *
 void control_client_send(struct control_client *client, json_t *value);
 void control_client_send_raw(struct control_client *client, const struct buffer *lines);
 
+/*
+ * Calls ready(context) once the client has taken what was sent but for a little, perhaps inside the call; or when it
+ * has gone: then control_client_get() finds it no more. For one waiter at a time.
+ */
+void control_client_when_ready(struct control_client *client, void (*ready)(void *context), void *context);
+
 /* The end of the answer; the next request may come. */
 void control_client_ok(struct control_client *client);
 void control_client_fail(struct control_client *client, enum control_status status, const char *format, ...)
@@ -48,6 +54,9 @@ struct control_command {
 
 /* control/commands.c: ends with a name of NULL. */
 extern const struct control_command control_commands[];
+
+/* control/status.c */
+void control_status(struct control_client *client, const json_t *request);
 
 /* control/list.c */
 void control_list(struct control_client *client, const json_t *request);

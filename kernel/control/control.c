@@ -20,17 +20,27 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "control/client.h"
+#include "control/columns.h"
 #include "loop/loop.h"
+#include "loop/timer.h"
 
 #define CONTROL_REQUEST_MAX ((size_t)1 << 20)
+#define CONTROL_OUTPUT_LOW ((size_t)64 << 10) /* with no more than this unsent, more of a list is made */
+#define CONTROL_REST_MS 1000u		      /* when there are no descriptors */
 #define CONTROL_BACKLOG 16
 
+/*
+ * When descriptors are out, an operator needs us most: one is kept in reserve and given to the client that comes then.
+ * If even that is in use, accepting rests a while.
+ */
 struct control {
 	struct control_config config;
 	struct event *accept;
+	struct loop_timer rest;
+	struct log_limit refusals;
 	struct list clients;
 	char *path;
-	int fd;
+	int fd, reserve; /* -1: in use */
 };
 
 struct control_client {
@@ -38,10 +48,13 @@ struct control_client {
 	struct control *control;
 	struct bufferevent *stream;
 	struct actor_ref ref;
-	bool is_busy; /* a command is being answered */
+	bool is_busy;	 /* a command is being answered */
+	bool is_running; /* client_run_requests() is on the stack */
+	void (*ready)(void *context); /* who waits for room in the output; NULL: nobody */
+	void *context;
 };
 
-static void client_next_request(struct control_client *client);
+static void client_run_requests(struct control_client *client);
 
 /* ---- Answers ---- */
 
@@ -77,10 +90,29 @@ void control_client_send_raw(struct control_client *client, const struct buffer 
 		log_error("control", "out of memory for an answer");
 }
 
+void control_client_when_ready(struct control_client *client, void (*ready)(void *context), void *context)
+{
+	if (evbuffer_get_length(bufferevent_get_output(client->stream)) <= CONTROL_OUTPUT_LOW) {
+		ready(context);
+		return;
+	}
+	client->ready = ready;
+	client->context = context;
+}
+
+static void client_tell_waiter(struct control_client *client)
+{
+	void (*ready)(void *context) = client->ready;
+
+	client->ready = NULL;
+	if (ready != NULL)
+		ready(client->context);
+}
+
 static void client_finish(struct control_client *client)
 {
 	client->is_busy = false;
-	client_next_request(client);
+	client_run_requests(client);
 }
 
 void control_client_ok(struct control_client *client)
@@ -97,7 +129,7 @@ void control_client_fail(struct control_client *client, enum control_status stat
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	control_client_send(client, json_pack("{s:s, s:i}", "error", text, "status", (int)status));
+	control_client_send(client, json_pack("{s:o, s:i}", "error", column_text(slice_cstr(text)), "status", (int)status));
 	client_finish(client);
 }
 
@@ -125,39 +157,57 @@ static void client_run(struct control_client *client, const char *line, size_t s
 	json_decref(request);
 }
 
-static void client_destroy(struct control_client *client)
+static void control_open_reserve(struct control *control)
 {
-	slots_remove(client->ref);
-	list_remove(&client->link);
-	bufferevent_free(client->stream);
-	mem_free(client);
+	if (control->reserve < 0)
+		control->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* One line, if there is one and nothing is being answered. */
-static void client_next_request(struct control_client *client)
+static void client_destroy(struct control_client *client)
+{
+	struct control *control = client->control;
+
+	slots_remove(client->ref);
+	list_remove(&client->link);
+	client_tell_waiter(client);
+	bufferevent_free(client->stream);
+	mem_free(client);
+	control_open_reserve(control);
+}
+
+/* Those that have come as whole lines, one after the other, until one has to wait for its answer. */
+static void client_run_requests(struct control_client *client)
 {
 	struct evbuffer *input = bufferevent_get_input(client->stream);
 	size_t size;
 	char *line;
 
-	if (client->is_busy)
+	if (client->is_running)
 		return;
-	line = evbuffer_readln(input, &size, EVBUFFER_EOL_LF);
-	if (line != NULL) {
+	client->is_running = true;
+	while (!client->is_busy && (line = evbuffer_readln(input, &size, EVBUFFER_EOL_LF)) != NULL) {
 		client_run(client, line, size);
 		mem_free(line);
 	}
+	client->is_running = false;
 }
 
+/* Reads no more than one request ahead; what has no end in that is none. */
 static void client_read(struct bufferevent *stream, void *context)
 {
 	struct control_client *client = context;
 
-	if (evbuffer_get_length(bufferevent_get_input(stream)) > CONTROL_REQUEST_MAX) {
+	client_run_requests(client);
+	if (!client->is_busy && evbuffer_get_length(bufferevent_get_input(stream)) >= CONTROL_REQUEST_MAX) {
+		log_warning("control", "request too long: limit=%zu", CONTROL_REQUEST_MAX);
 		client_destroy(client);
-		return;
 	}
-	client_next_request(client);
+}
+
+static void client_written(struct bufferevent *stream, void *context)
+{
+	(void)stream;
+	client_tell_waiter(context);
 }
 
 static void client_event(struct bufferevent *stream, short what, void *context)
@@ -169,8 +219,9 @@ static void client_event(struct bufferevent *stream, short what, void *context)
 /* ---- Accepting ---- */
 
 /* Root, and the user that the broker runs as. */
-static bool control_may_enter(int fd)
+static bool control_may_enter(struct control *control, int fd)
 {
+	static const char refusal[] = "{\"error\":\"access refused: use the broker's user, or root\",\"status\":69}\n";
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
@@ -178,7 +229,9 @@ static bool control_may_enter(int fd)
 		return false;
 	if (peer.uid == 0 || peer.uid == geteuid())
 		return true;
-	log_warning("control", "refused: uid=%ld pid=%ld", (long)peer.uid, (long)peer.pid);
+	log_limited(&control->refusals, LOG_LEVEL_WARNING, "control", "refused: uid=%ld pid=%ld", (long)peer.uid,
+		    (long)peer.pid);
+	(void)!send(fd, refusal, sizeof(refusal) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return false;
 }
 
@@ -195,29 +248,57 @@ static void control_add_client(struct control *control, int fd)
 	}
 	client->ref = slots_add(client);
 	list_add_tail(&control->clients, &client->link);
-	bufferevent_setcb(client->stream, client_read, NULL, client_event, client);
+	bufferevent_setcb(client->stream, client_read, client_written, client_event, client);
+	bufferevent_setwatermark(client->stream, EV_READ, 0, CONTROL_REQUEST_MAX);
+	bufferevent_setwatermark(client->stream, EV_WRITE, CONTROL_OUTPUT_LOW, 0);
 	bufferevent_enable(client->stream, EV_READ | EV_WRITE);
+}
+
+static int control_accept_one(struct control *control)
+{
+	int fd = accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || control->reserve < 0)
+		return fd;
+	close(control->reserve);
+	control->reserve = -1;
+	return accept4(control->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
 static void control_accept(evutil_socket_t listener, short what, void *context)
 {
-	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct control *control = context;
+	int fd = control_accept_one(control);
 
-	(void)what;
-	if (fd < 0)
+	(void)listener, (void)what;
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			event_del(control->accept);
+			loop_timer_start_ms(&control->rest, CONTROL_REST_MS);
+		}
 		return;
-	if (control_may_enter(fd))
-		control_add_client(context, fd);
+	}
+	if (control_may_enter(control, fd))
+		control_add_client(control, fd);
 	else
 		close(fd);
 }
 
+static void control_rested(struct loop_timer *timer)
+{
+	struct control *control = container_of(timer, struct control, rest);
+
+	control_open_reserve(control);
+	if (event_add(control->accept, NULL) != 0)
+		loop_timer_start_ms(timer, CONTROL_REST_MS);
+}
+
 /* ---- The socket ---- */
 
-/* True if a process answers at the address: then it is not ours to remove. */
+/* True if a process answers at the address (also if it is too busy to): then it is not ours to remove. */
 static bool control_is_alive(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	bool is_alive;
 
 	if (fd < 0)
@@ -225,6 +306,20 @@ static bool control_is_alive(const struct sockaddr_un *address)
 	is_alive = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN;
 	close(fd);
 	return is_alive;
+}
+
+/* What is left of a process that was killed goes. A file of another kind is somebody's, and stays. */
+static int control_remove_stale(const struct sockaddr_un *address)
+{
+	struct stat file;
+
+	if (lstat(address->sun_path, &file) != 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(file.st_mode))
+		return -EEXIST;
+	if (control_is_alive(address))
+		return -EADDRINUSE;
+	return unlink(address->sun_path) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
 static int control_bind(const char *path)
@@ -236,10 +331,9 @@ static int control_bind(const char *path)
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (control_is_alive(&address))
-		return -EADDRINUSE;
-	if (unlink(path) != 0 && errno != ENOENT)
-		return -errno;
+	result = control_remove_stale(&address);
+	if (result != 0)
+		return result;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
@@ -264,7 +358,11 @@ int control_create(const char *path, const struct control_config *config, struct
 	control->config = *config;
 	control->path = mem_strdup(path);
 	control->fd = fd;
+	control->reserve = -1;
+	control->refusals = (struct log_limit)LOG_LIMIT(10);
+	control_open_reserve(control);
 	list_init(&control->clients);
+	loop_timer_init(&control->rest, control_rested);
 	control->accept = event_new(loop_base(loop_self()), fd, EV_READ | EV_PERSIST, control_accept, control);
 	if (control->accept == NULL || event_add(control->accept, NULL) != 0) {
 		control_destroy(control);
@@ -282,8 +380,11 @@ void control_destroy(struct control *control)
 		return;
 	while ((node = list_first(&control->clients)) != NULL)
 		client_destroy(container_of(node, struct control_client, link));
+	loop_timer_stop(&control->rest);
 	if (control->accept != NULL)
 		event_free(control->accept);
+	if (control->reserve >= 0)
+		close(control->reserve);
 	close(control->fd);
 	(void)unlink(control->path);
 	mem_free(control->path);

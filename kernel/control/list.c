@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Lists: rows are made on the loop that owns the objects, as lines of JSON, a slice at a time; a letter takes the order
- * there and the lines back. Loop 0 writes them out and orders the next slice, so that no more than one is in memory.
+ * there and the lines back. Loop 0 writes them out and orders the next slice once the client has taken most of the last
+ * ones: a list of any length costs little memory, and no loop works on it for long at a time.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -13,8 +15,7 @@
 #include "loop/loop.h"
 #include "loop/mailbox.h"
 
-#define LISTING_COLUMNS_MAX 32
-#define LISTING_SLICE 256u
+#define LISTING_COLUMNS_MAX 64
 
 static const struct listing_kind *const listing_kinds[] = {
 	&listing_queues, &listing_exchanges, &listing_bindings, &listing_connections, &listing_consumers,
@@ -30,7 +31,8 @@ struct listing {
 	size_t n_columns;
 	struct actor_ref client;
 	unsigned loop;
-	uint64_t cursor;
+	struct listing_position position;
+	bool has_more; /* on this loop */
 	struct buffer lines;
 };
 
@@ -40,8 +42,11 @@ static void listing_row(struct listing_sink *sink, const void *object)
 	json_t *row = json_array();
 	char *text;
 
-	for (size_t i = 0; i < listing->n_columns; i++)
-		json_array_append_new(row, listing->columns[i]->value(object));
+	for (size_t i = 0; i < listing->n_columns; i++) {
+		json_t *value = listing->columns[i]->value(object);
+
+		json_array_append_new(row, value != NULL ? value : json_null());
+	}
 	text = json_dumps(row, JSON_COMPACT);
 	json_decref(row);
 	if (text == NULL) {
@@ -59,7 +64,24 @@ static void listing_free(struct listing *listing)
 	mem_free(listing);
 }
 
-static void listing_order(struct listing *listing);
+static void listing_make(struct letter *letter);
+
+static void listing_order(struct listing *listing)
+{
+	listing->letter.deliver = listing_make;
+	loop_post(listing->loop, &listing->letter);
+}
+
+/* The client has room again, or is gone. */
+static void listing_go_on(void *context)
+{
+	struct listing *listing = context;
+
+	if (control_client_get(listing->client) != NULL)
+		listing_order(listing);
+	else
+		listing_free(listing);
+}
 
 /* On loop 0: lines have come. */
 static void listing_came_back(struct letter *letter)
@@ -73,10 +95,12 @@ static void listing_came_back(struct letter *letter)
 	}
 	control_client_send_raw(client, &listing->lines);
 	buffer_clear(&listing->lines);
-	if (listing->cursor == 0)
+	if (!listing->has_more) {
 		listing->loop++;
+		listing->position = (struct listing_position){ 0 };
+	}
 	if (listing->loop < (listing->kind->on_every_loop ? loop_count() : 1)) {
-		listing_order(listing);
+		control_client_when_ready(client, listing_go_on, listing);
 		return;
 	}
 	listing_free(listing);
@@ -87,16 +111,11 @@ static void listing_came_back(struct letter *letter)
 static void listing_make(struct letter *letter)
 {
 	struct listing *listing = container_of(letter, struct listing, letter);
+	const struct listing_kind *kind = listing->kind;
 
-	listing->cursor = listing->kind->visit(&listing->scope, listing->cursor, LISTING_SLICE, &listing->sink);
+	listing->has_more = kind->visit(&listing->scope, &listing->position, kind->slice, &listing->sink);
 	listing->letter.deliver = listing_came_back;
 	loop_post(0, &listing->letter);
-}
-
-static void listing_order(struct listing *listing)
-{
-	listing->letter.deliver = listing_make;
-	loop_post(listing->loop, &listing->letter);
 }
 
 /* ---- The request ---- */
@@ -109,7 +128,30 @@ static const struct column *listing_find_column(const struct listing_kind *kind,
 	return NULL;
 }
 
-static bool listing_choose_columns(struct listing *listing, const json_t *names, const char **ret_unknown)
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The names that are no columns, in order, as "a,b". */
+static void listing_print_unknown(const struct listing *listing, const json_t *names, struct buffer *ret_text)
+{
+	size_t n = json_array_size(names), n_unknown = 0;
+	const char **unknown = mem_zalloc((n + 1) * sizeof(*unknown));
+
+	for (size_t i = 0; i < n; i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+
+		if (name != NULL && listing_find_column(listing->kind, name) == NULL)
+			unknown[n_unknown++] = name;
+	}
+	qsort(unknown, n_unknown, sizeof(*unknown), compare_names);
+	for (size_t i = 0; i < n_unknown; i++)
+		buffer_printf(ret_text, "%s%s", i != 0 ? "," : "", unknown[i]);
+	mem_free(unknown);
+}
+
+static bool listing_choose_columns(struct listing *listing, const json_t *names)
 {
 	size_t n = json_array_size(names);
 
@@ -117,15 +159,26 @@ static bool listing_choose_columns(struct listing *listing, const json_t *names,
 		const char *name = json_string_value(json_array_get(names, i));
 		const struct column *column = name != NULL ? listing_find_column(listing->kind, name) : NULL;
 
-		if (column == NULL || listing->n_columns == LISTING_COLUMNS_MAX) {
-			*ret_unknown = name != NULL ? name : "";
+		if (column == NULL || listing->n_columns == LISTING_COLUMNS_MAX)
 			return false;
-		}
 		listing->columns[listing->n_columns++] = column;
 	}
 	for (const char *const *name = listing->kind->defaults; n == 0 && *name != NULL; name++)
 		listing->columns[listing->n_columns++] = listing_find_column(listing->kind, *name);
 	return true;
+}
+
+static void listing_refuse_columns(struct control_client *client, const struct listing *listing, const json_t *names)
+{
+	struct buffer text;
+
+	buffer_init(&text);
+	listing_print_unknown(listing, names, &text);
+	if (text.size != 0)
+		control_client_fail(client, CONTROL_USAGE, "Info key(s) %s are not supported", buffer_cstr(&text));
+	else
+		control_client_fail(client, CONTROL_USAGE, "Too many columns, or a column that is no name");
+	buffer_fini(&text);
 }
 
 static void listing_send_header(struct control_client *client, const struct listing *listing)
@@ -162,7 +215,8 @@ static struct listing *listing_create(struct control_client *client, const json_
 void control_list(struct control_client *client, const json_t *request)
 {
 	struct listing *listing = listing_create(client, request);
-	const char *vhost = json_string_value(json_object_get(request, "vhost")), *unknown;
+	const char *vhost = json_string_value(json_object_get(request, "vhost"));
+	const json_t *columns = json_object_get(request, "columns");
 
 	if (listing->kind->has_vhost) {
 		vhost = vhost != NULL ? vhost : "/";
@@ -173,9 +227,9 @@ void control_list(struct control_client *client, const json_t *request)
 			return;
 		}
 	}
-	if (!listing_choose_columns(listing, json_object_get(request, "columns"), &unknown)) {
+	if (!listing_choose_columns(listing, columns)) {
+		listing_refuse_columns(client, listing, columns);
 		listing_free(listing);
-		control_client_fail(client, CONTROL_USAGE, "unknown column '%s'", unknown);
 		return;
 	}
 	listing_send_header(client, listing);
