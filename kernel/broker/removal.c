@@ -23,7 +23,7 @@
  * nobody else changes those.
  */
 
-#define STEPS_PER_LOOK 16
+#define STEPS_PER_LOOK 8
 
 static void slice_init(struct removal_slice *slice)
 {
@@ -415,9 +415,18 @@ static void run_one_slice(struct removal *removal)
 	after_slice(removal);
 }
 
+static bool is_in_slices(const struct removal *removal)
+{
+	return removal->phase == REMOVAL_DOOM || removal->phase == REMOVAL_FREE ||
+	       removal->phase == REMOVAL_REVIVE;
+}
+
+/* When the loops stop, there is nobody left to wait for, and not for long somebody to go on. */
 static void run_again(struct removal *removal)
 {
-	run_one_slice(removal);
+	do
+		run_one_slice(removal);
+	while (loop_pool_is_stopping() && is_in_slices(removal));
 	proceed(removal);
 }
 

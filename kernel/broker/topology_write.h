@@ -18,7 +18,7 @@
 #include "broker/topology.h"
 #include "loop/brlock.h"
 
-#define TOPOLOGY_SLICE_US 150 /* after which a writer should leave, to be out before 200 us */
+#define TOPOLOGY_SLICE_US 120 /* after which a writer should leave, to be out before 200 us */
 
 struct topology {
 	struct brlock *lock;

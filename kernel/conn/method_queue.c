@@ -85,7 +85,7 @@ static int queue_declare_reply_to(struct channel *ch, const struct amqp_queue_de
 		return amqp_error_set(error, AMQP_NOT_FOUND, "no queue '" SLICE_FMT "' in vhost '%s'",
 				      SLICE_ARG(m->queue), ch->connection->vhost->name);
 	ok.queue_declare_ok.queue = m->queue;
-	ok.queue_declare_ok.consumer_count = !is_pseudo_queue;
+	ok.queue_declare_ok.consumer_count = 1;
 	if (!m->no_wait)
 		connection_send(ch->connection, ch->number, &ok);
 	return 0;

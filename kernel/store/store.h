@@ -178,7 +178,8 @@ void store_log_stats(const struct store_log *log, struct store_log_stats *ret_st
  * "kind/vhost/name"-like byte strings. A put or delete names the revision it expects (0: must not
  * exist; STORE_ANY_REVISION: whatever is there) and is STORE_FENCED when it is another. Several
  * changes in one call commit together or not at all: all expectations are about what was there
- * before the call, and all keys get the same new revision.
+ * before the call, and all keys get the same new revision. Commits take effect in the order of the
+ * calls, also of calls on several loops of which one happened before the other.
  */
 #define STORE_ANY_REVISION UINT64_MAX
 

@@ -161,7 +161,10 @@ struct shunt_exchange_type {
 	/* Frees it, with whatever it knows of bindings that were not unbound. Alone. */
 	void (*destroy)(void *state);
 
-	/* Whether the binding is acceptable. Alone, before bind(); not called when bindings are replayed. */
+	/*
+	 * Whether the binding is acceptable. Before bind(); not called when bindings are replayed. Any loop, beside
+	 * route() and other calls of itself, so it must not change the state; bind() and unbind() do not run meanwhile.
+	 */
 	int (*validate_binding)(const void *state, const struct shunt_binding *binding, struct shunt_error *error);
 
 	/*

@@ -245,6 +245,84 @@ static void connect(struct world_peer *peer, struct fuzz_source *source)
 		handshake(peer, source, choice & 3);
 }
 
+/* ---- A beginning, so that what follows has something to work on ---- */
+
+static void say(unsigned peer, uint16_t channel, struct amqp_method m)
+{
+	struct buffer out;
+
+	buffer_init(&out);
+	(void)put_method(&out, channel, &m);
+	world_send(&world_peers[peer], buffer_slice(&out));
+	buffer_fini(&out);
+}
+
+static void declare(unsigned peer, const char *queue, unsigned choice)
+{
+	say(peer, 1,
+	    (struct amqp_method){.id = AMQP_QUEUE_DECLARE,
+				 .queue_declare = {.queue = slice_cstr(queue),
+						   .durable = (choice & 1) != 0,
+						   .exclusive = (choice & 2) != 0,
+						   .auto_delete = (choice & 4) != 0}});
+}
+
+static void bind(unsigned peer, const char *queue, const char *exchange, const char *key)
+{
+	say(peer, 1,
+	    (struct amqp_method){.id = AMQP_QUEUE_BIND,
+				 .queue_bind = {.queue = slice_cstr(queue),
+						.exchange = slice_cstr(exchange),
+						.routing_key = slice_cstr(key)}});
+}
+
+static void consume(unsigned peer, const char *queue, const char *tag, bool no_ack)
+{
+	say(peer, 1,
+	    (struct amqp_method){.id = AMQP_BASIC_CONSUME,
+				 .basic_consume = {.queue = slice_cstr(queue),
+						   .consumer_tag = slice_cstr(tag),
+						   .no_ack = no_ack}});
+}
+
+static void set_qos(unsigned peer, unsigned count, bool global)
+{
+	say(peer, 1,
+	    (struct amqp_method){.id = AMQP_BASIC_QOS,
+				 .basic_qos = {.prefetch_count = (uint16_t)count,
+					       .global = global}});
+}
+
+/* Three clients, three queues, on both loops; consumers; a channel with confirms and one with tx. */
+static void begin(unsigned choice, unsigned queues)
+{
+	if ((choice & 1) != 0)
+		return;
+	for (unsigned i = 0; i < WORLD_PEERS; i++) {
+		world_connect(&world_peers[i]);
+		world_peers[i].is_polite = true;
+		sound_handshake(&world_peers[i], i == 1 ? 1 : 0);
+	}
+	declare(0, "q0", queues & 5);
+	declare(1, "q1", queues >> 2 & 5);
+	declare(1, "q2", queues >> 4);
+	bind(0, "q0", "amq.fanout", "");
+	bind(0, "q0", "amq.topic", "a.#");
+	bind(1, "q1", "amq.direct", "a.b.c");
+	bind(1, "q1", "amq.fanout", "q1");
+	world_settle();
+	say(0, 2, (struct amqp_method){.id = AMQP_CONFIRM_SELECT});
+	say(1, 2, (struct amqp_method){.id = AMQP_TX_SELECT});
+	if ((choice & 2) != 0)
+		set_qos(1, choice >> 5, (choice & 16) != 0);
+	if ((choice & 4) != 0)
+		consume(1, "q0", "t0", false);
+	if ((choice & 8) != 0)
+		consume(2, "q1", "t1", (choice & 16) != 0);
+	if ((choice & 12) == 12)
+		consume(2, "amq.rabbitmq.reply-to", "t3", true);
+}
+
 /* ---- The story ---- */
 
 static void odd_step(struct world_peer *peer, struct fuzz_source *source, unsigned action)
@@ -303,15 +381,14 @@ static void step(struct fuzz_source *source)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static bool is_created;
 	struct fuzz_source source;
-	unsigned steps = 0;
+	unsigned steps = 0, choice;
 
-	if (!is_created)
-		world_create();
-	is_created = true;
+	world_begin();
 	n_connects = 0;
 	amqp_reader_init(&source, slice_make(data, size));
+	choice = amqp_get_octet(&source);
+	begin(choice, amqp_get_octet(&source));
 	while (amqp_reader_left(&source) > 0 && steps++ < STEPS_MAX)
 		step(&source);
 	world_settle();

@@ -27,7 +27,6 @@
 #include "fuzz.h"
 #include "loop/counters.h"
 #include "loop/loop.h"
-#include "loop/state.h"
 #include "plugin/loader.h"
 #include "store/store.h"
 
@@ -43,6 +42,7 @@ static struct broker *broker;
 static struct conn_service *service;
 static struct vhost *vhost;
 static char queue_name[256], reply_name[256];
+static int descriptor; /* the lowest that was free in the beginning */
 
 /* ---- The beginning ---- */
 
@@ -81,9 +81,25 @@ static void load_plugins(void)
 	}
 }
 
-void world_create(void)
+/* The lowest free one: the same before and after an input. */
+static int lowest_descriptor(void)
 {
-	static const struct access_config users = {.default_user = "guest", .default_pass = "guest"};
+	int fd = dup(STDERR_FILENO);
+
+	fuzz_check(fd >= 0);
+	(void)close(fd);
+	return fd;
+}
+
+static void create(void)
+{
+	static const char *const loopback[] = {"guest", NULL};
+	static const struct access_config users = {
+		.default_user = "guest",
+		.default_pass = "guest",
+		.default_user_tags = "administrator",
+		.loopback_users = loopback,
+	};
 	static const struct conn_settings settings = {
 		.channel_max = WORLD_CHANNELS,
 		.heartbeat_s = 60,
@@ -107,6 +123,13 @@ void world_create(void)
 		world_peers[i].fd = -1;
 		world_peers[i].loop = i % WORLD_LOOPS;
 	}
+}
+
+void world_begin(void)
+{
+	if (broker == NULL)
+		create();
+	descriptor = lowest_descriptor();
 }
 
 struct slice world_queue_name(void)
@@ -365,14 +388,6 @@ static uint64_t happened(void)
 	       counter_sum(COUNTER_LETTERS) + counter_sum(COUNTER_CONNECTIONS_CLOSED);
 }
 
-static bool has_work(void)
-{
-	for (unsigned i = 0; i < WORLD_LOOPS; i++)
-		if (loop_has_work(loop_at(i)))
-			return true;
-	return false;
-}
-
 void world_settle(void)
 {
 	unsigned quiet = 0;
@@ -383,7 +398,7 @@ void world_settle(void)
 		fuzz_check(n < SETTLE_TURNS_MAX);
 		for (unsigned i = 0; i < WORLD_LOOPS; i++)
 			world_turn(i);
-		quiet = happened() == before && !has_work() ? quiet + 1 : 0;
+		quiet = happened() == before && !world_has_work() ? quiet + 1 : 0;
 	}
 }
 
@@ -549,19 +564,6 @@ static void check_empty(void)
 	fuzz_check(account_kind_total(ACCOUNT_QUEUE) <= SPARE_BYTES_MAX);
 }
 
-/* The lowest free descriptor is the same after every input. */
-static void check_descriptors(void)
-{
-	static int lowest = -1;
-	int fd = dup(STDERR_FILENO);
-
-	fuzz_check(fd >= 0);
-	(void)close(fd);
-	if (lowest < 0)
-		lowest = fd;
-	fuzz_check(fd == lowest);
-}
-
 void world_clean(void)
 {
 	unsigned n_standard;
@@ -574,7 +576,7 @@ void world_clean(void)
 	wish_topology(&n_standard);
 	fulfil();
 	check_empty();
-	check_descriptors();
+	fuzz_check(lowest_descriptor() == descriptor);
 	queue_name[0] = '\0';
 	reply_name[0] = '\0';
 }

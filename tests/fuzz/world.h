@@ -41,8 +41,8 @@ extern struct world_peer world_peers[WORLD_PEERS];
 struct slice world_queue_name(void);
 struct slice world_reply_name(void);
 
-/* Once. */
-void world_create(void);
+/* Before each input. */
+void world_begin(void);
 
 void world_connect(struct world_peer *peer);
 /* Hard: as when the client is killed, with what it did not read. Otherwise its side is shut first. */
@@ -55,6 +55,9 @@ void world_send(struct world_peer *peer, struct slice bytes);
 void world_turn(unsigned loop);
 /* Turns all loops until nothing happens any more. */
 void world_settle(void);
+
+/* Whether a loop has something to do yet. */
+bool world_has_work(void);
 
 /* The bytes that the broker may hold before the memory alarm is set; 0: as many as it likes. */
 void world_limit_memory(uint64_t bytes);

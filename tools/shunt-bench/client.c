@@ -29,6 +29,7 @@ int client_fail(struct client *client, int code, const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(client->error, sizeof(client->error), format, arguments);
 	va_end(arguments);
+	client->state = CLIENT_CLOSED;
 	return code;
 }
 
@@ -360,6 +361,12 @@ int client_begin_close(struct client *client)
 	return client_flush(client);
 }
 
+void client_say_goodbye(struct client *client)
+{
+	if (client->state == CLIENT_READY && client_begin_close(client) == 0)
+		(void)!client_await(client, CLIENT_CLOSED);
+}
+
 int client_call(struct client *client, const struct amqp_method *method, uint32_t expected,
 		struct amqp_method *ret)
 {
@@ -423,7 +430,7 @@ int client_take_method(struct client *client, struct slice payload)
 	switch (method.id) {
 	case AMQP_CONNECTION_CLOSE:
 		client_put(client, 0, &answer);
-		(void)client_flush(client);
+		(void)!client_flush(client);
 		return fail_closed(client, "connection", method.connection_close.reply_code,
 				   method.connection_close.reply_text);
 	case AMQP_CHANNEL_CLOSE:

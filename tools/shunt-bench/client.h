@@ -77,6 +77,9 @@ int client_connect(struct client *client, const struct options *options,
 /* Sends connection.close; then step or await CLOSED. */
 int client_begin_close(struct client *client) MUST_USE;
 
+/* Both, if it is READY, whatever comes of it. */
+void client_say_goodbye(struct client *client);
+
 /* Puts a method on the channel into `out`. */
 void client_put(struct client *client, uint16_t channel, const struct amqp_method *method);
 
@@ -100,6 +103,7 @@ int client_call(struct client *client, const struct amqp_method *method, uint32_
  */
 int client_take_method(struct client *client, struct slice payload) MUST_USE;
 
+/* Notes the error; the connection is of no use from then on. Returns the code. */
 int client_fail(struct client *client, int code, const char *format, ...) PRINTF_FORMAT(3, 4);
 /* The same for something that makes no sense. */
 int client_fail_parse(struct client *client);

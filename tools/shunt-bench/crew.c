@@ -209,20 +209,14 @@ int crew_wait(struct crew *crew, int timeout_ms)
 	return 0;
 }
 
-static void say_goodbye(struct client *client)
-{
-	if (client->state == CLIENT_READY && client_begin_close(client) == 0)
-		(void)client_await(client, CLIENT_CLOSED);
-}
-
 void crew_close(struct crew *crew)
 {
 	for (unsigned i = 0; i < crew->consumer_count; i++)
-		say_goodbye(&crew->consumers[i].client);
+		client_say_goodbye(&crew->consumers[i].client);
 	for (unsigned i = 0; i < crew->producer_count; i++) {
 		/* not into the middle of a frame */
 		if (batch_is_sent(&crew->producers[i].batch))
-			say_goodbye(&crew->producers[i].client);
+			client_say_goodbye(&crew->producers[i].client);
 	}
 }
 

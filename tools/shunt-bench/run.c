@@ -30,6 +30,7 @@ struct run {
 	struct crew_tally begin_tally, end_tally;
 	struct crew_tally seen; /* for progress */
 	uint64_t seen_ns;
+	bool is_settling; /* a signal does not end that, too */
 };
 
 static volatile sig_atomic_t interrupted;
@@ -91,7 +92,7 @@ static int wait_for(struct run *run, uint64_t deadline_ns, bool (*enough)(const 
 			return 0;
 		if (deadline_ns != 0 && now_ns >= deadline_ns)
 			return 0;
-		if (run_is_interrupted()) {
+		if (run_is_interrupted() && !run->is_settling) {
 			run->result->is_interrupted = true;
 			return 0;
 		}
@@ -144,8 +145,11 @@ static int wait_for_depth(struct run *run)
 		if (depth != before)
 			changed_ns = now_ns;
 		before = depth;
-		if (depth >= expected || run_is_interrupted() ||
-		    (double)(now_ns - changed_ns) > run->options->timeout_s * 1e9)
+		if (run_is_interrupted() && !run->is_settling)
+			run->result->is_interrupted = true;
+		if ((double)(now_ns - changed_ns) > run->options->timeout_s * 1e9)
+			run->result->is_stalled = true;
+		if (depth >= expected || run->result->is_interrupted || run->result->is_stalled)
 			break;
 		error = crew_wait(&run->crew, 2);
 		if (error < 0)
@@ -228,6 +232,7 @@ static int settle(struct run *run)
 {
 	int error;
 
+	run->is_settling = true;
 	crew_set_phase(&run->crew, WORKER_DRAINING);
 	error = wait_for(run, 0, all_delivered);
 	if (error == 0 && run->options->consumers == 0) {
@@ -246,7 +251,7 @@ static int run_both(struct run *run)
 	if (error < 0)
 		return run_fail(run, error, run->crew.error);
 	error = measure(run);
-	if (error == 0)
+	if (error == 0 && !run->result->is_stalled)
 		error = settle(run);
 	run->result->rss_before = run->begin.broker.rss_bytes;
 	run->result->rss_after = run->end.broker.rss_bytes;
@@ -325,9 +330,8 @@ static void clean_up(struct run *run)
 	crew_stop(&run->crew, run->result);
 	crew_close(&run->crew);
 	if (run->control.state == CLIENT_READY) {
-		(void)topology_delete(&run->control, &run->plan);
-		if (client_begin_close(&run->control) == 0)
-			(void)client_await(&run->control, CLIENT_CLOSED);
+		(void)!topology_delete(&run->control, &run->plan);
+		client_say_goodbye(&run->control);
 	}
 	client_fini(&run->control);
 	crew_fini(&run->crew);
@@ -341,7 +345,6 @@ int run_flow(const struct options *options, struct result *result)
 
 	if (error < 0)
 		return error;
-	interrupted = 0;
 	plan_init(&run.plan, options);
 	error = crew_init(&run.crew, options, &run.plan, &target);
 	if (error < 0)
@@ -350,12 +353,13 @@ int run_flow(const struct options *options, struct result *result)
 		error = prepare(&run, &target);
 	if (error == 0 && options->mode == BENCH_MODE_FILL) {
 		error = fill(&run);
-		if (error == 0 && !run_is_interrupted())
+		if (error == 0 && !result->is_interrupted && !result->is_stalled)
 			error = drain(&run);
 	} else if (error == 0) {
 		error = run_both(&run);
 	}
-	if (error == 0)
+	/* what was published to be drained later, and then was not, is not lost */
+	if (error == 0 && !(options->mode == BENCH_MODE_FILL && result->is_interrupted))
 		crew_judge(&run.crew, result);
 	result->has_process = options->pid > 0;
 	clean_up(&run);

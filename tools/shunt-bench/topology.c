@@ -52,7 +52,7 @@ static int put_arguments(const struct plan *plan, const char *key, struct buffer
 }
 
 /* waits: for this one and all before it, which were sent without waiting. */
-static int bind(struct client *client, const struct plan *plan, unsigned queue, const char *key,
+static int bind_queue(struct client *client, const struct plan *plan, unsigned queue, const char *key,
 		bool waits)
 {
 	struct amqp_method method = { .id = AMQP_QUEUE_BIND }, answer;
@@ -87,12 +87,12 @@ static int bind_all(struct client *client, const struct plan *plan)
 
 	for (unsigned i = 0; error == 0 && i < options->bindings; i++) {
 		plan_idle_key(plan, i, key);
-		error = bind(client, plan, i % options->queues, key,
+		error = bind_queue(client, plan, i % options->queues, key,
 			     i % PIPELINE == PIPELINE - 1 || i + 1 == options->bindings);
 	}
 	for (unsigned i = 0; error == 0 && i < options->queues; i++) {
 		plan_binding_key(plan, i, key);
-		error = bind(client, plan, i, key, true);
+		error = bind_queue(client, plan, i, key, true);
 	}
 	return error;
 }

@@ -27,6 +27,7 @@ def broker_environment(t, **extra):
     environment = dict(os.environ, LANG="C.UTF-8", PYTHONUNBUFFERED="1", PYTHONDONTWRITEBYTECODE="1",
                        AMQP_HOST=broker.host, AMQP_PORT=str(broker.port), AMQP_USER=broker.user,
                        AMQP_PASSWORD=broker.password, AMQP_KIND=broker.kind, AMQP_PREFIX=t.prefix,
+                       AMQP_LIMIT_SECONDS="%d" % max(1, t.limit * 0.9),
                        AMQP_URL="amqp://%s:%s@%s:%d/%%2F" % (broker.user, broker.password, broker.host, broker.port))
     environment.update(extra)
     return environment
@@ -130,8 +131,9 @@ def output_of(t, *command, status=0, text=None, limit=None, cwd=None, **environm
     try:
         data = text.encode() if isinstance(text, str) else text
         output = process.communicate(data, limit * t.broker.patience if limit else t.limit)[0]
-    except subprocess.TimeoutExpired:
-        raise AssertionError("%s did not end" % " ".join(command)) from None
+    except subprocess.TimeoutExpired as late:
+        raise AssertionError("%s did not end; it said\n%s" % (
+            " ".join(command), (late.output or b"").decode("utf-8", "replace"))) from None
     finally:
         try:
             os.killpg(process.pid, signal.SIGKILL)

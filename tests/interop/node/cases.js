@@ -5,7 +5,7 @@
 const net = require('node:net');
 const { once } = require('node:events');
 
-const LIMIT_MS = 18000;
+const LIMIT_MS = Number(process.env.AMQP_LIMIT_SECONDS) * 1000;
 const url = process.env.AMQP_URL;
 let count = 0;
 

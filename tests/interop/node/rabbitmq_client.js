@@ -64,7 +64,8 @@ const cases = {
   async returned_messages(t) {
     const rabbit = await connection(t);
     const inbox = new t.Inbox();
-    const publisher = rabbit.createPublisher({ confirm: true, onReturn: inbox.put });
+    const publisher = rabbit.createPublisher({ confirm: true });
+    publisher.on('basic.return', inbox.put);
     t.after(() => publisher.close());
     await publisher.send({ routingKey: t.name('nowhere'), mandatory: true, messageId: '7' }, 'back');
     const returned = await inbox.next();

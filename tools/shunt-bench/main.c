@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "bench.h"
+#include "run.h"
+
+static void on_signal(int signal_number)
+{
+	(void)signal_number;
+	run_interrupt();
+}
+
+/* The first signal ends the run in order, the second at once. */
+static void watch_signals(void)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+}
+
+/* Thousands of connections need as many descriptors. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	watch_signals();
+	raise_limit();
+	return bench_main(argc, argv, stdout, stderr);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOLS_SHUNTCTL_COMMAND_H
+#define TOOLS_SHUNTCTL_COMMAND_H
+
+/* The commands, as data: what help says of them, what they take, and the function that runs them. */
+
+#include <stddef.h>
+
+#include "options.h"
+
+/* As rabbitmqctl exits (sysexits.h). */
+enum exit_status {
+	EXIT_OK = 0,
+	EXIT_USAGE = 64,
+	EXIT_DATA = 65,
+	EXIT_UNAVAILABLE = 69, /* no broker answers, or it does not let us in */
+	EXIT_SOFTWARE = 70,
+	EXIT_IO = 74,
+	EXIT_TIMEOUT = 75,
+};
+
+struct command {
+	const char *name;
+	const char *group;
+	const char *usage;   /* what comes behind the name */
+	const char *summary;
+	const char *details; /* its arguments and options, for help; NULL: none */
+	const char *columns; /* lists: names with blanks between; NULL: takes none */
+	size_t n_words_max;  /* others */
+	unsigned options;    /* beside the general ones */
+	int (*run)(const struct command *command, const struct options *options);
+};
+
+/* In the order of help; the last one's name is NULL. */
+extern const struct command commands[];
+const struct command *command_find(const char *name);
+/* The one whose name is nearest; NULL if none is near. */
+const struct command *command_guess(const char *name);
+
+bool command_has_column(const struct command *command, const char *name, size_t size);
+
+/* Checks the command line; prints what is wrong with it. An exit status. */
+int command_check(const struct command *command, struct options *options);
+
+/* Each an exit status. */
+int list_run(const struct command *command, const struct options *options);   /* list.c */
+int status_run(const struct command *command, const struct options *options); /* status.c */
+int ping_run(const struct command *command, const struct options *options);   /* node.c */
+int stop_run(const struct command *command, const struct options *options);
+int help_run(const struct command *command, const struct options *options); /* help.c */
+int version_run(const struct command *command, const struct options *options);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TOOLS_SHUNTCTL_OPTIONS_H
+#define TOOLS_SHUNTCTL_OPTIONS_H
+
+/* The command line: options and words in any order, as rabbitmqctl takes them. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+
+/* One bit each: which were given, and which a command takes. */
+enum option_id {
+	OPTION_NODE = 1 << 0,
+	OPTION_LONGNAMES = 1 << 1,
+	OPTION_TIMEOUT = 1 << 2,
+	OPTION_QUIET = 1 << 3,
+	OPTION_SILENT = 1 << 4,
+	OPTION_VHOST = 1 << 5,
+	OPTION_FORMATTER = 1 << 6,
+	OPTION_SOCKET = 1 << 7,
+	OPTION_HELP = 1 << 8,
+	OPTION_VERSION = 1 << 9,
+	OPTION_NO_TABLE_HEADERS = 1 << 10,
+	OPTION_UNIT = 1 << 11,
+	OPTION_IDEMPOTENT = 1 << 12,
+	OPTION_ONLINE = 1 << 13,
+	OPTION_OFFLINE = 1 << 14,
+	OPTION_LOCAL = 1 << 15,
+	OPTION_LIST_COMMANDS = 1 << 16,
+};
+/* Any command takes these. */
+#define OPTIONS_GENERAL                                                                                               \
+	(OPTION_NODE | OPTION_LONGNAMES | OPTION_TIMEOUT | OPTION_QUIET | OPTION_SILENT | OPTION_VHOST |              \
+	 OPTION_FORMATTER | OPTION_SOCKET | OPTION_HELP | OPTION_VERSION)
+
+struct options {
+	unsigned given;	 /* enum option_id */
+	const char *command; /* the first word; NULL: none */
+	const char **words;  /* those behind it */
+	size_t n_words;
+	const char *vhost, *formatter, *socket, *unit, *node;
+	uint32_t timeout_s; /* with OPTION_TIMEOUT */
+	struct buffer invalid; /* "--nosuch : value" a line: what is no option, or has no good value */
+	char **argv;
+	int argc;
+};
+
+static inline bool options_have(const struct options *options, enum option_id id)
+{
+	return (options->given & id) != 0;
+}
+
+/* Texts are borrowed from argv. Never fails: see `invalid`. */
+void options_parse(struct options *options, int argc, char **argv);
+void options_fini(struct options *options);
+
+/* Adds those that were given but are not among `allowed` to `invalid`. */
+void options_restrict(struct options *options, unsigned allowed);
+
+#endif
