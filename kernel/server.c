@@ -345,6 +345,7 @@ static enum server_status server_open(struct server *server)
 		.broker = server->broker,
 		.connections = server->connections,
 		.plugins = server->plugins,
+		.plugins_for_each = plugins_for_each,
 		.listeners = server->listeners,
 		.n_listeners = CONFIG_LISTENERS_MAX,
 		.version = PACKAGE_VERSION,

@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include <shunt/plugin.h>
+
 struct broker;
 struct conn_service;
 struct control;
@@ -19,7 +21,10 @@ struct plugins;
 struct control_config {
 	struct broker *broker;
 	struct conn_service *connections;
-	struct plugins *plugins;
+	const struct plugins *plugins; /* for plugins_for_each() */
+	void (*plugins_for_each)(const struct plugins *plugins,
+				 void (*visit)(void *context, const struct shunt_plugin *plugin, const char *path),
+				 void *context);
 	struct listener *const *listeners; /* n_listeners of them, NULL where there is none any more */
 	unsigned n_listeners;
 	const char *version, *cluster_name, *data_dir, *config_file; /* config_file may be NULL */

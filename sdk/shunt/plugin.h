@@ -71,6 +71,7 @@ struct shunt_error {
  *   t boolean;  b s I l L signed 8, 16, 32, 64, 64 bits: integer;  B u i unsigned 8, 16, 32 bits: integer;
  *   f d real;  D decimal: integer and scale (integer / 10^scale);  T POSIX seconds: integer;
  *   S x text, bytes: bytes;  F A table, array: bytes (the raw contents);  V nothing.
+ * A timestamp is unsigned on the wire: one of 2^63 or more is negative here.
  */
 struct shunt_value {
 	char type;
@@ -103,7 +104,7 @@ enum shunt_property {
 struct shunt_message {
 	size_t size;
 	struct shunt_bytes exchange;    /* to which it was published */
-	struct shunt_bytes routing_key; /* at most 255 bytes */
+	struct shunt_bytes routing_key; /* at most 255 bytes, but keys of CC and BCC headers may be longer */
 	struct shunt_bytes body;
 };
 
@@ -251,7 +252,10 @@ struct shunt_host {
 	bool (*message_property)(const struct shunt_host *host, const struct shunt_message *message,
 				 enum shunt_property property, struct shunt_value *ret_value);
 
-	/* The number of loops, and that of the loop that calls (0 to count - 1); for memory of one's own per loop. In route. */
+	/*
+	 * The number of loops, which is the same from start() on, and that of the loop that calls (0 to count - 1); for
+	 * memory of one's own per loop. In route.
+	 */
 	unsigned (*loop_count)(const struct shunt_host *host);
 	unsigned (*loop_index)(const struct shunt_host *host);
 };

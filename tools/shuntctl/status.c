@@ -244,7 +244,7 @@ static void status_show(const struct options *options, struct report *report)
 
 int status_run(const struct command *command, const struct options *options)
 {
-	struct report report = { .unit = "gb", .divisor = 1e9 };
+	struct report report = { .unit = "mb", .divisor = 1e6 }; /* of which a broker takes a few */
 	struct client client;
 	json_t *value = NULL;
 	int status;

@@ -16,8 +16,8 @@ def available():
 
 
 def url(t, **parts):
-    return "--url=amqp://%s:%s@%s:%d" % (parts.get("user", t.broker.user), parts.get("password", t.broker.password),
-                                         t.broker.host, t.broker.port)
+    return "--url=amqp://%s:%s@%s:%d/%s" % (t.broker.user, parts.get("password", t.broker.password), t.broker.host,
+                                            t.broker.port, parts.get("vhost", "%2F"))
 
 
 def tool(t, name, *arguments, **options):
@@ -125,7 +125,7 @@ def test_delete_in_use_is_refused(t):
     channel = t.channel()
     queue = t.queue(channel, exclusive=False)
     t.consume(channel, queue)
-    output = tool(t, "delete-queue", "-u", "-q", queue, status=1)
+    output = tool(t, "delete-queue", "--if-unused", "-q", queue, status=1)
     assert "406" in output and "PRECONDITION_FAILED - queue '%s' in vhost '/' in use" % queue in output, output
 
 
@@ -134,7 +134,7 @@ def test_delete_of_a_queue_with_messages_is_refused(t):
     queue = t.queue(channel, exclusive=False)
     channel.basic_publish("", queue, b"x")
     t.wait_counts(channel, queue, 1)
-    output = tool(t, "delete-queue", "-e", "-q", queue, status=1)
+    output = tool(t, "delete-queue", "--if-empty", "-q", queue, status=1)
     assert "406" in output and "not empty" in output
 
 
@@ -150,7 +150,7 @@ def test_wrong_password_says_why(t):
 
 
 def test_unknown_vhost_says_why(t):
-    output = tool(t, "get", "--vhost=nowhere", "-q", "q", status=1)
+    output = output_of(t, "amqp-get", url(t, vhost="nowhere"), "-q", "q", status=1)
     assert "530" in output and "vhost nowhere not found" in output, output
 
 

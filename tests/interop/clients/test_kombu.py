@@ -2,10 +2,14 @@
 """kombu on py-amqp: what Celery, Nova and others stand on. (kombu's other AMQP transport, librabbitmq, is not in Debian.)"""
 
 import importlib.util
+import logging
 import socket
 import threading
 
 from lib.runner import limit
+
+# py-amqp warns of the basic.cancel that comes when the queues are deleted under its consumers, after the test
+logging.getLogger("amqp").addHandler(logging.NullHandler())
 
 
 def available():
@@ -46,15 +50,15 @@ def test_producer_and_consumer(t):
 
 def test_serializers_and_compression(t):
     connection = connect(t)
-    queue = connection.SimpleQueue(t.name("q"), no_ack=True)
-    for serializer, compression in (("json", None), ("yaml", None), ("json", "gzip"), ("json", "bzip2"),
+    queue = connection.SimpleQueue(t.name("q"), no_ack=True, serializer="json")
+    queue.consumer.accept = {"application/json", "application/x-python-serialize", "application/data"}
+    for serializer, compression in (("json", None), ("pickle", None), ("json", "gzip"), ("json", "bzip2"),
                                     ("raw", "zlib")):
         body = b"\0\xff" * 5000 if serializer == "raw" else {"numbers": list(range(2000)), "text": "ä€"}
-        try:
-            queue.put(body, serializer=serializer, compression=compression)
-        except LookupError:   # yaml is not installed
-            continue
-        assert queue.get(timeout=10).payload == body
+        queue.put(body, serializer=serializer, compression=compression)
+        message = queue.get(timeout=10)
+        assert message.payload == body, (serializer, compression)
+        assert message.headers.get("compression", "").endswith(compression or "")
     queue.close()
 
 
@@ -112,10 +116,10 @@ def test_confirms_and_mandatory(t):
         producer.publish(number, routing_key=queue, timeout=10)
     assert channel.queue_declare(queue, passive=True).message_count == 200
     returned = []
-    producer = connection.Producer(channel, on_return=lambda *arguments: returned.append(arguments))
+    producer = connection.Producer(channel, on_return=lambda error, *rest: returned.append(error))
     producer.publish("nobody", routing_key=t.name("nowhere"), mandatory=True, timeout=10)
-    assert returned[0][1] == 312 if isinstance(returned[0][1], int) else 312 in returned[0] or True
-    assert "NO_ROUTE" in str(returned[0])
+    error, = returned
+    assert error.reply_code == 312 and error.reply_text == "NO_ROUTE"
 
 
 def test_ack_reject_requeue(t):
@@ -188,8 +192,7 @@ def test_pidbox(t):
         asking = mailbox(connect(t))
         answers = asking.multi_call("who", timeout=10, limit=2)
         assert sorted(next(iter(a.values()))["host"] for a in answers) == ["one", "two"]
-        answers = asking.call(["two"], "who", timeout=10, limit=1) if False else asking._broadcast(
-            "who", reply=True, destination=["two"], timeout=10, limit=1)
+        answers = asking._broadcast("who", reply=True, destination=["two"], timeout=10, limit=1)
         assert answers == [{"two": {"host": "two"}}]
     finally:
         stop.set()
@@ -260,7 +263,6 @@ def test_ensure_reconnects_after_the_connection_is_lost(t):
     queue = t.name("q")
     producer = connection.Producer()
     publish = connection.ensure(producer, producer.publish, max_retries=3, interval_start=0, interval_step=0.1)
-    connection.connection.channels   # made
     channel = t.channel()
     channel.queue_declare(queue)
     publish("one", routing_key=queue)
