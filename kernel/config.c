@@ -153,7 +153,12 @@ static int config_memory_relative(struct config_entry *e)
 
 static int config_memory_absolute(struct config_entry *e)
 {
-	return config_range(e, true, &e->config->memory_limit);
+	uint64_t bytes;
+
+	if (config_range(e, true, &bytes) != 0)
+		return -1;
+	e->config->memory_limit = bytes;
+	return 0;
 }
 
 /* ---- Listeners ---- */
@@ -238,10 +243,13 @@ static int config_loopback_user(struct config_entry *e)
 
 /* ---- Plugins ---- */
 
-static void config_add_plugin(struct config *config, const char *name)
+static void config_add_plugin(struct config *config, const char *name, const char *where)
 {
-	config->plugins = mem_realloc(config->plugins, (config->n_plugins + 1) * sizeof(char *));
-	config->plugins[config->n_plugins++] = mem_strdup(name);
+	config->plugins = mem_realloc(config->plugins, (config->n_plugins + 1) * sizeof(*config->plugins));
+	config->plugins[config->n_plugins++] = (struct config_plugin){
+		.name = mem_strdup(name),
+		.where = where != NULL ? mem_strdup(where) : NULL,
+	};
 }
 
 static int config_plugin(struct config_entry *e)
@@ -249,7 +257,7 @@ static int config_plugin(struct config_entry *e)
 	if (e->value[0] == '\0')
 		return config_refuse(e, "a plugin's name or the path of its file");
 	e->config->has_plugins = true;
-	config_add_plugin(e->config, e->value);
+	config_add_plugin(e->config, e->value, e->where);
 	return 0;
 }
 
@@ -459,7 +467,7 @@ void config_complete(struct config *config)
 		config_remove_loopback_user(config, config->loopback_users[0]);
 	if (!config->has_plugins)
 		for (size_t i = 0; i < sizeof(config_shipped_plugins) / sizeof(*config_shipped_plugins); i++)
-			config_add_plugin(config, config_shipped_plugins[i]);
+			config_add_plugin(config, config_shipped_plugins[i], NULL);
 	if (config->loops == 0)
 		config->loops = machine_cores() < CONFIG_LOOPS_MAX ? machine_cores() : CONFIG_LOOPS_MAX;
 }
@@ -486,8 +494,10 @@ void config_fini(struct config *config)
 	}
 	for (size_t i = 0; i < config->n_loopback_users; i++)
 		mem_free(config->loopback_users[i]);
-	for (size_t i = 0; i < config->n_plugins; i++)
-		mem_free(config->plugins[i]);
+	for (size_t i = 0; i < config->n_plugins; i++) {
+		mem_free(config->plugins[i].name);
+		mem_free(config->plugins[i].where);
+	}
 	for (size_t i = 0; i < config->n_settings; i++)
 		config_free_setting(&config->settings[i]);
 	mem_free(config->loopback_users);

@@ -21,6 +21,11 @@ struct config_listener {
 	char *address; /* as net/listener.h takes it */
 };
 
+struct config_plugin {
+	char *name;  /* or a path */
+	char *where; /* "file:line" that names it; NULL: it is of the built-in list */
+};
+
 struct config {
 	struct config_listener listeners[CONFIG_LISTENERS_MAX];
 	size_t n_listeners;
@@ -41,7 +46,7 @@ struct config {
 	char *data_dir, *control_socket, *plugins_dir;
 	unsigned loops; /* 0: one per core */
 
-	char **plugins; /* in order */
+	struct config_plugin *plugins; /* in order */
 	size_t n_plugins;
 	bool has_plugins; /* named by the user: the built-in list does not count */
 	struct plugin_setting *settings;

@@ -25,7 +25,7 @@ int data_dir_make_parents(const char *path)
 	char *copy = mem_strdup(path), *slash;
 	int result = 0;
 
-	for (slash = strchr(copy + 1, '/'); slash != NULL && result == 0; slash = strchr(slash + 1, '/')) {
+	for (slash = strchr(copy + (*copy != '\0'), '/'); slash != NULL && result == 0; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(copy, 0755) != 0 && errno != EEXIST)
 			result = -errno;

@@ -275,8 +275,10 @@ static enum server_status server_load_plugins(struct server *server)
 	server->plugins = plugins_create(server->broker->topology, config->plugins_dir, config->settings,
 					 config->n_settings);
 	for (size_t i = 0; i < config->n_plugins; i++) {
-		if (plugins_load(server->plugins, config->plugins[i], reason, sizeof(reason)) != 0) {
-			log_error("plugin", "cannot load plugin '%s': %s", config->plugins[i], reason);
+		const struct config_plugin *plugin = &config->plugins[i];
+
+		if (plugins_load(server->plugins, plugin->name, plugin->where, reason, sizeof(reason)) != 0) {
+			log_error("plugin", "%s", reason);
 			return SERVER_CONFIG;
 		}
 	}

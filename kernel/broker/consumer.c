@@ -216,6 +216,16 @@ struct consumer *consumer_holder(const struct consumer_set *set, bool nothing_to
 	return NULL;
 }
 
+void consumer_change_prefetch(struct consumer_set *set, struct consumer *c, uint32_t prefetch)
+{
+	if (c->no_ack)
+		return;
+	c->prefetch = prefetch;
+	if (c->able && !can_take(c))
+		consumer_block(set, c);
+	(void)unblock(set, c);
+}
+
 void consumer_limit(struct consumer_set *set, struct consumer *c, bool needs_grants)
 {
 	c->needs_grants = needs_grants && !c->no_ack;

@@ -108,6 +108,9 @@ bool consumer_settled(struct consumer_set *set, struct consumer *c, uint32_t cou
 bool consumer_credited(struct consumer_set *set, struct consumer *c, uint64_t bytes);
 bool consumer_granted(struct consumer_set *set, struct consumer *c, uint32_t count);
 
+/* 0: unlimited. Without effect on one that needs no acknowledgements. */
+void consumer_change_prefetch(struct consumer_set *set, struct consumer *c, uint32_t prefetch);
+
 /* Whether grants are needed changes; those it has are forgotten. */
 void consumer_limit(struct consumer_set *set, struct consumer *c, bool needs_grants);
 

@@ -106,6 +106,9 @@ static inline uint64_t queue_delivery_bytes(const struct message *m)
 	return (uint64_t)m->body_size + m->properties_size + QUEUE_DELIVERY_OVERHEAD;
 }
 
+/* The prefetch of a consumer that is there already changes; 0: unlimited. */
+void queue_change_prefetch(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer, uint32_t prefetch);
+
 /* Channel-wide prefetch: the consumer may be sent `count` messages more. */
 void queue_grant(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer, uint32_t count);
 

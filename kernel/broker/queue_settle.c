@@ -159,7 +159,7 @@ void queue_settle(struct actor_ref queue, struct actor_ref endpoint, uint32_t co
 
 /* ---- Credit, grants, and consumers whose endpoint is gone ---- */
 
-enum note { NOTE_CREDIT, NOTE_GRANT, NOTE_LIMIT, NOTE_FORGET };
+enum note { NOTE_CREDIT, NOTE_PREFETCH, NOTE_GRANT, NOTE_LIMIT, NOTE_FORGET };
 
 struct note_letter {
 	struct letter letter;
@@ -193,6 +193,10 @@ static void note_here(const struct note_letter *l)
 		(void)consumer_credited(&q->consumers, c, l->amount);
 		if (!queue_is_empty(q))
 			queue_wake(q);
+		break;
+	case NOTE_PREFETCH:
+		consumer_change_prefetch(&q->consumers, c, (uint32_t)l->amount);
+		loop_defer(&q->run); /* there may be room now, or grants that it cannot use */
 		break;
 	case NOTE_GRANT:
 		(void)consumer_granted(&q->consumers, c, (uint32_t)l->amount);
@@ -238,6 +242,16 @@ void queue_credit(struct actor_ref queue, struct actor_ref endpoint, uint32_t co
 					.note = NOTE_CREDIT,
 					.consumer = consumer,
 					.amount = bytes});
+}
+
+void queue_change_prefetch(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer,
+			   uint32_t prefetch)
+{
+	post_note(&(struct note_letter){.queue = queue,
+					.endpoint = endpoint,
+					.note = NOTE_PREFETCH,
+					.consumer = consumer,
+					.amount = prefetch});
 }
 
 void queue_grant(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer,

@@ -19,6 +19,7 @@
 
 #define CONNECTION_CLOSE_LIMIT_MS 30000u /* for the peer's close-ok */
 #define CONNECTION_LINGER_MS 2000u	 /* for the peer to close its side after the last byte */
+#define CONNECTION_GARBLED_LIMIT_MS 3000u /* for the peer to close its side when its bytes are no frames */
 
 static size_t connection_data(struct transport *t, struct slice bytes);
 static void connection_closed(struct transport *t, int error);
@@ -50,71 +51,6 @@ const char *connection_state_name(const struct connection *c)
 	return c->is_blocked ? "blocked" : names[c->state];
 }
 
-/* ---- Pausing ---- */
-
-void connection_pause(struct connection *c, enum connection_pause reason)
-{
-	if (c->paused == 0)
-		transport_pause_reading(c->transport);
-	c->paused |= reason;
-}
-
-void connection_resume(struct connection *c, enum connection_pause reason)
-{
-	if ((c->paused & reason) == 0)
-		return;
-	c->paused &= ~(unsigned)reason;
-	if (c->paused != 0)
-		return;
-	c->resumed_at_ms = loop_now_ms();
-	transport_resume_reading(c->transport);
-}
-
-void connection_add_inflight(struct connection *c, uint64_t bytes)
-{
-	c->inflight_bytes += bytes;
-	if (c->inflight_bytes > CONNECTION_INFLIGHT_MAX)
-		connection_pause(c, CONNECTION_PAUSE_INFLIGHT);
-}
-
-void connection_sub_inflight(struct connection *c, uint64_t bytes)
-{
-	bug_on(bytes > c->inflight_bytes);
-	c->inflight_bytes -= bytes;
-	if (c->inflight_bytes <= CONNECTION_INFLIGHT_MAX / 2)
-		connection_resume(c, CONNECTION_PAUSE_INFLIGHT);
-}
-
-static void connection_block(struct connection *c)
-{
-	struct amqp_method m = { .id = AMQP_CONNECTION_BLOCKED };
-
-	c->is_blocked = true;
-	connection_pause(c, CONNECTION_PAUSE_ALARM);
-	m.connection_blocked.reason = slice_cstr("low on memory");
-	if (c->capabilities.blocked)
-		connection_send(c, 0, &m);
-}
-
-void connection_note_publish(struct connection *c)
-{
-	c->has_published = true;
-	if (!c->is_blocked && c->state == CONNECTION_RUNNING && alarms_memory_is_set(c->service->broker->alarms))
-		connection_block(c);
-}
-
-void connection_unblock(struct connection *c)
-{
-	struct amqp_method m = { .id = AMQP_CONNECTION_UNBLOCKED };
-
-	if (!c->is_blocked)
-		return;
-	c->is_blocked = false;
-	if (c->capabilities.blocked && c->state == CONNECTION_RUNNING)
-		connection_send(c, 0, &m);
-	connection_resume(c, CONNECTION_PAUSE_ALARM);
-}
-
 /* ---- Sending and ending ---- */
 
 void connection_send(struct connection *c, uint16_t channel, const struct amqp_method *method)
@@ -139,8 +75,10 @@ void connection_break(struct connection *c)
 	loop_timer_start_ms(&c->timer, 0);
 }
 
-void connection_end_channels(struct connection *c)
+/* The state says already that it ends, so that nothing that fails meanwhile ends it once more. */
+static void connection_end_channels(struct connection *c)
 {
+	bug_on(c->state < CONNECTION_CLOSING);
 	for (unsigned i = 1; i < c->n_slots; i++) {
 		struct channel *ch = c->channels[i];
 
@@ -197,25 +135,35 @@ void connection_finish(struct connection *c, unsigned linger_ms)
 {
 	if (c->state == CONNECTION_CLOSED)
 		return;
+	c->state = CONNECTION_CLOSED;
 	connection_end_channels(c);
 	connection_quieten(c);
-	c->state = CONNECTION_CLOSED;
 	transport_close_after_flush(c->transport, linger_ms);
+}
+
+void connection_answer_close(struct connection *c)
+{
+	struct amqp_method ok = { .id = AMQP_CONNECTION_CLOSE_OK };
+
+	c->state = CONNECTION_CLOSING;
+	connection_end_channels(c);
+	connection_send(c, 0, &ok);
+	connection_finish(c, CONNECTION_LINGER_MS);
 }
 
 static void connection_send_close(struct connection *c, const struct amqp_error *error, unsigned limit_ms)
 {
 	struct amqp_method m = { .id = AMQP_CONNECTION_CLOSE };
 
+	c->state = CONNECTION_CLOSING;
 	connection_end_channels(c);
 	connection_quieten(c);
 	m.connection_close.reply_code = error->code;
 	m.connection_close.reply_text = slice_cstr(error->text);
 	m.connection_close.class_id = amqp_method_class(error->method_id);
 	m.connection_close.method_id = amqp_method_number(error->method_id);
-	c->state = CONNECTION_CLOSING;
 	connection_send(c, 0, &m);
-	loop_timer_start_ms(&c->timer, limit_ms);
+	loop_timer_start_ms(&c->timer, c->is_broken ? 0 : limit_ms);
 }
 
 void connection_fail(struct connection *c, const struct amqp_error *error)
@@ -265,13 +213,16 @@ static void connection_free(void *object)
 void connection_destroy(struct connection *c)
 {
 	struct conn_service *service = c->service;
+	static struct log_limit limit = LOG_LIMIT(100);
 	char name[CONNECTION_NAME_MAX];
 
+	c->state = CONNECTION_CLOSED;
 	connection_end_channels(c);
 	connection_quieten(c);
 	if (c->user != NULL) {
 		connection_print_name(c, name);
-		log_info("conn", "connection closed: name=\"%s\" user=\"%s\"", name, c->user->name);
+		log_limited(&limit, LOG_LEVEL_INFO, "conn", "connection closed: name=\"%s\" user=\"%s\"", name,
+			    c->user->name);
 	}
 	transport_destroy(c->transport);
 	slots_remove(c->ref);
@@ -369,10 +320,12 @@ static int connection_grow_channels(struct connection *c, unsigned number)
 		n *= 2;
 	if (n == c->n_slots)
 		return 0;
-	channels = mem_try_realloc(c->channels, n * sizeof(struct channel *));
+	channels = mem_try_zalloc(n * sizeof(struct channel *)); /* a large one takes memory only where it is used */
 	if (channels == NULL)
 		return -ENOMEM;
-	memset(channels + c->n_slots, 0, (n - c->n_slots) * sizeof(struct channel *));
+	if (c->n_slots != 0)
+		memcpy(channels, c->channels, c->n_slots * sizeof(struct channel *));
+	mem_free(c->channels);
 	c->channels = channels;
 	c->n_slots = n;
 	return 0;
@@ -425,24 +378,55 @@ static int connection_frame(struct connection *c, const struct amqp_frame *frame
 	return channel_frame(ch, frame, error);
 }
 
-/* RabbitMQ's FRAME_ERROR for bytes that are no frame. */
-static void connection_frame_error(struct connection *c, int result, const struct amqp_frame *frame, size_t size)
+void connection_replay(struct connection *c, struct slice frames)
+{
+	struct amqp_frame frame;
+	size_t used;
+
+	for (; frames.size != 0 && c->state == CONNECTION_RUNNING; frames.data += used, frames.size -= used) {
+		struct amqp_error error = { 0 };
+
+		bug_on(amqp_frame_parse(frames, 0, &frame, &used) != 1);
+		if (connection_frame(c, &frame, &error) != 0)
+			connection_fail(c, &error);
+	}
+}
+
+/* The payload's size, as a frame's head says it. */
+static uint32_t connection_announced_size(struct slice head)
+{
+	struct amqp_reader reader;
+
+	amqp_reader_init(&reader, head);
+	(void)amqp_get_octet(&reader);
+	(void)amqp_get_short(&reader);
+	return amqp_get_long(&reader);
+}
+
+/*
+ * RabbitMQ's FRAME_ERROR for bytes that are no frame. Where the next frame begins is unknown from here on, so that no
+ * close-ok will be found: what comes is discarded for a while, in which the client finds the time to read why.
+ */
+static void connection_frame_error(struct connection *c, int result, const struct amqp_frame *frame, struct slice bytes)
 {
 	struct amqp_error error = { 0 };
 
+	c->is_garbled = true;
 	if (c->state == CONNECTION_CLOSING) {
-		connection_finish(c, 0);
+		loop_timer_start_ms(&c->timer, CONNECTION_GARBLED_LIMIT_MS);
 		return;
 	}
 	if (result == -EMSGSIZE)
-		amqp_error_set(&error, AMQP_FRAME_ERROR, "type %u, all octets = <<>>: {frame_too_large,%zu,%u}",
-			       (unsigned)frame->type, size, c->frame_max != 0 ? c->frame_max - AMQP_FRAME_OVERHEAD : 0);
+		amqp_error_set(&error, AMQP_FRAME_ERROR, "type %u, all octets = <<>>: {frame_too_large,%u,%u}",
+			       (unsigned)frame->type, connection_announced_size(bytes),
+			       c->frame_max - AMQP_FRAME_OVERHEAD);
 	else if (result == -EBADMSG)
 		amqp_error_set(&error, AMQP_FRAME_ERROR, "type %u, all octets = <<>>: invalid_frame_end_marker",
 			       (unsigned)frame->type);
 	else
 		amqp_error_set(&error, AMQP_FRAME_ERROR, "unknown frame type");
 	connection_fail(c, &error);
+	loop_timer_start_ms(&c->timer, CONNECTION_GARBLED_LIMIT_MS);
 }
 
 /* The first eight bytes. Returns how many were used. */
@@ -468,6 +452,7 @@ static void connection_after_data(struct connection *c)
 		channel_flush_publishes(c->home);
 	if (c->home->settles.channel != NULL)
 		channel_flush_settles(c->home);
+	alarms_check(c->service->broker->alarms); /* also for what is not routed yet: bodies in part, transactions */
 	if (c->state < CONNECTION_CLOSING && transport_queued(c->transport) > CONNECTION_OUTPUT_MAX)
 		connection_pause(c, CONNECTION_PAUSE_OUTPUT);
 }
@@ -479,7 +464,8 @@ static size_t connection_data(struct transport *t, struct slice bytes)
 
 	if (c->state == CONNECTION_HEADER)
 		done = connection_protocol_header(c, bytes);
-	while (done < bytes.size && c->paused == 0 && c->state != CONNECTION_CLOSED && c->state != CONNECTION_HEADER) {
+	while (done < bytes.size && c->paused == 0 && !c->is_garbled && c->state != CONNECTION_CLOSED &&
+	       c->state != CONNECTION_HEADER) {
 		struct slice rest = { bytes.data + done, bytes.size - done };
 		struct amqp_frame frame = { 0 };
 		struct amqp_error error;
@@ -492,8 +478,7 @@ static size_t connection_data(struct transport *t, struct slice bytes)
 			break;
 		}
 		if (result < 0) {
-			connection_frame_error(c, result, &frame, used);
-			done = bytes.size;
+			connection_frame_error(c, result, &frame, rest);
 			break;
 		}
 		done += used;
@@ -503,7 +488,7 @@ static size_t connection_data(struct transport *t, struct slice bytes)
 			connection_fail(c, &error);
 	}
 	connection_after_data(c);
-	return c->state == CONNECTION_CLOSED ? bytes.size : done;
+	return c->state == CONNECTION_CLOSED || c->is_garbled ? bytes.size : done;
 }
 
 /* ---- Time ---- */
@@ -544,6 +529,8 @@ static void connection_heartbeat(struct connection *c)
 
 void connection_start_heartbeat(struct connection *c)
 {
+	if (c->is_broken)
+		return;
 	loop_timer_stop(&c->timer);
 	c->resumed_at_ms = loop_now_ms();
 	if (c->heartbeat_s != 0)

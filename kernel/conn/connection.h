@@ -47,6 +47,12 @@ enum connection_pause {
 /* What the client said it can do (client_properties.capabilities). */
 struct connection_capabilities {
 	bool authentication_failure_close, blocked, consumer_cancel_notify;
+	/*
+	 * It is py-amqp. kombu, on top of it, goes by our product's name, and takes every broker but RabbitMQ for one with the
+	 * specification's basic.qos, where a changed prefetch holds for running consumers at once. A Celery worker needs that:
+	 * it raises its prefetch for every task that it keeps for later, and would starve.
+	 */
+	bool expects_qos_at_once;
 };
 
 struct connection {
@@ -77,6 +83,7 @@ struct connection {
 	uint64_t inflight_bytes; /* published and not yet taken by queues of other loops */
 	uint64_t backlog_bytes;  /* waiting in channels */
 	bool has_published;
+	bool is_garbled; /* its bytes were no frame: all that comes is discarded */
 	bool is_broken; /* output was lost for want of memory: it ends as soon as the loop is free to */
 	bool is_blocked; /* connection.blocked was sent, if it understands that */
 
@@ -89,7 +96,7 @@ struct connection {
 	struct list indebted;    /* struct source.indebted: credit to give back */
 };
 
-/* Reads on, unless there is another reason not to. */
+/* Nothing is read; and reads on, unless there is another reason not to. */
 void connection_pause(struct connection *c, enum connection_pause reason);
 void connection_resume(struct connection *c, enum connection_pause reason);
 
@@ -102,14 +109,17 @@ void connection_force(struct connection *c, const char *text, unsigned limit_ms)
 /* Takes it out of everything, closes its socket at once and retires it. */
 void connection_destroy(struct connection *c);
 
-/* Ends all channels and exclusive queues. */
-void connection_end_channels(struct connection *c);
+/* The client has asked for its end: ends all channels and exclusive queues, sends close-ok, finishes. */
+void connection_answer_close(struct connection *c);
 
 /* Flushes what is queued, then closes the socket. */
 void connection_finish(struct connection *c, unsigned linger_ms);
 
 /* Output could not be queued. Safe within any callback: the connection ends by its timer. */
 void connection_break(struct connection *c);
+
+/* Whole frames that came before, and were kept. */
+void connection_replay(struct connection *c, struct slice frames);
 
 /* Sends a method. */
 void connection_send(struct connection *c, uint16_t channel, const struct amqp_method *method);
@@ -118,7 +128,7 @@ void connection_send(struct connection *c, uint16_t channel, const struct amqp_m
 void connection_add_inflight(struct connection *c, uint64_t bytes);
 void connection_sub_inflight(struct connection *c, uint64_t bytes);
 
-/* A publish came: blocks the connection if the memory alarm is set. */
+/* A publish comes, or a part of it: blocks the connection if the memory alarm is set. */
 void connection_note_publish(struct connection *c);
 /* The alarm is over. */
 void connection_unblock(struct connection *c);

@@ -27,7 +27,7 @@ struct handshake_login {
 	char bytes[]; /* user and password, wiped at the end */
 };
 
-static void handshake_server_properties(const struct conn_settings *settings, struct buffer *buffer)
+static int handshake_server_properties(const struct conn_settings *settings, struct buffer *buffer)
 {
 	static const char *const capabilities[] = {
 		"publisher_confirms",  "exchange_exchange_bindings", "basic.nack",
@@ -47,7 +47,7 @@ static void handshake_server_properties(const struct conn_settings *settings, st
 	amqp_table_put_string(&w, "platform", slice_cstr("C on Linux"));
 	amqp_table_put_string(&w, "product", slice_cstr(settings->product));
 	amqp_table_put_string(&w, "version", slice_cstr(settings->version));
-	bug_on(amqp_table_writer_finish(&w) != 0);
+	return amqp_table_writer_finish(&w);
 }
 
 void handshake_begin(struct connection *c)
@@ -55,15 +55,18 @@ void handshake_begin(struct connection *c)
 	struct amqp_method m = { .id = AMQP_CONNECTION_START };
 	struct buffer properties;
 
-	buffer_init(&properties);
-	handshake_server_properties(&c->service->settings, &properties);
-	m.connection_start.version_major = 0;
-	m.connection_start.version_minor = 9;
-	m.connection_start.server_properties = buffer_slice(&properties);
-	m.connection_start.mechanisms = slice_cstr(HANDSHAKE_MECHANISMS);
-	m.connection_start.locales = slice_cstr("en_US");
 	c->state = CONNECTION_START_OK;
-	connection_send(c, 0, &m);
+	buffer_init(&properties);
+	if (handshake_server_properties(&c->service->settings, &properties) == 0) {
+		m.connection_start.version_major = 0;
+		m.connection_start.version_minor = 9;
+		m.connection_start.server_properties = buffer_slice(&properties);
+		m.connection_start.mechanisms = slice_cstr(HANDSHAKE_MECHANISMS);
+		m.connection_start.locales = slice_cstr("en_US");
+		connection_send(c, 0, &m);
+	} else {
+		connection_break(c);
+	}
 	buffer_fini(&properties);
 }
 
@@ -85,13 +88,15 @@ static int handshake_keep_properties(struct connection *c, struct slice properti
 	buffer_append_slice(c->client_properties, properties);
 	if (c->client_properties->failed)
 		return -ENOMEM;
-	if (!amqp_table_find(properties, "capabilities", &value) || value.type != AMQP_VALUE_TABLE)
-		return 0;
-	c->capabilities = (struct connection_capabilities){
-		.authentication_failure_close = handshake_capability(value.bytes, "authentication_failure_close"),
-		.blocked = handshake_capability(value.bytes, "connection.blocked"),
-		.consumer_cancel_notify = handshake_capability(value.bytes, "consumer_cancel_notify"),
-	};
+	if (amqp_table_find(properties, "capabilities", &value) && value.type == AMQP_VALUE_TABLE)
+		c->capabilities = (struct connection_capabilities){
+			.authentication_failure_close = handshake_capability(value.bytes, "authentication_failure_close"),
+			.blocked = handshake_capability(value.bytes, "connection.blocked"),
+			.consumer_cancel_notify = handshake_capability(value.bytes, "consumer_cancel_notify"),
+		};
+	c->capabilities.expects_qos_at_once = amqp_table_find(properties, "product", &value) &&
+					      value.type == AMQP_VALUE_STRING &&
+					      slice_equal(value.bytes, SLICE_LITERAL("py-amqp"));
 	return 0;
 }
 
@@ -284,6 +289,7 @@ static int handshake_open(struct connection *c, const struct amqp_connection_ope
 		.peer_host = transport_peer(c->transport)->host,
 	};
 	struct amqp_method ok = { .id = AMQP_CONNECTION_OPEN_OK };
+	static struct log_limit limit = LOG_LIMIT(100);
 	char name[CONNECTION_NAME_MAX];
 
 	if (vhost == NULL)
@@ -297,17 +303,8 @@ static int handshake_open(struct connection *c, const struct amqp_connection_ope
 	connection_send(c, 0, &ok);
 	connection_start_heartbeat(c);
 	connection_print_name(c, name);
-	log_info("conn", "connection opened: name=\"%s\" user=\"%s\" vhost=\"%s\"", name, c->user->name, vhost->name);
-	return 0;
-}
-
-static int handshake_close(struct connection *c)
-{
-	struct amqp_method ok = { .id = AMQP_CONNECTION_CLOSE_OK };
-
-	connection_end_channels(c);
-	connection_send(c, 0, &ok);
-	connection_finish(c, 2000);
+	log_limited(&limit, LOG_LEVEL_INFO, "conn", "connection opened: name=\"%s\" user=\"%s\" vhost=\"%s\"", name,
+		    c->user->name, vhost->name);
 	return 0;
 }
 
@@ -326,8 +323,10 @@ int handshake_method(struct connection *c, const struct amqp_method *m, struct a
 {
 	struct amqp_method ok;
 
-	if (m->id == AMQP_CONNECTION_CLOSE && c->state != CONNECTION_START_OK)
-		return handshake_close(c);
+	if (m->id == AMQP_CONNECTION_CLOSE && c->state != CONNECTION_START_OK) {
+		connection_answer_close(c);
+		return 0;
+	}
 	if (c->state == CONNECTION_START_OK && m->id == AMQP_CONNECTION_START_OK)
 		return handshake_start_ok(c, &m->connection_start_ok, error);
 	if (c->state == CONNECTION_TUNE_OK && m->id == AMQP_CONNECTION_TUNE_OK)

@@ -35,6 +35,20 @@ static void basic_limit_channel(struct channel *ch, uint16_t limit)
 	settle_grant(ch);
 }
 
+/* It holds for new consumers, as with RabbitMQ; and for those that are there if the client expects that. */
+static void basic_limit_consumers(struct channel *ch, uint16_t prefetch)
+{
+	ch->prefetch = prefetch;
+	if (!ch->connection->capabilities.expects_qos_at_once)
+		return;
+	for (unsigned i = 0; i < ch->n_sources; i++) {
+		struct source *source = ch->sources[i];
+
+		if (source != NULL && source->is_consuming && !source->no_ack)
+			queue_change_prefetch(source->queue, ch->endpoint.ref, source->number, prefetch);
+	}
+}
+
 int method_basic_qos(struct channel *ch, const struct amqp_basic_qos *m, struct amqp_error *error)
 {
 	struct amqp_method ok = { .id = AMQP_BASIC_QOS_OK };
@@ -44,7 +58,7 @@ int method_basic_qos(struct channel *ch, const struct amqp_basic_qos *m, struct 
 	if (m->global)
 		basic_limit_channel(ch, m->prefetch_count);
 	else
-		ch->prefetch = m->prefetch_count;
+		basic_limit_consumers(ch, m->prefetch_count);
 	connection_send(ch->connection, ch->number, &ok);
 	return 0;
 }

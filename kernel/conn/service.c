@@ -12,6 +12,7 @@ static void conn_loop_alarm(struct alarm_listener *listener, bool is_set)
 	struct conn_loop *home = container_of(listener, struct conn_loop, alarm);
 	struct list *pos, *next;
 
+	home->has_memory_alarm = is_set;
 	list_for_each_safe(pos, next, &home->connections) {
 		struct connection *c = container_of(pos, struct connection, link);
 

@@ -182,6 +182,6 @@ const struct listing_kind listing_connections = {
 	.columns = connection_columns,
 	.defaults = connection_defaults,
 	.on_every_loop = true,
-	.slice = 256,
+	.slice = 64,
 	.visit = connection_visit,
 };

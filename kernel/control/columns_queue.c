@@ -228,7 +228,7 @@ const struct listing_kind listing_queues = {
 	.defaults = queue_defaults,
 	.has_vhost = true,
 	.on_every_loop = true,
-	.slice = 256,
+	.slice = 64,
 	.visit = queue_visit_some,
 };
 

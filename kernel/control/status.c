@@ -18,7 +18,6 @@
 #include "loop/counters.h"
 #include "loop/loop.h"
 #include "net/listener.h"
-#include "plugin/loader.h"
 
 static void set_text(json_t *object, const char *key, const char *text)
 {
@@ -53,7 +52,7 @@ static void status_plugins(json_t *value, const struct control_config *config)
 {
 	struct plugin_lists lists = { json_array(), json_array() };
 
-	plugins_for_each(config->plugins, status_add_plugin, &lists);
+	config->plugins_for_each(config->plugins, status_add_plugin, &lists);
 	json_object_set_new(value, "active_plugins", lists.names);
 	json_object_set_new(value, "plugins", lists.details);
 }

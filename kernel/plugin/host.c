@@ -2,6 +2,7 @@
 #include "plugin/host.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "amqp/properties.h"
 #include "amqp/table.h"
@@ -11,6 +12,8 @@
 #include "broker/router.h"
 #include "loop/loop.h"
 #include "plugin/loader.h"
+
+#define EXCHANGE_TYPE_NAME_MAX 127
 
 static struct slice host_slice(struct shunt_bytes bytes)
 {
@@ -24,22 +27,29 @@ static struct shunt_bytes host_bytes(struct slice slice)
 
 /* ---- Registering, configuration, log ---- */
 
+/* What is wrong with it, or NULL. The size comes first: a smaller structure has not got the rest. */
+static const char *host_fault_of_type(const struct shunt_exchange_type *type)
+{
+	if (type->size != sizeof(*type))
+		return "struct shunt_exchange_type has another size";
+	if (type->name == NULL || type->name[0] == '\0')
+		return "an exchange type has no name";
+	if (strlen(type->name) > EXCHANGE_TYPE_NAME_MAX)
+		return "an exchange type has a name of more than 127 bytes";
+	if (type->create == NULL || type->route == NULL || type->destroy == NULL)
+		return "an exchange type lacks create, route or destroy";
+	return NULL;
+}
+
 static int host_register_exchange_type(const struct shunt_host *host, const struct shunt_exchange_type *type,
 				       struct shunt_error *error)
 {
-	struct plugin *plugin = plugin_of_host(host);
+	const char *fault = host_fault_of_type(type);
 
-	if (type->size != sizeof(*type) || type->name == NULL || type->name[0] == '\0' || type->create == NULL ||
-	    type->route == NULL || type->destroy == NULL) {
-		error->code = SHUNT_INTERNAL_ERROR;
-		snprintf(error->text, sizeof(error->text), "exchange type without name, create, route or destroy, or of another size");
-		return -1;
-	}
-	if (plugin_add_exchange_type(plugin, type) == 0)
-		return 0;
-	error->code = SHUNT_NOT_ALLOWED;
-	snprintf(error->text, sizeof(error->text), "exchange type '%s' is there already, or it is too late to register one",
-		 type->name);
+	if (fault == NULL)
+		return plugin_add_exchange_type(plugin_of_host(host), type, error);
+	error->code = SHUNT_INTERNAL_ERROR;
+	snprintf(error->text, sizeof(error->text), "%s", fault);
 	return -1;
 }
 
@@ -199,15 +209,19 @@ static struct shunt_bytes host_message_headers(const struct shunt_host *host, co
 static bool host_text(const struct amqp_properties *p, enum amqp_property property, struct slice text,
 		      struct shunt_value *ret)
 {
+	if (!amqp_properties_has(p, property))
+		return false;
 	*ret = (struct shunt_value){ .type = AMQP_VALUE_STRING, .bytes = host_bytes(text) };
-	return amqp_properties_has(p, property);
+	return true;
 }
 
 static bool host_number(const struct amqp_properties *p, enum amqp_property property, char type, uint64_t number,
 			struct shunt_value *ret)
 {
+	if (!amqp_properties_has(p, property))
+		return false;
 	*ret = (struct shunt_value){ .type = type, .integer = (int64_t)number };
-	return amqp_properties_has(p, property);
+	return true;
 }
 
 static bool host_message_property(const struct shunt_host *host, const struct shunt_message *message,
@@ -257,8 +271,10 @@ static unsigned host_loop_count(const struct shunt_host *host)
 
 static unsigned host_loop_index(const struct shunt_host *host)
 {
+	const struct loop *self = loop_self();
+
 	(void)host;
-	return loop_index(loop_self());
+	return self != NULL ? loop_index(self) : 0;
 }
 
 void host_init(struct shunt_host *host)

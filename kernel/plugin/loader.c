@@ -15,6 +15,8 @@
 #include "broker/exchange_type.h"
 #include "plugin/host.h"
 
+#define PLUGIN_WHY_SIZE 384
+
 struct plugin {
 	struct shunt_host host; /* what it is handed; finds the plugin again */
 	struct list link;
@@ -63,27 +65,6 @@ static int plugin_refuse(char *ret_reason, size_t size, const char *format, ...)
 
 /* ---- Checking ---- */
 
-/* In this order: nothing is read before what says that it may be. */
-static int plugin_check(const struct shunt_plugin *self, char *ret_reason, size_t size)
-{
-	if (self->magic != SHUNT_PLUGIN_MAGIC)
-		return plugin_refuse(ret_reason, size, "shunt_plugin has the magic number 0x%08x, not 0x%08x", self->magic,
-				     SHUNT_PLUGIN_MAGIC);
-	if (self->abi_major != SHUNT_ABI_MAJOR)
-		return plugin_refuse(ret_reason, size, "it is built for ABI %u.%u, this broker has %u.%u", self->abi_major,
-				     self->abi_minor, SHUNT_ABI_MAJOR, SHUNT_ABI_MINOR);
-	if (self->abi_minor > SHUNT_ABI_MINOR)
-		return plugin_refuse(ret_reason, size, "it is built for ABI %u.%u, newer than this broker's %u.%u",
-				     self->abi_major, self->abi_minor, SHUNT_ABI_MAJOR, SHUNT_ABI_MINOR);
-	if (self->struct_size != sizeof(struct shunt_plugin))
-		return plugin_refuse(ret_reason, size, "struct shunt_plugin has %u bytes, not %zu", self->struct_size,
-				     sizeof(struct shunt_plugin));
-	if (self->name == NULL || self->name[0] == '\0' || self->version == NULL || self->licence == NULL ||
-	    self->start == NULL)
-		return plugin_refuse(ret_reason, size, "it lacks a name, version, licence or start function");
-	return 0;
-}
-
 static bool plugin_value_fits(const struct shunt_option *option, const char *value)
 {
 	char *end;
@@ -111,22 +92,78 @@ static const struct shunt_option *plugin_option(const struct shunt_plugin *self,
 	return NULL;
 }
 
+/* Where a value was expected, as the configuration says it of its own keys. */
+static void plugin_expected(const struct shunt_option *option, char *ret_text, size_t size)
+{
+	if (option->type == SHUNT_OPTION_INTEGER)
+		snprintf(ret_text, size, "a whole number from %lld to %lld", (long long)option->minimum,
+			 (long long)option->maximum);
+	else
+		snprintf(ret_text, size, "true or false");
+}
+
+/* As plugin.NAME.KEY and the log can carry it. */
+static bool plugin_name_is_plain(const char *name)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+
+	return name[strspn(name, plain)] == '\0';
+}
+
+static int plugin_check_defaults(const struct shunt_plugin *self, char *ret_reason, size_t size)
+{
+	for (const struct shunt_option *option = self->options; option != NULL && option->name != NULL; option++)
+		if (option->default_value != NULL && !plugin_value_fits(option, option->default_value))
+			return plugin_refuse(ret_reason, size, "its option '%s' does not allow its own default '%s'",
+					     option->name, option->default_value);
+	return 0;
+}
+
+/* In this order: nothing is read before what says that it may be. */
+static int plugin_check(const struct shunt_plugin *self, char *ret_reason, size_t size)
+{
+	if (self->magic != SHUNT_PLUGIN_MAGIC)
+		return plugin_refuse(ret_reason, size, "shunt_plugin has the magic number 0x%08x, not 0x%08x", self->magic,
+				     SHUNT_PLUGIN_MAGIC);
+	if (self->abi_major != SHUNT_ABI_MAJOR)
+		return plugin_refuse(ret_reason, size, "it is built for ABI %u.%u, this broker has %u.%u", self->abi_major,
+				     self->abi_minor, SHUNT_ABI_MAJOR, SHUNT_ABI_MINOR);
+	if (self->abi_minor > SHUNT_ABI_MINOR)
+		return plugin_refuse(ret_reason, size, "it is built for ABI %u.%u, newer than this broker's %u.%u",
+				     self->abi_major, self->abi_minor, SHUNT_ABI_MAJOR, SHUNT_ABI_MINOR);
+	if (self->struct_size != sizeof(struct shunt_plugin))
+		return plugin_refuse(ret_reason, size, "struct shunt_plugin has %u bytes, not %zu", self->struct_size,
+				     sizeof(struct shunt_plugin));
+	if (self->name == NULL || self->name[0] == '\0' || self->version == NULL || self->licence == NULL ||
+	    self->start == NULL)
+		return plugin_refuse(ret_reason, size, "it lacks a name, version, licence or start function");
+	if (!plugin_name_is_plain(self->name))
+		return plugin_refuse(ret_reason, size, "its name has more than letters, digits, '-' and '_'");
+	return plugin_check_defaults(self, ret_reason, size);
+}
+
+/* Errors name the place of the setting, not that of the plugin. */
 static int plugin_check_settings(const struct plugin *plugin, char *ret_reason, size_t size)
 {
 	const struct plugins *plugins = plugin->plugins;
+	const char *name = plugin->self->name;
+	char expected[96];
 
 	for (size_t i = 0; i < plugins->n_settings; i++) {
 		const struct plugin_setting *setting = &plugins->settings[i];
 		const struct shunt_option *option;
 
-		if (strcmp(setting->plugin, plugin->self->name) != 0)
+		if (strcmp(setting->plugin, name) != 0)
 			continue;
 		option = plugin_option(plugin->self, setting->key);
 		if (option == NULL)
-			return plugin_refuse(ret_reason, size, "%s: it has no option '%s'", setting->where, setting->key);
-		if (!plugin_value_fits(option, setting->value))
-			return plugin_refuse(ret_reason, size, "%s: bad value '%s' for '%s' (%s)", setting->where,
-					     setting->value, setting->key, option->help);
+			return plugin_refuse(ret_reason, size, "%s: plugin '%s' has no option '%s'", setting->where,
+					     name, setting->key);
+		if (plugin_value_fits(option, setting->value))
+			continue;
+		plugin_expected(option, expected, sizeof(expected));
+		return plugin_refuse(ret_reason, size, "%s: bad value '%s' for 'plugin.%s.%s': expected %s",
+				     setting->where, setting->value, name, setting->key, expected);
 	}
 	return 0;
 }
@@ -155,15 +192,30 @@ const char *plugin_name(const struct plugin *plugin)
 	return plugin->self->name;
 }
 
-int plugin_add_exchange_type(struct plugin *plugin, const struct shunt_exchange_type *type)
+static const char *plugin_of_type(const struct plugin *plugin, const char *name)
 {
-	if (!plugin->is_starting)
-		return -EBUSY;
-	if (exchange_type_find(plugin->plugins->topology, slice_cstr(type->name)) != NULL)
-		return -EEXIST;
+	const struct exchange_type *other = exchange_type_find(plugin->plugins->topology, slice_cstr(name));
+
+	if (other != NULL)
+		return other->plugin_name;
 	for (size_t i = 0; i < plugin->n_types; i++)
-		if (strcmp(plugin->types[i]->name, type->name) == 0)
-			return -EEXIST;
+		if (strcmp(plugin->types[i]->name, name) == 0)
+			return plugin->self->name;
+	return NULL;
+}
+
+int plugin_add_exchange_type(struct plugin *plugin, const struct shunt_exchange_type *type, struct shunt_error *error)
+{
+	const char *owner;
+
+	error->code = SHUNT_NOT_ALLOWED;
+	if (!plugin->is_starting)
+		return plugin_refuse(error->text, sizeof(error->text),
+				     "exchange type '%s' comes too late: types are registered while starting", type->name);
+	owner = plugin_of_type(plugin, type->name);
+	if (owner != NULL)
+		return plugin_refuse(error->text, sizeof(error->text), "exchange type '%s' is there already, by plugin '%s'",
+				     type->name, owner);
 	plugin->types = mem_realloc(plugin->types, (plugin->n_types + 1) * sizeof(*plugin->types));
 	plugin->types[plugin->n_types++] = type;
 	return 0;
@@ -192,7 +244,8 @@ static int plugin_start(struct plugin *plugin, char *ret_reason, size_t size)
 	if (result == 0)
 		return 0;
 	error.text[sizeof(error.text) - 1] = '\0';
-	return plugin_refuse(ret_reason, size, "it does not start: %s", error.text);
+	return plugin_refuse(ret_reason, size, "it does not start: %s",
+			     error.text[0] != '\0' ? error.text : "it does not say why");
 }
 
 /* Only now, since instances of predeclared exchanges are created with what start() left. */
@@ -221,7 +274,7 @@ static int plugin_open(struct plugin *plugin, char *ret_reason, size_t size)
 		return -1;
 	if (plugin_is_loaded(plugin->plugins, plugin->self->name))
 		return plugin_refuse(ret_reason, size, "a plugin named '%s' is loaded already", plugin->self->name);
-	return plugin_check_settings(plugin, ret_reason, size);
+	return 0;
 }
 
 static void plugin_destroy(struct plugin *plugin)
@@ -233,7 +286,14 @@ static void plugin_destroy(struct plugin *plugin)
 	mem_free(plugin);
 }
 
-int plugins_load(struct plugins *plugins, const char *name_or_path, char *ret_reason, size_t size)
+/* "PLACE: cannot load plugin 'NAME': " before the reason. */
+static int plugin_refuse_load(const char *name, const char *where, const char *why, char *ret_reason, size_t size)
+{
+	return plugin_refuse(ret_reason, size, "%s%scannot load plugin '%s': %s", where != NULL ? where : "",
+			     where != NULL ? ": " : "", name, why);
+}
+
+static struct plugin *plugin_create(struct plugins *plugins, const char *name_or_path)
 {
 	struct plugin *plugin = mem_zalloc(sizeof(*plugin));
 
@@ -243,17 +303,33 @@ int plugins_load(struct plugins *plugins, const char *name_or_path, char *ret_re
 	plugin->path = strchr(name_or_path, '/') != NULL ?
 			       mem_strdup(name_or_path) :
 			       mem_printf("%s/%s.so", plugins->directory, name_or_path);
-	if (plugin_open(plugin, ret_reason, size) != 0 || plugin_start(plugin, ret_reason, size) != 0) {
-		plugin_destroy(plugin);
-		return -1;
-	}
+	return plugin;
+}
+
+int plugins_load(struct plugins *plugins, const char *name_or_path, const char *where, char *ret_reason, size_t size)
+{
+	struct plugin *plugin = plugin_create(plugins, name_or_path);
+	char why[PLUGIN_WHY_SIZE] = "";
+
+	if (plugin_open(plugin, why, sizeof(why)) != 0)
+		goto refused;
+	if (plugin_check_settings(plugin, ret_reason, size) != 0)
+		goto destroy;
+	if (plugin_start(plugin, why, sizeof(why)) != 0)
+		goto refused;
 	/* From here on it stays, also if a type is refused: others of it may have instances. */
 	list_add_tail(&plugins->all, &plugin->link);
-	if (plugin_register_types(plugin, ret_reason, size) != 0)
-		return -1;
+	if (plugin_register_types(plugin, why, sizeof(why)) != 0)
+		return plugin_refuse_load(name_or_path, where, why, ret_reason, size);
 	log_info("plugin", "loaded: name=%s version=%s path=\"%s\"", plugin->self->name, plugin->self->version,
 		 plugin->path);
 	return 0;
+
+refused:
+	(void)plugin_refuse_load(name_or_path, where, why, ret_reason, size);
+destroy:
+	plugin_destroy(plugin);
+	return -1;
 }
 
 int plugins_check_settings(const struct plugins *plugins, char *ret_reason, size_t size)

@@ -266,7 +266,7 @@ struct shunt_plugin {
 	uint32_t magic; /* SHUNT_PLUGIN_MAGIC */
 	uint32_t abi_major, abi_minor;
 	uint32_t struct_size; /* sizeof(struct shunt_plugin) */
-	const char *name;     /* as in `plugin = NAME` and `plugin.NAME.KEY` */
+	const char *name;     /* as in `plugin = NAME` and `plugin.NAME.KEY`: letters, digits, '-' and '_' */
 	const char *version;
 	const char *licence; /* an SPDX expression */
 	const char *description;

@@ -293,6 +293,21 @@ static void set_qos(unsigned peer, unsigned count, bool global)
 					       .global = global}});
 }
 
+/* A request by direct reply-to: whoever gets it may answer. */
+static void request(unsigned peer, const char *queue)
+{
+	struct buffer out;
+
+	buffer_init(&out);
+	(void)put_method(&out, 1,
+			 &(struct amqp_method){.id = AMQP_BASIC_PUBLISH,
+					       .basic_publish = {.routing_key = slice_cstr(queue)}});
+	put_frame(&out, AMQP_FRAME_HEADER, 1,
+		  SLICE_LITERAL("\0\74\0\0\0\0\0\0\0\0\0\0\2\0\25amq.rabbitmq.reply-to"));
+	world_send(&world_peers[peer], buffer_slice(&out));
+	buffer_fini(&out);
+}
+
 /* Three clients, three queues, on both loops; consumers; a channel with confirms and one with tx. */
 static void begin(unsigned choice, unsigned queues)
 {
@@ -319,8 +334,11 @@ static void begin(unsigned choice, unsigned queues)
 		consume(1, "q0", "t0", false);
 	if ((choice & 8) != 0)
 		consume(2, "q1", "t1", (choice & 16) != 0);
-	if ((choice & 12) == 12)
-		consume(2, "amq.rabbitmq.reply-to", "t3", true);
+	if ((choice & 12) != 12)
+		return;
+	consume(2, "amq.rabbitmq.reply-to", "t3", true);
+	request(2, "q0");
+	world_settle();
 }
 
 /* ---- The story ---- */
@@ -345,6 +363,12 @@ static void odd_step(struct world_peer *peer, struct fuzz_source *source, unsign
 		break;
 	case 5:
 		world_limit_memory(amqp_get_octet(source) % 4 * 65536u);
+		break;
+	case 6:
+		world_fail_memory(amqp_get_octet(source) % 32);
+		break;
+	case 7:
+		world_shutdown(peer->loop, (amqp_get_octet(source) & 1) != 0);
 		break;
 	default:
 		world_turn(action % WORLD_LOOPS);

@@ -43,6 +43,8 @@ static struct conn_service *service;
 static struct vhost *vhost;
 static char queue_name[256], reply_name[256];
 static int descriptor; /* the lowest that was free in the beginning */
+static int fail_at = -1;
+static bool has_failed; /* memory, in this input */
 
 /* ---- The beginning ---- */
 
@@ -74,7 +76,7 @@ static void load_plugins(void)
 	find_plugins(directory, sizeof(directory));
 	plugins = plugins_create(broker->topology, directory, NULL, 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (plugins_load(plugins, names[i], reason, sizeof(reason)) == 0)
+		if (plugins_load(plugins, names[i], NULL, reason, sizeof(reason)) == 0)
 			continue;
 		(void)fprintf(stderr, "%s: %s\n", names[i], reason);
 		abort();
@@ -130,6 +132,7 @@ void world_begin(void)
 	if (broker == NULL)
 		create();
 	descriptor = lowest_descriptor();
+	has_failed = false;
 }
 
 struct slice world_queue_name(void)
@@ -145,6 +148,28 @@ struct slice world_reply_name(void)
 void world_limit_memory(uint64_t bytes)
 {
 	alarms_set_memory_limit(broker->alarms, bytes);
+}
+
+void world_fail_memory(int n)
+{
+	fail_at = n;
+	has_failed = true;
+}
+
+static void shutdown_here(void *cut)
+{
+	struct conn_loop *home = conn_loop_self(service);
+
+	if (*(bool *)cut)
+		conn_service_cut(service);
+	else
+		conn_service_shutdown(service, 600000);
+	home->is_stopping = false;
+}
+
+void world_shutdown(unsigned loop, bool cut)
+{
+	loop_pool_visit(loop, shutdown_here, &cut);
 }
 
 /* ---- Clients ---- */
@@ -266,7 +291,7 @@ static void check_method(struct world_peer *peer, const struct amqp_frame *frame
 		uint16_t code = m.id == AMQP_CHANNEL_CLOSE ? m.channel_close.reply_code
 							   : m.connection_close.reply_code;
 
-		fuzz_check(code != AMQP_INTERNAL_ERROR);
+		fuzz_check(code != AMQP_INTERNAL_ERROR || has_failed);
 		fuzz_check(amqp_error_is_soft(code) == (m.id == AMQP_CHANNEL_CLOSE) ||
 			   code == AMQP_ACCESS_REFUSED);
 		answer(peer, frame->channel, m.id);
@@ -367,7 +392,10 @@ static bool read_in(struct world_peer *peer)
 static void turn_here(void *unused)
 {
 	(void)unused;
+	mem_fault_after(fail_at);
 	loop_run_once(false);
+	mem_fault_after(-1);
+	fail_at = -1;
 }
 
 void world_turn(unsigned loop)

@@ -62,6 +62,12 @@ bool world_has_work(void);
 /* The bytes that the broker may hold before the memory alarm is set; 0: as many as it likes. */
 void world_limit_memory(uint64_t bytes);
 
+/* In the next turn, allocation number n of those that may fail, fails. */
+void world_fail_memory(int n);
+
+/* As when the broker is stopping: connection.close to all clients of a loop; or cuts them. */
+void world_shutdown(unsigned loop, bool cut);
+
 /* Disconnects all, takes out what is left, and checks that all is as it was in the beginning. */
 void world_clean(void);
 

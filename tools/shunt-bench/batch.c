@@ -8,22 +8,22 @@
 #include "amqp/frame.h"
 #include "base/mem.h"
 
-#define BATCH_BYTES ((size_t)128 << 10) /* as much as goes well in one write */
+#define BATCH_BYTES  ((size_t)128 << 10) /* as much as goes well in one write */
 #define BATCH_PIECES 256
-#define COPY_MAX ((size_t)2 << 10) /* bodies above are not copied */
-#define HEAD_MAX ((size_t)4 << 10) /* of a head: method, header, COPY_MAX of body */
+#define COPY_MAX     ((size_t)2 << 10) /* bodies above are not copied */
+#define HEAD_MAX     ((size_t)4 << 10) /* of a head: method, header, COPY_MAX of body */
 
 void batch_init(struct batch *batch)
 {
-	*batch = (struct batch){ .heads = mem_alloc(BATCH_BYTES),
-				 .pieces = mem_alloc(BATCH_PIECES * sizeof(struct iovec)) };
+	*batch = (struct batch){.heads = mem_alloc(BATCH_BYTES),
+				.pieces = mem_alloc(BATCH_PIECES * sizeof(struct iovec))};
 }
 
 void batch_fini(struct batch *batch)
 {
 	mem_free(batch->heads);
 	mem_free(batch->pieces);
-	*batch = (struct batch){ 0 };
+	*batch = (struct batch){0};
 }
 
 void batch_clear(struct batch *batch)
@@ -56,11 +56,10 @@ bool batch_add(struct batch *batch, const struct template *template, struct stam
 	if (template->tail.size == 0 && batch->count > 0) {
 		batch->pieces[0].iov_len += head_size;
 	} else {
-		batch->pieces[batch->count++] = (struct iovec){ head, head_size };
+		batch->pieces[batch->count++] = (struct iovec){head, head_size};
 		if (template->tail.size > 0)
 			batch->pieces[batch->count++] = (struct iovec){
-				(void *)(uintptr_t)template->tail.data, template->tail.size
-			};
+				(void *)(uintptr_t) template->tail.data, template->tail.size};
 	}
 	batch->heads_size += head_size;
 	batch->size += head_size + template->tail.size;
@@ -86,8 +85,8 @@ static void take_off(struct batch *batch, size_t n)
 int batch_send(struct batch *batch, int fd)
 {
 	while (!batch_is_sent(batch)) {
-		const struct msghdr message = { .msg_iov = batch->pieces + batch->first,
-						.msg_iovlen = batch->count - batch->first };
+		const struct msghdr message = {.msg_iov = batch->pieces + batch->first,
+					       .msg_iovlen = batch->count - batch->first};
 		ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
@@ -107,8 +106,8 @@ static size_t put_body(uint8_t *out, size_t body_size, size_t frame_room, size_t
 
 	for (size_t at = from; at < body_size;) {
 		size_t frame_at = at - at % frame_room;
-		size_t frame_size = body_size - frame_at < frame_room ? body_size - frame_at
-								      : frame_room;
+		size_t frame_size =
+			body_size - frame_at < frame_room ? body_size - frame_at : frame_room;
 		size_t n = frame_at + frame_size - at;
 
 		if (at == frame_at) {
@@ -153,7 +152,7 @@ int template_init(struct template *template, struct slice publish, struct slice 
 	size_t before = publish.size + header.size;
 	uint8_t *p;
 
-	*template = (struct template){ .tail = tail };
+	*template = (struct template){.tail = tail};
 	if (tail.size > 0)
 		template->head_size = before + AMQP_FRAME_HEAD_SIZE + STAMP_SIZE;
 	else
@@ -176,7 +175,7 @@ int template_init(struct template *template, struct slice publish, struct slice 
 		(void)put_body(p + before, body_size, frame_room, 0);
 	}
 	template->stamp_offset = before + AMQP_FRAME_HEAD_SIZE;
-	template->stamp_size = body_size >= STAMP_SIZE	      ? STAMP_SIZE
+	template->stamp_size = body_size >= STAMP_SIZE		? STAMP_SIZE
 			       : body_size >= STAMP_NUMBER_SIZE ? STAMP_NUMBER_SIZE
 								: 0;
 	return 0;

@@ -16,17 +16,18 @@ struct stamp {
 	uint64_t time_ns;
 };
 
-#define STAMP_SIZE sizeof(struct stamp)
-#define STAMP_NUMBER_SIZE sizeof(uint64_t)
+#define STAMP_SIZE	     sizeof(struct stamp)
+#define STAMP_NUMBER_SIZE    sizeof(uint64_t)
 #define STAMP_PRODUCER_SHIFT 48
-#define STAMP_SEQUENCE_MASK ((UINT64_C(1) << STAMP_PRODUCER_SHIFT) - 1)
+#define STAMP_SEQUENCE_MASK  ((UINT64_C(1) << STAMP_PRODUCER_SHIFT) - 1)
 
 /*
  * A message as it goes over the wire: the bytes up to and including the stamp are copied for each,
  * the rest is copied too when it is short, else shared by all (`tail`). Plain value; the producer
  * owns the bytes.
  */
-struct template {
+struct template
+{
 	uint8_t *head;
 	size_t head_size;
 	size_t stamp_offset, stamp_size; /* size: 0, 8 or 16 */

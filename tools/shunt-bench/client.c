@@ -41,7 +41,7 @@ int client_fail_parse(struct client *client)
 int target_resolve(struct target *target, const struct options *options,
 		   char error[CLIENT_ERROR_SIZE])
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	struct addrinfo *found = NULL;
 	char port[8];
 	int status;
@@ -65,7 +65,7 @@ int client_open(struct client *client, const struct options *options, const stru
 {
 	const int on = 1;
 
-	*client = (struct client){ .fd = -1, .options = options, .frame_max = FRAME_MAX_WANTED };
+	*client = (struct client){.fd = -1, .options = options, .frame_max = FRAME_MAX_WANTED};
 	buffer_init(&client->out);
 	parser_init(&client->parser, buffer_size);
 	client->fd = socket(target->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -154,7 +154,7 @@ ssize_t client_receive(struct client *client, size_t *ret_asked)
 /* product and version, with nothing in them that a terminal would take amiss */
 static void keep_broker_name(struct client *client, struct slice properties)
 {
-	static const char *const keys[] = { "product", "version" };
+	static const char *const keys[] = {"product", "version"};
 	size_t used = 0;
 
 	for (unsigned i = 0; i < 2; i++) {
@@ -175,9 +175,9 @@ static void keep_broker_name(struct client *client, struct slice properties)
 
 static int put_client_properties(struct buffer *buffer)
 {
-	static const char *const capabilities[] = { "authentication_failure_close", "basic.nack",
-						    "connection.blocked", "consumer_cancel_notify",
-						    "publisher_confirms" };
+	static const char *const capabilities[] = {"authentication_failure_close", "basic.nack",
+						   "connection.blocked", "consumer_cancel_notify",
+						   "publisher_confirms"};
 	struct amqp_table_writer writer;
 
 	amqp_table_writer_init(&writer, buffer);
@@ -193,7 +193,7 @@ static int put_client_properties(struct buffer *buffer)
 static int answer_start(struct client *client, const struct amqp_connection_start *start)
 {
 	const struct options *options = client->options;
-	struct amqp_method answer = { .id = AMQP_CONNECTION_START_OK };
+	struct amqp_method answer = {.id = AMQP_CONNECTION_START_OK};
 	struct buffer properties, response;
 	int error;
 
@@ -222,14 +222,13 @@ static int answer_start(struct client *client, const struct amqp_connection_star
 
 static void answer_tune(struct client *client, const struct amqp_connection_tune *tune)
 {
-	struct amqp_method answer = { .id = AMQP_CONNECTION_TUNE_OK };
-	struct amqp_method open = { .id = AMQP_CONNECTION_OPEN };
+	struct amqp_method answer = {.id = AMQP_CONNECTION_TUNE_OK};
+	struct amqp_method open = {.id = AMQP_CONNECTION_OPEN};
 
 	if (tune->frame_max != 0 && tune->frame_max < client->frame_max)
 		client->frame_max = tune->frame_max;
 	answer.connection_tune_ok = (struct amqp_connection_tune_ok){
-		.channel_max = tune->channel_max, .frame_max = client->frame_max
-	};
+		.channel_max = tune->channel_max, .frame_max = client->frame_max};
 	open.connection_open.virtual_host = slice_cstr(client->options->vhost);
 	client_put(client, 0, &answer);
 	client_put(client, 0, &open);
@@ -248,7 +247,7 @@ static int take_handshake(struct client *client, struct slice payload)
 	if (client->state == CLIENT_TUNING && method.id == AMQP_CONNECTION_TUNE) {
 		answer_tune(client, &method.connection_tune);
 	} else if (client->state == CLIENT_OPENING && method.id == AMQP_CONNECTION_OPEN_OK) {
-		method = (struct amqp_method){ .id = AMQP_CHANNEL_OPEN };
+		method = (struct amqp_method){.id = AMQP_CHANNEL_OPEN};
 		client_put(client, CLIENT_CHANNEL, &method);
 		client->state = CLIENT_OPENING_CHANNEL;
 	} else if (client->state == CLIENT_OPENING_CHANNEL && method.id == AMQP_CHANNEL_OPEN_OK) {
@@ -309,7 +308,7 @@ int client_step(struct client *client)
 /* Waits until the socket can be read, or be written if there is something to write. */
 static int client_wait(struct client *client, uint64_t deadline_ms)
 {
-	struct pollfd pollfd = { .fd = client->fd, .events = POLLIN };
+	struct pollfd pollfd = {.fd = client->fd, .events = POLLIN};
 	uint64_t now = clock_monotonic_ms();
 	int n;
 
@@ -352,7 +351,7 @@ int client_connect(struct client *client, const struct options *options,
 
 int client_begin_close(struct client *client)
 {
-	struct amqp_method method = { .id = AMQP_CONNECTION_CLOSE };
+	struct amqp_method method = {.id = AMQP_CONNECTION_CLOSE};
 
 	method.connection_close.reply_code = 200;
 	method.connection_close.reply_text = SLICE_LITERAL("done");
@@ -423,7 +422,7 @@ static int fail_closed(struct client *client, const char *what, uint16_t code, s
 int client_take_method(struct client *client, struct slice payload)
 {
 	struct amqp_method method;
-	struct amqp_method answer = { .id = AMQP_CONNECTION_CLOSE_OK };
+	struct amqp_method answer = {.id = AMQP_CONNECTION_CLOSE_OK};
 
 	if (amqp_method_decode(&method, payload) != 0)
 		return client_fail(client, -EPROTO, "the broker sent a malformed method");

@@ -30,10 +30,10 @@ enum client_state {
 	CLIENT_CLOSED,
 };
 
-#define CLIENT_CHANNEL 1
-#define CLIENT_ERROR_SIZE 400
-#define CLIENT_BUFFER_SIZE ((size_t)256 << 10) /* takes any method frame */
-#define CLIENT_BUFFER_SMALL ((size_t)8 << 10)  /* enough to shake hands */
+#define CLIENT_CHANNEL	    1
+#define CLIENT_ERROR_SIZE   400
+#define CLIENT_BUFFER_SIZE  ((size_t)256 << 10) /* takes any method frame */
+#define CLIENT_BUFFER_SMALL ((size_t)8 << 10)	/* enough to shake hands */
 
 /*
  * A connection with one channel, on a non-blocking socket. Owned by one thread. Everything that may
@@ -47,8 +47,8 @@ struct client {
 	struct buffer out; /* small things that wait to be sent */
 	size_t out_sent;
 	uint32_t frame_max;
-	bool is_blocked;      /* connection.blocked came last */
-	char broker[64];      /* product and version */
+	bool is_blocked; /* connection.blocked came last */
+	char broker[64]; /* product and version */
 	char error[CLIENT_ERROR_SIZE];
 };
 

@@ -10,7 +10,7 @@ void confirms_init(struct confirms *confirms, unsigned window)
 	/* room for stragglers: four windows */
 	while (size < (uint64_t)window * 4)
 		size *= 2;
-	*confirms = (struct confirms){ .window = window, .mask = size - 1 };
+	*confirms = (struct confirms){.window = window, .mask = size - 1};
 	confirms->times = mem_zalloc(size * sizeof(*confirms->times));
 }
 

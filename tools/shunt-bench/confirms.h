@@ -27,7 +27,8 @@ void confirms_fini(struct confirms *confirms);
 /* How many more may be published now. */
 static inline unsigned confirms_room(const struct confirms *confirms)
 {
-	/* a tag that stays behind while later ones are confirmed must not meet itself in the ring */
+	/* a tag that stays behind while later ones are confirmed must not meet itself in the ring
+	 */
 	uint64_t span = confirms->published - confirms->base;
 	uint64_t ring = confirms->mask + 1 - span;
 	unsigned room = confirms->window - confirms->outstanding;

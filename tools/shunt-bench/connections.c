@@ -20,7 +20,7 @@
 #include "run.h"
 
 #define EVENTS_MAX 64
-#define TURN_MS 50 /* how often the clock and signals are looked at, at least */
+#define TURN_MS	   50 /* how often the clock and signals are looked at, at least */
 
 /* A connection in the making, or one that is kept. Owned by its opener. */
 struct session {
@@ -110,14 +110,13 @@ static struct session *free_session(struct opener *opener)
 static int begin_session(struct opener *opener)
 {
 	struct session *session = free_session(opener);
-	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-				     .data.ptr = session };
+	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+				    .data.ptr = session};
 	int error;
 
 	session->is_used = true;
 	session->begin_ns = clock_monotonic_ns();
-	error = client_open(&session->client, opener->options, opener->target,
-			    CLIENT_BUFFER_SMALL);
+	error = client_open(&session->client, opener->options, opener->target, CLIENT_BUFFER_SMALL);
 	if (error < 0)
 		return opener_fail(opener, error, session->client.error);
 	opener->begun++;
@@ -147,8 +146,8 @@ static int open_turn(struct opener *opener)
 	n = epoll_wait(opener->epoll_fd, events, EVENTS_MAX, TURN_MS);
 	for (int i = 0; error == 0 && i < n; i++)
 		error = step_session(opener, events[i].data.ptr);
-	if (error == 0 && (double)(clock_monotonic_ns() - opener->progress_ns) >
-				  opener->options->timeout_s * 1e9)
+	if (error == 0 &&
+	    (double)(clock_monotonic_ns() - opener->progress_ns) > opener->options->timeout_s * 1e9)
 		error = opener_fail(opener, -ETIMEDOUT, "no answer to a handshake");
 	return error;
 }
@@ -234,8 +233,7 @@ static int gather(struct opener *openers, const struct options *options, struct 
 		if (openers[i].status != 0 && status == 0) {
 			status = openers[i].status;
 			(void)snprintf(result->error, sizeof(result->error), "%s (after %llu)",
-				       openers[i].error,
-				       (unsigned long long)openers[i].finished);
+				       openers[i].error, (unsigned long long)openers[i].finished);
 		}
 	}
 	return status;
@@ -271,7 +269,8 @@ static int hold(struct opener *openers, const struct options *options, const str
 	if (meter_read(options, &after) < 0)
 		return -ESRCH;
 	result->hold = meter_since(before, &after);
-	result->rss_after = after.broker.rss_bytes;
+	if (options->pid > 0)
+		result->rss_after = process_rss_bytes(options->pid);
 	for (unsigned i = 0; i < options->threads; i++) {
 		for (unsigned k = 0; error == 0 && k < openers[i].session_count; k++) {
 			struct client *client = &openers[i].sessions[k].client;
@@ -290,8 +289,11 @@ static int open_and_hold(struct opener *openers, const struct options *options,
 			 struct result *result)
 {
 	struct meter begin, end;
-	int error = meter_read(options, &begin);
+	int error;
 
+	if (options->pid > 0)
+		result->rss_before = process_rss_bytes(options->pid);
+	error = meter_read(options, &begin);
 	if (error == 0) {
 		error = run_openers(openers, options);
 		if (error < 0)
@@ -310,10 +312,10 @@ static int open_and_hold(struct opener *openers, const struct options *options,
 	result->has_process = options->pid > 0;
 	result->opening.cpu = meter_since(&begin, &end);
 	result->opening.publish_s = result->opening.cpu.wall_s;
-	result->rss_before = begin.broker.rss_bytes;
-	result->rss_after = end.broker.rss_bytes;
 	if (options->mode == BENCH_MODE_CONNECTIONS)
 		error = hold(openers, options, &end, result);
+	else if (options->pid > 0)
+		result->rss_after = process_rss_bytes(options->pid);
 	return error;
 }
 

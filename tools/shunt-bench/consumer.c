@@ -18,7 +18,7 @@ int consumer_init(struct consumer *consumer, const struct plan *plan, const stru
 {
 	const struct options *options = plan->options;
 
-	*consumer = (struct consumer){ .plan = plan, .index = index };
+	*consumer = (struct consumer){.plan = plan, .index = index};
 	consumer->queue_count = plan_queue_count(index, options->consumers, options->queues);
 	consumer->sequences = mem_zalloc((size_t)consumer->queue_count * options->producers *
 					 sizeof(*consumer->sequences));
@@ -44,7 +44,7 @@ int consumer_find_queue(const struct consumer *consumer, unsigned queue)
 
 static void put_qos(struct consumer *consumer)
 {
-	struct amqp_method method = { .id = AMQP_BASIC_QOS };
+	struct amqp_method method = {.id = AMQP_BASIC_QOS};
 
 	method.basic_qos.prefetch_count = (uint16_t)consumer->plan->options->prefetch;
 	client_put(&consumer->client, CLIENT_CHANNEL, &method);
@@ -54,7 +54,7 @@ static void put_qos(struct consumer *consumer)
 static void put_consume(struct consumer *consumer, unsigned i)
 {
 	const struct options *options = consumer->plan->options;
-	struct amqp_method method = { .id = AMQP_BASIC_CONSUME };
+	struct amqp_method method = {.id = AMQP_BASIC_CONSUME};
 	char queue[PLAN_NAME_SIZE], tag[9];
 
 	plan_queue_name(consumer->plan,
@@ -77,10 +77,24 @@ int consumer_subscribe(struct consumer *consumer)
 	return client_flush(&consumer->client);
 }
 
+int consumer_cancel(struct consumer *consumer)
+{
+	for (unsigned i = 0; i < consumer->queue_count; i++) {
+		struct amqp_method method = {.id = AMQP_BASIC_CANCEL};
+		char tag[9];
+
+		(void)snprintf(tag, sizeof(tag), "%x", i);
+		method.basic_cancel.consumer_tag = slice_cstr(tag);
+		client_put(&consumer->client, CLIENT_CHANNEL, &method);
+		consumer->answers_left++;
+	}
+	return client_flush(&consumer->client);
+}
+
 static void put_ack(struct consumer *consumer, uint64_t delivery_tag, bool multiple)
 {
-	static const uint8_t begin[] = { AMQP_FRAME_METHOD, 0, CLIENT_CHANNEL, 0, 0, 0, 13,
-					 0,		    60, 0,		80 };
+	static const uint8_t begin[] = {
+		AMQP_FRAME_METHOD, 0, CLIENT_CHANNEL, 0, 0, 0, 13, 0, 60, 0, 80};
 	uint8_t *p = buffer_reserve(&consumer->client.out, ACK_FRAME_SIZE);
 	uint64_t tag = __builtin_bswap64(delivery_tag);
 
@@ -93,8 +107,7 @@ static void put_ack(struct consumer *consumer, uint64_t delivery_tag, bool multi
 	consumer->client.out.size += ACK_FRAME_SIZE;
 }
 
-static ALWAYS_INLINE void check_message(struct consumer *consumer,
-					struct consumer_figures *figures,
+static ALWAYS_INLINE void check_message(struct consumer *consumer, struct consumer_figures *figures,
 					const struct parser_event *event, uint64_t now_ns)
 {
 	const struct options *options = consumer->plan->options;
@@ -103,7 +116,8 @@ static ALWAYS_INLINE void check_message(struct consumer *consumer,
 
 	if (UNLIKELY(event->redelivered))
 		consumer->redelivered++;
-	if (UNLIKELY(event->body_size != options->size || event->consumer >= consumer->queue_count)) {
+	if (UNLIKELY(event->body_size != options->size ||
+		     event->consumer >= consumer->queue_count)) {
 		consumer->foreign++;
 		return;
 	}
@@ -125,8 +139,7 @@ static ALWAYS_INLINE void check_message(struct consumer *consumer,
 			      now_ns > stamp.time_ns ? now_ns - stamp.time_ns : 0);
 }
 
-static ALWAYS_INLINE void take_delivery(struct consumer *consumer,
-					struct consumer_figures *figures,
+static ALWAYS_INLINE void take_delivery(struct consumer *consumer, struct consumer_figures *figures,
 					const struct parser_event *event, uint64_t now_ns)
 {
 	unsigned ack = consumer->plan->options->ack;
@@ -144,7 +157,8 @@ static int take_method(struct consumer *consumer, struct slice payload)
 	struct amqp_method method;
 
 	if (consumer->answers_left > 0 && amqp_method_decode(&method, payload) == 0 &&
-	    (method.id == AMQP_BASIC_CONSUME_OK || method.id == AMQP_BASIC_QOS_OK)) {
+	    (method.id == AMQP_BASIC_CONSUME_OK || method.id == AMQP_BASIC_QOS_OK ||
+	     method.id == AMQP_BASIC_CANCEL_OK)) {
 		consumer->answers_left--;
 		return 0;
 	}
@@ -184,7 +198,7 @@ int consumer_await_subscribed(struct consumer *consumer, struct consumer_figures
 	int error = 0;
 
 	while (error == 0 && consumer->answers_left > 0) {
-		struct pollfd pollfd = { .fd = consumer->client.fd, .events = POLLIN };
+		struct pollfd pollfd = {.fd = consumer->client.fd, .events = POLLIN};
 
 		if (!client_is_flushed(&consumer->client))
 			pollfd.events |= POLLOUT;

@@ -26,7 +26,7 @@ struct consumer {
 	const struct plan *plan;
 	unsigned index;
 	unsigned queue_count;
-	unsigned answers_left; /* qos-ok and consume-ok still to come */
+	unsigned answers_left;	    /* qos-ok, consume-ok, cancel-ok still to come */
 	struct sequence *sequences; /* by own queue, then producer */
 	uint64_t received;
 	uint64_t redelivered, foreign;
@@ -42,8 +42,10 @@ void consumer_fini(struct consumer *consumer);
 int consumer_subscribe(struct consumer *consumer) MUST_USE;
 
 /* Waits for the answers, taking deliveries that come. */
-int consumer_await_subscribed(struct consumer *consumer,
-			      struct consumer_figures *figures) MUST_USE;
+int consumer_await_subscribed(struct consumer *consumer, struct consumer_figures *figures) MUST_USE;
+
+/* Asks for no more; all that is still under way comes before the last answer. */
+int consumer_cancel(struct consumer *consumer) MUST_USE;
 
 /* Reads once, takes what has come, sends acknowledgements. */
 int consumer_read(struct consumer *consumer, struct consumer_figures *figures) MUST_USE;

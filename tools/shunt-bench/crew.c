@@ -20,7 +20,7 @@ static int crew_fail(struct crew *crew, int error, const char *who, unsigned ind
 int crew_init(struct crew *crew, const struct options *options, const struct plan *plan,
 	      const struct target *target)
 {
-	*crew = (struct crew){ .options = options, .plan = plan, .target = *target };
+	*crew = (struct crew){.options = options, .plan = plan, .target = *target};
 	crew->producers = mem_zalloc(options->producers * sizeof(*crew->producers));
 	crew->consumers = mem_zalloc((options->consumers + 1) * sizeof(*crew->consumers));
 	crew->workers = mem_zalloc(options->threads * sizeof(*crew->workers));
@@ -89,7 +89,7 @@ int crew_connect_consumers(struct crew *crew)
 
 int crew_subscribe(struct crew *crew, bool waits)
 {
-	struct consumer_figures none = { .is_measuring = false };
+	struct consumer_figures none = {.is_measuring = false};
 
 	for (unsigned i = 0; i < crew->consumer_count; i++) {
 		struct consumer *consumer = &crew->consumers[i];
@@ -123,8 +123,8 @@ int crew_start(struct crew *crew, bool producers, bool consumers, enum worker_ph
 
 	crew->worker_count = crew->options->threads;
 	for (unsigned i = 0; i < crew->worker_count; i++)
-		crew->workers[i] = worker_create(crew->producer_count, crew->consumer_count,
-						 crew->done_fd);
+		crew->workers[i] =
+			worker_create(crew->producer_count, crew->consumer_count, crew->done_fd);
 	assign(crew, producers, consumers);
 	for (unsigned i = 0; error == 0 && i < crew->worker_count; i++) {
 		error = worker_start(crew->workers[i], phase);
@@ -167,7 +167,7 @@ static void raise_to(uint64_t *value, uint64_t other)
 
 struct crew_tally crew_tally(const struct crew *crew)
 {
-	struct crew_tally tally = { 0 };
+	struct crew_tally tally = {0};
 
 	for (unsigned i = 0; i < crew->worker_count; i++) {
 		const struct worker *worker = crew->workers[i];
@@ -190,9 +190,18 @@ bool crew_has_published(const struct crew *crew)
 	return true;
 }
 
+bool crew_has_cancelled(const struct crew *crew)
+{
+	for (unsigned i = 0; i < crew->worker_count; i++) {
+		if (!atomic_load_explicit(&crew->workers[i]->is_cancelled, memory_order_acquire))
+			return false;
+	}
+	return true;
+}
+
 int crew_wait(struct crew *crew, int timeout_ms)
 {
-	struct pollfd pollfd = { .fd = crew->done_fd, .events = POLLIN };
+	struct pollfd pollfd = {.fd = crew->done_fd, .events = POLLIN};
 	uint64_t value;
 
 	if (poll(&pollfd, 1, timeout_ms) > 0)

@@ -46,8 +46,7 @@ int crew_connect_consumers(struct crew *crew) MUST_USE;
 int crew_subscribe(struct crew *crew, bool waits) MUST_USE;
 
 /* Makes workers for these and starts them. */
-int crew_start(struct crew *crew, bool producers, bool consumers,
-	       enum worker_phase phase) MUST_USE;
+int crew_start(struct crew *crew, bool producers, bool consumers, enum worker_phase phase) MUST_USE;
 void crew_set_phase(struct crew *crew, enum worker_phase phase);
 
 /* Waits for the workers' end and adds their histograms. They can be started anew. */
@@ -55,6 +54,7 @@ void crew_stop(struct crew *crew, struct result *result);
 
 struct crew_tally crew_tally(const struct crew *crew);
 bool crew_has_published(const struct crew *crew); /* all producers are done */
+bool crew_has_cancelled(const struct crew *crew); /* all consumers are, after CANCELLING */
 
 /* Waits until a worker has something to tell, at most so long. Negative: a worker failed. */
 int crew_wait(struct crew *crew, int timeout_ms) MUST_USE;

@@ -9,9 +9,9 @@
  * quantile is known to 0.8 per cent. Values from 2^42 (73 minutes) on count as the largest bucket.
  */
 
-#define HISTOGRAM_SUB_BITS 7
+#define HISTOGRAM_SUB_BITS   7
 #define HISTOGRAM_VALUE_BITS 42
-#define HISTOGRAM_BUCKETS ((HISTOGRAM_VALUE_BITS - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS)
+#define HISTOGRAM_BUCKETS    ((HISTOGRAM_VALUE_BITS - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS)
 
 /* A plain value of one thread; zeroed it is empty. */
 struct histogram {

@@ -5,7 +5,7 @@
 
 int meter_read(const struct options *options, struct meter *ret)
 {
-	struct meter meter = { .now_ns = clock_monotonic_ns(), .own_ns = process_own_cpu_ns() };
+	struct meter meter = {.now_ns = clock_monotonic_ns(), .own_ns = process_own_cpu_ns()};
 	int error = options->pid > 0 ? process_read(options->pid, &meter.broker) : 0;
 
 	*ret = meter;

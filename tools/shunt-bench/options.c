@@ -91,37 +91,37 @@ enum {
 };
 
 static const struct option longs[] = {
-	{ "host", required_argument, NULL, OPT_HOST },
-	{ "port", required_argument, NULL, OPT_PORT },
-	{ "url", required_argument, NULL, OPT_URL },
-	{ "pid", required_argument, NULL, OPT_PID },
-	{ "producers", required_argument, NULL, OPT_PRODUCERS },
-	{ "consumers", required_argument, NULL, OPT_CONSUMERS },
-	{ "queues", required_argument, NULL, OPT_QUEUES },
-	{ "size", required_argument, NULL, OPT_SIZE },
-	{ "messages", required_argument, NULL, OPT_MESSAGES },
-	{ "seconds", required_argument, NULL, OPT_SECONDS },
-	{ "warmup", required_argument, NULL, OPT_WARMUP },
-	{ "rate", required_argument, NULL, OPT_RATE },
-	{ "confirm", required_argument, NULL, OPT_CONFIRM },
-	{ "ack", required_argument, NULL, OPT_ACK },
-	{ "prefetch", required_argument, NULL, OPT_PREFETCH },
-	{ "durable", no_argument, NULL, OPT_DURABLE },
-	{ "persistent", no_argument, NULL, OPT_PERSISTENT },
-	{ "exchange", required_argument, NULL, OPT_EXCHANGE },
-	{ "bindings", required_argument, NULL, OPT_BINDINGS },
-	{ "fanout", required_argument, NULL, OPT_FANOUT },
-	{ "fill", no_argument, NULL, OPT_FILL },
-	{ "connections", required_argument, NULL, OPT_CONNECTIONS },
-	{ "hold", required_argument, NULL, OPT_HOLD },
-	{ "churn", no_argument, NULL, OPT_CHURN },
-	{ "concurrency", required_argument, NULL, OPT_CONCURRENCY },
-	{ "threads", required_argument, NULL, OPT_THREADS },
-	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ "version", no_argument, NULL, OPT_VERSION },
-	{ NULL, 0, NULL, 0 },
+	{"host", required_argument, NULL, OPT_HOST},
+	{"port", required_argument, NULL, OPT_PORT},
+	{"url", required_argument, NULL, OPT_URL},
+	{"pid", required_argument, NULL, OPT_PID},
+	{"producers", required_argument, NULL, OPT_PRODUCERS},
+	{"consumers", required_argument, NULL, OPT_CONSUMERS},
+	{"queues", required_argument, NULL, OPT_QUEUES},
+	{"size", required_argument, NULL, OPT_SIZE},
+	{"messages", required_argument, NULL, OPT_MESSAGES},
+	{"seconds", required_argument, NULL, OPT_SECONDS},
+	{"warmup", required_argument, NULL, OPT_WARMUP},
+	{"rate", required_argument, NULL, OPT_RATE},
+	{"confirm", required_argument, NULL, OPT_CONFIRM},
+	{"ack", required_argument, NULL, OPT_ACK},
+	{"prefetch", required_argument, NULL, OPT_PREFETCH},
+	{"durable", no_argument, NULL, OPT_DURABLE},
+	{"persistent", no_argument, NULL, OPT_PERSISTENT},
+	{"exchange", required_argument, NULL, OPT_EXCHANGE},
+	{"bindings", required_argument, NULL, OPT_BINDINGS},
+	{"fanout", required_argument, NULL, OPT_FANOUT},
+	{"fill", no_argument, NULL, OPT_FILL},
+	{"connections", required_argument, NULL, OPT_CONNECTIONS},
+	{"hold", required_argument, NULL, OPT_HOLD},
+	{"churn", no_argument, NULL, OPT_CHURN},
+	{"concurrency", required_argument, NULL, OPT_CONCURRENCY},
+	{"threads", required_argument, NULL, OPT_THREADS},
+	{"timeout", required_argument, NULL, OPT_TIMEOUT},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"help", no_argument, NULL, OPT_HELP},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{NULL, 0, NULL, 0},
 };
 
 /* What is gathered while the arguments are read. */
@@ -196,7 +196,7 @@ static char *unescape(const char *text, const char *end)
 	char *p = out;
 
 	for (; text < end; text++) {
-		char hex[3] = { 0 };
+		char hex[3] = {0};
 
 		if (*text != '%') {
 			*p++ = *text;
@@ -499,18 +499,18 @@ static void check_combination(struct reading *reading)
 
 int options_parse(struct options *options, int argc, char **argv, FILE *out, FILE *err)
 {
-	struct reading reading = { .options = options, .err = err };
+	struct reading reading = {.options = options, .err = err};
 	int option, index = 0;
 
-	*options = (struct options){ .port = 5672,
-				     .producers = 1,
-				     .consumers = 1,
-				     .queues = 1,
-				     .size = 100,
-				     .seconds = 5,
-				     .concurrency = 64,
-				     .hold_s = 1,
-				     .timeout_s = 10 };
+	*options = (struct options){.port = 5672,
+				    .producers = 1,
+				    .consumers = 1,
+				    .queues = 1,
+				    .size = 100,
+				    .seconds = 5,
+				    .concurrency = 64,
+				    .hold_s = 1,
+				    .timeout_s = 10};
 	optind = 0;
 	while ((option = getopt_long(argc, argv, "h", longs, &index)) != -1) {
 		if (option == OPT_HELP || option == 'h') {
@@ -541,5 +541,5 @@ void options_fini(struct options *options)
 	mem_free(options->user);
 	mem_free(options->password);
 	mem_free(options->vhost);
-	*options = (struct options){ 0 };
+	*options = (struct options){0};
 }

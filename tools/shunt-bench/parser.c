@@ -7,7 +7,7 @@
 
 void parser_init(struct parser *parser, size_t capacity)
 {
-	*parser = (struct parser){ .data = mem_alloc(capacity), .capacity = capacity };
+	*parser = (struct parser){.data = mem_alloc(capacity), .capacity = capacity};
 }
 
 void parser_fini(struct parser *parser)
@@ -84,8 +84,8 @@ static enum parser_type take_deliver(struct parser *parser, const uint8_t *p, si
 	return PARSER_MORE;
 }
 
-static enum parser_type take_confirm(struct parser *parser, enum parser_type type,
-				     const uint8_t *p, size_t size, struct parser_event *ret)
+static enum parser_type take_confirm(struct parser *parser, enum parser_type type, const uint8_t *p,
+				     size_t size, struct parser_event *ret)
 {
 	if (size != 13)
 		return parser_fail(parser, "a confirm of a wrong size");

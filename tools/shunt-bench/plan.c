@@ -38,9 +38,8 @@ unsigned plan_stream_queue(const struct plan *plan, unsigned producer, unsigned 
 {
 	const struct options *options = plan->options;
 
-	return is_fanout(plan)
-		       ? 0
-		       : plan_queue(producer, stream, options->producers, options->queues);
+	return is_fanout(plan) ? 0
+			       : plan_queue(producer, stream, options->producers, options->queues);
 }
 
 bool plan_find_stream(const struct plan *plan, unsigned producer, unsigned queue, unsigned *ret)
@@ -86,8 +85,7 @@ static void make_key(const struct plan *plan, unsigned queue, bool is_binding,
 		key[0] = '\0';
 		break;
 	case BENCH_EXCHANGE_TOPIC:
-		(void)snprintf(key, PLAN_NAME_SIZE, "bench.q%u.%c", queue,
-			       is_binding ? '*' : 'k');
+		(void)snprintf(key, PLAN_NAME_SIZE, "bench.q%u.%c", queue, is_binding ? '*' : 'k');
 		break;
 	case BENCH_EXCHANGE_DIRECT:
 	case BENCH_EXCHANGE_HEADERS:

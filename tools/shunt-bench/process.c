@@ -36,9 +36,8 @@ static int read_stat(pid_t pid, struct process_sample *sample)
 	if (!read_text(path, text, sizeof(text)))
 		return -ESRCH;
 	p = strrchr(text, ')');
-	if (p == NULL ||
-	    sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-		   &system) != 2)
+	if (p == NULL || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
+				&user, &system) != 2)
 		return -EPROTO;
 	sample->user_ns = user * tick_ns;
 	sample->system_ns = system * tick_ns;
@@ -81,7 +80,7 @@ static uint64_t read_kib(const char *path, const char *name)
 }
 
 /* smaps_rollup counts pages; the kernel's own counter (status) lags behind by some per thread. */
-static uint64_t read_rss(pid_t pid)
+uint64_t process_rss_bytes(pid_t pid)
 {
 	char path[64];
 	uint64_t rss;
@@ -96,7 +95,7 @@ static uint64_t read_rss(pid_t pid)
 
 int process_read(pid_t pid, struct process_sample *ret)
 {
-	struct process_sample sample = { 0 };
+	struct process_sample sample = {0};
 	int error = read_stat(pid, &sample);
 
 	if (error < 0)
@@ -104,7 +103,6 @@ int process_read(pid_t pid, struct process_sample *ret)
 	sample.cpu_ns = read_schedstat(pid);
 	if (sample.cpu_ns == 0)
 		sample.cpu_ns = sample.user_ns + sample.system_ns;
-	sample.rss_bytes = read_rss(pid);
 	*ret = sample;
 	return 0;
 }

@@ -31,8 +31,8 @@ static int put_headers(struct buffer *table, const char *key)
 static int put_content_header(struct buffer *out, const struct plan *plan, const char *key)
 {
 	const struct options *options = plan->options;
-	struct amqp_properties properties = { .flags = AMQP_PROPERTY_DELIVERY_MODE };
-	struct amqp_content_header header = { .class_id = AMQP_CLASS_BASIC };
+	struct amqp_properties properties = {.flags = AMQP_PROPERTY_DELIVERY_MODE};
+	struct amqp_content_header header = {.class_id = AMQP_CLASS_BASIC};
 	struct amqp_writer writer;
 	struct buffer table;
 	uint8_t raw[256], frame[256 + AMQP_CONTENT_HEADER_FIXED + AMQP_FRAME_OVERHEAD];
@@ -62,7 +62,7 @@ static int put_content_header(struct buffer *out, const struct plan *plan, const
 static int stream_init(struct producer *producer, struct stream *stream, unsigned queue)
 {
 	const struct plan *plan = producer->plan;
-	struct amqp_method method = { .id = AMQP_BASIC_PUBLISH };
+	struct amqp_method method = {.id = AMQP_BASIC_PUBLISH};
 	char exchange[PLAN_NAME_SIZE], key[PLAN_NAME_SIZE];
 	uint8_t bytes[64 + 2 * PLAN_NAME_SIZE];
 	struct amqp_writer writer;
@@ -105,12 +105,11 @@ int producer_init(struct producer *producer, const struct plan *plan, const stru
 		  unsigned index, uint64_t limit)
 {
 	const struct options *options = plan->options;
-	struct amqp_method select = { .id = AMQP_CONFIRM_SELECT }, answer;
+	struct amqp_method select = {.id = AMQP_CONFIRM_SELECT}, answer;
 	int error;
 
 	*producer = (struct producer){
-		.plan = plan, .index = index, .limit = limit, .is_writable = true
-	};
+		.plan = plan, .index = index, .limit = limit, .is_writable = true};
 	if (options->rate > 0)
 		producer->interval_ns = 1e9 * options->producers / options->rate;
 	batch_init(&producer->batch);
@@ -193,7 +192,7 @@ static void fill_batch(struct producer *producer, struct producer_figures *figur
 	batch_clear(&producer->batch);
 	for (; count > 0; count--) {
 		struct stream *stream = &producer->streams[producer->stream_at];
-		struct stamp stamp = { producer_bits | stream->next, now_ns };
+		struct stamp stamp = {producer_bits | stream->next, now_ns};
 
 		if (producer->interval_ns > 0)
 			stamp.time_ns = stamp_time(producer, figures, now_ns);

@@ -55,8 +55,7 @@ static json_t *rate(uint64_t count, double seconds, size_t size)
 	return object;
 }
 
-static void set_cpu(json_t *object, const struct result_cpu *cpu, uint64_t count,
-		    bool has_process)
+static void set_cpu(json_t *object, const struct result_cpu *cpu, uint64_t count, bool has_process)
 {
 	set(object, "own_cpu_us_each", number(per((double)cpu->own_ns / 1e3, (double)count)));
 	set(object, "own_cores", number(per((double)cpu->own_ns / 1e9, cpu->wall_s)));
@@ -132,9 +131,9 @@ static void set_flow(json_t *root, const struct options *options, const struct r
 	const struct result_flow *flow = &result->flow;
 	bool is_fill = options->mode == BENCH_MODE_FILL;
 	json_t *published = rate(flow->published, flow->publish_s, options->size);
-	json_t *delivered = is_fill ? rate(result->drain.delivered, result->drain.deliver_s,
-					   options->size)
-				    : rate(flow->delivered, flow->deliver_s, options->size);
+	json_t *delivered =
+		is_fill ? rate(result->drain.delivered, result->drain.deliver_s, options->size)
+			: rate(flow->delivered, flow->deliver_s, options->size);
 
 	set(root, "load", load(options));
 	set_cpu(published, &flow->cpu, flow->published, result->has_process);

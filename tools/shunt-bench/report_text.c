@@ -58,25 +58,43 @@ static void print_latency(FILE *out, const char *name, const struct histogram *h
 		      (double)histogram->max / 1e3);
 }
 
-static void print_cpu(FILE *out, const char *name, const char *unit, uint64_t count,
-		      const struct result_cpu *cpu, bool has_process)
-{
-	if (has_process) {
-		uint64_t ticks = cpu->user_ns + cpu->system_ns;
+/* CPU for each of `count` things called `unit`, and of `other_count` (0: none) others. */
+struct shares {
+	uint64_t count;
+	const char *unit;
+	uint64_t other_count;
+	const char *other_unit;
+};
 
-		(void)fprintf(out, "%-13s %.3f us %s, %.2f cores, %.0f%% of it in the kernel\n",
-			      name, per((double)cpu->cpu_ns / 1e3, (double)count), unit,
-			      per((double)cpu->cpu_ns / 1e9, cpu->wall_s),
+static void print_shares(FILE *out, const char *name, uint64_t cpu_ns, double wall_s,
+			 const struct shares *shares)
+{
+	double cpu_us = (double)cpu_ns / 1e3;
+
+	(void)fprintf(out, "%-13s %.3f us a %s", name, per(cpu_us, (double)shares->count),
+		      shares->unit);
+	if (shares->other_count > 0)
+		(void)fprintf(out, ", %.3f us a %s", per(cpu_us, (double)shares->other_count),
+			      shares->other_unit);
+	(void)fprintf(out, ", %.2f cores", per((double)cpu_ns / 1e9, wall_s));
+}
+
+static void print_cpu(FILE *out, const struct result_cpu *cpu, bool has_process,
+		      const struct shares *shares)
+{
+	uint64_t ticks = cpu->user_ns + cpu->system_ns;
+
+	if (has_process) {
+		print_shares(out, "broker CPU", cpu->cpu_ns, cpu->wall_s, shares);
+		(void)fprintf(out, ", %.0f%% of it in the kernel\n",
 			      100 * per((double)cpu->system_ns, (double)ticks));
 	}
-	(void)fprintf(out, "%-13s %.3f us %s, %.2f cores\n", "own CPU",
-		      per((double)cpu->own_ns / 1e3, (double)count), unit,
-		      per((double)cpu->own_ns / 1e9, cpu->wall_s));
+	print_shares(out, "own CPU", cpu->own_ns, cpu->wall_s, shares);
+	(void)fputc('\n', out);
 }
 
 /* When the tool itself had no time left, its figures say little about the broker. */
-static void print_bottleneck(FILE *out, const struct options *options,
-			     const struct result_cpu *cpu)
+static void print_bottleneck(FILE *out, const struct options *options, const struct result_cpu *cpu)
 {
 	double busy = per((double)cpu->own_ns / 1e9, cpu->wall_s * options->threads);
 
@@ -89,7 +107,8 @@ static void print_bottleneck(FILE *out, const struct options *options,
 static void print_flow(FILE *out, const struct options *options, const struct result *result)
 {
 	const struct result_flow *flow = &result->flow;
-	bool is_fanout = flow->delivered > flow->published + flow->published / 2;
+	const struct shares shares = {flow->published, "message", flow->delivered, "delivery"};
+	const struct shares drained = {.count = result->drain.delivered, .unit = "delivery"};
 
 	print_load(out, options);
 	print_rate(out, options->mode == BENCH_MODE_FILL ? "fill" : "published", flow->published,
@@ -100,14 +119,12 @@ static void print_flow(FILE *out, const struct options *options, const struct re
 	if (options->mode == BENCH_MODE_FLOW)
 		print_latency(out, "latency", &result->latency);
 	print_latency(out, "send lag", &result->lag);
-	print_cpu(out, "broker CPU", is_fanout ? "a delivery" : "a message",
-		  is_fanout ? flow->delivered : flow->published, &flow->cpu, result->has_process);
+	print_cpu(out, &flow->cpu, result->has_process, &shares);
 	print_bottleneck(out, options, &flow->cpu);
 	if (options->mode == BENCH_MODE_FILL) {
 		print_rate(out, "drain", result->drain.delivered, result->drain.deliver_s,
 			   options->size);
-		print_cpu(out, "broker CPU", "a delivery", result->drain.delivered,
-			  &result->drain.cpu, result->has_process);
+		print_cpu(out, &result->drain.cpu, result->has_process, &drained);
 	}
 }
 
@@ -121,10 +138,10 @@ static void print_memory(FILE *out, const struct options *options, const struct 
 	(void)fprintf(out, "broker RSS    %.1f MiB before, %.1f MiB after",
 		      (double)result->rss_before / mib, (double)result->rss_after / mib);
 	if (options->mode == BENCH_MODE_FILL || options->mode == BENCH_MODE_CONNECTIONS)
-		(void)fprintf(out, ", %.0f bytes %s",
-			      per((double)result->rss_after - (double)result->rss_before,
-				  (double)count),
-			      unit);
+		(void)fprintf(
+			out, ", %.0f bytes %s",
+			per((double)result->rss_after - (double)result->rss_before, (double)count),
+			unit);
 	if (result->rss_end > 0)
 		(void)fprintf(out, ", %.1f MiB when drained", (double)result->rss_end / mib);
 	(void)fputc('\n', out);
@@ -132,17 +149,18 @@ static void print_memory(FILE *out, const struct options *options, const struct 
 
 static void print_opened(FILE *out, const struct options *options, const struct result *result)
 {
+	const struct shares shares = {.count = result->opened, .unit = "connection"};
 	bool is_churn = options->mode == BENCH_MODE_CHURN;
 
-	(void)fprintf(out, "load          %s connections with a channel each, %u at a time, %u "
-			   "thread%s\n",
+	(void)fprintf(out,
+		      "load          %s connections with a channel each, %u at a time, %u "
+		      "thread%s\n",
 		      is_churn ? "opening and closing" : "opening", options->concurrency,
 		      options->threads, plural(options->threads));
 	print_rate(out, is_churn ? "cycles" : "opened", result->opened, result->opening.publish_s,
 		   0);
 	print_latency(out, "handshake", &result->open_latency);
-	print_cpu(out, "broker CPU", "a connection", result->opened, &result->opening.cpu,
-		  result->has_process);
+	print_cpu(out, &result->opening.cpu, result->has_process, &shares);
 	print_bottleneck(out, options, &result->opening.cpu);
 	if (!is_churn && result->has_process)
 		(void)fprintf(out, "idle CPU      %.3f ms in %.1f s\n",
@@ -163,8 +181,9 @@ static void print_check(FILE *out, const struct options *options, const struct r
 		(void)fprintf(out, "check         all %" PRIu64 " messages are in the queues\n",
 			      result->expected);
 	else if (!faults_any(faults))
-		(void)fprintf(out, "check         %" PRIu64 " deliveries of %" PRIu64
-				   " messages: none lost%s\n",
+		(void)fprintf(out,
+			      "check         %" PRIu64 " deliveries of %" PRIu64
+			      " messages: none lost%s\n",
 			      result->received, result->published_all,
 			      result->is_checked_by_number ? ", doubled or reordered"
 							   : " or doubled (counted only)");

@@ -194,6 +194,11 @@ static int mark_end(struct run *run)
 	return read_meter(run, &run->end);
 }
 
+static uint64_t read_rss(const struct run *run)
+{
+	return run->options->pid > 0 ? process_rss_bytes(run->options->pid) : 0;
+}
+
 static uint64_t after(double seconds)
 {
 	return clock_monotonic_ns() + (uint64_t)(seconds * 1e9);
@@ -227,19 +232,32 @@ static int measure(struct run *run)
 	return error;
 }
 
+static bool all_cancelled(const struct run *run)
+{
+	return crew_has_cancelled(&run->crew);
+}
+
+/* What comes too often comes now. */
+static int cancel(struct run *run)
+{
+	if (run->result->is_stalled)
+		return 0;
+	crew_set_phase(&run->crew, WORKER_CANCELLING);
+	return wait_for(run, 0, all_cancelled);
+}
+
 /* What is still under way arrives. */
 static int settle(struct run *run)
 {
 	int error;
 
 	run->is_settling = true;
-	crew_set_phase(&run->crew, WORKER_DRAINING);
 	error = wait_for(run, 0, all_delivered);
 	if (error == 0 && run->options->consumers == 0) {
 		run->end_tally = crew_tally(&run->crew);
 		error = wait_for_depth(run);
 	}
-	return error;
+	return error == 0 ? cancel(run) : error;
 }
 
 static int run_both(struct run *run)
@@ -250,18 +268,22 @@ static int run_both(struct run *run)
 		error = crew_subscribe(&run->crew, true);
 	if (error < 0)
 		return run_fail(run, error, run->crew.error);
+	run->result->rss_before = read_rss(run);
 	error = measure(run);
+	crew_set_phase(&run->crew, WORKER_DRAINING);
+	run->result->rss_after = read_rss(run);
 	if (error == 0 && !run->result->is_stalled)
 		error = settle(run);
-	run->result->rss_before = run->begin.broker.rss_bytes;
-	run->result->rss_after = run->end.broker.rss_bytes;
 	crew_stop(&run->crew, run->result);
 	return error;
 }
 
 static int fill(struct run *run)
 {
-	int error = mark_begin(run);
+	int error;
+
+	run->result->rss_before = read_rss(run);
+	error = mark_begin(run);
 
 	if (error == 0) {
 		error = crew_start(&run->crew, true, false, WORKER_MEASURING);
@@ -277,8 +299,7 @@ static int fill(struct run *run)
 		error = read_meter(run, &run->end);
 	/* filled when all is in the queues, not when all is sent */
 	run->end_tally.last_publish_ns = run->end.now_ns;
-	run->result->rss_before = run->begin.broker.rss_bytes;
-	run->result->rss_after = run->end.broker.rss_bytes;
+	run->result->rss_after = read_rss(run);
 	keep_flow(run, &run->result->flow);
 	crew_stop(&run->crew, run->result);
 	return error;
@@ -300,12 +321,15 @@ static int drain(struct run *run)
 	if (error < 0)
 		return run_fail(run, error, run->crew.error);
 	run->end_tally = published;
+	run->is_settling = true;
 	error = wait_for(run, 0, all_drained);
 	if (error == 0)
 		error = mark_end(run);
+	if (error == 0)
+		error = cancel(run);
 	run->end_tally.published = 0;
 	run->end_tally.confirmed = 0;
-	run->result->rss_end = run->end.broker.rss_bytes;
+	run->result->rss_end = read_rss(run);
 	keep_flow(run, &run->result->drain);
 	crew_stop(&run->crew, run->result);
 	return error;
@@ -339,7 +363,7 @@ static void clean_up(struct run *run)
 
 int run_flow(const struct options *options, struct result *result)
 {
-	struct run run = { .options = options, .result = result, .control = { .fd = -1 } };
+	struct run run = {.options = options, .result = result, .control = {.fd = -1}};
 	struct target target;
 	int error = target_resolve(&target, options, result->error);
 
@@ -353,7 +377,7 @@ int run_flow(const struct options *options, struct result *result)
 		error = prepare(&run, &target);
 	if (error == 0 && options->mode == BENCH_MODE_FILL) {
 		error = fill(&run);
-		if (error == 0 && !result->is_interrupted && !result->is_stalled)
+		if (error == 0 && !result->is_interrupted)
 			error = drain(&run);
 	} else if (error == 0) {
 		error = run_both(&run);

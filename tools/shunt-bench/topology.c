@@ -11,7 +11,7 @@
 static int declare_exchange(struct client *client, const struct plan *plan)
 {
 	const struct options *options = plan->options;
-	struct amqp_method method = { .id = AMQP_EXCHANGE_DECLARE }, answer;
+	struct amqp_method method = {.id = AMQP_EXCHANGE_DECLARE}, answer;
 	char name[PLAN_NAME_SIZE];
 
 	plan_exchange(plan, name);
@@ -24,7 +24,7 @@ static int declare_exchange(struct client *client, const struct plan *plan)
 static int declare_queue(struct client *client, const struct plan *plan, unsigned queue,
 			 bool passive, uint32_t *ret_messages)
 {
-	struct amqp_method method = { .id = AMQP_QUEUE_DECLARE }, answer;
+	struct amqp_method method = {.id = AMQP_QUEUE_DECLARE}, answer;
 	char name[PLAN_NAME_SIZE];
 	int error;
 
@@ -52,10 +52,10 @@ static int put_arguments(const struct plan *plan, const char *key, struct buffer
 }
 
 /* waits: for this one and all before it, which were sent without waiting. */
-static int bind_queue(struct client *client, const struct plan *plan, unsigned queue, const char *key,
-		bool waits)
+static int bind_queue(struct client *client, const struct plan *plan, unsigned queue,
+		      const char *key, bool waits)
 {
-	struct amqp_method method = { .id = AMQP_QUEUE_BIND }, answer;
+	struct amqp_method method = {.id = AMQP_QUEUE_BIND}, answer;
 	char exchange[PLAN_NAME_SIZE], name[PLAN_NAME_SIZE];
 	struct buffer table;
 	int error;
@@ -88,7 +88,7 @@ static int bind_all(struct client *client, const struct plan *plan)
 	for (unsigned i = 0; error == 0 && i < options->bindings; i++) {
 		plan_idle_key(plan, i, key);
 		error = bind_queue(client, plan, i % options->queues, key,
-			     i % PIPELINE == PIPELINE - 1 || i + 1 == options->bindings);
+				   i % PIPELINE == PIPELINE - 1 || i + 1 == options->bindings);
 	}
 	for (unsigned i = 0; error == 0 && i < options->queues; i++) {
 		plan_binding_key(plan, i, key);
@@ -112,7 +112,7 @@ int topology_make(struct client *client, const struct plan *plan)
 
 int topology_delete(struct client *client, const struct plan *plan)
 {
-	struct amqp_method method = { .id = AMQP_EXCHANGE_DELETE }, answer;
+	struct amqp_method method = {.id = AMQP_EXCHANGE_DELETE}, answer;
 	char name[PLAN_NAME_SIZE];
 	int error = 0;
 
@@ -122,7 +122,7 @@ int topology_delete(struct client *client, const struct plan *plan)
 		error = client_call(client, &method, AMQP_EXCHANGE_DELETE_OK, &answer);
 	}
 	for (unsigned i = 0; error == 0 && i < plan->options->queues; i++) {
-		method = (struct amqp_method){ .id = AMQP_QUEUE_DELETE };
+		method = (struct amqp_method){.id = AMQP_QUEUE_DELETE};
 		plan_queue_name(plan, i, name);
 		method.queue_delete.queue = slice_cstr(name);
 		error = client_call(client, &method, AMQP_QUEUE_DELETE_OK, &answer);

@@ -78,7 +78,7 @@ static void fail(struct worker *worker, int status, const char *error)
 /* Numbers for epoll: 0 is the wake-up, then the producers, then the consumers. */
 static int watch(struct worker *worker, int fd, uint64_t number, uint32_t events)
 {
-	struct epoll_event event = { .events = events, .data.u64 = number };
+	struct epoll_event event = {.events = events, .data.u64 = number};
 
 	return epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
 }
@@ -119,8 +119,8 @@ static uint64_t publish_all(struct worker *worker, uint64_t now_ns)
 	for (unsigned i = 0; i < worker->producer_count; i++) {
 		struct producer *producer = worker->producers[i];
 		uint64_t its_next_ns;
-		int error = producer_publish(producer, &worker->producer_figures, now_ns,
-					     &its_next_ns);
+		int error =
+			producer_publish(producer, &worker->producer_figures, now_ns, &its_next_ns);
 
 		if (error < 0) {
 			explain(worker, producer, error);
@@ -170,13 +170,41 @@ static void handle_producer(struct worker *worker, struct producer *producer, ui
 /* While acknowledgements wait for the socket, nothing is read. */
 static int watch_for(struct worker *worker, struct consumer *consumer, uint64_t number)
 {
-	struct epoll_event event = { .events = client_is_flushed(&consumer->client) ? EPOLLIN
-										    : EPOLLOUT,
-				     .data.u64 = number };
+	struct epoll_event event = {.events = client_is_flushed(&consumer->client) ? EPOLLIN
+										   : EPOLLOUT,
+				    .data.u64 = number};
 
 	return epoll_ctl(worker->epoll_fd, EPOLL_CTL_MOD, consumer->client.fd, &event) == 0
 		       ? 0
 		       : client_fail(&consumer->client, -errno, "epoll_ctl: %s", strerror(errno));
+}
+
+static void cancel_all(struct worker *worker)
+{
+	worker->is_cancelling = true;
+	for (unsigned i = 0; i < worker->consumer_count; i++) {
+		struct consumer *consumer = worker->consumers[i];
+		bool was_flushed = client_is_flushed(&consumer->client);
+		int error = consumer_cancel(consumer);
+
+		if (error == 0 && was_flushed != client_is_flushed(&consumer->client))
+			error = watch_for(worker, consumer, 1 + worker->producer_count + i);
+		if (error < 0)
+			fail(worker, error, consumer->client.error);
+	}
+}
+
+static void tell_when_cancelled(struct worker *worker)
+{
+	uint64_t one = 1;
+
+	for (unsigned i = 0; i < worker->consumer_count; i++) {
+		if (worker->consumers[i]->answers_left > 0)
+			return;
+	}
+	worker->is_cancelling = false;
+	atomic_store_explicit(&worker->is_cancelled, true, memory_order_release);
+	(void)!write(worker->done_fd, &one, sizeof(one));
 }
 
 static void handle_consumer(struct worker *worker, struct consumer *consumer, uint64_t number)
@@ -194,8 +222,7 @@ static void handle_consumer(struct worker *worker, struct consumer *consumer, ui
 	if (error < 0)
 		fail(worker, error, consumer->client.error);
 	if (consumer->received != before) {
-		uint64_t delivered =
-			atomic_load_explicit(&worker->delivered, memory_order_relaxed);
+		uint64_t delivered = atomic_load_explicit(&worker->delivered, memory_order_relaxed);
 
 		count(&worker->delivered, delivered + consumer->received - before);
 		count(&worker->last_delivery_ns, clock_monotonic_ns());
@@ -226,6 +253,8 @@ static void obey(struct worker *worker, int phase)
 		for (unsigned i = 0; i < worker->producer_count; i++)
 			producer_stop(worker->producers[i]);
 	}
+	if (phase == WORKER_CANCELLING)
+		cancel_all(worker);
 }
 
 static void turn(struct worker *worker)
@@ -237,6 +266,8 @@ static void turn(struct worker *worker)
 
 	if (!worker->has_told_done)
 		tell_when_done(worker);
+	if (worker->is_cancelling)
+		tell_when_cancelled(worker);
 	timeout.tv_sec = (time_t)(wait_ns / 1000000000);
 	timeout.tv_nsec = (long)(wait_ns % 1000000000);
 	n = epoll_pwait2(worker->epoll_fd, events, EVENTS_MAX,

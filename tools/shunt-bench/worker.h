@@ -13,9 +13,10 @@
 
 /* What the coordinator tells its workers; they look at it once a turn. */
 enum worker_phase {
-	WORKER_WARMING,	  /* figures are not kept */
+	WORKER_WARMING, /* figures are not kept */
 	WORKER_MEASURING,
-	WORKER_DRAINING, /* producers publish no more; figures are not kept */
+	WORKER_DRAINING,   /* producers publish no more; figures are not kept */
+	WORKER_CANCELLING, /* consumers ask for no more, and take what is under way */
 	WORKER_STOPPED,
 };
 
@@ -34,7 +35,7 @@ struct worker {
 	unsigned producer_count, consumer_count;
 	struct producer_figures producer_figures;
 	struct consumer_figures consumer_figures;
-	bool has_told_done;
+	bool has_told_done, is_cancelling;
 	char error[CLIENT_ERROR_SIZE];
 
 	_Alignas(CACHE_LINE_SIZE) _Atomic int phase; /* enum worker_phase; written from outside */
@@ -43,8 +44,9 @@ struct worker {
 	_Atomic uint64_t confirmed;
 	_Atomic uint64_t delivered;
 	_Atomic uint64_t last_publish_ns, last_delivery_ns;
-	_Atomic bool is_done; /* all producers are done */
-	_Atomic int status;   /* 0, or negative: it has ended, `error` says why */
+	_Atomic bool is_done;	   /* all producers are done */
+	_Atomic bool is_cancelled; /* all consumers have their answers, after CANCELLING */
+	_Atomic int status;	   /* 0, or negative: it has ended, `error` says why */
 };
 
 struct worker *worker_create(unsigned producers_max, unsigned consumers_max, int done_fd);

@@ -188,6 +188,7 @@ class RabbitBroker(Broker):
     def __init__(self):
         self.directory = None
         self.epmd = None
+        self.environment = None   # for rabbitmqctl
 
     def start(self):
         self.directory = tempfile.mkdtemp(prefix="shunt-rabbitmq-")
@@ -215,6 +216,8 @@ class RabbitBroker(Broker):
             # makes the start script exec the runtime: the child is then the broker itself
             "detached": "true",
         }
+        self.environment = {name: value for name, value in environment.items()
+                            if name not in ("detached", "RABBITMQ_DIST_PORT", "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS")}
         with open(self.log_path, "wb") as log:
             self.epmd = subprocess.Popen(["epmd", "-port", str(epmd_port), "-address", "127.0.0.1"],
                                          env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

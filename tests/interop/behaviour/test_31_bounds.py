@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+"""What clients that do not read, do not wait or do not finish may cost the broker, and that nobody waits for ever."""
+
+import os
+import re
+import select
+import signal
+import subprocess
+
+from lib import wire
+from lib.runner import limit
+
+# sanitizers keep freed memory for a while: not here, where memory is measured
+NO_QUARANTINE = ["/usr/bin/env", "ASAN_OPTIONS=%s" % ":".join(filter(None, [
+    os.environ.get("ASAN_OPTIONS", ""), "quarantine_size_mb=1", "thread_local_quarantine_size_kb=16"]))]
+
+
+def resident_bytes(broker):
+    with open("/proc/%d/status" % broker.process.pid, encoding="ascii") as f:
+        return int(re.search(r"VmRSS:\s*(\d+)", f.read()).group(1)) * 1024
+
+
+def on_two_loops(t, *options, wrapper=()):
+    """A broker with two loops, and a client on each."""
+    broker = t.shuntd(*options, loops=2, wrapper=wrapper)
+    return broker, t.wire_to(broker), t.wire_to(broker)
+
+
+def encode(channel, method, **values):
+    return wire.encode_frame(wire.METHOD, channel, wire.encode_method(method, **values))
+
+
+def encode_publish(channel, exchange, routing_key, body, properties=None):
+    return (encode(channel, "basic.publish", exchange=exchange, routing_key=routing_key) +
+            wire.encode_frame(wire.HEADER, channel, wire.encode_content_header(len(body), properties)) +
+            wire.encode_frame(wire.BODY, channel, body))
+
+
+def sent_until_refused(client, frames, most):
+    """Sends the frames again and again without reading, until the broker takes no more for 2 s; returns the bytes."""
+    sent = 0
+    client.socket.setblocking(False)
+    try:
+        while sent < most:
+            rest = frames
+            while rest:
+                if not select.select([], [client.socket], [], 2)[1]:
+                    return sent
+                n = client.socket.send(rest)
+                sent += n
+                rest = rest[n:]
+        return sent
+    finally:
+        client.socket.settimeout(client.limit)
+
+
+@limit(60)
+def test_pipeline_that_never_runs_dry_is_not_kept(t):
+    """Frames that wait for a channel's answer are forgotten once they are handled, also while others wait."""
+    broker, owner, client = on_two_loops(t, wrapper=NO_QUARANTINE)
+    owner.call(1, "queue.declare", queue="q")
+    before = resident_bytes(broker)
+    question = encode(1, "queue.declare", queue="q", passive=True, arguments={"x": "y" * 60000})
+    for _ in range(40):
+        client.send_raw(question * 100)
+        while select.select([client.socket], [], [], 0)[0]:
+            client.socket.recv(1 << 18)
+    assert resident_bytes(broker) - before < 100e6, (before, resident_bytes(broker))
+
+
+@limit(60)
+def test_replies_to_one_that_does_not_read(t):
+    """Direct reply-to: replies to a requester that does not read are dropped in the end."""
+    broker = t.shuntd(wrapper=NO_QUARANTINE)
+    requester, server = t.wire_to(broker), t.wire_to(broker)
+    server.call(1, "queue.declare", queue="requests")
+    requester.call(1, "basic.consume", queue="amq.rabbitmq.reply-to", no_ack=True)
+    requester.publish(1, "", "requests", b"?", {"reply_to": "amq.rabbitmq.reply-to"})
+    while True:
+        request = server.get(1, "requests")
+        if request:
+            break
+    before = resident_bytes(broker)
+    sent_until_refused(server, encode_publish(1, "", request.properties["reply_to"], bytes(100000)), 400e6)
+    server.expect_quiet(1)
+    assert resident_bytes(broker) - before < 200e6, (before, resident_bytes(broker))
+
+
+@limit(40)
+def test_memory_alarm_heeds_transactions(t):
+    """What a transaction keeps counts, and its publisher is blocked."""
+    client = t.wire_to(t.shuntd("vm_memory_high_watermark.absolute=40MB"))
+    client.call(1, "tx.select")
+    sent = sent_until_refused(client, encode_publish(1, "", "q", bytes(100000)), 300e6)
+    assert sent < 300e6, "300 MB went in with a limit of 40 MB"
+    client.read_method("connection.blocked", channel=0)
+
+
+@limit(40)
+def test_memory_alarm_heeds_bodies_that_are_not_complete(t):
+    """A publisher is blocked in the midst of its bodies, too."""
+    client = t.wire_to(t.shuntd("vm_memory_high_watermark.absolute=40MB"))
+    frames = []
+    for channel in range(2, 202):
+        client.open_channel(channel)
+        frames += [encode(channel, "basic.publish", routing_key="q"),
+                   wire.encode_frame(wire.HEADER, channel, wire.encode_content_header(2000000))]
+        frames += [wire.encode_frame(wire.BODY, channel, bytes(100000))] * 15
+    everything = b"".join(frames)
+    sent = sent_until_refused(client, everything, len(everything))
+    assert sent < len(everything), "%d MB went in with a limit of 40 MB" % (len(everything) / 1e6)
+    client.read_method("connection.blocked", channel=0)
+
+
+def test_frames_behind_a_close_that_had_to_wait(t):
+    """queue.declare, channel.close, channel.open in one go: the channel is opened again, wherever the queue is."""
+    _, owner, client = on_two_loops(t)
+    owner.call(1, "queue.declare", queue="q")
+    client.send_raw(encode(1, "queue.declare", queue="q", passive=True) +
+                    encode(1, "channel.close", reply_code=200) + encode(1, "channel.open") +
+                    encode(1, "queue.declare", queue="q", passive=True) + encode(1, "channel.flow", active=True))
+    for method in ("queue.declare-ok", "channel.close-ok", "channel.open-ok", "queue.declare-ok", "channel.flow-ok"):
+        client.read_method(method, channel=1)
+
+
+def test_frame_that_is_too_large_gets_its_answer(t):
+    """The client goes on writing its frame for a while; it can still read why the connection is closed."""
+    client = t.wire(frame_max=4096)
+    frame = wire.encode_frame(wire.HEADER, 1, bytes(8000000))
+    client.socket.setblocking(False)
+    while frame and select.select([], [client.socket], [], 2)[1]:
+        frame = frame[client.socket.send(frame):]
+    client.socket.settimeout(client.limit)
+    client.expect_connection_close(501, re.compile("^FRAME_ERROR - "))
+
+
+def test_confirms_come_before_the_close_of_their_channel(t):
+    client = t.wire()
+    queue = t.wire_queue(client)
+    client.call(1, "confirm.select")
+    client.send_raw(encode_publish(1, "", queue, b"1") + encode_publish(1, "", queue, b"2") +
+                    encode_publish(1, t.name("none"), queue, b"3"))
+    answer = client.read_method(channel=1)
+    tags = []
+    while answer.name == "basic.ack":
+        tags.append((answer.delivery_tag, answer.multiple))
+        answer = client.read_method(channel=1)
+    wire.check_close(answer, 404, None, "basic.publish")
+    if t.shunt:
+        assert tags == [(2, True)], tags
+
+
+def test_confirms_come_before_the_close_for_a_bad_header(t):
+    client = t.wire()
+    queue = t.wire_queue(client)
+    client.call(1, "confirm.select")
+    client.send_raw(encode_publish(1, "", queue, b"1") +
+                    encode_publish(1, "", queue, b"2", {"expiration": "soon"}))
+    if t.shunt:
+        assert client.read_method("basic.ack", channel=1).delivery_tag == 1
+    answer = client.read_method(channel=1)
+    while answer.name == "basic.ack":
+        answer = client.read_method(channel=1)
+    wire.check_close(answer, 406, None, "basic.publish")
+
+
+def test_loopback_users_none_with_several(t):
+    if not hasattr(t.broker, "shuntd"):
+        return
+    for users in (["guest"], ["guest", "bob"], ["bob", "guest", "eve"]):
+        command = [t.broker.shuntd, "--check-config", "-o", "plugins.dir=%s" % t.broker.plugins]
+        for user in users:
+            command += ["-o", "loopback_users.%s=true" % user]
+        done = subprocess.run(command + ["-o", "loopback_users=none"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=15, check=False)
+        assert done.returncode == 0, done.stdout.decode("utf-8", "replace")

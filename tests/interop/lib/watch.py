@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""What /proc says of a broker process: memory, descriptors, threads. And clients that send without reading."""
+
+import os
+import re
+import select
+import socket
+import struct
+
+from . import wire
+
+MiB = 1 << 20
+
+
+def _status(path):
+    with open(path, encoding="ascii", errors="replace") as f:
+        return f.read()
+
+
+def _number(text, name):
+    return int(re.search(r"^%s:\s*(\d+)" % name, text, re.MULTILINE).group(1))
+
+
+def resident_bytes(broker):
+    return _number(_status("/proc/%d/status" % broker.process.pid), "VmRSS") * 1024
+
+
+def peak_bytes(broker):
+    """The most it ever had since forget_peak(), or since it began."""
+    return _number(_status("/proc/%d/status" % broker.process.pid), "VmHWM") * 1024
+
+
+def forget_peak(broker):
+    with open("/proc/%d/clear_refs" % broker.process.pid, "w", encoding="ascii") as f:
+        f.write("5\n")
+
+
+def is_sanitized(broker):
+    """Sanitizers need memory of their own, and keep what is freed: then bounds mean nothing."""
+    maps = _status("/proc/%d/maps" % broker.process.pid)
+    return any(name in maps for name in ("libasan", "libtsan", "libubsan", "vgpreload"))
+
+
+def check_peak(broker, most):
+    """It never had more than this, in bytes."""
+    peak = peak_bytes(broker)
+    assert is_sanitized(broker) or peak <= most, "%.1f MiB resident at the peak, at most %.1f MiB expected" % (
+        peak / MiB, most / MiB)
+
+
+def check_growth(broker, before, most):
+    now = resident_bytes(broker)
+    assert is_sanitized(broker) or now - before <= most, "grew from %.1f to %.1f MiB, %.1f MiB are allowed" % (
+        before / MiB, now / MiB, most / MiB)
+
+
+def descriptors(broker):
+    return len(os.listdir("/proc/%d/fd" % broker.process.pid))
+
+
+def wake_ups(broker):
+    """How often its threads went to sleep since they began: grows whenever one of them wakes up."""
+    folder = "/proc/%d/task" % broker.process.pid
+    return sum(_number(_status("%s/%s/status" % (folder, task)), "voluntary_ctxt_switches")
+               for task in os.listdir(folder))
+
+
+def cpu_seconds(broker):
+    fields = _status("/proc/%d/stat" % broker.process.pid).rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+# ---- Clients
+
+def frames(channel, method, **values):
+    return wire.encode_frame(wire.METHOD, channel, wire.encode_method(method, **values))
+
+
+def publish_frames(channel, exchange, routing_key, body, properties=None, frame_max=131072, **flags):
+    """A whole publish, with its body cut as frame_max says."""
+    room = frame_max - 8
+    return b"".join([frames(channel, "basic.publish", exchange=exchange, routing_key=routing_key, **flags),
+                     wire.encode_frame(wire.HEADER, channel, wire.encode_content_header(len(body), properties))] +
+                    [wire.encode_frame(wire.BODY, channel, body[i:i + room]) for i in range(0, len(body), room)])
+
+
+def send_until_refused(client, data, most, idle=1.5):
+    """Sends data again and again, reading nothing, till the broker has taken nothing for `idle` seconds, or `most`
+    bytes are sent. Returns the number of bytes; whole copies of data, unless it was refused."""
+    sent = 0
+    client.socket.setblocking(False)
+    try:
+        while sent < most:
+            rest = memoryview(data)
+            while rest:
+                if not select.select([], [client.socket], [], idle)[1]:
+                    return sent
+                n = client.socket.send(rest)
+                rest = rest[n:]
+                sent += n
+        return sent
+    finally:
+        client.socket.settimeout(client.limit)
+
+
+def reset(client):
+    """Ends it as a crash of its machine would: RST, nothing flushed."""
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close_socket()
+
+
