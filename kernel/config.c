@@ -219,6 +219,14 @@ static void config_remove_loopback_user(struct config *config, const char *name)
 	config->loopback_users[kept] = NULL;
 }
 
+static void config_clear_loopback_users(struct config *config)
+{
+	for (size_t i = 0; i < config->n_loopback_users; i++)
+		mem_free(config->loopback_users[i]);
+	config->n_loopback_users = 0;
+	config->loopback_users[0] = NULL;
+}
+
 static void config_add_loopback_user(struct config *config, const char *name)
 {
 	size_t n = config->n_loopback_users;
@@ -427,6 +435,15 @@ int config_read_file(struct config *config, const char *path, char ret_error[CON
 	return result;
 }
 
+int config_read(struct config *config, const struct config_source *source, char ret_error[CONFIG_ERROR_MAX])
+{
+	int result = source->path != NULL ? config_read_file(config, source->path, ret_error) : 0;
+
+	for (size_t i = 0; result == 0 && i < source->n_options; i++)
+		result = config_read_option(config, source->options[i], ret_error);
+	return result;
+}
+
 /* ---- Beginning and end ---- */
 
 void config_init(struct config *config)
@@ -463,8 +480,8 @@ void config_complete(struct config *config)
 		config->listeners[0].address = mem_strdup("5672");
 		config->n_listeners = 1;
 	}
-	while (config->loopback_users_are_none && config->n_loopback_users != 0)
-		config_remove_loopback_user(config, config->loopback_users[0]);
+	if (config->loopback_users_are_none)
+		config_clear_loopback_users(config);
 	if (!config->has_plugins)
 		for (size_t i = 0; i < sizeof(config_shipped_plugins) / sizeof(*config_shipped_plugins); i++)
 			config_add_plugin(config, config_shipped_plugins[i], NULL);
@@ -492,8 +509,7 @@ void config_fini(struct config *config)
 		mem_free(config->listeners[i].name);
 		mem_free(config->listeners[i].address);
 	}
-	for (size_t i = 0; i < config->n_loopback_users; i++)
-		mem_free(config->loopback_users[i]);
+	config_clear_loopback_users(config);
 	for (size_t i = 0; i < config->n_plugins; i++) {
 		mem_free(config->plugins[i].name);
 		mem_free(config->plugins[i].where);

@@ -59,7 +59,15 @@ struct config {
 void config_init(struct config *config);
 void config_fini(struct config *config);
 
+/* What a configuration is read from, in this order; borrowed. */
+struct config_source {
+	const char *path;     /* of the file; NULL: none */
+	char *const *options; /* "KEY=VALUE", as after -o */
+	size_t n_options;
+};
+
 /* 0, or -1 with one line "file:line: what is wrong" in ret_error. */
+int config_read(struct config *config, const struct config_source *source, char ret_error[CONFIG_ERROR_MAX]);
 int config_read_file(struct config *config, const char *path, char ret_error[CONFIG_ERROR_MAX]);
 /* "KEY=VALUE", as after -o. */
 int config_read_option(struct config *config, const char *option, char ret_error[CONFIG_ERROR_MAX]);

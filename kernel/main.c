@@ -9,9 +9,8 @@
 #include "server.h"
 
 struct arguments {
-	const char *file;
 	char **options;
-	size_t n_options;
+	struct config_source source;
 	bool only_check;
 };
 
@@ -41,10 +40,10 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 	while ((option = getopt_long(argc, argv, "c:o:Vh", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
-			arguments->file = optarg;
+			arguments->source.path = optarg;
 			break;
 		case 'o':
-			arguments->options[arguments->n_options++] = optarg;
+			arguments->options[arguments->source.n_options++] = optarg;
 			break;
 		case 'C':
 			arguments->only_check = true;
@@ -70,14 +69,9 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 static enum server_status configure(struct config *config, const struct arguments *arguments)
 {
 	char error[CONFIG_ERROR_MAX];
-	int result = 0;
 
 	config_init(config);
-	if (arguments->file != NULL)
-		result = config_read_file(config, arguments->file, error);
-	for (size_t i = 0; result == 0 && i < arguments->n_options; i++)
-		result = config_read_option(config, arguments->options[i], error);
-	if (result != 0) {
+	if (config_read(config, &arguments->source, error) != 0) {
 		log_error("config", "%s", error);
 		return SERVER_CONFIG;
 	}
@@ -89,7 +83,7 @@ static enum server_status configure(struct config *config, const struct argument
 static enum server_status serve(struct config *config, const struct arguments *arguments)
 {
 	struct server *server;
-	enum server_status status = server_create(config, arguments->file, arguments->only_check, &server);
+	enum server_status status = server_create(config, &arguments->source, arguments->only_check, &server);
 
 	if (status == SERVER_OK && !arguments->only_check)
 		status = server_run(server);
@@ -101,8 +95,10 @@ int main(int argc, char **argv)
 {
 	struct arguments arguments = { .options = mem_alloc(((size_t)argc + 1) * sizeof(char *)) };
 	struct config config;
-	int status = parse(argc, argv, &arguments);
+	int status;
 
+	arguments.source.options = arguments.options;
+	status = parse(argc, argv, &arguments);
 	if (status < 0) {
 		status = (int)configure(&config, &arguments);
 		if (status == SERVER_OK)

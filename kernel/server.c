@@ -38,7 +38,7 @@ struct server_signal {
 
 struct server {
 	struct config *config;
-	const char *path;
+	const struct config_source *source;
 	int data_dir;
 	bool has_pool;
 	struct store *store;
@@ -227,12 +227,12 @@ static void server_reload(struct server *server)
 	char error[CONFIG_ERROR_MAX];
 	struct config fresh;
 
-	if (server->path == NULL) {
+	if (server->source->path == NULL) {
 		log_warning("server", "nothing to reload: started without a configuration file");
 		return;
 	}
 	config_init(&fresh);
-	if (config_read_file(&fresh, server->path, error) != 0) {
+	if (config_read(&fresh, server->source, error) != 0) {
 		log_error("server", "configuration not reloaded: %s", error);
 	} else {
 		log_set_level(fresh.log_level);
@@ -353,7 +353,7 @@ static enum server_status server_open(struct server *server)
 		.version = PACKAGE_VERSION,
 		.cluster_name = server->config->cluster_name,
 		.data_dir = server->config->data_dir,
-		.config_file = server->path,
+		.config_file = server->source->path,
 		.started_at_ms = clock_monotonic_ms(),
 		.stop = server_stop,
 		.context = server,
@@ -370,14 +370,15 @@ static enum server_status server_open(struct server *server)
 	return server_listen(server);
 }
 
-enum server_status server_create(struct config *config, const char *path, bool only_check, struct server **ret_server)
+enum server_status server_create(struct config *config, const struct config_source *source, bool only_check,
+				 struct server **ret_server)
 {
 	struct server *server = mem_zalloc(sizeof(*server));
 	enum server_status status;
 
 	*ret_server = NULL;
 	server->config = config;
-	server->path = path;
+	server->source = source;
 	server->data_dir = -1;
 	/* Few arenas: loops have pools of their own, and each arena holds on to what was once a peak. */
 	mallopt(M_ARENA_MAX, 4);

@@ -19,9 +19,10 @@ struct server;
 
 /*
  * Everything up to the listening sockets. On failure one line has been logged, *ret_server is NULL and the status says what it was. With
- * only_check nothing listens, and the data directory is not touched. path: the configuration file, read again on SIGHUP; NULL: none.
+ * only_check nothing listens, and the data directory is not touched. source: what the configuration was read from, for SIGHUP; borrowed.
  */
-enum server_status server_create(struct config *config, const char *path, bool only_check, struct server **ret_server);
+enum server_status server_create(struct config *config, const struct config_source *source, bool only_check,
+				 struct server **ret_server);
 
 /* Serves until SIGTERM, SIGINT or `shuntctl stop`. */
 enum server_status server_run(struct server *server);

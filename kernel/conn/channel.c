@@ -94,7 +94,6 @@ void channel_end(struct channel *ch)
 	slots_remove(ch->endpoint.ref);
 	ch->endpoint.ref = (struct actor_ref){ 0 };
 	ch->waiting = NULL; /* its answer finds nobody and frees itself */
-	channel_drop_backlog(ch);
 	tx_destroy(ch);
 	list_remove(&ch->dirty);
 	connection_sub_inflight(ch->connection, ch->inflight_bytes);
@@ -133,6 +132,7 @@ void channel_destroy(struct channel *ch)
 			list_remove(&ch->sources[i]->indebted);
 			list_remove(&ch->sources[i]->wanting);
 		}
+	channel_drop_backlog(ch);
 	c->channels[ch->number] = NULL;
 	c->n_open--;
 	counter_add(COUNTER_CHANNELS_CLOSED, 1);
@@ -143,20 +143,23 @@ void channel_fail(struct channel *ch, const struct amqp_error *error)
 {
 	static struct log_limit limit = LOG_LIMIT(20);
 	struct amqp_method m = { .id = AMQP_CHANNEL_CLOSE };
+	struct conn_loop *home = ch->connection->home;
 	char name[CONNECTION_NAME_MAX];
 
 	if (!amqp_error_is_soft(error->code)) {
 		connection_fail(ch->connection, error);
 		return;
 	}
+	if (home->publisher == ch) /* which comes first, and may fail first */
+		channel_flush_publishes(home);
 	if (ch->state == CHANNEL_CLOSING || ch->connection->state != CONNECTION_RUNNING)
 		return;
+	channel_flush_confirms(ch);
 	ch->state = CHANNEL_CLOSING;
 	connection_print_name(ch->connection, name);
 	log_limited(&limit, LOG_LEVEL_WARNING, "conn", "closing channel: name=\"%s\" channel=%u method=%s error=\"%s\"",
 		    name, (unsigned)ch->number, error->method_id != 0 ? amqp_method_name(error->method_id) : "none",
 		    error->text);
-	channel_flush_confirms(ch);
 	channel_end(ch);
 	m.channel_close.reply_code = error->code;
 	m.channel_close.reply_text = slice_cstr(error->text);
@@ -290,7 +293,7 @@ int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct amq
 {
 	int result;
 
-	if (ch->waiting != NULL || ch->is_running)
+	if (ch->waiting != NULL || ch->is_running || (ch->connection->paused & CONNECTION_PAUSE_OUTPUT) != 0)
 		return channel_keep(ch, frame, error);
 	if (ch->state == CHANNEL_CLOSING)
 		return channel_closing_frame(ch, frame);
@@ -319,6 +322,29 @@ static size_t channel_run_one(struct channel *ch, struct slice rest, bool *ret_i
 	return used;
 }
 
+/*
+ * What of the backlog has not been handled, from done on: the channel waits again, and keeps it; or it has been closed,
+ * and whoever is opened by its number is meant.
+ */
+static void channel_put_back(struct channel *ch, struct buffer *frames, size_t done, bool is_alive)
+{
+	struct connection *c = ch->connection;
+	size_t left = frames->size - done;
+
+	if (is_alive && left != 0) {
+		if (done >= left) { /* a client that keeps it from running dry must not let it grow */
+			buffer_consume(frames, done);
+			done = 0;
+		}
+		ch->backlog = *frames;
+		ch->backlog_done = done;
+		return;
+	}
+	c->backlog_bytes -= left;
+	connection_replay(c, slice_make(frames->data + done, left));
+	buffer_fini(frames);
+}
+
 void channel_resume(struct channel *ch)
 {
 	struct connection *c = ch->connection;
@@ -331,20 +357,16 @@ void channel_resume(struct channel *ch)
 	buffer_init(&ch->backlog);
 	ch->backlog_done = 0;
 	ch->is_running = true;
-	while (is_alive && done != frames.size && ch->waiting == NULL)
+	while (is_alive && done != frames.size && ch->waiting == NULL && !connection_is_full(c))
 		done += channel_run_one(ch, slice_make(frames.data + done, frames.size - done), &is_alive);
 	ch->is_running = false;
-	if (is_alive && done != frames.size) {
-		ch->backlog = frames;
-		ch->backlog_done = done;
-	} else {
-		c->backlog_bytes -= frames.size - done;
-		buffer_fini(&frames);
-	}
+	channel_put_back(ch, &frames, done, is_alive);
 	if (c->home->n_publications != 0)
 		channel_flush_publishes(c->home);
 	if (c->home->settles.channel != NULL)
 		channel_flush_settles(c->home);
+	if (connection_is_full(c))
+		connection_pause(c, CONNECTION_PAUSE_OUTPUT);
 	if (c->backlog_bytes <= CONNECTION_BACKLOG_MAX / 2)
 		connection_resume(c, CONNECTION_PAUSE_BACKLOG);
 }

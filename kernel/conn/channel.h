@@ -108,7 +108,8 @@ struct channel {
 	struct tx *tx;
 	struct list dirty; /* connection.dirty */
 
-	char reply_tag[256]; /* consumer tag of direct reply-to; empty: none */
+	char reply_tag[255]; /* consumer tag of direct reply-to */
+	uint8_t reply_tag_size; /* 0: none */
 	char *last_queue;    /* name of the queue declared last, NULL: none */
 	uint8_t last_queue_size;
 };
@@ -168,6 +169,7 @@ void source_end_consuming(struct source *source);
 /* Settling by delivery tag (conn/settle.c). */
 int settle_tags(struct channel *ch, uint64_t tag, bool multiple, int outcome, struct amqp_error *error);
 void settle_all(struct channel *ch, int outcome);
+void settle_held(struct channel *ch, int outcome); /* but for those in a transaction */
 void settle_grant(struct channel *ch);
 void settle_entry(struct channel *ch, struct unacked_entry *entry, int outcome);
 

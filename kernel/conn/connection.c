@@ -258,7 +258,13 @@ static void connection_drained(struct transport *t)
 
 	list_for_each_safe(pos, next, &c->indebted)
 		source_give_credit(container_of(pos, struct source, indebted));
-	connection_resume(c, CONNECTION_PAUSE_OUTPUT);
+	if ((c->paused & CONNECTION_PAUSE_OUTPUT) == 0)
+		return;
+	for (unsigned i = 1; i < c->n_slots; i++)
+		if (c->channels[i] != NULL && c->channels[i]->waiting == NULL)
+			channel_resume(c->channels[i]);
+	if (!connection_is_full(c))
+		connection_resume(c, CONNECTION_PAUSE_OUTPUT);
 }
 
 /* At the turn's end: confirms leave, and credit goes back for what the socket will take. */
@@ -386,6 +392,8 @@ void connection_replay(struct connection *c, struct slice frames)
 	for (; frames.size != 0 && c->state == CONNECTION_RUNNING; frames.data += used, frames.size -= used) {
 		struct amqp_error error = { 0 };
 
+		if (connection_is_full(c)) /* then the channel keeps the frame */
+			connection_pause(c, CONNECTION_PAUSE_OUTPUT);
 		bug_on(amqp_frame_parse(frames, 0, &frame, &used) != 1);
 		if (connection_frame(c, &frame, &error) != 0)
 			connection_fail(c, &error);
@@ -453,7 +461,7 @@ static void connection_after_data(struct connection *c)
 	if (c->home->settles.channel != NULL)
 		channel_flush_settles(c->home);
 	alarms_check(c->service->broker->alarms); /* also for what is not routed yet: bodies in part, transactions */
-	if (c->state < CONNECTION_CLOSING && transport_queued(c->transport) > CONNECTION_OUTPUT_MAX)
+	if (connection_is_full(c))
 		connection_pause(c, CONNECTION_PAUSE_OUTPUT);
 }
 
@@ -465,7 +473,7 @@ static size_t connection_data(struct transport *t, struct slice bytes)
 	if (c->state == CONNECTION_HEADER)
 		done = connection_protocol_header(c, bytes);
 	while (done < bytes.size && c->paused == 0 && !c->is_garbled && c->state != CONNECTION_CLOSED &&
-	       c->state != CONNECTION_HEADER) {
+	       c->state != CONNECTION_HEADER && !connection_is_full(c)) {
 		struct slice rest = { bytes.data + done, bytes.size - done };
 		struct amqp_frame frame = { 0 };
 		struct amqp_error error;

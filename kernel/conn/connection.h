@@ -43,6 +43,7 @@ enum connection_pause {
 #define CONNECTION_INFLIGHT_MAX (4u << 20)
 #define CONNECTION_BACKLOG_MAX (1u << 20)
 #define CONNECTION_OUTPUT_MAX (4u << 20)
+#define CONNECTION_REPLIES_MAX (64u << 20) /* of output that waits: direct replies beyond it are dropped */
 
 /* What the client said it can do (client_properties.capabilities). */
 struct connection_capabilities {
@@ -99,6 +100,12 @@ struct connection {
 /* Nothing is read; and reads on, unless there is another reason not to. */
 void connection_pause(struct connection *c, enum connection_pause reason);
 void connection_resume(struct connection *c, enum connection_pause reason);
+
+/* It does not take its answers: nothing more is done for it until it has taken most of them. */
+static inline bool connection_is_full(const struct connection *c)
+{
+	return c->state == CONNECTION_RUNNING && transport_queued(c->transport) > CONNECTION_OUTPUT_MAX;
+}
 
 /* Ends the connection with an exception: sends connection.close, ends all channels, ignores what comes. */
 void connection_fail(struct connection *c, const struct amqp_error *error);

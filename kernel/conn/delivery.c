@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/bug.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "broker/queue.h"
 #include "conn/channel.h"
@@ -248,17 +249,30 @@ static void channel_grants_returned(struct endpoint *endpoint, uint32_t consumer
 	settle_grant(ch);
 }
 
+/*
+ * There is no queue that could keep it, nor a way to slow down whoever replies: one that does not read its replies loses
+ * those that come then, as one that has gone.
+ */
 static void channel_reply(struct endpoint *endpoint, uint64_t key, struct message *message)
 {
+	static struct log_limit limit = LOG_LIMIT(5);
 	struct channel *ch = container_of(endpoint, struct channel, endpoint);
 	struct amqp_basic_deliver m = {
-		.consumer_tag = slice_cstr(ch->reply_tag),
+		.consumer_tag = slice_make(ch->reply_tag, ch->reply_tag_size),
 		.delivery_tag = ch->next_tag,
 		.exchange = message_exchange(message),
 		.routing_key = message_routing_key(message),
 	};
 
 	if (key == 0 || key != ch->endpoint.reply_key) {
+		message_unref(message);
+		return;
+	}
+	if (transport_queued(ch->connection->transport) > CONNECTION_REPLIES_MAX) {
+		char name[CONNECTION_NAME_MAX];
+
+		connection_print_name(ch->connection, name);
+		log_limited(&limit, LOG_LEVEL_WARNING, "conn", "reply dropped, its receiver does not read: name=\"%s\"", name);
 		message_unref(message);
 		return;
 	}

@@ -84,16 +84,21 @@ static int basic_consume_finish(struct channel *ch, struct channel_request *requ
 	return 0;
 }
 
+static bool basic_is_reply_tag(const struct channel *ch, struct slice tag)
+{
+	return tag.size != 0 && slice_equal(tag, slice_make(ch->reply_tag, ch->reply_tag_size));
+}
+
 /* The pseudo-queue of direct reply-to (RabbitMQ: docs/direct-reply-to). */
 static int basic_consume_replies(struct channel *ch, const struct amqp_basic_consume *m, struct slice tag,
 				 struct amqp_error *error)
 {
+	if (ch->reply_tag_size != 0)
+		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "reply consumer already set");
 	if (!m->no_ack)
 		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "reply consumer cannot acknowledge");
-	if (ch->reply_tag[0] != '\0')
-		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "reply consumer already set");
 	memcpy(ch->reply_tag, tag.data, tag.size);
-	ch->reply_tag[tag.size] = '\0';
+	ch->reply_tag_size = (uint8_t)tag.size;
 	while (ch->endpoint.reply_key == 0)
 		ch->endpoint.reply_key = random_u64();
 	basic_consume_ok(ch, m->no_wait, tag);
@@ -153,6 +158,7 @@ static int basic_consume_queue(struct channel *ch, const struct amqp_basic_consu
 
 int method_basic_consume(struct channel *ch, const struct amqp_basic_consume *m, struct amqp_error *error)
 {
+	bool is_for_replies = slice_equal(m->queue, SLICE_LITERAL(ROUTER_REPLY_PREFIX));
 	char made[9 + RANDOM_NAME_SIZE];
 	struct slice tag = m->consumer_tag;
 
@@ -161,10 +167,10 @@ int method_basic_consume(struct channel *ch, const struct amqp_basic_consume *m,
 		random_name(made + 9);
 		tag = slice_cstr(made);
 	}
-	if (source_find_tag(ch, tag) != NULL || slice_equal(tag, slice_cstr(ch->reply_tag)))
+	if (source_find_tag(ch, tag) != NULL || (!is_for_replies && basic_is_reply_tag(ch, tag)))
 		return amqp_error_set(error, AMQP_NOT_ALLOWED, "attempt to reuse consumer tag '" SLICE_FMT "'",
 				      SLICE_ARG(tag));
-	if (slice_equal(m->queue, SLICE_LITERAL(ROUTER_REPLY_PREFIX)))
+	if (is_for_replies)
 		return basic_consume_replies(ch, m, tag, error);
 	return basic_consume_queue(ch, m, tag, error);
 }
@@ -198,8 +204,8 @@ int method_basic_cancel(struct channel *ch, const struct amqp_basic_cancel *m, s
 	struct channel_request *request;
 
 	if (source == NULL) {
-		if (m->consumer_tag.size != 0 && slice_equal(m->consumer_tag, slice_cstr(ch->reply_tag))) {
-			ch->reply_tag[0] = '\0';
+		if (basic_is_reply_tag(ch, m->consumer_tag)) {
+			ch->reply_tag_size = 0;
 			ch->endpoint.reply_key = 0;
 		}
 		basic_cancel_ok(ch, m->no_wait, m->consumer_tag);
@@ -305,7 +311,8 @@ int method_basic_recover_async(struct channel *ch, const struct amqp_basic_recov
 {
 	if (!m->requeue)
 		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED, "requeue=false");
-	return settle_tags(ch, 0, true, QUEUE_REQUEUE, error);
+	settle_held(ch, QUEUE_REQUEUE);
+	return 0;
 }
 
 int method_basic_recover(struct channel *ch, const struct amqp_basic_recover *m, struct amqp_error *error)
@@ -314,9 +321,7 @@ int method_basic_recover(struct channel *ch, const struct amqp_basic_recover *m,
 
 	if (!m->requeue)
 		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED, "requeue=false");
-	if (settle_tags(ch, 0, true, QUEUE_REQUEUE, error) != 0)
-		return -EPROTO;
-	channel_flush_settles(ch->connection->home);
+	settle_held(ch, QUEUE_REQUEUE);
 	connection_send(ch->connection, ch->number, &ok);
 	return 0;
 }

@@ -39,12 +39,23 @@ static void queue_declare_reply(struct channel *ch, const struct channel_request
 	request_reply(ch, request, &ok);
 }
 
+/* An exclusive queue that has no connection to end it. */
+static void queue_expire(const struct declare_request *d)
+{
+	struct queue *queue = slots_get(d->queue);
+
+	if (queue != NULL)
+		declare_queue_expire(d->broker, queue_entry_of(queue));
+}
+
 static int queue_declare_finish(struct channel *ch, struct channel_request *request, struct amqp_error *error)
 {
 	const struct declare_request *d = &request->declare;
 
-	if (d->created && d->owner != 0 && connection_add_exclusive(ch->connection, d->queue) != 0)
+	if (d->created && d->owner != 0 && connection_add_exclusive(ch->connection, d->queue) != 0) {
+		queue_expire(d);
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+	}
 	queue_remember(ch, d->name);
 	queue_declare_reply(ch, request, d->name, d->message_count, d->consumer_count);
 	return 0;
@@ -54,12 +65,10 @@ static int queue_declare_finish(struct channel *ch, struct channel_request *requ
 static void queue_declare_abandon(struct channel_request *request)
 {
 	const struct declare_request *d = &request->declare;
-	struct queue *queue;
 	struct list *pos;
 
 	if (!d->created || d->owner == 0)
 		return;
-	queue = slots_get(d->queue);
 	list_for_each(pos, &conn_loop_self(request->service)->connections) {
 		struct connection *c = container_of(pos, struct connection, link);
 
@@ -67,8 +76,7 @@ static void queue_declare_abandon(struct channel_request *request)
 		    connection_add_exclusive(c, d->queue) == 0)
 			return;
 	}
-	if (queue != NULL)
-		declare_queue_expire(d->broker, queue_entry_of(queue));
+	queue_expire(d);
 }
 
 /*

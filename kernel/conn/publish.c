@@ -335,7 +335,7 @@ static int publish_examine(struct channel *ch, struct amqp_properties *propertie
 			return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 		has_bcc = amqp_table_find(properties->headers, "BCC", &value);
 	}
-	if (is_fast_reply && ch->reply_tag[0] == '\0')
+	if (is_fast_reply && ch->reply_tag_size == 0)
 		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "fast reply consumer does not exist");
 	if (!has_bcc && !is_fast_reply)
 		return 0;
@@ -352,7 +352,6 @@ static int publish_complete(struct channel *ch, struct amqp_error *error)
 	p->message = NULL;
 	ch->content = CHANNEL_METHOD;
 	counter_add(COUNTER_MESSAGES_PUBLISHED, 1);
-	connection_note_publish(ch->connection);
 	if (tx_is_on(ch))
 		return tx_add_publish(ch, message, p->mandatory, error);
 	publish_add(ch, message);
@@ -410,6 +409,7 @@ int publish_header(struct channel *ch, struct slice payload, struct amqp_error *
 		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
 				      "message size %llu is larger than configured max size %u",
 				      (unsigned long long)header.body_size, settings->max_message_size);
+	connection_note_publish(ch->connection);
 	if (publish_create(ch, &header, error) != 0)
 		return -EPROTO;
 	if (header.body_size == 0)
@@ -437,5 +437,6 @@ int publish_body(struct channel *ch, struct slice payload, struct amqp_error *er
 	if (payload.size != 0)
 		memcpy(message_body_bytes(p->message) + p->body_filled, payload.data, payload.size);
 	p->body_filled += (uint32_t)payload.size;
+	connection_note_publish(ch->connection);
 	return p->body_filled == p->message->body_size ? publish_complete(ch, error) : 0;
 }

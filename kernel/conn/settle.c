@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* From delivery tags to the queues: acknowledgements, rejects, requeues; and channel-wide prefetch. */
+#include <errno.h>
+
 #include "base/bug.h"
 #include "broker/queue.h"
 #include "conn/channel.h"
@@ -64,17 +66,13 @@ static int settle_up_to(struct channel *ch, uint64_t tag, int outcome, struct am
 {
 	struct unacked *u = &ch->unacked;
 	uint64_t last = tag == 0 ? u->end : tag;
+	struct unacked_entry *entry;
 
 	if (tag != 0 && unacked_find(u, tag) == NULL)
 		return settle_unknown(tag, error);
-	for (uint64_t t = u->base; t <= last && t < u->end; t++) {
-		struct unacked_entry *entry = unacked_find(u, t);
-
-		if (entry == NULL)
-			continue;
-		if (settle_one(ch, t, entry, outcome, error) != 0)
-			return -1;
-	}
+	for (uint64_t t = 0; (entry = unacked_next(u, &t)) != NULL && t <= last; t++)
+		if (entry->state == UNACKED_HELD && settle_one(ch, t, entry, outcome, error) != 0)
+			return -EPROTO;
 	return 0;
 }
 
@@ -90,18 +88,26 @@ int settle_tags(struct channel *ch, uint64_t tag, bool multiple, int outcome, st
 	return settle_one(ch, tag, entry, outcome, error);
 }
 
-void settle_all(struct channel *ch, int outcome)
+static void settle_those(struct channel *ch, bool also_in_tx, int outcome)
 {
-	struct unacked *u = &ch->unacked;
+	struct unacked_entry *entry;
 
-	for (uint64_t t = u->base; u->held != 0 && t < u->end; t++) {
-		struct unacked_entry *entry = &u->entries[t & (u->capacity - 1)];
-
-		if (entry->state != UNACKED_GONE)
+	for (uint64_t t = 0; (entry = unacked_next(&ch->unacked, &t)) != NULL; t++)
+		if (also_in_tx || entry->state == UNACKED_HELD)
 			settle_entry(ch, entry, outcome);
-	}
 	if (ch->connection->home->settles.channel == ch)
 		channel_flush_settles(ch->connection->home);
+}
+
+void settle_all(struct channel *ch, int outcome)
+{
+	settle_those(ch, true, outcome);
+}
+
+/* A transaction does not defer it, as in RabbitMQ: it is for what the transaction has not got. */
+void settle_held(struct channel *ch, int outcome)
+{
+	settle_those(ch, false, outcome);
 }
 
 /* Room under the channel-wide limit is granted in turn to the sources whose queues have messages, in equal shares. */
@@ -114,7 +120,7 @@ void settle_grant(struct channel *ch)
 		return;
 	list_for_each(pos, &ch->wanting)
 		n_wanting++;
-	while (!list_is_empty(&ch->wanting) && (ch->channel_limit == 0 || ch->n_limited < ch->channel_limit)) {
+	for (; !list_is_empty(&ch->wanting) && (ch->channel_limit == 0 || ch->n_limited < ch->channel_limit); n_wanting--) {
 		struct source *source = container_of(list_first(&ch->wanting), struct source, wanting);
 		uint32_t room = ch->channel_limit != 0 ? ch->channel_limit - ch->n_limited : SETTLE_BATCH_MAX;
 		uint32_t share = room / n_wanting != 0 ? room / n_wanting : 1;

@@ -6,9 +6,17 @@
 #include "base/bug.h"
 #include "base/mem.h"
 
+/*
+ * The happy path: tags are settled in about the order of their deliveries, and the ring goes along with them.
+ *
+ * When the ring is full and nearly all in it are gone, the held ones of all but its latest half become stragglers. That
+ * costs a look at each of their places once; the next time is half a ring of deliveries away.
+ */
 #define UNACKED_FIRST_CAPACITY 16u
 /* A ring above this many entries is given back when it is empty. */
 #define UNACKED_KEPT_CAPACITY 1024u
+/* A ring of more than this many is sparse when not one in four is held. */
+#define UNACKED_DENSE_SPAN 1024u
 
 void unacked_init(struct unacked *u, uint64_t first_tag)
 {
@@ -18,7 +26,19 @@ void unacked_init(struct unacked *u, uint64_t first_tag)
 void unacked_fini(struct unacked *u)
 {
 	mem_free(u->entries);
+	mem_free(u->stragglers);
 	u->entries = NULL;
+	u->stragglers = NULL;
+}
+
+static size_t unacked_held_in_ring(const struct unacked *u)
+{
+	return u->held - (u->n_stragglers - u->n_stragglers_gone);
+}
+
+static struct unacked_entry *unacked_in_ring(const struct unacked *u, uint64_t tag)
+{
+	return &u->entries[tag & (u->capacity - 1)];
 }
 
 /* The number of entries is the number of deliveries a client leaves unanswered, so it may fail. */
@@ -33,30 +53,139 @@ static int unacked_grow(struct unacked *u, uint64_t span)
 	if (entries == NULL)
 		return -ENOMEM;
 	for (uint64_t tag = u->base; tag != u->end; tag++)
-		entries[tag & (capacity - 1)] = u->entries[tag & (u->capacity - 1)];
+		entries[tag & (capacity - 1)] = *unacked_in_ring(u, tag);
 	mem_free(u->entries);
 	u->entries = entries;
 	u->capacity = capacity;
 	return 0;
 }
 
+/* ---- Stragglers ---- */
+
+/* The index of the first one with this tag or a higher one. */
+static size_t unacked_search(const struct unacked *u, uint64_t tag)
+{
+	size_t low = 0, high = u->n_stragglers;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (u->stragglers[middle].tag < tag)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct unacked_entry *unacked_straggler(const struct unacked *u, uint64_t tag)
+{
+	size_t i = unacked_search(u, tag);
+
+	return i < u->n_stragglers && u->stragglers[i].tag == tag ? &u->stragglers[i].entry : NULL;
+}
+
+static int unacked_reserve_stragglers(struct unacked *u, size_t count)
+{
+	size_t capacity = u->stragglers_capacity != 0 ? u->stragglers_capacity : UNACKED_FIRST_CAPACITY;
+	struct unacked_straggler *stragglers;
+
+	while (capacity < count)
+		capacity *= 2;
+	if (capacity == u->stragglers_capacity)
+		return 0;
+	stragglers = mem_try_realloc(u->stragglers, capacity * sizeof(*stragglers));
+	if (stragglers == NULL)
+		return -ENOMEM;
+	u->stragglers = stragglers;
+	u->stragglers_capacity = capacity;
+	return 0;
+}
+
+/* What the ring holds below this tag becomes stragglers. */
+static int unacked_leave_behind(struct unacked *u, uint64_t tag)
+{
+	if (unacked_reserve_stragglers(u, u->n_stragglers + unacked_held_in_ring(u)) != 0)
+		return -ENOMEM;
+	for (; u->base < tag && u->base != u->end; u->base++) {
+		const struct unacked_entry *entry = unacked_in_ring(u, u->base);
+
+		if (entry->state != UNACKED_GONE)
+			u->stragglers[u->n_stragglers++] = (struct unacked_straggler){ u->base, *entry };
+	}
+	return 0;
+}
+
+/* Half of them at least are gone. */
+static void unacked_compact_stragglers(struct unacked *u)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < u->n_stragglers; i++)
+		if (u->stragglers[i].entry.state != UNACKED_GONE)
+			u->stragglers[kept++] = u->stragglers[i];
+	u->n_stragglers = kept;
+	u->n_stragglers_gone = 0;
+	if (kept != 0)
+		return;
+	mem_free(u->stragglers);
+	u->stragglers = NULL;
+	u->stragglers_capacity = 0;
+}
+
+/* ---- Coming and going ---- */
+
+static int unacked_make_room(struct unacked *u, uint64_t tag)
+{
+	uint64_t span = tag - u->base + 1;
+
+	if (span > UNACKED_DENSE_SPAN && unacked_held_in_ring(u) < span / 4) {
+		if (unacked_leave_behind(u, tag + 1 - u->capacity / 2) != 0)
+			return -ENOMEM;
+		if (u->base == u->end)
+			u->base = u->end = tag;
+		span = tag - u->base + 1;
+	}
+	return span <= u->capacity ? 0 : unacked_grow(u, span);
+}
+
 int unacked_add(struct unacked *u, uint64_t tag, uint64_t seq, uint32_t source)
 {
 	bug_on(tag < u->end);
-	if (u->held == 0)
+	if (unacked_held_in_ring(u) == 0)
 		u->base = u->end = tag;
-	if (tag - u->base >= u->capacity) {
-		int error = unacked_grow(u, tag - u->base + 1);
-
-		if (error != 0)
-			return error;
-	}
+	if (tag - u->base >= u->capacity && unacked_make_room(u, tag) != 0)
+		return -ENOMEM;
 	for (; u->end < tag; u->end++) /* tags of no_ack deliveries between */
-		u->entries[u->end & (u->capacity - 1)].state = UNACKED_GONE;
-	u->entries[tag & (u->capacity - 1)] = (struct unacked_entry){ seq, source, UNACKED_HELD };
+		unacked_in_ring(u, u->end)->state = UNACKED_GONE;
+	*unacked_in_ring(u, tag) = (struct unacked_entry){ seq, source, UNACKED_HELD };
 	u->end = tag + 1;
 	u->held++;
 	return 0;
+}
+
+struct unacked_entry *unacked_next(const struct unacked *u, uint64_t *tag)
+{
+	uint64_t from = *tag;
+
+	for (size_t i = unacked_search(u, from); i < u->n_stragglers; i++) {
+		if (u->stragglers[i].entry.state == UNACKED_GONE)
+			continue;
+		*tag = u->stragglers[i].tag;
+		return &u->stragglers[i].entry;
+	}
+	for (uint64_t at = from > u->base ? from : u->base; at < u->end; at++) {
+		if (unacked_in_ring(u, at)->state == UNACKED_GONE)
+			continue;
+		*tag = at;
+		return unacked_in_ring(u, at);
+	}
+	return NULL;
+}
+
+static bool unacked_is_in_ring(const struct unacked *u, const struct unacked_entry *entry)
+{
+	return entry >= u->entries && entry < u->entries + u->capacity;
 }
 
 void unacked_remove(struct unacked *u, struct unacked_entry *entry)
@@ -64,9 +193,14 @@ void unacked_remove(struct unacked *u, struct unacked_entry *entry)
 	bug_on(entry->state == UNACKED_GONE);
 	entry->state = UNACKED_GONE;
 	u->held--;
-	while (u->base != u->end && u->entries[u->base & (u->capacity - 1)].state == UNACKED_GONE)
+	if (!unacked_is_in_ring(u, entry)) {
+		if (++u->n_stragglers_gone * 2 >= u->n_stragglers)
+			unacked_compact_stragglers(u);
+		return;
+	}
+	while (u->base != u->end && unacked_in_ring(u, u->base)->state == UNACKED_GONE)
 		u->base++;
-	if (u->held == 0 && u->capacity > UNACKED_KEPT_CAPACITY) {
+	if (u->base == u->end && u->capacity > UNACKED_KEPT_CAPACITY) {
 		mem_free(u->entries);
 		u->entries = NULL;
 		u->capacity = 0;

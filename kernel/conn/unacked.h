@@ -3,8 +3,9 @@
 #define KERNEL_CONN_UNACKED_H
 
 /*
- * A channel's unacknowledged deliveries by delivery tag: a ring from the lowest tag outstanding to the highest, so that
- * a tag finds its entry in O(1).
+ * A channel's unacknowledged deliveries by delivery tag: a ring of the latest tags, so that a tag finds its entry in O(1).
+ * What a client holds long while it settles others goes to a sorted array instead, for the ring must not span all tags
+ * that there have been since: memory is in proportion to what is held.
  */
 
 #include <stdbool.h>
@@ -23,12 +24,20 @@ struct unacked_entry {
 	uint32_t state;  /* enum unacked_state */
 };
 
+struct unacked_straggler {
+	uint64_t tag;
+	struct unacked_entry entry;
+};
+
 struct unacked {
 	struct unacked_entry *entries; /* ring of `capacity`, a power of two; NULL while never used */
 	size_t capacity;
-	uint64_t base; /* lowest tag in the ring; all below are gone */
+	uint64_t base; /* lowest tag in the ring; all below are gone or stragglers */
 	uint64_t end;  /* one above the highest */
-	size_t held;   /* entries HELD or IN_TX */
+	size_t held;   /* entries HELD or IN_TX, of both */
+	struct unacked_straggler *stragglers; /* by tag */
+	size_t n_stragglers, stragglers_capacity;
+	size_t n_stragglers_gone;
 };
 
 void unacked_init(struct unacked *u, uint64_t first_tag);
@@ -38,10 +47,15 @@ void unacked_fini(struct unacked *u);
 int unacked_add(struct unacked *u, uint64_t tag, uint64_t seq, uint32_t source)
 	__attribute__((warn_unused_result));
 
-/* The entry of a tag, in any state; NULL: outside the ring. */
+/* The entry of a tag among the stragglers, in any state; NULL: none. */
+struct unacked_entry *unacked_straggler(const struct unacked *u, uint64_t tag);
+
+/* The entry of a tag, in any state; NULL: long gone, or still to come. */
 static inline struct unacked_entry *unacked_at(const struct unacked *u, uint64_t tag)
 {
-	return tag < u->base || tag >= u->end ? NULL : &u->entries[tag & (u->capacity - 1)];
+	if (tag >= u->base && tag < u->end)
+		return &u->entries[tag & (u->capacity - 1)];
+	return u->n_stragglers != 0 ? unacked_straggler(u, tag) : NULL;
 }
 
 /* NULL: not held. */
@@ -52,7 +66,13 @@ static inline struct unacked_entry *unacked_find(const struct unacked *u, uint64
 	return entry != NULL && entry->state == UNACKED_HELD ? entry : NULL;
 }
 
-/* Settled: the entry goes. */
+/*
+ * The first entry that is not gone with a tag of *tag or more, which is then *tag; NULL: none. The next one is found from
+ * *tag + 1 on, also when this one has been removed.
+ */
+struct unacked_entry *unacked_next(const struct unacked *u, uint64_t *tag);
+
+/* Settled: the entry goes. Pointers to others do not hold any more. */
 void unacked_remove(struct unacked *u, struct unacked_entry *entry);
 
 #endif

@@ -12,16 +12,23 @@
 #include <event2/event.h>
 #include <string.h>
 
+#include "base/account.h"
 #include "base/mem.h"
 #include "loop/counters.h"
+
+static void kept_set(struct stream *s, uint8_t *kept, size_t capacity)
+{
+	account_add(ACCOUNT_CONNECTION, (ptrdiff_t)capacity - (ptrdiff_t)s->kept_capacity);
+	s->kept = kept;
+	s->kept_capacity = capacity;
+}
 
 void stream_forget_kept(struct stream *s)
 {
 	mem_free(s->kept);
-	s->kept = NULL;
+	kept_set(s, NULL, 0);
 	s->kept_start = 0;
 	s->kept_size = 0;
-	s->kept_capacity = 0;
 }
 
 void stream_stop_reading(struct stream *s)
@@ -62,8 +69,7 @@ static int kept_make_room(struct stream *s, size_t size)
 	grown = mem_try_realloc(s->kept, capacity);
 	if (!grown)
 		return -ENOMEM;
-	s->kept = grown;
-	s->kept_capacity = capacity;
+	kept_set(s, grown, capacity);
 	return 0;
 }
 
@@ -97,8 +103,7 @@ static void kept_shrink(struct stream *s)
 	shrunk = mem_try_realloc(s->kept, s->kept_size);
 	if (!shrunk)
 		return;
-	s->kept = shrunk;
-	s->kept_capacity = s->kept_size;
+	kept_set(s, shrunk, s->kept_size);
 }
 
 /* Returns the unconsumed rest. */

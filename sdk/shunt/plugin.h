@@ -47,7 +47,7 @@ struct shunt_bytes {
 	size_t size;
 };
 
-/* AMQP reply codes that a plugin has use for. Those below 400 and 402 to 406 close the channel, others the connection. */
+/* AMQP reply codes that a plugin has use for. 403 to 406 close the channel, the others the connection. */
 enum shunt_code {
 	SHUNT_ACCESS_REFUSED = 403,
 	SHUNT_NOT_FOUND = 404,

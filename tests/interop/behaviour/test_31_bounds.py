@@ -8,6 +8,7 @@ import signal
 import subprocess
 
 from lib import wire
+from lib.case import Skip
 from lib.runner import limit
 
 # sanitizers keep freed memory for a while: not here, where memory is measured
@@ -123,6 +124,32 @@ def test_frames_behind_a_close_that_had_to_wait(t):
         client.read_method(method, channel=1)
 
 
+def test_frames_behind_a_method_that_fails(t):
+    """The channel's end by an error does not swallow the client's channel.close, nor what comes after close-ok."""
+    _, owner, client = on_two_loops(t)
+    owner.call(1, "queue.declare", queue="q")
+    client.send_raw(encode(1, "queue.declare", queue="q", passive=True) +
+                    encode(1, "basic.ack", delivery_tag=7) + encode(1, "basic.qos", prefetch_count=1) +
+                    encode(1, "channel.close", reply_code=200) + encode(1, "channel.close-ok") +
+                    encode(1, "channel.open") + encode(1, "channel.flow", active=True))
+    client.read_method("queue.declare-ok", channel=1)
+    wire.check_close(client.read_method("channel.close", channel=1), 406, None, "basic.ack")
+    for method in ("channel.close-ok", "channel.open-ok", "channel.flow-ok"):
+        client.read_method(method, channel=1)
+
+
+def test_close_behind_a_question_that_is_refused(t):
+    """As above, but it is the method that waits which fails."""
+    _, owner, client = on_two_loops(t)
+    owner.call(1, "queue.declare", queue="q")
+    owner.call(1, "basic.consume", queue="q", exclusive=True)
+    client.send_raw(encode(1, "basic.consume", queue="q") + encode(1, "channel.close", reply_code=200) +
+                    encode(1, "channel.close-ok") + encode(1, "channel.open"))
+    wire.check_close(client.read_method("channel.close", channel=1), 403, None, "basic.consume")
+    for method in ("channel.close-ok", "channel.open-ok"):
+        client.read_method(method, channel=1)
+
+
 def test_frame_that_is_too_large_gets_its_answer(t):
     """The client goes on writing its frame for a while; it can still read why the connection is closed."""
     client = t.wire(frame_max=4096)
@@ -131,7 +158,8 @@ def test_frame_that_is_too_large_gets_its_answer(t):
     while frame and select.select([], [client.socket], [], 2)[1]:
         frame = frame[client.socket.send(frame):]
     client.socket.settimeout(client.limit)
-    client.expect_connection_close(501, re.compile("^FRAME_ERROR - "))
+    wire.check_close(client.read_method("connection.close", channel=0), 501, re.compile("^FRAME_ERROR - "), 0)
+    client.expect_end_of_stream()
 
 
 def test_confirms_come_before_the_close_of_their_channel(t):
@@ -166,7 +194,7 @@ def test_confirms_come_before_the_close_for_a_bad_header(t):
 
 def test_loopback_users_none_with_several(t):
     if not hasattr(t.broker, "shuntd"):
-        return
+        raise Skip("needs a shuntd of its own")
     for users in (["guest"], ["guest", "bob"], ["bob", "guest", "eve"]):
         command = [t.broker.shuntd, "--check-config", "-o", "plugins.dir=%s" % t.broker.plugins]
         for user in users:
@@ -174,3 +202,60 @@ def test_loopback_users_none_with_several(t):
         done = subprocess.run(command + ["-o", "loopback_users=none"], stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=15, check=False)
         assert done.returncode == 0, done.stdout.decode("utf-8", "replace")
+
+
+def test_recover_is_no_part_of_a_transaction(t):
+    """It requeues at once what is unacknowledged, but for what the transaction has acknowledged."""
+    client = t.wire()
+    queue = t.wire_queue(client)
+    for body in (b"1", b"2"):
+        client.publish(1, "", queue, body)
+    client.call(1, "tx.select")
+    first = client.get(1, queue, no_ack=False)
+    second = client.get(1, queue, no_ack=False)
+    assert (first.body, second.body) == (b"1", b"2")
+    client.send(1, "basic.ack", delivery_tag=first.method.delivery_tag)
+    client.call(1, "basic.recover", requeue=True)
+    again = client.get(1, queue, no_ack=False)
+    assert again is not None and again.body == b"2" and again.method.redelivered
+    assert client.get(1, queue) is None
+    client.call(1, "tx.commit")
+    assert client.get(1, queue) is None
+
+
+def test_second_reply_consumer_of_the_same_tag(t):
+    client = t.wire()
+    client.call(1, "basic.consume", queue="amq.rabbitmq.reply-to", consumer_tag="t", no_ack=True)
+    client.send(1, "basic.consume", queue="amq.rabbitmq.reply-to", consumer_tag="t", no_ack=True)
+    client.expect_channel_close(1, 406, "PRECONDITION_FAILED - reply consumer already set", "basic.consume")
+
+
+def test_tag_of_a_reply_consumer_may_hold_anything(t):
+    """Also a NUL."""
+    for tag in ("a\0b", "\0"):
+        client = t.wire()
+        queue = t.wire_queue(client)
+        client.call(1, "basic.consume", queue="amq.rabbitmq.reply-to", consumer_tag=tag, no_ack=True)
+        client.publish(1, "", queue, b"?", {"reply_to": "amq.rabbitmq.reply-to"})
+        request = client.get(1, queue)
+        client.publish(1, "", request.properties["reply_to"], b"!")
+        reply = client.read_message()
+        assert (reply.method.consumer_tag, reply.body) == (tag, b"!"), reply
+        client.close()
+
+
+def test_sighup_keeps_the_options(t):
+    """What was said by -o comes after the file, also when that is read again."""
+    if not hasattr(t.broker, "shuntd"):
+        raise Skip("needs a shuntd of its own")
+    path = "/tmp/shunt-interop-%s.conf" % t.prefix
+    with open(path, "w", encoding="ascii") as f:
+        f.write("log.level = info\n")
+    t.cleanup(lambda: os.unlink(path))
+    broker = t.shuntd("vm_memory_high_watermark.absolute=40MB", wrapper=[
+        "/bin/sh", "-c", 'shuntd=$1; shift; exec "$shuntd" -c "$0" "$@"', path])
+    client = t.wire_to(broker)
+    broker.process.send_signal(signal.SIGHUP)
+    t.wait(lambda: "configuration reloaded" in broker.log_tail(), "the configuration")
+    client.call(1, "queue.declare", queue="q")
+    assert sent_until_refused(client, encode_publish(1, "", "q", bytes(100000)), 300e6) < 300e6

@@ -103,9 +103,12 @@ def send_until_refused(client, data, most, idle=1.5):
         client.socket.settimeout(client.limit)
 
 
+def has_input(client):
+    """Something has come that is not read yet, in the socket or taken from it before."""
+    return bool(client._input) or bool(select.select([client.socket], [], [], 0)[0])   # pylint: disable=protected-access
+
+
 def reset(client):
     """Ends it as a crash of its machine would: RST, nothing flushed."""
     client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close_socket()
-
-

@@ -134,6 +134,20 @@ def test_consumer_that_stops_reading_costs_its_prefetch(t):
     t.wait(lambda: owner.call(1, "queue.declare", queue="q", passive=True).message_count == 993, "993 ready messages")
 
 
+@limit(60)
+def test_what_waits_for_sockets_counts_for_the_memory_alarm(t):
+    """200 consumers without acknowledgements on one connection that does not read: each has a credit of 1 MiB, and what
+    is taken out of the queue for them is memory as before."""
+    broker = t.shuntd("vm_memory_high_watermark.absolute=64MiB", loops=2)
+    deaf, publisher = two_clients(t, broker)
+    deaf.call(1, "queue.declare", queue="q")
+    for _ in range(200):
+        deaf.call(1, "basic.consume", queue="q", no_ack=True)
+    publish_until_blocked(publisher, publish_frames(1, "", "q", bytes(100)) * 500, 400 * MiB)
+    publisher.read_method("connection.blocked", channel=0)
+    check_peak(broker, (64 + 8) * MiB * 1.4)
+
+
 def check_flood(t, broker, prepare, data):
     """A client that sends requests without end and reads none of the answers is stopped, at bounded cost; others are
     served meanwhile; when it reads, it gets all of them."""

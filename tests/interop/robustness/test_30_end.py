@@ -9,7 +9,7 @@ import time
 
 from lib import wire
 from lib.runner import limit, slow
-from lib.watch import publish_frames, reset
+from lib.watch import has_input, publish_frames, reset
 
 FORCED = re.compile("^CONNECTION_FORCED - ")
 
@@ -31,7 +31,7 @@ class Publisher(threading.Thread):
             data = publish_frames(1, "", self.queue, bytes(500)) * 20
             while self.close is None:
                 self.client.send_raw(data)
-                while self.close is None and select.select([self.client.socket], [], [], 0)[0]:
+                while self.close is None and has_input(self.client):
                     self._read()
         except (OSError, wire.Closed):
             self._read_rest()
@@ -213,7 +213,7 @@ def test_what_was_confirmed_to_a_killed_publisher_is_there(t):
         while confirmed < 500 + 100 * run:
             victim.send_raw(b"".join(publish_frames(1, "", queue, b"%d" % (number + i)) for i in range(100)))
             number += 100
-            while select.select([victim.socket], [], [], 0)[0]:
+            while has_input(victim):
                 ack = victim.read_method("basic.ack")
                 confirmed = max(confirmed, ack.delivery_tag)
         victim.send_raw(publish_frames(1, "", queue, bytes(70000))[:-1000])   # half a message

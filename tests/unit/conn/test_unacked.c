@@ -92,6 +92,83 @@ static void any_order_of_removal(void)
 	free(held);
 }
 
+/* A client that keeps some for long and settles the rest costs what it keeps, not all tags that there were. */
+static void the_ring_does_not_span_what_is_gone(void)
+{
+	enum { COUNT = 1000000, KEPT_EVERY = 20000 };
+	struct unacked u;
+	uint64_t tag = 0;
+	size_t n = 0;
+
+	unacked_init(&u, 1);
+	for (uint64_t t = 1; t <= COUNT; t++) {
+		CU_ASSERT_EQUAL_FATAL(unacked_add(&u, t, t * 2, 1), 0);
+		if (t % KEPT_EVERY != 1)
+			unacked_remove(&u, unacked_find(&u, t));
+	}
+	CU_ASSERT_EQUAL(u.held, COUNT / KEPT_EVERY);
+	CU_ASSERT(u.capacity <= 4096 && u.stragglers_capacity <= 256);
+	for (struct unacked_entry *entry; (entry = unacked_next(&u, &tag)) != NULL; tag++, n++) {
+		CU_ASSERT_EQUAL(tag, n * KEPT_EVERY + 1);
+		CU_ASSERT_EQUAL(entry->seq, tag * 2);
+		CU_ASSERT_PTR_EQUAL(unacked_find(&u, tag), entry);
+		unacked_remove(&u, entry);
+		CU_ASSERT_PTR_NULL(unacked_find(&u, tag));
+	}
+	CU_ASSERT_EQUAL(n, COUNT / KEPT_EVERY);
+	CU_ASSERT_EQUAL(u.held, 0);
+	CU_ASSERT_PTR_NULL(u.stragglers);
+	unacked_fini(&u);
+}
+
+static void a_gap_needs_no_memory(void)
+{
+	struct unacked u;
+
+	unacked_init(&u, 1);
+	CU_ASSERT_EQUAL_FATAL(unacked_add(&u, 1, 1, 0), 0);
+	CU_ASSERT_EQUAL_FATAL(unacked_add(&u, UINT64_C(1) << 40, 2, 0), 0);
+	CU_ASSERT(u.capacity <= 1024);
+	CU_ASSERT_PTR_NOT_NULL(unacked_find(&u, 1));
+	CU_ASSERT_PTR_NOT_NULL(unacked_find(&u, UINT64_C(1) << 40));
+	CU_ASSERT_PTR_NULL(unacked_find(&u, 2));
+	unacked_fini(&u);
+}
+
+/* Against an array again: mostly settled at once, and what is kept in any order. */
+static void stragglers_in_any_order(void)
+{
+	enum { COUNT = 200000 };
+	bool *held = calloc(COUNT + 1, sizeof(bool));
+	struct unacked u;
+	unsigned seed = 5;
+	size_t n = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(held);
+	unacked_init(&u, 1);
+	for (uint64_t t = 1; t <= COUNT; t++) {
+		uint64_t other = (uint64_t)rand_r(&seed) % t;
+
+		CU_ASSERT_EQUAL_FATAL(unacked_add(&u, t, t, 0), 0);
+		held[t] = rand_r(&seed) % 50 == 0;
+		if (!held[t])
+			unacked_remove(&u, unacked_find(&u, t));
+		n += held[t];
+		CU_ASSERT_EQUAL_FATAL(unacked_find(&u, other) != NULL, held[other]);
+		if (!held[other] || rand_r(&seed) % 2 == 0)
+			continue;
+		CU_ASSERT_EQUAL_FATAL(unacked_find(&u, other)->seq, other);
+		unacked_remove(&u, unacked_find(&u, other));
+		held[other] = false;
+		n--;
+	}
+	CU_ASSERT_EQUAL(u.held, n);
+	for (uint64_t t = 0; t <= COUNT; t++)
+		CU_ASSERT_EQUAL(unacked_find(&u, t) != NULL, held[t]);
+	unacked_fini(&u);
+	free(held);
+}
+
 static void memory_may_be_out(void)
 {
 	struct unacked u;
@@ -106,4 +183,6 @@ static void memory_may_be_out(void)
 }
 
 UNIT_MAIN("unacked", UNIT_TEST(a_tag_finds_its_entry), UNIT_TEST(gaps_are_not_found),
-	  UNIT_TEST(one_in_a_transaction_is_not_found), UNIT_TEST(any_order_of_removal), UNIT_TEST(memory_may_be_out))
+	  UNIT_TEST(one_in_a_transaction_is_not_found), UNIT_TEST(any_order_of_removal),
+	  UNIT_TEST(the_ring_does_not_span_what_is_gone), UNIT_TEST(a_gap_needs_no_memory),
+	  UNIT_TEST(stragglers_in_any_order), UNIT_TEST(memory_may_be_out))

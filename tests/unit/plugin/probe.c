@@ -48,7 +48,7 @@ static void probe_route(const void *state, const struct shunt_message *message,
 	(void)sink;
 }
 
-#define LETTERS_32 "abcdefghijklmnopqrstuvwxyz012345"
+#define LETTERS_32  "abcdefghijklmnopqrstuvwxyz012345"
 #define LETTERS_127 LETTERS_32 LETTERS_32 LETTERS_32 "abcdefghijklmnopqrstuvwxyz01234"
 #define TYPE_SIZE   sizeof(struct shunt_exchange_type)
 

@@ -49,10 +49,11 @@ static void versions_and_every_function(void)
 	CU_ASSERT_EQUAL(host->abi_minor, SHUNT_ABI_MINOR);
 	CU_ASSERT_STRING_EQUAL(host->broker_version, PACKAGE_VERSION);
 	CU_ASSERT_TRUE(SHUNT_HAS(host, struct shunt_host, loop_index));
-	CU_ASSERT_TRUE(host->register_exchange_type && host->config && host->log && host->allocate &&
-		       host->reallocate && host->free && host->hash && host->table_next &&
-		       host->table_find && host->array_next && host->message_headers &&
-		       host->message_property && host->loop_count && host->loop_index);
+	CU_ASSERT_TRUE(host->register_exchange_type && host->config && host->log &&
+		       host->allocate && host->reallocate && host->free && host->hash &&
+		       host->table_next && host->table_find && host->array_next &&
+		       host->message_headers && host->message_property && host->loop_count &&
+		       host->loop_index);
 	host_end();
 }
 
@@ -394,8 +395,8 @@ static void truncated_tables(void)
 /* As the router hands it to route(). */
 static void message_begin(struct routed_message *routed, struct slice properties)
 {
-	struct message *message = message_create(SLICE_LITERAL("x"), SLICE_LITERAL("key"),
-						 properties, 0);
+	struct message *message =
+		message_create(SLICE_LITERAL("x"), SLICE_LITERAL("key"), properties, 0);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(message);
 	*routed = (struct routed_message){.view.size = sizeof(struct shunt_message),
@@ -446,9 +447,9 @@ static const struct {
 	char type;
 	int64_t integer;
 } expected_properties[] = {
-	{"text/plain", 'S', 0}, {"utf-8", 'S', 0}, {NULL, 'B', 2},	   {NULL, 'B', 255},
-	{"correlation", 'S', 0}, {"reply", 'S', 0}, {"60000", 'S', 0},	   {"id", 'S', 0},
-	{NULL, 'T', 1700000000}, {"type", 'S', 0},  {"guest", 'S', 0},	   {"", 'S', 0},
+	{"text/plain", 'S', 0},	 {"utf-8", 'S', 0}, {NULL, 'B', 2},    {NULL, 'B', 255},
+	{"correlation", 'S', 0}, {"reply", 'S', 0}, {"60000", 'S', 0}, {"id", 'S', 0},
+	{NULL, 'T', 1700000000}, {"type", 'S', 0},  {"guest", 'S', 0}, {"", 'S', 0},
 };
 #define PROPERTY_COUNT (sizeof(expected_properties) / sizeof(*expected_properties))
 
@@ -482,12 +483,12 @@ static void every_property(void)
 static void each_property_alone(void)
 {
 	static const uint16_t flags[] = {
-		AMQP_PROPERTY_CONTENT_TYPE,  AMQP_PROPERTY_CONTENT_ENCODING,
-		AMQP_PROPERTY_DELIVERY_MODE, AMQP_PROPERTY_PRIORITY,
+		AMQP_PROPERTY_CONTENT_TYPE,   AMQP_PROPERTY_CONTENT_ENCODING,
+		AMQP_PROPERTY_DELIVERY_MODE,  AMQP_PROPERTY_PRIORITY,
 		AMQP_PROPERTY_CORRELATION_ID, AMQP_PROPERTY_REPLY_TO,
-		AMQP_PROPERTY_EXPIRATION,    AMQP_PROPERTY_MESSAGE_ID,
-		AMQP_PROPERTY_TIMESTAMP,     AMQP_PROPERTY_TYPE,
-		AMQP_PROPERTY_USER_ID,	     AMQP_PROPERTY_APP_ID,
+		AMQP_PROPERTY_EXPIRATION,     AMQP_PROPERTY_MESSAGE_ID,
+		AMQP_PROPERTY_TIMESTAMP,      AMQP_PROPERTY_TYPE,
+		AMQP_PROPERTY_USER_ID,	      AMQP_PROPERTY_APP_ID,
 	};
 	const struct shunt_host *host = host_begin();
 
@@ -501,8 +502,7 @@ static void each_property_alone(void)
 		for (size_t i = 0; i < PROPERTY_COUNT; i++) {
 			memset(&value, 0x5a, sizeof(value));
 			CU_ASSERT_EQUAL(property(host, &routed, i, &value), i == set);
-			CU_ASSERT_EQUAL(value.type,
-					i == set ? expected_properties[i].type : 0x5a);
+			CU_ASSERT_EQUAL(value.type, i == set ? expected_properties[i].type : 0x5a);
 		}
 		CU_ASSERT_EQUAL(host->message_headers(host, &routed.view).size, 0);
 		message_end(&routed);

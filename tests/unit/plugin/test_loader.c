@@ -33,8 +33,9 @@ static void missing_file(void)
 
 static void file_that_is_no_elf(void)
 {
-	static const char text[] = "#!/bin/sh\n# a script that is longer than the header of a shared "
-				   "object is, which has sixty-four bytes\n";
+	static const char text[] =
+		"#!/bin/sh\n# a script that is longer than the header of a shared "
+		"object is, which has sixty-four bytes\n";
 	char path[] = "/tmp/shunt-test-XXXXXX";
 	int fd = mkstemp(path);
 
@@ -76,8 +77,7 @@ static void function_of_the_broker(void)
 static void wrong_magic(void)
 {
 	plugins_begin(0);
-	ASSERT_REFUSED("bad_magic",
-		       "shunt_plugin has the magic number 0x00c0ffee, not 0x544e4853");
+	ASSERT_REFUSED("bad_magic", "shunt_plugin has the magic number 0x00c0ffee, not 0x544e4853");
 	CU_ASSERT_FALSE(is_open(MODULE("bad_magic")));
 	(void)plugins_end();
 }
@@ -160,8 +160,9 @@ static void place_comes_first(void)
 	plugins_begin(0);
 	CU_ASSERT_EQUAL(plugins_load(plugins, "bad_magic", "shunt.conf:7", reason, sizeof(reason)),
 			-1);
-	ASSERT_TEXT(reason, "shunt.conf:7: cannot load plugin 'bad_magic': shunt_plugin has the magic "
-			    "number 0x00c0ffee, not 0x544e4853");
+	ASSERT_TEXT(reason,
+		    "shunt.conf:7: cannot load plugin 'bad_magic': shunt_plugin has the magic "
+		    "number 0x00c0ffee, not 0x544e4853");
 	(void)plugins_end();
 }
 
@@ -195,8 +196,8 @@ static void by_name(void)
 	capture_begin();
 	CU_ASSERT_EQUAL(plugins_load(plugins, "probe", "shunt.conf:1", reason, sizeof(reason)), 0);
 	said = capture_end();
-	CU_ASSERT_PTR_NOT_NULL(strstr(said, " I plugin: loaded: name=probe version=1.2 path=\"" MODULE(
-						    "probe") "\"\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(
+		said, " I plugin: loaded: name=probe version=1.2 path=\"" MODULE("probe") "\"\n"));
 	CU_ASSERT_PTR_EQUAL(strchr(said, '\n'), said + strlen(said) - 1);
 	plugins_for_each(plugins, visit_one, list);
 	(void)snprintf(path, sizeof(path), "probe 1.2 %s;", MODULE("probe"));

@@ -112,8 +112,18 @@ static void plugin_without_options(void)
 
 static void integers(void)
 {
-	static const char *const bad[] = {"", "0", "11", "-1", "x", "3x", "3 4", "0x3", "3.0", "1e1",
-					  "99999999999999999999", "-99999999999999999999"};
+	static const char *const bad[] = {"",
+					  "0",
+					  "11",
+					  "-1",
+					  "x",
+					  "3x",
+					  "3 4",
+					  "0x3",
+					  "3.0",
+					  "1e1",
+					  "99999999999999999999",
+					  "-99999999999999999999"};
 	char expected[256];
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {

@@ -79,8 +79,8 @@ static void name_taken_by_another_plugin(void)
 	ASSERT_LOADS("rival");
 	ASSERT_REFUSED("probe", "it does not start: exchange type 'good' is there already, by "
 				"plugin 'rival'");
-	CU_ASSERT_STRING_EQUAL(
-		exchange_type_find(topology, SLICE_LITERAL("good"))->plugin_name, "rival");
+	CU_ASSERT_STRING_EQUAL(exchange_type_find(topology, SLICE_LITERAL("good"))->plugin_name,
+			       "rival");
 	(void)plugins_end();
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugin that wants a function of the broker: linked without the check that would have refused it. */
+/* A plugin that wants a function of the broker: linked without the check that would have refused
+ * it. */
 #include <shunt/plugin.h>
 
 void bug_stop(void);

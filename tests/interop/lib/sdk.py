@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""Building a plugin as a third party does: with the installed header, found by pkg-config, and a compiler."""
+
+import glob
+import os
+import shutil
+import subprocess
+import tempfile
+
+from . import process
+from .case import Skip
+
+COMPILER = os.environ.get("CC", "gcc").split()
+
+
+def folder(t):
+    """A folder of the test's own."""
+    path = tempfile.mkdtemp(prefix="shunt-plugins-")
+    t.cleanup(lambda: shutil.rmtree(path, ignore_errors=True))
+    return path
+
+
+def plugin_path(t, name):
+    """Where the plugin of that name would be, for the shuntd under test."""
+    if not getattr(t.broker, "plugins", None):
+        raise Skip("needs a shuntd of its own, and its folder of plugins")
+    return os.path.abspath(os.path.join(t.broker.plugins, name + ".so"))
+
+
+def _install(t, shuntd):
+    """Installs the SDK of the build that the shuntd lies in; returns below which folder it is."""
+    build, root = os.path.dirname(shuntd), os.path.join(folder(t), "root")
+    if not os.path.exists(os.path.join(build, "sdk", "shunt-sdk.pc")):
+        raise Skip("there is no SDK beside this shuntd")
+    process.output_of(
+        t, "make", "-s", "-C", build, "-o", "Makefile", "-o", "Makefile.in", "-o", "config.status",
+        "-o", "sdk/shunt-sdk.pc", "install-dist_shuntincludeHEADERS", "install-nodist_pkgconfigDATA",
+        "DESTDIR=" + root, MAKEFLAGS="", MAKELEVEL="0")
+    return root
+
+
+def _compiler_flags(t):
+    """What `pkg-config --cflags shunt-sdk` says: of the prefix that shuntd is installed in, or else of its build."""
+    shuntd = os.path.realpath(t.broker.shuntd)
+    prefix, root = os.path.dirname(os.path.dirname(shuntd)), ""
+    found = glob.glob(os.path.join(prefix, "lib*", "**", "pkgconfig", "shunt-sdk.pc"), recursive=True)
+    if not found:
+        root = _install(t, shuntd)
+        found = glob.glob(os.path.join(root, "**", "shunt-sdk.pc"), recursive=True)
+    return process.output_of(
+        t, "pkg-config", "--cflags", "shunt-sdk", PKG_CONFIG_LIBDIR=os.path.dirname(found[0]), PKG_CONFIG_PATH="",
+        PKG_CONFIG_SYSROOT_DIR=root, PKG_CONFIG_ALLOW_SYSTEM_CFLAGS="1").split()
+
+
+def build(t, source, target=None):
+    """The path of the shared object made of a C file, in a folder of the test's own unless told where."""
+    if not hasattr(t.broker, "shuntd"):
+        raise Skip("needs a shuntd of its own")
+    for program in (COMPILER[0], "pkg-config"):
+        if not shutil.which(program):
+            raise Skip(program + " is not installed")
+    target = target or os.path.join(folder(t), os.path.basename(source).replace(".c", ".so"))
+    process.output_of(t, *COMPILER, "-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O2", "-fPIC", "-shared",
+                      "-Wl,-z,defs", *_compiler_flags(t), source, "-o", target)
+    return target
+
+
+def check(t, *options, lines=(), path=None):
+    """Starts shuntd with what it should refuse, or with --check-config among the options.
+
+    `lines` are those of a configuration file, `path` is where that is written. Returns (exit status, lines on
+    standard error without their times)."""
+    if not hasattr(t.broker, "shuntd"):
+        raise Skip("needs a shuntd of its own")
+    path = path or os.path.join(folder(t), "shunt.conf")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("".join(line + "\n" for line in lines))
+    own = os.path.dirname(path)
+    command = [*t.broker.wrapper, t.broker.shuntd, "-c", path, "-o", "listeners.tcp.default=0",
+               "-o", "data_dir=%s/data" % own, "-o", "control.socket=%s/control.sock" % own, *options]
+    if t.broker.plugins and not any(line.replace(" ", "").startswith("plugins.dir=") for line in (*lines, *options)):
+        command += ["-o", "plugins.dir=" + os.path.abspath(t.broker.plugins)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=t.limit, check=False)
+    # 2026-01-02T03:04:05.678Z E plugin[0]: text
+    return done.returncode, [line.split(" ", 1)[1] for line in done.stdout.decode("utf-8", "replace").splitlines()]
