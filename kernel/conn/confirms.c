@@ -158,6 +158,8 @@ void confirms_flush(struct confirms *confirms,
 			if ((word & CONFIRM_TOLD) == 0)
 				tell(context, confirms->base, false, true);
 			confirms->told_to = confirms->base;
+		} else if ((word & CONFIRM_TOLD) != 0 && confirms->told_to + 1 == confirms->base) {
+			confirms->told_to = confirms->base; /* there is nothing new below it that would go with it */
 		}
 		confirms->base++;
 	}

@@ -141,10 +141,24 @@ void connection_finish(struct connection *c, unsigned linger_ms)
 	transport_close_after_flush(c->transport, linger_ms);
 }
 
+static bool connection_awaits_answers(const struct connection *c)
+{
+	for (unsigned i = 1; i < c->n_slots; i++)
+		if (c->channels[i] != NULL && c->channels[i]->waiting != NULL)
+			return true;
+	return false;
+}
+
 void connection_answer_close(struct connection *c)
 {
 	struct amqp_method ok = { .id = AMQP_CONNECTION_CLOSE_OK };
 
+	if (connection_awaits_answers(c)) { /* and what the client sent behind its questions comes before its end */
+		c->is_ending = true;
+		connection_pause(c, CONNECTION_PAUSE_ENDING);
+		loop_timer_start_ms(&c->timer, CONNECTION_CLOSE_LIMIT_MS);
+		return;
+	}
 	c->state = CONNECTION_CLOSING;
 	connection_end_channels(c);
 	connection_send(c, 0, &ok);
@@ -501,57 +515,13 @@ static size_t connection_data(struct transport *t, struct slice bytes)
 
 /* ---- Time ---- */
 
-static void connection_send_heartbeat(struct connection *c)
-{
-	uint8_t *room = transport_reserve(c->transport, AMQP_FRAME_OVERHEAD);
-	struct amqp_writer w;
-
-	bug_on(room == NULL);
-	amqp_writer_init(&w, room, AMQP_FRAME_OVERHEAD);
-	amqp_frame_put_heartbeat(&w);
-	transport_commit(c->transport, AMQP_FRAME_OVERHEAD);
-}
-
-/* Every half interval: something must have been sent since the last time, and something received in 2 to 3 intervals. */
-static void connection_heartbeat(struct connection *c)
-{
-	uint64_t now = loop_now_ms(), interval_ms = (uint64_t)c->heartbeat_s * 1000;
-	uint64_t heard = transport_last_read_ms(c->transport);
-	static struct log_limit limit = LOG_LIMIT(20);
-	char name[CONNECTION_NAME_MAX];
-
-	if (heard < c->resumed_at_ms)
-		heard = c->resumed_at_ms;
-	if (c->paused == 0 && now - heard >= interval_ms * 2 + interval_ms / 4) {
-		connection_print_name(c, name);
-		log_limited(&limit, LOG_LEVEL_WARNING, "conn", "missed heartbeats from client: name=\"%s\" timeout_s=%u", name,
-			    (unsigned)c->heartbeat_s);
-		connection_destroy(c);
-		return;
-	}
-	if (now - transport_last_write_ms(c->transport) >= interval_ms / 2 - interval_ms / 16 &&
-	    transport_queued(c->transport) == 0)
-		connection_send_heartbeat(c);
-	loop_timer_start_ms(&c->timer, interval_ms / 2);
-}
-
-void connection_start_heartbeat(struct connection *c)
-{
-	if (c->is_broken)
-		return;
-	loop_timer_stop(&c->timer);
-	c->resumed_at_ms = loop_now_ms();
-	if (c->heartbeat_s != 0)
-		loop_timer_start_ms(&c->timer, (uint64_t)c->heartbeat_s * 500);
-}
-
 static void connection_timer(struct loop_timer *timer)
 {
 	struct connection *c = container_of(timer, struct connection, timer);
 	static struct log_limit limit = LOG_LIMIT(20);
 	char name[CONNECTION_NAME_MAX];
 
-	if (c->state == CONNECTION_RUNNING && !c->is_broken) {
+	if (c->state == CONNECTION_RUNNING && !c->is_broken && !c->is_ending) {
 		connection_heartbeat(c);
 		return;
 	}

@@ -37,6 +37,7 @@ enum connection_pause {
 	CONNECTION_PAUSE_BACKLOG = 1 << 2,  /* too many bytes wait for a channel's answer */
 	CONNECTION_PAUSE_OUTPUT = 1 << 3,   /* it does not take its answers */
 	CONNECTION_PAUSE_ALARM = 1 << 4,    /* publishes while the memory alarm is set */
+	CONNECTION_PAUSE_ENDING = 1 << 5,   /* it has said all */
 };
 
 /* Bounds of what a connection may hold, in bytes; a single message or frame always fits. */
@@ -84,6 +85,7 @@ struct connection {
 	uint64_t inflight_bytes; /* published and not yet taken by queues of other loops */
 	uint64_t backlog_bytes;  /* waiting in channels */
 	bool has_published;
+	bool is_ending; /* connection.close came, and waits for channels */
 	bool is_garbled; /* its bytes were no frame: all that comes is discarded */
 	bool is_broken; /* output was lost for want of memory: it ends as soon as the loop is free to */
 	bool is_blocked; /* connection.blocked was sent, if it understands that */
@@ -116,7 +118,10 @@ void connection_force(struct connection *c, const char *text, unsigned limit_ms)
 /* Takes it out of everything, closes its socket at once and retires it. */
 void connection_destroy(struct connection *c);
 
-/* The client has asked for its end: ends all channels and exclusive queues, sends close-ok, finishes. */
+/*
+ * The client has asked for its end: ends all channels and exclusive queues, sends close-ok, finishes. While channels wait
+ * for answers it only says so, in is_ending; then it is called again when one has come.
+ */
 void connection_answer_close(struct connection *c);
 
 /* Flushes what is queued, then closes the socket. */
@@ -148,8 +153,13 @@ void handshake_begin(struct connection *c);
 int handshake_method(struct connection *c, const struct amqp_method *method, struct amqp_error *error);
 void handshake_abandon_login(struct connection *c);
 
-/* Timers: what is awaited now. Heartbeats begin with connection.open. */
+/* Heartbeats begin with connection.open (conn/heartbeat.c). */
 void connection_start_heartbeat(struct connection *c);
+/*
+ * Every half interval: something must have been sent since the last time, and something received in 2 to 3 intervals, or
+ * the connection is destroyed.
+ */
+void connection_heartbeat(struct connection *c);
 
 /* For lists. */
 const char *connection_state_name(const struct connection *c);

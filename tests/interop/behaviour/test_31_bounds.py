@@ -150,6 +150,20 @@ def test_close_behind_a_question_that_is_refused(t):
         client.read_method(method, channel=1)
 
 
+def test_publishes_behind_a_question_and_connection_close(t):
+    """All in one go: the queue gets what was published, and close-ok comes last."""
+    owner, client = on_two_loops(t)[1:] if t.shunt else (t.wire(), t.wire())
+    queue = t.name("q")
+    owner.call(1, "queue.declare", queue=queue)
+    client.send_raw(encode(1, "queue.declare", queue=queue, passive=True) +
+                    b"".join(encode_publish(1, "", queue, b"m") for _ in range(10)) +
+                    encode(0, "connection.close", reply_code=200))
+    client.read_method("queue.declare-ok", channel=1)
+    client.read_method("connection.close-ok", channel=0)
+    client.expect_end_of_stream()
+    t.wait(lambda: owner.call(1, "queue.declare", queue=queue, passive=True).message_count == 10, "ten messages")
+
+
 def test_frame_that_is_too_large_gets_its_answer(t):
     """The client goes on writing its frame for a while; it can still read why the connection is closed."""
     client = t.wire(frame_max=4096)

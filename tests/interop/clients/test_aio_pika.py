@@ -120,20 +120,32 @@ def test_topic_and_exchange_bindings(t):
     run(t, scenario)
 
 
-def test_rpc_pattern(t):
-    from aio_pika.patterns import RPC
+def test_rpc(t):
+    import aio_pika
 
     async def scenario(connection):
         channel = await connection.channel()
-        rpc = await RPC.create(channel)
-        name = t.name("multiply")
+        requests = await channel.declare_queue(t.name("rpc"), exclusive=True)
+        replies = await channel.declare_queue(exclusive=True)
+        answers, all_here = {}, asyncio.Event()
 
-        async def multiply(*, x, y):
-            return x * y
-        await rpc.register(name, multiply, auto_delete=True)
-        answers = await asyncio.gather(*(rpc.call(name, kwargs={"x": n, "y": 2}) for n in range(50)))
-        assert answers == [2 * n for n in range(50)]
-        await rpc.close()
+        async def serve(message):
+            async with message.process():
+                await channel.default_exchange.publish(
+                    aio_pika.Message(message.body * 2, correlation_id=message.correlation_id), message.reply_to)
+
+        def take(message):
+            answers[message.correlation_id] = message.body
+            if len(answers) == 50:
+                all_here.set()
+        await requests.consume(serve)
+        await replies.consume(take, no_ack=True)
+        for number in range(50):
+            await channel.default_exchange.publish(
+                aio_pika.Message(b"%d" % number, correlation_id=str(number), reply_to=replies.name), requests.name)
+        await all_here.wait()
+        await channel.set_qos(prefetch_count=1)   # a round trip: the last acknowledgement is out
+        assert answers == {str(n): b"%d%d" % (n, n) for n in range(50)}
     run(t, scenario)
 
 
@@ -151,6 +163,7 @@ def test_master_worker_pattern(t):
         for number in range(20):
             await master.create_task(name, kwargs={"number": number})
         assert sorted([await done.get() for _ in range(20)]) == list(range(20))
+        await channel.set_qos(prefetch_count=1)   # a round trip: the last acknowledgement is out
     run(t, scenario)
 
 
@@ -224,6 +237,7 @@ def test_robust_connection_comes_back(t):
         await back.wait()
         await exchange.publish(aio_pika.Message(b"after"), "")
         assert await got.get() == b"after"
+        await channel.set_qos(prefetch_count=1)   # a round trip: the last acknowledgement is out
     run(t, scenario, robust=True, broker=proxy, reconnect_interval=0.1)
 
 

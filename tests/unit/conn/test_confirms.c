@@ -198,7 +198,26 @@ static void memory_may_be_out(void)
 	confirms_fini(&confirms);
 }
 
+/* Neither of the two that are told before it is told once more when the rejected one comes to its turn. */
+static void nothing_is_told_twice_behind_a_rejected_one(void)
+{
+	struct confirms confirms;
+
+	confirms_init(&confirms);
+	for (uint64_t seq = 1; seq <= 4; seq++)
+		publish(&confirms, seq, 1);
+	confirms_settle(&confirms, 2, false);
+	confirms_settle(&confirms, 3, false);
+	CU_ASSERT_STRING_EQUAL(flush(&confirms), "a2 a3");
+	confirms_settle(&confirms, 1, true);
+	CU_ASSERT_STRING_EQUAL(flush(&confirms), "n1");
+	confirms_settle(&confirms, 4, false);
+	CU_ASSERT_STRING_EQUAL(flush(&confirms), "a4");
+	confirms_fini(&confirms);
+}
+
 UNIT_MAIN("confirms", UNIT_TEST(settled_at_once_is_one_multiple), UNIT_TEST(multiple_stops_at_the_smallest_open),
 	  UNIT_TEST(several_targets_must_all_report), UNIT_TEST(rejected_is_nacked_by_itself),
 	  UNIT_TEST(what_was_told_singly_is_not_told_again), UNIT_TEST(unknown_numbers_are_ignored),
-	  UNIT_TEST(every_publish_is_told_once), UNIT_TEST(memory_may_be_out))
+	  UNIT_TEST(every_publish_is_told_once), UNIT_TEST(memory_may_be_out),
+	  UNIT_TEST(nothing_is_told_twice_behind_a_rejected_one))
