@@ -345,15 +345,13 @@ static void channel_put_back(struct channel *ch, struct buffer *frames, size_t d
 	buffer_fini(frames);
 }
 
-void channel_resume(struct channel *ch)
+static void channel_run_backlog(struct channel *ch)
 {
 	struct connection *c = ch->connection;
 	struct buffer frames = ch->backlog; /* taken out, since the channel may end while its frames are handled */
 	size_t done = ch->backlog_done;
 	bool is_alive = true;
 
-	if (ch->is_running || frames.size == 0)
-		return;
 	buffer_init(&ch->backlog);
 	ch->backlog_done = 0;
 	ch->is_running = true;
@@ -369,4 +367,16 @@ void channel_resume(struct channel *ch)
 		connection_pause(c, CONNECTION_PAUSE_OUTPUT);
 	if (c->backlog_bytes <= CONNECTION_BACKLOG_MAX / 2)
 		connection_resume(c, CONNECTION_PAUSE_BACKLOG);
+}
+
+void channel_resume(struct channel *ch)
+{
+	struct connection *c = ch->connection;
+
+	if (ch->is_running)
+		return;
+	if (ch->backlog.size != 0)
+		channel_run_backlog(ch);
+	if (c->is_ending && c->state == CONNECTION_RUNNING)
+		connection_answer_close(c);
 }

@@ -141,11 +141,14 @@ void connection_finish(struct connection *c, unsigned linger_ms)
 	transport_close_after_flush(c->transport, linger_ms);
 }
 
-static bool connection_awaits_answers(const struct connection *c)
+static bool connection_has_unfinished(const struct connection *c)
 {
-	for (unsigned i = 1; i < c->n_slots; i++)
-		if (c->channels[i] != NULL && c->channels[i]->waiting != NULL)
+	for (unsigned i = 1; i < c->n_slots; i++) {
+		const struct channel *ch = c->channels[i];
+
+		if (ch != NULL && (ch->waiting != NULL || ch->backlog.size != 0))
 			return true;
+	}
 	return false;
 }
 
@@ -153,10 +156,11 @@ void connection_answer_close(struct connection *c)
 {
 	struct amqp_method ok = { .id = AMQP_CONNECTION_CLOSE_OK };
 
-	if (connection_awaits_answers(c)) { /* and what the client sent behind its questions comes before its end */
+	if (connection_has_unfinished(c)) { /* and what the client sent behind its questions comes before its end */
+		if (!c->is_ending)
+			loop_timer_start_ms(&c->timer, CONNECTION_CLOSE_LIMIT_MS);
 		c->is_ending = true;
 		connection_pause(c, CONNECTION_PAUSE_ENDING);
-		loop_timer_start_ms(&c->timer, CONNECTION_CLOSE_LIMIT_MS);
 		return;
 	}
 	c->state = CONNECTION_CLOSING;

@@ -222,8 +222,8 @@ static void sound_handshake(struct world_peer *peer, unsigned choice)
 {
 	/* start_ok by the grammar; tune_ok: three channels, frame_max of 4096 or 131072, no
 	 * heartbeat; open "/" */
-	const uint8_t bytes[] = {(uint8_t)(choice >> 4 & 7), 0, 0, 0,	    2, choice & 1 ? 0 : 2,
-				 0,			     0, 0, 0xff, 0, 0};
+	const uint8_t bytes[] = {
+		(uint8_t)(choice >> 4 & 7), 0, 0, 0, 2, choice & 1 ? 0 : 2, 0, 0, 0, 0xff, 0, 0};
 	struct fuzz_source source;
 
 	amqp_reader_init(&source, slice_make(bytes, sizeof(bytes)));
@@ -288,9 +288,9 @@ static void consume(unsigned peer, const char *queue, const char *tag, bool no_a
 static void set_qos(unsigned peer, unsigned count, bool global)
 {
 	say(peer, 1,
-	    (struct amqp_method){.id = AMQP_BASIC_QOS,
-				 .basic_qos = {.prefetch_count = (uint16_t)count,
-					       .global = global}});
+	    (struct amqp_method){
+		    .id = AMQP_BASIC_QOS,
+		    .basic_qos = {.prefetch_count = (uint16_t)count, .global = global}});
 }
 
 /* A request by direct reply-to: whoever gets it may answer. */
@@ -299,16 +299,18 @@ static void request(unsigned peer, const char *queue)
 	struct buffer out;
 
 	buffer_init(&out);
-	(void)put_method(&out, 1,
-			 &(struct amqp_method){.id = AMQP_BASIC_PUBLISH,
-					       .basic_publish = {.routing_key = slice_cstr(queue)}});
+	(void)put_method(
+		&out, 1,
+		&(struct amqp_method){.id = AMQP_BASIC_PUBLISH,
+				      .basic_publish = {.routing_key = slice_cstr(queue)}});
 	put_frame(&out, AMQP_FRAME_HEADER, 1,
 		  SLICE_LITERAL("\0\74\0\0\0\0\0\0\0\0\0\0\2\0\25amq.rabbitmq.reply-to"));
 	world_send(&world_peers[peer], buffer_slice(&out));
 	buffer_fini(&out);
 }
 
-/* Three clients, three queues, on both loops; consumers; a channel with confirms and one with tx. */
+/* Three clients, three queues, on both loops; consumers; a channel with confirms and one with tx.
+ */
 static void begin(unsigned choice, unsigned queues)
 {
 	if ((choice & 1) != 0)

@@ -3,7 +3,7 @@
 
 #include "world.h"
 
-#define ANYTHING 0xe8 /* an octet from here on asks for a value without sense */
+#define ANYTHING     0xe8 /* an octet from here on asks for a value without sense */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- Texts ---- */
@@ -57,7 +57,7 @@ static struct slice text(struct fuzz_source *source, const char *field)
 		if (strcmp(word, "?") != 0)
 			return slice_cstr(word);
 		return strcmp(field, "queue") == 0 || (choice & 8) != 0 ? world_queue_name()
-								       : world_reply_name();
+									: world_reply_name();
 	}
 	return fuzz_text(source);
 }
@@ -182,16 +182,16 @@ static struct slice table_for(struct fuzz_source *source, const char *field, str
 
 /* ---- Methods and properties, from the table ---- */
 
-#define MAKE_octet(to, name) to->name = (uint8_t)number(source, #name, 1);
-#define MAKE_short(to, name) to->name = (uint16_t)number(source, #name, 2);
-#define MAKE_long(to, name) to->name = (uint32_t)number(source, #name, 4);
+#define MAKE_octet(to, name)	to->name = (uint8_t)number(source, #name, 1);
+#define MAKE_short(to, name)	to->name = (uint16_t)number(source, #name, 2);
+#define MAKE_long(to, name)	to->name = (uint32_t)number(source, #name, 4);
 #define MAKE_longlong(to, name) to->name = number(source, #name, 8);
-#define MAKE_bit(to, name) to->name = bit(source, #name);
+#define MAKE_bit(to, name)	to->name = bit(source, #name);
 #define MAKE_shortstr(to, name) to->name = text(source, #name);
-#define MAKE_text(to, name) to->name = text(source, #name);
-#define MAKE_longstr(to, name) to->name = longstr(source, #name);
-#define MAKE_table(to, name) to->name = table_for(source, #name, table);
-#define MAKE_FIELD(type, name) MAKE_##type(method, name)
+#define MAKE_text(to, name)	to->name = text(source, #name);
+#define MAKE_longstr(to, name)	to->name = longstr(source, #name);
+#define MAKE_table(to, name)	to->name = table_for(source, #name, table);
+#define MAKE_FIELD(type, name)	MAKE_##type(method, name)
 
 #define MAKE(class, method_, ...)                                                                  \
 	static void make_##class##_##method_(struct amqp_##class##_##method_ *method,              \
@@ -227,13 +227,13 @@ uint32_t grammar_choose_method(struct fuzz_source *source)
 #undef ID
 	};
 	static const uint32_t useful[] = {
-		AMQP_QUEUE_DECLARE,	AMQP_QUEUE_BIND,     AMQP_BASIC_CONSUME, AMQP_BASIC_ACK,
-		AMQP_BASIC_NACK,	AMQP_BASIC_GET,	     AMQP_BASIC_CANCEL,	 AMQP_BASIC_QOS,
-		AMQP_EXCHANGE_DECLARE,	AMQP_EXCHANGE_BIND,  AMQP_QUEUE_DELETE,	 AMQP_QUEUE_PURGE,
-		AMQP_CONFIRM_SELECT,	AMQP_TX_SELECT,	     AMQP_TX_COMMIT,	 AMQP_TX_ROLLBACK,
-		AMQP_CHANNEL_CLOSE,	AMQP_CHANNEL_OPEN,   AMQP_BASIC_RECOVER, AMQP_QUEUE_UNBIND,
-		AMQP_EXCHANGE_UNBIND,	AMQP_CHANNEL_FLOW,   AMQP_BASIC_REJECT,	 AMQP_QUEUE_DECLARE,
-		AMQP_EXCHANGE_DELETE,	AMQP_BASIC_CONSUME,  AMQP_BASIC_ACK,	 AMQP_QUEUE_BIND,
+		AMQP_QUEUE_DECLARE,    AMQP_QUEUE_BIND,	   AMQP_BASIC_CONSUME, AMQP_BASIC_ACK,
+		AMQP_BASIC_NACK,       AMQP_BASIC_GET,	   AMQP_BASIC_CANCEL,  AMQP_BASIC_QOS,
+		AMQP_EXCHANGE_DECLARE, AMQP_EXCHANGE_BIND, AMQP_QUEUE_DELETE,  AMQP_QUEUE_PURGE,
+		AMQP_CONFIRM_SELECT,   AMQP_TX_SELECT,	   AMQP_TX_COMMIT,     AMQP_TX_ROLLBACK,
+		AMQP_CHANNEL_CLOSE,    AMQP_CHANNEL_OPEN,  AMQP_BASIC_RECOVER, AMQP_QUEUE_UNBIND,
+		AMQP_EXCHANGE_UNBIND,  AMQP_CHANNEL_FLOW,  AMQP_BASIC_REJECT,  AMQP_QUEUE_DECLARE,
+		AMQP_EXCHANGE_DELETE,  AMQP_BASIC_CONSUME, AMQP_BASIC_ACK,     AMQP_QUEUE_BIND,
 	};
 	unsigned choice = amqp_get_octet(source);
 

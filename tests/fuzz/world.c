@@ -33,7 +33,7 @@
 /* A queue's deletion runs over many turns when it is long; more turns than this are a live-lock. */
 #define SETTLE_TURNS_MAX 200000u
 #define SPARE_BYTES_MAX	 (1u << 20) /* what the loops' pools may keep */
-#define PREDECLARED	 7u /* exchanges */
+#define PREDECLARED	 7u	    /* exchanges */
 
 struct world_peer world_peers[WORLD_PEERS];
 
@@ -67,8 +67,8 @@ static void find_plugins(char *ret_path, size_t size)
 
 static void load_plugins(void)
 {
-	static const char *const names[] = {"exchange-direct", "exchange-fanout", "exchange-headers",
-					    "exchange-topic"};
+	static const char *const names[] = {"exchange-direct", "exchange-fanout",
+					    "exchange-headers", "exchange-topic"};
 	static char directory[4096];
 	struct plugins *plugins;
 	char reason[512];
@@ -531,7 +531,8 @@ static void delete_exchange(void *context, const struct exchange *exchange)
 /* Of a binding between two standard exchanges, which stay. */
 static void unbind(void *context, const struct binding *binding)
 {
-	struct slice key = slice_make(binding->view.routing_key.data, binding->view.routing_key.size);
+	struct slice key =
+		slice_make(binding->view.routing_key.data, binding->view.routing_key.size);
 	struct slice arguments =
 		slice_make(binding->view.arguments.data, binding->view.arguments.size);
 	struct declare_request *request;
@@ -574,7 +575,8 @@ static void wish_topology(unsigned *ret_standard)
 						 delete_exchange, ret_standard);
 	} while (cursor != 0);
 	do {
-		cursor = topology_list_bindings(broker->topology, vhost, cursor, 1000, unbind, NULL);
+		cursor =
+			topology_list_bindings(broker->topology, vhost, cursor, 1000, unbind, NULL);
 	} while (cursor != 0);
 }
 

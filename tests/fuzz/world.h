@@ -27,7 +27,8 @@ struct world_content {
 struct world_peer {
 	int fd;
 	unsigned loop;
-	bool is_polite; /* answers channel.close and connection.close, and opens the channel again */
+	bool is_polite; /* answers channel.close and connection.close, and opens the channel again
+			 */
 	bool is_deaf;	/* does not read */
 	bool wants_protocol_header; /* what comes first may be the broker's protocol header */
 	uint32_t frame_max;
@@ -45,7 +46,8 @@ struct slice world_reply_name(void);
 void world_begin(void);
 
 void world_connect(struct world_peer *peer);
-/* Hard: as when the client is killed, with what it did not read. Otherwise its side is shut first. */
+/* Hard: as when the client is killed, with what it did not read. Otherwise its side is shut first.
+ */
 void world_disconnect(struct world_peer *peer, bool hard);
 
 /* Queues bytes for the broker. */

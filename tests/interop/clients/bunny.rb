@@ -70,7 +70,7 @@ scenario "properties" do
     content_type: "text/plain", content_encoding: "utf-8", priority: 4, correlation_id: "c", reply_to: "r",
     expiration: "60000", message_id: "m", type: "kind", user_id: ENV["AMQP_USER"], app_id: "suite", delivery_mode: 2,
     timestamp: 1_700_000_000,
-    headers: { "text" => "ä", "int" => 1, "long" => 2**40, "float" => 0.5, "yes" => true, "no" => false,
+    headers: { "text" => "ä".b, "int" => 1, "long" => 2**40, "float" => 0.5, "yes" => true, "no" => false,
                "list" => [1, "two"], "table" => { "a" => { "b" => 1 } }, "time" => Time.at(1_700_000_001) }
   }
   ch.default_exchange.publish("x", routing_key: q.name, **sent)

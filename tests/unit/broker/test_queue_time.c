@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include "broker/queue.h"
+
+#include "queue_case.h"
+
+/* ---- Time ---- */
+
+static void ttl_zero_is_now_or_never(void)
+{
+	struct queue_options options = fixture_options();
+
+	options.message_ttl_ms = 0;
+	setup_with(options);
+	publish(2);
+	turn();
+	CU_ASSERT_TRUE(queue_is_empty(queue));
+	publish(1);
+	CU_ASSERT_EQUAL(count_ready(), 0);
+	CU_ASSERT_EQUAL(consume(&ep, 1, 1), 0);
+	publish(2);
+	queue_refresh(queue); /* in the same turn, as if it had come from the network */
+	ASSERT_GOT(&ep, "4");
+	settle(&ep, 1, QUEUE_ACK, 4);
+	turn();
+	ASSERT_GOT(&ep, ""); /* 5 found nobody */
+	teardown();
+}
+
+static void the_shorter_ttl_counts(void)
+{
+	struct queue_options options = fixture_options();
+
+	options.message_ttl_ms = 20;
+	setup_with(options);
+	publish_expiring(3600000);
+	turn();
+	CU_ASSERT_FALSE(queue_is_empty(queue));
+	WAIT_FOR(queue_is_empty(queue));
+	teardown();
+
+	options.message_ttl_ms = 3600000;
+	setup_with(options);
+	publish_expiring(20);
+	turn();
+	CU_ASSERT_FALSE(queue_is_empty(queue));
+	WAIT_FOR(queue_is_empty(queue));
+	teardown();
+}
+
+static void expiry_is_at_the_head_only(void)
+{
+	uint32_t ready;
+	struct delivery d;
+
+	setup();
+	publish(1);
+	publish_expiring(0);
+	turn();
+	CU_ASSERT_EQUAL(count_ready(), 2);
+	d = get(true, &ready);
+	CU_ASSERT_EQUAL(d.seq, 1);
+	message_unref(d.message);
+	turn();
+	CU_ASSERT_EQUAL(count_ready(), 0);
+	teardown();
+}
+
+static void expired_ones_are_not_delivered(void)
+{
+	struct queue_stats stats;
+
+	setup();
+	CU_ASSERT_EQUAL(consume(&ep, 1, 1), 0);
+	publish(1);
+	publish_expiring(5);
+	publish(1);
+	turn();
+	ASSERT_GOT(&ep, "1");
+	WAIT_FOR((queue_stats(queue, &stats), stats.ready == 1));
+	settle(&ep, 1, QUEUE_ACK, 1);
+	turn();
+	ASSERT_GOT(&ep, "3");
+	teardown();
+}
+
+static void requeued_ones_keep_their_time(void)
+{
+	setup();
+	CU_ASSERT_EQUAL(consume(&ep, 1, 1), 0);
+	publish_expiring(10);
+	turn();
+	ASSERT_GOT(&ep, "1");
+	cancel(&ep, 1);
+	uint64_t until = clock_monotonic_ms() + 30;
+	while (clock_monotonic_ms() < until)
+		turn();
+	settle(&ep, 1, QUEUE_REQUEUE, 1);
+	turn();
+	CU_ASSERT_TRUE(queue_is_empty(queue));
+	teardown();
+}
+
+static void a_ttl_that_long_is_none(void)
+{
+	setup();
+	publish_expiring(UINT64_MAX - 1);
+	turn();
+	CU_ASSERT_FALSE(queue_is_empty(queue));
+	teardown();
+}
+
+static void an_unused_queue_expires(void)
+{
+	struct queue_options options = fixture_options();
+
+	options.expires_ms = 20;
+	setup_with(options);
+	publish(1);
+	WAIT_FOR(n_expired == 1);
+	CU_ASSERT_PTR_NULL(queue);
+	turn();
+	CU_ASSERT_EQUAL(n_expired, 1);
+	teardown();
+}
+
+static void a_used_queue_does_not_expire(void)
+{
+	struct queue_options options = fixture_options();
+	uint32_t ready;
+
+	options.expires_ms = 1000; /* far above what a busy machine may hold us up */
+	setup_with(options);
+	CU_ASSERT_EQUAL(consume(&ep, 1, 0), 0);
+	uint64_t until = clock_monotonic_ms() + 1200;
+	while (clock_monotonic_ms() < until)
+		turn();
+	CU_ASSERT_EQUAL_FATAL(n_expired, 0);
+	cancel(&ep, 1);
+	for (int i = 0; i < 5; i++) { /* get and touch begin anew, publishing does not */
+		until = clock_monotonic_ms() + 250;
+		while (clock_monotonic_ms() < until)
+			turn();
+		CU_ASSERT_EQUAL_FATAL(n_expired, 0);
+		if (i % 2 == 0)
+			(void)get(true, &ready);
+		else
+			(void)count_ready();
+	}
+	WAIT_FOR(n_expired == 1);
+	teardown();
+}
+
+static void auto_delete_after_the_last_consumer(void)
+{
+	struct queue_options options = fixture_options();
+
+	options.auto_delete = true;
+	setup_with(options);
+	publish(1);
+	turn();
+	CU_ASSERT_EQUAL(n_expired, 0); /* it never had one */
+	CU_ASSERT_EQUAL(consume(&ep, 1, 0), 0);
+	CU_ASSERT_EQUAL(consume(&ep, 2, 0), 0);
+	cancel(&ep, 1);
+	turn();
+	CU_ASSERT_EQUAL(n_expired, 0);
+	cancel(&ep, 2);
+	turn();
+	CU_ASSERT_EQUAL(n_expired, 1);
+	teardown();
+}
+
+UNIT_MAIN("queue_time", UNIT_TEST(ttl_zero_is_now_or_never), UNIT_TEST(the_shorter_ttl_counts),
+	  UNIT_TEST(expiry_is_at_the_head_only), UNIT_TEST(expired_ones_are_not_delivered),
+	  UNIT_TEST(requeued_ones_keep_their_time), UNIT_TEST(a_ttl_that_long_is_none),
+	  UNIT_TEST(an_unused_queue_expires), UNIT_TEST(a_used_queue_does_not_expire),
+	  UNIT_TEST(auto_delete_after_the_last_consumer))
