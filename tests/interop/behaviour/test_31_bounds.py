@@ -10,20 +10,12 @@ import subprocess
 from lib import wire
 from lib.case import Skip
 from lib.runner import limit
-
-# sanitizers keep freed memory for a while: not here, where memory is measured
-NO_QUARANTINE = ["/usr/bin/env", "ASAN_OPTIONS=%s" % ":".join(filter(None, [
-    os.environ.get("ASAN_OPTIONS", ""), "quarantine_size_mb=1", "thread_local_quarantine_size_kb=16"]))]
+from lib.watch import check_growth, resident_bytes
 
 
-def resident_bytes(broker):
-    with open("/proc/%d/status" % broker.process.pid, encoding="ascii") as f:
-        return int(re.search(r"VmRSS:\s*(\d+)", f.read()).group(1)) * 1024
-
-
-def on_two_loops(t, *options, wrapper=()):
+def on_two_loops(t, *options):
     """A broker with two loops, and a client on each."""
-    broker = t.shuntd(*options, loops=2, wrapper=wrapper)
+    broker = t.shuntd(*options, loops=2)
     return broker, t.wire_to(broker), t.wire_to(broker)
 
 
@@ -58,7 +50,7 @@ def sent_until_refused(client, frames, most):
 @limit(60)
 def test_pipeline_that_never_runs_dry_is_not_kept(t):
     """Frames that wait for a channel's answer are forgotten once they are handled, also while others wait."""
-    broker, owner, client = on_two_loops(t, wrapper=NO_QUARANTINE)
+    broker, owner, client = on_two_loops(t)
     owner.call(1, "queue.declare", queue="q")
     before = resident_bytes(broker)
     question = encode(1, "queue.declare", queue="q", passive=True, arguments={"x": "y" * 60000})
@@ -66,13 +58,13 @@ def test_pipeline_that_never_runs_dry_is_not_kept(t):
         client.send_raw(question * 100)
         while select.select([client.socket], [], [], 0)[0]:
             client.socket.recv(1 << 18)
-    assert resident_bytes(broker) - before < 100e6, (before, resident_bytes(broker))
+    check_growth(broker, before, 100e6)
 
 
 @limit(60)
 def test_replies_to_one_that_does_not_read(t):
     """Direct reply-to: replies to a requester that does not read are dropped in the end."""
-    broker = t.shuntd(wrapper=NO_QUARANTINE)
+    broker = t.shuntd()
     requester, server = t.wire_to(broker), t.wire_to(broker)
     server.call(1, "queue.declare", queue="requests")
     requester.call(1, "basic.consume", queue="amq.rabbitmq.reply-to", no_ack=True)
@@ -84,7 +76,7 @@ def test_replies_to_one_that_does_not_read(t):
     before = resident_bytes(broker)
     sent_until_refused(server, encode_publish(1, "", request.properties["reply_to"], bytes(100000)), 400e6)
     server.expect_quiet(1)
-    assert resident_bytes(broker) - before < 200e6, (before, resident_bytes(broker))
+    check_growth(broker, before, 200e6)
 
 
 @limit(40)

@@ -144,6 +144,37 @@ def test_ack_reject_requeue(t):
         assert drained(t, connection, got, 7)[6].payload == 5
 
 
+def test_changed_prefetch_holds_at_once(t):
+    """What Celery does with a worker's prefetch; kombu decides by the broker's name with which flag."""
+    import kombu
+    connection = connect(t)
+    queue = kombu.Queue(t.name("q"), exclusive=True)
+    got = []
+    at_once = dict(apply_global=not connection.qos_semantics_matches_spec)
+    channel = connection.default_channel
+    channel.basic_qos(0, 1, at_once["apply_global"])
+    with connection.Consumer(queue, callbacks=[lambda body, message: got.append(message)]) as consumer:
+        for number in range(10):
+            connection.Producer().publish(number, routing_key=queue.name)
+
+        def waiting():
+            return channel.queue_declare(queue.name, passive=True).message_count
+        drained(t, connection, got, 1)
+        t.wait(lambda: waiting() == 9, "the rest to wait")
+        consumer.qos(prefetch_count=4, **at_once)
+        drained(t, connection, got, 4)
+        assert waiting() == 6
+        consumer.qos(prefetch_count=2, **at_once)
+        for message in got[:2]:
+            message.ack()
+        assert waiting() == 6 and len(got) == 4     # two are out, as many as may be
+        got[2].ack()
+        drained(t, connection, got, 5)
+        assert waiting() == 5
+        consumer.qos(prefetch_count=0, **at_once)
+        drained(t, connection, got, 10)
+
+
 @limit(30)
 def test_fanout_broadcast(t):
     import kombu

@@ -97,6 +97,27 @@ static void prefetch_limits_what_is_unsettled(void)
 	teardown();
 }
 
+static void prefetch_changes_at_once(void)
+{
+	setup();
+	struct consumer *c = add(1, 0, 1);
+	CU_ASSERT_EQUAL(next(10), 1);
+	CU_ASSERT_EQUAL(next(10), 0);
+	consumer_change_prefetch(&set, c, 3);
+	CU_ASSERT_EQUAL(next(10), 1);
+	consumer_change_prefetch(&set, c, 2);
+	CU_ASSERT_EQUAL(next(10), 0);
+	CU_ASSERT_FALSE(consumer_settled(&set, c, 0));
+	CU_ASSERT_TRUE(consumer_settled(&set, c, 1));
+	CU_ASSERT_EQUAL(next(10), 1);
+	CU_ASSERT_EQUAL(next(10), 0);
+	consumer_change_prefetch(&set, c, 0);
+	CU_ASSERT_EQUAL(next(10), 1);
+	consumer_change_prefetch(&set, c, 1);
+	CU_ASSERT_EQUAL(set.n_able, 0);
+	teardown();
+}
+
 static void no_ack_knows_no_prefetch(void)
 {
 	const struct consumer_options options = {
@@ -206,7 +227,8 @@ static void out_of_memory_adds_nobody(void)
 }
 
 UNIT_MAIN("consumer", UNIT_TEST(each_in_turn), UNIT_TEST(higher_priority_first_while_it_can),
-	  UNIT_TEST(prefetch_limits_what_is_unsettled), UNIT_TEST(no_ack_knows_no_prefetch),
+	  UNIT_TEST(prefetch_limits_what_is_unsettled), UNIT_TEST(prefetch_changes_at_once),
+	  UNIT_TEST(no_ack_knows_no_prefetch),
 	  UNIT_TEST(bytes_limit_what_is_under_way), UNIT_TEST(grants_are_asked_for_once),
 	  UNIT_TEST(unused_grants_can_be_taken_back), UNIT_TEST(found_by_endpoint_and_number),
 	  UNIT_TEST(out_of_memory_adds_nobody))

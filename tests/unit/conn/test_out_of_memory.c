@@ -103,6 +103,19 @@ static void transact_and_close(struct client *a, struct client *b)
 	settle(a, b);
 }
 
+/* Behind a question to the other loop. */
+static void close_with_a_backlog(struct client *a, struct client *b)
+{
+	PUT(b, 3, AMQP_BASIC_GET, basic_get, .queue = SHARED);
+	publish(b, 3, SHARED, plain, 10);
+	PUT(b, 3, AMQP_CHANNEL_CLOSE, channel_close, .reply_code = 200);
+	PUT(b, 3, AMQP_CHANNEL_OPEN, channel_open, .reserved_1 = SLICE_EMPTY);
+	PUT(b, 3, AMQP_BASIC_GET, basic_get, .queue = SHARED);
+	publish(b, 3, SHARED, plain, 10);
+	PUT(b, 0, AMQP_CONNECTION_CLOSE, connection_close, .reply_code = 200);
+	settle(a, b);
+}
+
 static void delete_shared_queue(void)
 {
 	struct client a, b;
@@ -166,6 +179,8 @@ static bool converse(int n)
 	declare_and_consume(&a, &b);
 	publish_and_settle(&a, &b);
 	transact_and_close(&a, &b);
+	if (n % 2 == 0) /* otherwise it is cut off */
+		close_with_a_backlog(&a, &b);
 	has_come = fault_has_come(n);
 	if (!has_come) {
 		CU_ASSERT(a.close_code == 0 && b.close_code == 0);
