@@ -9,7 +9,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/queue.h"
+#include "conn/delivery.h"
+#include "conn/method_tx.h"
+#include "conn/pressure.h"
+#include "conn/publish.h"
 #include "conn/request.h"
+#include "conn/settle.h"
+#include "conn/source.h"
 #include "loop/counters.h"
 
 struct channel *channel_create(struct connection *c, uint16_t number)
@@ -65,7 +71,7 @@ static void channel_drop_backlog(struct channel *ch)
 	ch->backlog_done = 0;
 	ch->connection->backlog_bytes -= left;
 	if (ch->connection->backlog_bytes <= CONNECTION_BACKLOG_MAX / 2)
-		connection_resume(ch->connection, CONNECTION_PAUSE_BACKLOG);
+		pressure_resume(ch->connection, CONNECTION_PAUSE_BACKLOG);
 }
 
 void channel_end(struct channel *ch)
@@ -75,9 +81,9 @@ void channel_end(struct channel *ch)
 	if (actor_ref_is_none(ch->endpoint.ref))
 		return;
 	if (home->publisher == ch)
-		channel_flush_publishes(home);
+		publish_flush(home);
 	if (home->settles.channel == ch)
-		channel_flush_settles(home);
+		settle_flush(home);
 	if (actor_ref_is_none(ch->endpoint.ref)) /* a publish failed, and ended it */
 		return;
 	publish_abandon(ch);
@@ -96,7 +102,7 @@ void channel_end(struct channel *ch)
 	ch->waiting = NULL; /* its answer finds nobody and frees itself */
 	tx_destroy(ch);
 	list_remove(&ch->dirty);
-	connection_sub_inflight(ch->connection, ch->inflight_bytes);
+	pressure_sub_inflight(ch->connection, ch->inflight_bytes);
 	ch->inflight_bytes = 0;
 }
 
@@ -151,10 +157,10 @@ void channel_fail(struct channel *ch, const struct amqp_error *error)
 		return;
 	}
 	if (home->publisher == ch) /* which comes first, and may fail first */
-		channel_flush_publishes(home);
+		publish_flush(home);
 	if (ch->state == CHANNEL_CLOSING || ch->connection->state != CONNECTION_RUNNING)
 		return;
-	channel_flush_confirms(ch);
+	publish_flush_confirms(ch);
 	ch->state = CHANNEL_CLOSING;
 	connection_print_name(ch->connection, name);
 	log_limited(&limit, LOG_LEVEL_WARNING, "conn", "closing channel: name=\"%s\" channel=%u method=%s error=\"%s\"",
@@ -242,9 +248,9 @@ static int channel_method(struct channel *ch, struct slice payload, struct amqp_
 		return method_basic_publish(ch, &m.basic_publish, error);
 	/* What was published before comes before. */
 	if (home->publisher == ch)
-		channel_flush_publishes(home);
+		publish_flush(home);
 	if (home->settles.channel == ch && m.id != AMQP_BASIC_ACK)
-		channel_flush_settles(home);
+		settle_flush(home);
 	if (ch->state != CHANNEL_OPEN || ch->connection->state != CONNECTION_RUNNING)
 		return channel_closing_method(ch, m.id);
 	return channel_dispatch(ch, &m, error);
@@ -285,7 +291,7 @@ static int channel_keep(struct channel *ch, const struct amqp_frame *frame, stru
 	ch->backlog.size += size;
 	c->backlog_bytes += size;
 	if (c->backlog_bytes > CONNECTION_BACKLOG_MAX)
-		connection_pause(c, CONNECTION_PAUSE_BACKLOG);
+		pressure_pause(c, CONNECTION_PAUSE_BACKLOG);
 	return 0;
 }
 
@@ -293,7 +299,7 @@ int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct amq
 {
 	int result;
 
-	if (ch->waiting != NULL || ch->is_running || (ch->connection->paused & CONNECTION_PAUSE_OUTPUT) != 0)
+	if (!channel_is_free(ch) || (ch->connection->paused & CONNECTION_PAUSE_OUTPUT) != 0)
 		return channel_keep(ch, frame, error);
 	if (ch->state == CHANNEL_CLOSING)
 		return channel_closing_frame(ch, frame);
@@ -360,13 +366,13 @@ static void channel_run_backlog(struct channel *ch)
 	ch->is_running = false;
 	channel_put_back(ch, &frames, done, is_alive);
 	if (c->home->n_publications != 0)
-		channel_flush_publishes(c->home);
+		publish_flush(c->home);
 	if (c->home->settles.channel != NULL)
-		channel_flush_settles(c->home);
+		settle_flush(c->home);
 	if (connection_is_full(c))
-		connection_pause(c, CONNECTION_PAUSE_OUTPUT);
+		pressure_pause(c, CONNECTION_PAUSE_OUTPUT);
 	if (c->backlog_bytes <= CONNECTION_BACKLOG_MAX / 2)
-		connection_resume(c, CONNECTION_PAUSE_BACKLOG);
+		pressure_resume(c, CONNECTION_PAUSE_BACKLOG);
 }
 
 void channel_resume(struct channel *ch)

@@ -15,6 +15,12 @@
 #include "broker/declare.h"
 #include "broker/queue.h"
 #include "conn/channel.h"
+#include "conn/handshake.h"
+#include "conn/heartbeat.h"
+#include "conn/pressure.h"
+#include "conn/publish.h"
+#include "conn/settle.h"
+#include "conn/source.h"
 #include "loop/counters.h"
 
 #define CONNECTION_CLOSE_LIMIT_MS 30000u /* for the peer's close-ok */
@@ -143,13 +149,10 @@ void connection_finish(struct connection *c, unsigned linger_ms)
 
 static bool connection_has_unfinished(const struct connection *c)
 {
-	for (unsigned i = 1; i < c->n_slots; i++) {
-		const struct channel *ch = c->channels[i];
-
-		if (ch != NULL && (ch->waiting != NULL || ch->backlog.size != 0))
+	for (unsigned i = 1; i < c->n_slots; i++)
+		if (c->channels[i] != NULL && !channel_is_free(c->channels[i]))
 			return true;
-	}
-	return false;
+	return c->is_replaying;
 }
 
 void connection_answer_close(struct connection *c)
@@ -160,7 +163,7 @@ void connection_answer_close(struct connection *c)
 		if (!c->is_ending)
 			loop_timer_start_ms(&c->timer, CONNECTION_CLOSE_LIMIT_MS);
 		c->is_ending = true;
-		connection_pause(c, CONNECTION_PAUSE_ENDING);
+		pressure_pause(c, CONNECTION_PAUSE_ENDING);
 		return;
 	}
 	c->state = CONNECTION_CLOSING;
@@ -278,11 +281,10 @@ static void connection_drained(struct transport *t)
 		source_give_credit(container_of(pos, struct source, indebted));
 	if ((c->paused & CONNECTION_PAUSE_OUTPUT) == 0)
 		return;
+	pressure_resume(c, CONNECTION_PAUSE_OUTPUT); /* frames that were kept may pause it again */
 	for (unsigned i = 1; i < c->n_slots; i++)
 		if (c->channels[i] != NULL && c->channels[i]->waiting == NULL)
 			channel_resume(c->channels[i]);
-	if (!connection_is_full(c))
-		connection_resume(c, CONNECTION_PAUSE_OUTPUT);
 }
 
 /* At the turn's end: confirms leave, and credit goes back for what the socket will take. */
@@ -292,7 +294,7 @@ static void connection_flush(struct loop_task *task)
 	struct list *pos, *next;
 
 	list_for_each_safe(pos, next, &c->dirty)
-		channel_flush_confirms(container_of(pos, struct channel, dirty));
+		publish_flush_confirms(container_of(pos, struct channel, dirty));
 	if (!transport_is_congested(c->transport))
 		list_for_each_safe(pos, next, &c->indebted)
 			source_give_credit(container_of(pos, struct source, indebted));
@@ -407,15 +409,17 @@ void connection_replay(struct connection *c, struct slice frames)
 	struct amqp_frame frame;
 	size_t used;
 
+	c->is_replaying = true;
 	for (; frames.size != 0 && c->state == CONNECTION_RUNNING; frames.data += used, frames.size -= used) {
 		struct amqp_error error = { 0 };
 
 		if (connection_is_full(c)) /* then the channel keeps the frame */
-			connection_pause(c, CONNECTION_PAUSE_OUTPUT);
+			pressure_pause(c, CONNECTION_PAUSE_OUTPUT);
 		bug_on(amqp_frame_parse(frames, 0, &frame, &used) != 1);
 		if (connection_frame(c, &frame, &error) != 0)
 			connection_fail(c, &error);
 	}
+	c->is_replaying = false;
 }
 
 /* The payload's size, as a frame's head says it. */
@@ -475,12 +479,12 @@ static size_t connection_protocol_header(struct connection *c, struct slice byte
 static void connection_after_data(struct connection *c)
 {
 	if (c->home->n_publications != 0)
-		channel_flush_publishes(c->home);
+		publish_flush(c->home);
 	if (c->home->settles.channel != NULL)
-		channel_flush_settles(c->home);
+		settle_flush(c->home);
 	alarms_check(c->service->broker->alarms); /* also for what is not routed yet: bodies in part, transactions */
 	if (connection_is_full(c))
-		connection_pause(c, CONNECTION_PAUSE_OUTPUT);
+		pressure_pause(c, CONNECTION_PAUSE_OUTPUT);
 }
 
 static size_t connection_data(struct transport *t, struct slice bytes)
@@ -526,7 +530,7 @@ static void connection_timer(struct loop_timer *timer)
 	char name[CONNECTION_NAME_MAX];
 
 	if (c->state == CONNECTION_RUNNING && !c->is_broken && !c->is_ending) {
-		connection_heartbeat(c);
+		heartbeat_check(c);
 		return;
 	}
 	if (c->state < CONNECTION_RUNNING) {

@@ -85,6 +85,7 @@ struct connection {
 	uint64_t inflight_bytes; /* published and not yet taken by queues of other loops */
 	uint64_t backlog_bytes;  /* waiting in channels */
 	bool has_published;
+	bool is_replaying; /* within connection_replay() */
 	bool is_ending; /* connection.close came, and waits for channels */
 	bool is_garbled; /* its bytes were no frame: all that comes is discarded */
 	bool is_broken; /* output was lost for want of memory: it ends as soon as the loop is free to */
@@ -98,10 +99,6 @@ struct connection {
 	struct list dirty;       /* struct channel.dirty: have confirms or credits to send */
 	struct list indebted;    /* struct source.indebted: credit to give back */
 };
-
-/* Nothing is read; and reads on, unless there is another reason not to. */
-void connection_pause(struct connection *c, enum connection_pause reason);
-void connection_resume(struct connection *c, enum connection_pause reason);
 
 /* It does not take its answers: nothing more is done for it until it has taken most of them. */
 static inline bool connection_is_full(const struct connection *c)
@@ -136,30 +133,8 @@ void connection_replay(struct connection *c, struct slice frames);
 /* Sends a method. */
 void connection_send(struct connection *c, uint16_t channel, const struct amqp_method *method);
 
-/* Bytes of publishes on their way (positive) or arrived (negative). */
-void connection_add_inflight(struct connection *c, uint64_t bytes);
-void connection_sub_inflight(struct connection *c, uint64_t bytes);
-
-/* A publish comes, or a part of it: blocks the connection if the memory alarm is set. */
-void connection_note_publish(struct connection *c);
-/* The alarm is over. */
-void connection_unblock(struct connection *c);
-
 /* An exclusive queue to be deleted with the connection. */
 int connection_add_exclusive(struct connection *c, struct actor_ref queue);
-
-/* The methods of channel 0, and of the handshake (conn/handshake.c). */
-void handshake_begin(struct connection *c);
-int handshake_method(struct connection *c, const struct amqp_method *method, struct amqp_error *error);
-void handshake_abandon_login(struct connection *c);
-
-/* Heartbeats begin with connection.open (conn/heartbeat.c). */
-void connection_start_heartbeat(struct connection *c);
-/*
- * Every half interval: something must have been sent since the last time, and something received in 2 to 3 intervals, or
- * the connection is destroyed.
- */
-void connection_heartbeat(struct connection *c);
 
 /* For lists. */
 const char *connection_state_name(const struct connection *c);

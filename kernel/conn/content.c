@@ -3,6 +3,8 @@
  * Messages to the client: method frame, header frame, body frames. What fits into a block of output goes in by one
  * reservation; a large body is queued without copying.
  */
+#include "conn/content.h"
+
 #include "amqp/frame.h"
 #include "base/bug.h"
 #include "broker/message.h"

@@ -3,6 +3,8 @@
  * Channel 0: from connection.start to connection.open-ok, and connection.close. AMQP 0-9-1 section 2.2.4; texts are
  * RabbitMQ's (rabbit_reader).
  */
+#include "conn/handshake.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -15,6 +17,8 @@
 #include "broker/topology.h"
 #include "conn/channel.h"
 #include "conn/connection.h"
+#include "conn/heartbeat.h"
+#include "conn/pressure.h"
 
 #define HANDSHAKE_MECHANISMS "PLAIN AMQPLAIN"
 #define HANDSHAKE_SILENT_CLOSE_MS 3000u /* a refused login is kept waiting, so that guessing is slow */
@@ -152,7 +156,7 @@ static void handshake_refuse(struct connection *c, const char *mechanism, const 
 		return;
 	}
 	c->state = CONNECTION_CLOSING;
-	connection_resume(c, CONNECTION_PAUSE_LOGIN);
+	pressure_resume(c, CONNECTION_PAUSE_LOGIN);
 	loop_timer_start_ms(&c->timer, HANDSHAKE_SILENT_CLOSE_MS);
 }
 
@@ -166,7 +170,7 @@ static void handshake_tune(struct connection *c)
 	m.connection_tune.heartbeat = settings->heartbeat_s;
 	c->state = CONNECTION_TUNE_OK;
 	connection_send(c, 0, &m);
-	connection_resume(c, CONNECTION_PAUSE_LOGIN);
+	pressure_resume(c, CONNECTION_PAUSE_LOGIN);
 }
 
 static void handshake_login_done(struct access_login *login)
@@ -217,7 +221,7 @@ static int handshake_login(struct connection *c, const char *mechanism, struct s
 	};
 	c->state = CONNECTION_LOGIN;
 	c->login = &attempt->login;
-	connection_pause(c, CONNECTION_PAUSE_LOGIN);
+	pressure_pause(c, CONNECTION_PAUSE_LOGIN);
 	access_authenticate(c->service->access, &attempt->login);
 	return 0;
 }
@@ -301,7 +305,7 @@ static int handshake_open(struct connection *c, const struct amqp_connection_ope
 	c->vhost = vhost;
 	c->state = CONNECTION_RUNNING;
 	connection_send(c, 0, &ok);
-	connection_start_heartbeat(c);
+	heartbeat_start(c);
 	connection_print_name(c, name);
 	log_limited(&limit, LOG_LEVEL_INFO, "conn", "connection opened: name=\"%s\" user=\"%s\" vhost=\"%s\"", name,
 		    c->user->name, vhost->name);

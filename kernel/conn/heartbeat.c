@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Both ways: AMQP 0-9-1 section 4.2.7; intervals are RabbitMQ's. */
+#include "conn/heartbeat.h"
+
 #include "base/bug.h"
 #include "base/log.h"
 #include "conn/connection.h"
@@ -15,7 +17,7 @@ static void connection_send_heartbeat(struct connection *c)
 	transport_commit(c->transport, AMQP_FRAME_OVERHEAD);
 }
 
-void connection_heartbeat(struct connection *c)
+void heartbeat_check(struct connection *c)
 {
 	uint64_t now = loop_now_ms(), interval_ms = (uint64_t)c->heartbeat_s * 1000;
 	uint64_t heard = transport_last_read_ms(c->transport);
@@ -37,7 +39,7 @@ void connection_heartbeat(struct connection *c)
 	loop_timer_start_ms(&c->timer, interval_ms / 2);
 }
 
-void connection_start_heartbeat(struct connection *c)
+void heartbeat_start(struct connection *c)
 {
 	if (c->is_broken)
 		return;

@@ -6,7 +6,10 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "broker/router.h"
+#include "conn/content.h"
 #include "conn/request.h"
+#include "conn/settle.h"
+#include "conn/source.h"
 #include "loop/counters.h"
 
 /* ---- qos ---- */

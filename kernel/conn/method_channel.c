@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Class channel, and access.request, which lives on in old clients. AMQP 0-9-1 section 1.5. */
 #include "conn/channel.h"
+#include "conn/publish.h"
 
 int method_channel_open(struct channel *ch, const struct amqp_channel_open *m, struct amqp_error *error)
 {
@@ -33,7 +34,7 @@ int method_channel_close(struct channel *ch, const struct amqp_channel_close *m,
 	uint16_t number = ch->number;
 
 	(void)m, (void)error;
-	channel_flush_confirms(ch);
+	publish_flush_confirms(ch);
 	channel_end(ch);
 	channel_destroy(ch);
 	connection_send(c, number, &ok);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Class confirm (RabbitMQ: docs/confirms). */
 #include "conn/channel.h"
+#include "conn/method_tx.h"
 
 int method_confirm_select(struct channel *ch, const struct amqp_confirm_select *m, struct amqp_error *error)
 {

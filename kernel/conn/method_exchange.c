@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Class exchange. AMQP 0-9-1 section 1.6; bind and unbind are RabbitMQ's (docs/e2e). */
 #include "amqp/table.h"
+#include "conn/permission.h"
 #include "conn/request.h"
 
 static int exchange_check_alternate(struct channel *ch, const struct amqp_exchange_declare *m,

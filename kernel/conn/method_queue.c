@@ -5,19 +5,8 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "broker/router.h"
+#include "conn/permission.h"
 #include "conn/request.h"
-
-int channel_queue_name(struct channel *ch, struct slice given, struct slice *ret_name, struct amqp_error *error)
-{
-	if (given.size != 0) {
-		*ret_name = given;
-		return 0;
-	}
-	if (ch->last_queue == NULL)
-		return amqp_error_set(error, AMQP_NOT_FOUND, "no previously declared queue");
-	*ret_name = slice_make(ch->last_queue, ch->last_queue_size);
-	return 0;
-}
 
 static void queue_remember(struct channel *ch, struct slice name)
 {
@@ -152,7 +141,7 @@ static int queue_bind_or_unbind(struct channel *ch, uint32_t method_id, const st
 	struct slice queue, key = m->routing_key;
 	struct channel_request *request;
 
-	if (channel_queue_name(ch, m->queue, &queue, error) != 0)
+	if (request_queue_name(ch, m->queue, &queue, error) != 0)
 		return -EPROTO;
 	if (m->queue.size == 0 && key.size == 0)
 		key = queue;
@@ -229,7 +218,7 @@ int method_queue_delete(struct channel *ch, const struct amqp_queue_delete *m, s
 	struct channel_request *request;
 	struct slice queue;
 
-	if (channel_queue_name(ch, m->queue, &queue, error) != 0 ||
+	if (request_queue_name(ch, m->queue, &queue, error) != 0 ||
 	    permission_check(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_QUEUE, queue, error) != 0)
 		return -EPROTO;
 	request = request_create(ch, AMQP_QUEUE_DELETE, m->no_wait, queue.size, error);

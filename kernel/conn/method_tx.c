@@ -4,6 +4,8 @@
  * their queues, and when all have settled (what must be on disk is), the acknowledgements follow, and then commit-ok. A
  * rollback forgets both: deliveries acknowledged in it are unacknowledged again.
  */
+#include "conn/method_tx.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -11,7 +13,9 @@
 #include "base/mem.h"
 #include "broker/queue.h"
 #include "broker/topology.h"
+#include "conn/publish.h"
 #include "conn/request.h"
+#include "conn/settle.h"
 
 struct tx_publish {
 	struct message *message;
@@ -144,7 +148,7 @@ static void tx_apply_acks(struct channel *ch)
 		settle_entry(ch, entry, tx->acks[i].outcome);
 	}
 	tx->n_acks = 0;
-	channel_flush_settles(ch->connection->home);
+	settle_flush(ch->connection->home);
 }
 
 /* All publishes have settled. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "conn/channel.h"
+#include "conn/permission.h"
 
 #include "broker/topology.h"
+#include "conn/channel.h"
 
 int permission_check(struct channel *ch, enum access_operation operation, enum access_resource resource,
 		     struct slice name, struct amqp_error *error)

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* What stops reading from a connection, and lets it go on: design section 4. */
+#include "conn/pressure.h"
+
 #include "base/bug.h"
 #include "base/slice.h"
 #include "conn/connection.h"
 
-void connection_pause(struct connection *c, enum connection_pause reason)
+void pressure_pause(struct connection *c, enum connection_pause reason)
 {
 	if (c->paused == 0)
 		transport_pause_reading(c->transport);
 	c->paused |= reason;
 }
 
-void connection_resume(struct connection *c, enum connection_pause reason)
+void pressure_resume(struct connection *c, enum connection_pause reason)
 {
 	if ((c->paused & reason) == 0)
 		return;
@@ -22,19 +24,19 @@ void connection_resume(struct connection *c, enum connection_pause reason)
 	transport_resume_reading(c->transport);
 }
 
-void connection_add_inflight(struct connection *c, uint64_t bytes)
+void pressure_add_inflight(struct connection *c, uint64_t bytes)
 {
 	c->inflight_bytes += bytes;
 	if (c->inflight_bytes > CONNECTION_INFLIGHT_MAX)
-		connection_pause(c, CONNECTION_PAUSE_INFLIGHT);
+		pressure_pause(c, CONNECTION_PAUSE_INFLIGHT);
 }
 
-void connection_sub_inflight(struct connection *c, uint64_t bytes)
+void pressure_sub_inflight(struct connection *c, uint64_t bytes)
 {
 	bug_on(bytes > c->inflight_bytes);
 	c->inflight_bytes -= bytes;
 	if (c->inflight_bytes <= CONNECTION_INFLIGHT_MAX / 2)
-		connection_resume(c, CONNECTION_PAUSE_INFLIGHT);
+		pressure_resume(c, CONNECTION_PAUSE_INFLIGHT);
 }
 
 /* ---- The memory alarm ---- */
@@ -44,20 +46,20 @@ static void connection_block(struct connection *c)
 	struct amqp_method m = { .id = AMQP_CONNECTION_BLOCKED };
 
 	c->is_blocked = true;
-	connection_pause(c, CONNECTION_PAUSE_ALARM);
+	pressure_pause(c, CONNECTION_PAUSE_ALARM);
 	m.connection_blocked.reason = slice_cstr("low on memory");
 	if (c->capabilities.blocked)
 		connection_send(c, 0, &m);
 }
 
-void connection_note_publish(struct connection *c)
+void pressure_note_publish(struct connection *c)
 {
 	c->has_published = true;
 	if (c->home->has_memory_alarm && !c->is_blocked && c->state == CONNECTION_RUNNING)
 		connection_block(c);
 }
 
-void connection_unblock(struct connection *c)
+void pressure_unblock(struct connection *c)
 {
 	struct amqp_method m = { .id = AMQP_CONNECTION_UNBLOCKED };
 
@@ -66,5 +68,5 @@ void connection_unblock(struct connection *c)
 	c->is_blocked = false;
 	if (c->capabilities.blocked && c->state == CONNECTION_RUNNING)
 		connection_send(c, 0, &m);
-	connection_resume(c, CONNECTION_PAUSE_ALARM);
+	pressure_resume(c, CONNECTION_PAUSE_ALARM);
 }

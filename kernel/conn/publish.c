@@ -3,6 +3,8 @@
  * From basic.publish and its content to a batch of publications for the router. A batch is of one channel; it is
  * routed when it is full, when the channel sends anything else, and when the bytes that were read are used up.
  */
+#include "conn/publish.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -13,6 +15,10 @@
 #include "base/mem.h"
 #include "broker/router.h"
 #include "conn/channel.h"
+#include "conn/content.h"
+#include "conn/method_tx.h"
+#include "conn/permission.h"
+#include "conn/pressure.h"
 #include "loop/counters.h"
 
 /* So much of an announced body is given room before its bytes come. */
@@ -95,7 +101,7 @@ static void publish_return(struct channel *ch, struct message *message)
 static int publish_settle(struct channel *ch, struct publication *p, bool mandatory, struct amqp_error *error)
 {
 	ch->inflight_bytes += p->remote_bytes;
-	connection_add_inflight(ch->connection, p->remote_bytes);
+	pressure_add_inflight(ch->connection, p->remote_bytes);
 	if (p->unroutable) {
 		counter_add(COUNTER_MESSAGES_UNROUTABLE, 1);
 		if (mandatory)
@@ -107,7 +113,7 @@ static int publish_settle(struct channel *ch, struct publication *p, bool mandat
 		tx_add_pending(ch, p);
 	if (!ch->confirms_on)
 		return 0;
-	channel_mark_dirty(ch);
+	publish_mark_dirty(ch);
 	if (confirms_publish(&ch->confirms, p->seq, p->n_pending, p->rejected) == 0)
 		return 0;
 	return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
@@ -169,7 +175,7 @@ bool publish_now(struct channel *ch, struct publication *publications, const boo
 	return is_done;
 }
 
-void channel_flush_publishes(struct conn_loop *home)
+void publish_flush(struct conn_loop *home)
 {
 	struct channel *ch = home->publisher;
 	size_t count = home->n_publications;
@@ -198,7 +204,7 @@ static void publish_add(struct channel *ch, struct message *message)
 	struct publication p = { .message = message };
 
 	if (home->publisher != ch || has_extra) {
-		channel_flush_publishes(home);
+		publish_flush(home);
 		if (ch->state != CHANNEL_OPEN || ch->connection->state != CONNECTION_RUNNING) {
 			message_unref(message);
 			return;
@@ -214,7 +220,7 @@ static void publish_add(struct channel *ch, struct message *message)
 	home->mandatory[home->n_publications] = ch->publish->mandatory;
 	home->publisher = ch;
 	if (++home->n_publications == ROUTER_BATCH_MAX)
-		channel_flush_publishes(home);
+		publish_flush(home);
 }
 
 /* ---- Properties that mean something to the publish itself ---- */
@@ -409,7 +415,7 @@ int publish_header(struct channel *ch, struct slice payload, struct amqp_error *
 		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
 				      "message size %llu is larger than configured max size %u",
 				      (unsigned long long)header.body_size, settings->max_message_size);
-	connection_note_publish(ch->connection);
+	pressure_note_publish(ch->connection);
 	if (publish_create(ch, &header, error) != 0)
 		return -EPROTO;
 	if (header.body_size == 0)
@@ -437,6 +443,40 @@ int publish_body(struct channel *ch, struct slice payload, struct amqp_error *er
 	if (payload.size != 0)
 		memcpy(message_body_bytes(p->message) + p->body_filled, payload.data, payload.size);
 	p->body_filled += (uint32_t)payload.size;
-	connection_note_publish(ch->connection);
+	pressure_note_publish(ch->connection);
 	return p->body_filled == p->message->body_size ? publish_complete(ch, error) : 0;
+}
+
+/* ---- Confirms ---- */
+
+static void channel_tell(void *context, uint64_t seq, bool multiple, bool rejected)
+{
+	struct channel *ch = context;
+	struct amqp_method m;
+
+	if (rejected) {
+		m.id = AMQP_BASIC_NACK;
+		m.basic_nack = (struct amqp_basic_nack){ .delivery_tag = seq, .multiple = multiple };
+	} else {
+		m.id = AMQP_BASIC_ACK;
+		m.basic_ack = (struct amqp_basic_ack){ .delivery_tag = seq, .multiple = multiple };
+	}
+	connection_send(ch->connection, ch->number, &m);
+}
+
+void publish_flush_confirms(struct channel *ch)
+{
+	list_remove(&ch->dirty);
+	if (ch->state == CHANNEL_OPEN && ch->confirms_on)
+		confirms_flush(&ch->confirms, channel_tell, ch);
+}
+
+void publish_mark_dirty(struct channel *ch)
+{
+	struct connection *c = ch->connection;
+
+	if (list_is_linked(&ch->dirty))
+		return;
+	list_add_tail(&c->dirty, &ch->dirty);
+	loop_defer(&c->flush);
 }

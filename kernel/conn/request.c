@@ -9,6 +9,7 @@
 
 #include "base/bug.h"
 #include "base/mem.h"
+#include "conn/permission.h"
 
 struct channel_request *request_create(struct channel *ch, uint32_t method_id, bool no_wait, size_t size,
 				       struct amqp_error *error)
@@ -38,6 +39,18 @@ struct slice request_copy(struct channel_request *request, struct slice bytes)
 	return slice_make(copy, bytes.size);
 }
 
+int request_queue_name(struct channel *ch, struct slice given, struct slice *ret_name, struct amqp_error *error)
+{
+	if (given.size != 0) {
+		*ret_name = given;
+		return 0;
+	}
+	if (ch->last_queue == NULL)
+		return amqp_error_set(error, AMQP_NOT_FOUND, "no previously declared queue");
+	*ret_name = slice_make(ch->last_queue, ch->last_queue_size);
+	return 0;
+}
+
 struct channel_request *request_create_for_queue(struct channel *ch, uint32_t method_id, enum queue_operation operation,
 						 bool no_wait, struct slice given_name, size_t extra,
 						 struct amqp_error *error)
@@ -47,7 +60,7 @@ struct channel_request *request_create_for_queue(struct channel *ch, uint32_t me
 	struct actor_ref queue;
 	struct slice name;
 
-	if (channel_queue_name(ch, given_name, &name, error) != 0 ||
+	if (request_queue_name(ch, given_name, &name, error) != 0 ||
 	    permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_QUEUE, name, error) != 0 ||
 	    declare_find_queue(c->service->broker, c->vhost, name, c->number, &queue, error) != 0)
 		return NULL;

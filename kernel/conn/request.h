@@ -33,6 +33,9 @@ struct channel_request {
 /* size: bytes of all slices that will be copied. NULL and 506 when memory is out. */
 struct channel_request *request_create(struct channel *ch, uint32_t method_id, bool no_wait, size_t size,
 				       struct amqp_error *error);
+/* The queue a method means: '' is the one declared last; 404 when there is none. */
+int request_queue_name(struct channel *ch, struct slice given, struct slice *ret_name, struct amqp_error *error);
+
 /*
  * As above for a queue that the method reads from: expands the name, checks permission and whose the queue is. extra:
  * bytes of further slices to be copied. NULL and *error when that fails.

@@ -4,6 +4,7 @@
 #include "base/bug.h"
 #include "base/mem.h"
 #include "conn/connection.h"
+#include "conn/pressure.h"
 #include "loop/loop.h"
 
 /* The memory alarm was set or cleared: connections that publish are blocked, or let go on. */
@@ -17,9 +18,9 @@ static void conn_loop_alarm(struct alarm_listener *listener, bool is_set)
 		struct connection *c = container_of(pos, struct connection, link);
 
 		if (is_set && c->has_published)
-			connection_note_publish(c);
+			pressure_note_publish(c);
 		else if (!is_set)
-			connection_unblock(c);
+			pressure_unblock(c);
 	}
 }
 

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* From delivery tags to the queues: acknowledgements, rejects, requeues; and channel-wide prefetch. */
+#include "conn/settle.h"
+
 #include <errno.h>
 
 #include "base/bug.h"
 #include "broker/queue.h"
 #include "conn/channel.h"
+#include "conn/method_tx.h"
+#include "conn/source.h"
 
 static enum queue_outcome settle_outcome(const struct settle_batch *batch)
 {
 	return (enum queue_outcome)batch->outcome;
 }
 
-void channel_flush_settles(struct conn_loop *home)
+void settle_flush(struct conn_loop *home)
 {
 	struct settle_batch *batch = &home->settles;
 	struct channel *ch = batch->channel;
@@ -38,7 +42,7 @@ void settle_entry(struct channel *ch, struct unacked_entry *entry, int outcome)
 
 	if (batch->channel != NULL && (batch->channel != ch || batch->source != entry->source ||
 				       batch->outcome != outcome || batch->count == SETTLE_BATCH_MAX))
-		channel_flush_settles(ch->connection->home);
+		settle_flush(ch->connection->home);
 	batch->channel = ch;
 	batch->source = entry->source;
 	batch->outcome = outcome;
@@ -96,7 +100,7 @@ static void settle_those(struct channel *ch, bool also_in_tx, int outcome)
 		if (also_in_tx || entry->state == UNACKED_HELD)
 			settle_entry(ch, entry, outcome);
 	if (ch->connection->home->settles.channel == ch)
-		channel_flush_settles(ch->connection->home);
+		settle_flush(ch->connection->home);
 }
 
 void settle_all(struct channel *ch, int outcome)

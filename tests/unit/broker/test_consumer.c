@@ -228,7 +228,6 @@ static void out_of_memory_adds_nobody(void)
 
 UNIT_MAIN("consumer", UNIT_TEST(each_in_turn), UNIT_TEST(higher_priority_first_while_it_can),
 	  UNIT_TEST(prefetch_limits_what_is_unsettled), UNIT_TEST(prefetch_changes_at_once),
-	  UNIT_TEST(no_ack_knows_no_prefetch),
-	  UNIT_TEST(bytes_limit_what_is_under_way), UNIT_TEST(grants_are_asked_for_once),
-	  UNIT_TEST(unused_grants_can_be_taken_back), UNIT_TEST(found_by_endpoint_and_number),
-	  UNIT_TEST(out_of_memory_adds_nobody))
+	  UNIT_TEST(no_ack_knows_no_prefetch), UNIT_TEST(bytes_limit_what_is_under_way),
+	  UNIT_TEST(grants_are_asked_for_once), UNIT_TEST(unused_grants_can_be_taken_back),
+	  UNIT_TEST(found_by_endpoint_and_number), UNIT_TEST(out_of_memory_adds_nobody))

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_CONN_PERMISSION_H
+#define KERNEL_CONN_PERMISSION_H
+
+/* What the connection's user may do: 403 with RabbitMQ's text. */
+
+#include "access/access.h"
+#include "conn/channel.h"
+
+int permission_check(struct channel *ch, enum access_operation operation, enum access_resource resource,
+		     struct slice name, struct amqp_error *error);
+
+#endif
