@@ -323,6 +323,7 @@ static const struct config_key config_keys[] = {
 	{ "log.console.level", config_log_level, 0, 0, 0 },
 	{ "cluster_name", config_text, CONFIG_PLACE(cluster_name), 0, 0 },
 	{ "compat.product", config_text, CONFIG_PLACE(product), 0, 0 },
+	{ "compat.version", config_text, CONFIG_PLACE(version), 0, 0 },
 	{ "data_dir", config_text, CONFIG_PLACE(data_dir), 0, 0 },
 	{ "loops", config_u32, CONFIG_PLACE(loops), 0, CONFIG_LOOPS_MAX },
 	{ "control.socket", config_text, CONFIG_PLACE(control_socket), 0, 0 },
@@ -465,6 +466,7 @@ void config_init(struct config *config)
 		.memory_limit = (uint64_t)(0.6 * (double)machine_memory_bytes()),
 		.log_level = LOG_LEVEL_INFO,
 		.product = mem_strdup("Shunt"),
+		.version = mem_strdup(PACKAGE_VERSION),
 		.cluster_name = mem_printf("shunt@%s", host),
 		.data_dir = mem_strdup(SHUNT_LOCALSTATEDIR "/lib/shunt"),
 		.control_socket = mem_strdup(SHUNT_RUNDIR "/shunt/control.sock"),
@@ -500,8 +502,8 @@ static void config_free_setting(struct plugin_setting *setting)
 void config_fini(struct config *config)
 {
 	char *texts[] = { config->default_user, config->default_pass, config->default_vhost, config->default_user_tags,
-			  config->product,	config->cluster_name, config->data_dir,	     config->control_socket,
-			  config->plugins_dir };
+			  config->product,	config->version,      config->cluster_name,  config->data_dir,
+			  config->control_socket, config->plugins_dir };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		mem_free(texts[i]);

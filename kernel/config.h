@@ -41,7 +41,8 @@ struct config {
 	uint32_t frame_max, max_message_size, handshake_timeout_ms;
 	uint64_t memory_limit; /* bytes; 0: none */
 	enum log_level log_level;
-	char *product, *cluster_name;
+	char *product, *version; /* what clients are told */
+	char *cluster_name;
 
 	char *data_dir, *control_socket, *plugins_dir;
 	unsigned loops; /* 0: one per core */

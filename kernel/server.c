@@ -299,7 +299,7 @@ static void server_create_connections(struct server *server)
 		.handshake_timeout_ms = config->handshake_timeout_ms,
 		.max_message_size = config->max_message_size,
 		.product = config->product,
-		.version = PACKAGE_VERSION,
+		.version = config->version,
 		.cluster_name = config->cluster_name,
 	};
 

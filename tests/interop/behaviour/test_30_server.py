@@ -108,11 +108,11 @@ def test_tune_settings(t):
     assert (tune.heartbeat, tune.channel_max, tune.frame_max) == (17, 99, 65536)
 
 
-def test_compat_product(t):
-    client = t.socket_to(t.shuntd("compat.product=RabbitMQ"))
+def test_compat_product_and_version(t):
+    client = t.socket_to(t.shuntd("compat.product=RabbitMQ", "compat.version=3.13.7"))
     client.send_protocol_header()
     properties = wire.decode_table(client.read_method("connection.start").server_properties)
-    assert properties["product"] == "RabbitMQ"
+    assert (properties["product"], properties["version"]) == ("RabbitMQ", "3.13.7")
 
 
 def test_max_message_size(t):
