@@ -116,6 +116,32 @@ def test_frames_behind_a_close_that_had_to_wait(t):
         client.read_method(method, channel=1)
 
 
+@limit(40)
+def test_frames_behind_answers_that_are_not_read(t):
+    """The broker stops handling frames while its answers are not taken; then it goes on, in order, and forgets none."""
+    _, owner, client = on_two_loops(t)
+    owner.call(1, "queue.declare", queue="far")
+    client.call(1, "queue.declare", queue="near")
+    for _ in range(420):
+        owner.publish(1, "", "near", bytes(100000))
+    owner.expect_quiet(1, "near")
+    get = encode(1, "basic.get", queue="near", no_ack=True)
+    ask = encode(1, "queue.declare", queue="near", passive=True)
+    client.send_raw(encode(1, "queue.declare", queue="far", passive=True) + get * 300 +
+                    encode(1, "channel.close", reply_code=200) + encode(1, "channel.open") + ask * 3 + get * 20)
+    t.wait(lambda: owner.call(1, "queue.declare", queue="near", passive=True).message_count < 400, "the first gets")
+    client.send_raw(ask + get * 100 + ask + encode(0, "connection.close", reply_code=200))
+    got = []
+    while not got or got[-1] != "connection.close-ok":
+        method = client.read_method()
+        got.append(method.name)
+        if method.name == "basic.get-ok":
+            client.read_content(method)
+    assert got == (["queue.declare-ok"] + ["basic.get-ok"] * 300 + ["channel.close-ok", "channel.open-ok"] +
+                   ["queue.declare-ok"] * 3 + ["basic.get-ok"] * 20 + ["queue.declare-ok"] + ["basic.get-ok"] * 100 +
+                   ["queue.declare-ok", "connection.close-ok"]), got
+
+
 def test_frames_behind_a_method_that_fails(t):
     """The channel's end by an error does not swallow the client's channel.close, nor what comes after close-ok."""
     _, owner, client = on_two_loops(t)
