@@ -12,7 +12,7 @@
 #include "machine.h"
 #include "net/address.h"
 
-#define CONFIG_LINE_MAX 4096
+#define CONFIG_LINE_MAX	 4096
 #define CONFIG_LOOPS_MAX 256
 
 static const char *const config_shipped_plugins[] = {
@@ -35,8 +35,8 @@ struct config_entry {
 
 static int config_refuse(const struct config_entry *e, const char *expected)
 {
-	snprintf(e->error, CONFIG_ERROR_MAX, "%s: bad value '%s' for '%s': expected %s", e->where, e->value, e->key,
-		 expected);
+	snprintf(e->error, CONFIG_ERROR_MAX, "%s: bad value '%s' for '%s': expected %s", e->where,
+		 e->value, e->key, expected);
 	return -1;
 }
 
@@ -53,16 +53,18 @@ static int config_text(struct config_entry *e)
 	return 0;
 }
 
-/* Decimal digits; with a unit if has_unit: k, M, G (decimal: kB, MB, GB) or KiB, MiB, GiB, as RabbitMQ reads them. */
+/* Decimal digits; with a unit if has_unit: k, M, G (decimal: kB, MB, GB) or KiB, MiB, GiB, as
+ * RabbitMQ reads them. */
 static bool config_parse_number(const char *text, bool has_unit, uint64_t *ret_number)
 {
 	static const struct {
 		const char *name;
 		uint64_t factor;
 	} units[] = {
-		{ "", 1 },		  { "k", 1024 },       { "kiB", 1024 },	      { "KiB", 1024 },
-		{ "kB", 1000 },		  { "KB", 1000 },      { "M", 1u << 20 },     { "MiB", 1u << 20 },
-		{ "MB", 1000 * 1000 },	  { "G", 1u << 30 },   { "GiB", 1u << 30 },   { "GB", 1000 * 1000 * 1000 },
+		{"", 1},	 {"k", 1024},	    {"kiB", 1024},
+		{"KiB", 1024},	 {"kB", 1000},	    {"KB", 1000},
+		{"M", 1u << 20}, {"MiB", 1u << 20}, {"MB", 1000 * 1000},
+		{"G", 1u << 30}, {"GiB", 1u << 30}, {"GB", 1000 * 1000 * 1000},
 	};
 	unsigned long long number;
 	char *end;
@@ -86,8 +88,8 @@ static int config_range(struct config_entry *e, bool has_unit, uint64_t *ret_num
 	if (config_parse_number(e->value, has_unit, ret_number) && *ret_number >= e->minimum &&
 	    *ret_number <= e->maximum)
 		return 0;
-	snprintf(expected, sizeof(expected), "a whole number from %llu to %llu", (unsigned long long)e->minimum,
-		 (unsigned long long)e->maximum);
+	snprintf(expected, sizeof(expected), "a whole number from %llu to %llu",
+		 (unsigned long long)e->minimum, (unsigned long long)e->maximum);
 	return config_refuse(e, expected);
 }
 
@@ -123,7 +125,7 @@ static int config_frame_max(struct config_entry *e)
 
 static int config_log_level(struct config_entry *e)
 {
-	static const char *const names[] = { "error", "warning", "info", "debug" };
+	static const char *const names[] = {"error", "warning", "info", "debug"};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		if (strcmp(e->value, names[i]) == 0) {
@@ -171,7 +173,8 @@ static int config_add_listener(struct config_entry *e)
 	size_t i;
 
 	if (net_address_parse(slice_cstr(e->value), host, &port) != 0)
-		return config_refuse(e, "a port, or an address and a port as in 127.0.0.1:5672 or [::1]:5672");
+		return config_refuse(
+			e, "a port, or an address and a port as in 127.0.0.1:5672 or [::1]:5672");
 	for (i = 0; i < config->n_listeners; i++)
 		if (strcmp(config->listeners[i].name, e->rest) == 0)
 			break;
@@ -253,7 +256,8 @@ static int config_loopback_user(struct config_entry *e)
 
 static void config_add_plugin(struct config *config, const char *name, const char *where)
 {
-	config->plugins = mem_realloc(config->plugins, (config->n_plugins + 1) * sizeof(*config->plugins));
+	config->plugins =
+		mem_realloc(config->plugins, (config->n_plugins + 1) * sizeof(*config->plugins));
 	config->plugins[config->n_plugins++] = (struct config_plugin){
 		.name = mem_strdup(name),
 		.where = where != NULL ? mem_strdup(where) : NULL,
@@ -277,10 +281,12 @@ static int config_plugin_setting(struct config_entry *e)
 	char *name;
 
 	if (dot == NULL || dot == e->rest || dot[1] == '\0') {
-		snprintf(e->error, CONFIG_ERROR_MAX, "%s: '%s' is not plugin.NAME.KEY", e->where, e->key);
+		snprintf(e->error, CONFIG_ERROR_MAX, "%s: '%s' is not plugin.NAME.KEY", e->where,
+			 e->key);
 		return -1;
 	}
-	config->settings = mem_realloc(config->settings, (config->n_settings + 1) * sizeof(*config->settings));
+	config->settings =
+		mem_realloc(config->settings, (config->n_settings + 1) * sizeof(*config->settings));
 	setting = &config->settings[config->n_settings++];
 	name = mem_strdup(e->rest);
 	name[dot - e->rest] = '\0';
@@ -304,32 +310,32 @@ struct config_key {
 #define CONFIG_PLACE(member) offsetof(struct config, member)
 
 static const struct config_key config_keys[] = {
-	{ "listeners.tcp", config_no_listeners, 0, 0, 0 },
-	{ "listeners.tcp.", config_add_listener, 0, 0, 0 },
-	{ "tcp_listen_options.backlog", config_u32, CONFIG_PLACE(backlog), 1, 65535 },
-	{ "default_user", config_text, CONFIG_PLACE(default_user), 0, 0 },
-	{ "default_pass", config_text, CONFIG_PLACE(default_pass), 0, 0 },
-	{ "default_vhost", config_text, CONFIG_PLACE(default_vhost), 0, 0 },
-	{ "loopback_users", config_no_loopback_users, 0, 0, 0 },
-	{ "loopback_users.", config_loopback_user, 0, 0, 0 },
-	{ "heartbeat", config_u16, CONFIG_PLACE(heartbeat_s), 0, 65535 },
-	{ "channel_max", config_u16, CONFIG_PLACE(channel_max), 0, 65535 },
-	{ "frame_max", config_frame_max, CONFIG_PLACE(frame_max), 4096, 1u << 30 },
-	{ "max_message_size", config_u32, CONFIG_PLACE(max_message_size), 1, 512u << 20 },
-	{ "handshake_timeout", config_u32, CONFIG_PLACE(handshake_timeout_ms), 100, 3600 * 1000 },
-	{ "vm_memory_high_watermark.relative", config_memory_relative, 0, 0, 0 },
-	{ "vm_memory_high_watermark.absolute", config_memory_absolute, 0, 1, INT64_MAX },
-	{ "log.level", config_log_level, 0, 0, 0 },
-	{ "log.console.level", config_log_level, 0, 0, 0 },
-	{ "cluster_name", config_text, CONFIG_PLACE(cluster_name), 0, 0 },
-	{ "compat.product", config_text, CONFIG_PLACE(product), 0, 0 },
-	{ "compat.version", config_text, CONFIG_PLACE(version), 0, 0 },
-	{ "data_dir", config_text, CONFIG_PLACE(data_dir), 0, 0 },
-	{ "loops", config_u32, CONFIG_PLACE(loops), 0, CONFIG_LOOPS_MAX },
-	{ "control.socket", config_text, CONFIG_PLACE(control_socket), 0, 0 },
-	{ "plugins.dir", config_text, CONFIG_PLACE(plugins_dir), 0, 0 },
-	{ "plugin", config_plugin, 0, 0, 0 },
-	{ "plugin.", config_plugin_setting, 0, 0, 0 },
+	{"listeners.tcp", config_no_listeners, 0, 0, 0},
+	{"listeners.tcp.", config_add_listener, 0, 0, 0},
+	{"tcp_listen_options.backlog", config_u32, CONFIG_PLACE(backlog), 1, 65535},
+	{"default_user", config_text, CONFIG_PLACE(default_user), 0, 0},
+	{"default_pass", config_text, CONFIG_PLACE(default_pass), 0, 0},
+	{"default_vhost", config_text, CONFIG_PLACE(default_vhost), 0, 0},
+	{"loopback_users", config_no_loopback_users, 0, 0, 0},
+	{"loopback_users.", config_loopback_user, 0, 0, 0},
+	{"heartbeat", config_u16, CONFIG_PLACE(heartbeat_s), 0, 65535},
+	{"channel_max", config_u16, CONFIG_PLACE(channel_max), 0, 65535},
+	{"frame_max", config_frame_max, CONFIG_PLACE(frame_max), 4096, 1u << 30},
+	{"max_message_size", config_u32, CONFIG_PLACE(max_message_size), 1, 512u << 20},
+	{"handshake_timeout", config_u32, CONFIG_PLACE(handshake_timeout_ms), 100, 3600 * 1000},
+	{"vm_memory_high_watermark.relative", config_memory_relative, 0, 0, 0},
+	{"vm_memory_high_watermark.absolute", config_memory_absolute, 0, 1, INT64_MAX},
+	{"log.level", config_log_level, 0, 0, 0},
+	{"log.console.level", config_log_level, 0, 0, 0},
+	{"cluster_name", config_text, CONFIG_PLACE(cluster_name), 0, 0},
+	{"compat.product", config_text, CONFIG_PLACE(product), 0, 0},
+	{"compat.version", config_text, CONFIG_PLACE(version), 0, 0},
+	{"data_dir", config_text, CONFIG_PLACE(data_dir), 0, 0},
+	{"loops", config_u32, CONFIG_PLACE(loops), 0, CONFIG_LOOPS_MAX},
+	{"control.socket", config_text, CONFIG_PLACE(control_socket), 0, 0},
+	{"plugins.dir", config_text, CONFIG_PLACE(plugins_dir), 0, 0},
+	{"plugin", config_plugin, 0, 0, 0},
+	{"plugin.", config_plugin_setting, 0, 0, 0},
 };
 
 static const struct config_key *config_find_key(const char *name, const char **ret_rest)
@@ -339,8 +345,9 @@ static const struct config_key *config_find_key(const char *name, const char **r
 		size_t size = strlen(key->name);
 
 		*ret_rest = name + size;
-		if (key->name[size - 1] == '.' ? strncmp(name, key->name, size) == 0 && name[size] != '\0' :
-						 strcmp(name, key->name) == 0)
+		if (key->name[size - 1] == '.'
+			    ? strncmp(name, key->name, size) == 0 && name[size] != '\0'
+			    : strcmp(name, key->name) == 0)
 			return key;
 	}
 	return NULL;
@@ -349,7 +356,7 @@ static const struct config_key *config_find_key(const char *name, const char **r
 static int config_set(struct config *config, const char *name, const char *value, const char *where,
 		      char ret_error[CONFIG_ERROR_MAX])
 {
-	struct config_entry entry = { .config = config, .key = name, .value = value, .where = where };
+	struct config_entry entry = {.config = config, .key = name, .value = value, .where = where};
 	const struct config_key *key = config_find_key(name, &entry.rest);
 
 	if (key == NULL) {
@@ -377,7 +384,8 @@ static char *config_trim(char *text)
 }
 
 /* Takes "key = value" apart, in place. */
-static int config_line(struct config *config, char *line, const char *where, char ret_error[CONFIG_ERROR_MAX])
+static int config_line(struct config *config, char *line, const char *where,
+		       char ret_error[CONFIG_ERROR_MAX])
 {
 	char *equals = strchr(line, '=');
 
@@ -398,7 +406,8 @@ int config_read_option(struct config *config, const char *option, char ret_error
 	return result;
 }
 
-static int config_read_lines(struct config *config, FILE *file, const char *path, char ret_error[CONFIG_ERROR_MAX])
+static int config_read_lines(struct config *config, FILE *file, const char *path,
+			     char ret_error[CONFIG_ERROR_MAX])
 {
 	char line[CONFIG_LINE_MAX], where[CONFIG_ERROR_MAX / 2];
 
@@ -436,7 +445,8 @@ int config_read_file(struct config *config, const char *path, char ret_error[CON
 	return result;
 }
 
-int config_read(struct config *config, const struct config_source *source, char ret_error[CONFIG_ERROR_MAX])
+int config_read(struct config *config, const struct config_source *source,
+		char ret_error[CONFIG_ERROR_MAX])
 {
 	int result = source->path != NULL ? config_read_file(config, source->path, ret_error) : 0;
 
@@ -485,10 +495,12 @@ void config_complete(struct config *config)
 	if (config->loopback_users_are_none)
 		config_clear_loopback_users(config);
 	if (!config->has_plugins)
-		for (size_t i = 0; i < sizeof(config_shipped_plugins) / sizeof(*config_shipped_plugins); i++)
+		for (size_t i = 0;
+		     i < sizeof(config_shipped_plugins) / sizeof(*config_shipped_plugins); i++)
 			config_add_plugin(config, config_shipped_plugins[i], NULL);
 	if (config->loops == 0)
-		config->loops = machine_cores() < CONFIG_LOOPS_MAX ? machine_cores() : CONFIG_LOOPS_MAX;
+		config->loops =
+			machine_cores() < CONFIG_LOOPS_MAX ? machine_cores() : CONFIG_LOOPS_MAX;
 }
 
 static void config_free_setting(struct plugin_setting *setting)
@@ -501,9 +513,10 @@ static void config_free_setting(struct plugin_setting *setting)
 
 void config_fini(struct config *config)
 {
-	char *texts[] = { config->default_user, config->default_pass, config->default_vhost, config->default_user_tags,
-			  config->product,	config->version,      config->cluster_name,  config->data_dir,
-			  config->control_socket, config->plugins_dir };
+	char *texts[] = {config->default_user,	    config->default_pass, config->default_vhost,
+			 config->default_user_tags, config->product,	  config->version,
+			 config->cluster_name,	    config->data_dir,	  config->control_socket,
+			 config->plugins_dir};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		mem_free(texts[i]);

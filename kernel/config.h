@@ -3,8 +3,8 @@
 #define KERNEL_CONFIG_H
 
 /*
- * The configuration: `key = value` a line, with RabbitMQ's key names where RabbitMQ has one. Read once at start, on one
- * thread; constant afterwards. docs/shunt.conf.5 describes every key.
+ * The configuration: `key = value` a line, with RabbitMQ's key names where RabbitMQ has one. Read
+ * once at start, on one thread; constant afterwards. docs/shunt.conf.5 describes every key.
  */
 
 #include <stdbool.h>
@@ -33,7 +33,7 @@ struct config {
 	unsigned backlog;
 
 	char *default_user, *default_pass, *default_vhost, *default_user_tags;
-	char **loopback_users;    /* NULL-terminated */
+	char **loopback_users; /* NULL-terminated */
 	size_t n_loopback_users;
 	bool loopback_users_are_none; /* loopback_users = none */
 
@@ -68,7 +68,8 @@ struct config_source {
 };
 
 /* 0, or -1 with one line "file:line: what is wrong" in ret_error. */
-int config_read(struct config *config, const struct config_source *source, char ret_error[CONFIG_ERROR_MAX]);
+int config_read(struct config *config, const struct config_source *source,
+		char ret_error[CONFIG_ERROR_MAX]);
 int config_read_file(struct config *config, const char *path, char ret_error[CONFIG_ERROR_MAX]);
 /* "KEY=VALUE", as after -o. */
 int config_read_option(struct config *config, const char *option, char ret_error[CONFIG_ERROR_MAX]);

@@ -25,7 +25,8 @@ int data_dir_make_parents(const char *path)
 	char *copy = mem_strdup(path), *slash;
 	int result = 0;
 
-	for (slash = strchr(copy + (*copy != '\0'), '/'); slash != NULL && result == 0; slash = strchr(slash + 1, '/')) {
+	for (slash = strchr(copy + (*copy != '\0'), '/'); slash != NULL && result == 0;
+	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (mkdir(copy, 0755) != 0 && errno != EEXIST)
 			result = -errno;
@@ -80,7 +81,8 @@ int data_dir_lock(const char *path, char *ret_reason, size_t size)
 		result = data_dir_write_pid(fd);
 	if (result == 0)
 		return fd;
-	snprintf(ret_reason, size, "data directory is unusable: path=\"%s\" reason=\"%s\"", path, strerror(-result));
+	snprintf(ret_reason, size, "data directory is unusable: path=\"%s\" reason=\"%s\"", path,
+		 strerror(-result));
 	if (fd >= 0)
 		close(fd);
 	return -1;

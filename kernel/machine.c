@@ -62,7 +62,8 @@ static uint64_t machine_group_limit(void)
 			break;
 		*slash = '\0';
 	}
-	if (machine_read_limit("/sys/fs/cgroup/memory/memory.limit_in_bytes", &limit) && limit < least)
+	if (machine_read_limit("/sys/fs/cgroup/memory/memory.limit_in_bytes", &limit) &&
+	    limit < least)
 		least = limit;
 	return least;
 }

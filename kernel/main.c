@@ -31,9 +31,9 @@ static void usage(FILE *out)
 static int parse(int argc, char **argv, struct arguments *arguments)
 {
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' }, { "option", required_argument, NULL, 'o' },
-		{ "check-config", no_argument, NULL, 'C' }, { "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 },
+		{"config", required_argument, NULL, 'c'}, {"option", required_argument, NULL, 'o'},
+		{"check-config", no_argument, NULL, 'C'}, {"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},	  {NULL, 0, NULL, 0},
 	};
 	int option;
 
@@ -83,7 +83,8 @@ static enum server_status configure(struct config *config, const struct argument
 static enum server_status serve(struct config *config, const struct arguments *arguments)
 {
 	struct server *server;
-	enum server_status status = server_create(config, &arguments->source, arguments->only_check, &server);
+	enum server_status status =
+		server_create(config, &arguments->source, arguments->only_check, &server);
 
 	if (status == SERVER_OK && !arguments->only_check)
 		status = server_run(server);
@@ -93,7 +94,7 @@ static enum server_status serve(struct config *config, const struct arguments *a
 
 int main(int argc, char **argv)
 {
-	struct arguments arguments = { .options = mem_alloc(((size_t)argc + 1) * sizeof(char *)) };
+	struct arguments arguments = {.options = mem_alloc(((size_t)argc + 1) * sizeof(char *))};
 	struct config config;
 	int status;
 

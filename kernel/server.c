@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start: loops, store, broker, access, plugins, connections, listeners; loop 0 is the calling thread's. Stop: listeners
- * close, every loop sends connection.close 320 to its connections and waits for them a while, then the loops leave and
- * all is taken down in the reverse order, each object in the name of its loop.
+ * Start: loops, store, broker, access, plugins, connections, listeners; loop 0 is the calling
+ * thread's. Stop: listeners close, every loop sends connection.close 320 to its connections and
+ * waits for them a while, then the loops leave and all is taken down in the reverse order, each
+ * object in the name of its loop.
  */
 #include "server.h"
 
@@ -28,7 +29,7 @@
 #include "net/listener.h"
 #include "store/store.h"
 
-#define SERVER_DRAIN_MS 5000u /* for clients to answer connection.close when stopping */
+#define SERVER_DRAIN_MS	     5000u /* for clients to answer connection.close when stopping */
 #define SERVER_DRAIN_LOOK_MS 10u
 
 struct server_signal {
@@ -115,11 +116,13 @@ static enum server_status server_listen(struct server *server)
 	for (size_t i = 0; i < config->n_listeners; i++) {
 		const char *address = config->listeners[i].address;
 		char text[NET_ADDRESS_TEXT_MAX];
-		int result = listener_create(slice_cstr(address), (int)config->backlog, &server_listener_handler, server,
-					     &server->listeners[i]);
+		int result =
+			listener_create(slice_cstr(address), (int)config->backlog,
+					&server_listener_handler, server, &server->listeners[i]);
 
 		if (result != 0) {
-			log_error("net", "cannot listen: address=\"%s\" reason=\"%s\"", address, strerror(-result));
+			log_error("net", "cannot listen: address=\"%s\" reason=\"%s\"", address,
+				  strerror(-result));
 			return SERVER_CONFIG;
 		}
 		net_address_print(listener_address(server->listeners[i]), text);
@@ -137,7 +140,8 @@ static void server_stop_listening(struct server *server)
 	}
 }
 
-/* A descriptor is free again; listeners are on loop 0, which may be another. They look again by themselves soon. */
+/* A descriptor is free again; listeners are on loop 0, which may be another. They look again by
+ * themselves soon. */
 static void server_connection_gone(void *context)
 {
 	struct server *server = context;
@@ -213,12 +217,14 @@ static void server_stop(void *context)
 		server->drain_deadline_ms = loop_now_ms() + SERVER_DRAIN_LOOK_MS;
 		return;
 	}
-	log_info("server", "stopping: connections=%llu", (unsigned long long)server_connection_count());
+	log_info("server", "stopping: connections=%llu",
+		 (unsigned long long)server_connection_count());
 	server->is_stopping = true;
 	server_stop_listening(server);
 	server_shutdown_all(server, false);
 	server->drain_deadline_ms = loop_now_ms() + SERVER_DRAIN_MS;
-	loop_timer_start_ms(&server->drain, server_connection_count() == 0 ? 0 : SERVER_DRAIN_LOOK_MS);
+	loop_timer_start_ms(&server->drain,
+			    server_connection_count() == 0 ? 0 : SERVER_DRAIN_LOOK_MS);
 }
 
 /* SIGHUP: what may change while running is taken from the file again. */
@@ -237,7 +243,8 @@ static void server_reload(struct server *server)
 	} else {
 		log_set_level(fresh.log_level);
 		alarms_set_memory_limit(server->broker->alarms, fresh.memory_limit);
-		log_info("server", "configuration reloaded: log.level and vm_memory_high_watermark are in force");
+		log_info("server", "configuration reloaded: log.level and vm_memory_high_watermark "
+				   "are in force");
 	}
 	config_fini(&fresh);
 }
@@ -253,13 +260,14 @@ static void server_signal(evutil_socket_t number, short what, void *context)
 
 static void server_catch_signals(struct server *server)
 {
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < 3; i++) {
-		struct event *event = evsignal_new(loop_base(loop_self()), numbers[i], server_signal, server);
+		struct event *event =
+			evsignal_new(loop_base(loop_self()), numbers[i], server_signal, server);
 
-		server->signals[i] = (struct server_signal){ numbers[i], event };
+		server->signals[i] = (struct server_signal){numbers[i], event};
 		if (event != NULL)
 			evsignal_add(event, NULL);
 	}
@@ -272,12 +280,13 @@ static enum server_status server_load_plugins(struct server *server)
 	const struct config *config = server->config;
 	char reason[512];
 
-	server->plugins = plugins_create(server->broker->topology, config->plugins_dir, config->settings,
-					 config->n_settings);
+	server->plugins = plugins_create(server->broker->topology, config->plugins_dir,
+					 config->settings, config->n_settings);
 	for (size_t i = 0; i < config->n_plugins; i++) {
 		const struct config_plugin *plugin = &config->plugins[i];
 
-		if (plugins_load(server->plugins, plugin->name, plugin->where, reason, sizeof(reason)) != 0) {
+		if (plugins_load(server->plugins, plugin->name, plugin->where, reason,
+				 sizeof(reason)) != 0) {
 			log_error("plugin", "%s", reason);
 			return SERVER_CONFIG;
 		}
@@ -310,7 +319,8 @@ static void server_create_connections(struct server *server)
 		.loopback_users = (const char *const *)config->loopback_users,
 	};
 	server->access = access_create(&server->access_config);
-	server->connections = conn_service_create(server->broker, server->access, &settings, config->loops);
+	server->connections =
+		conn_service_create(server->broker, server->access, &settings, config->loops);
 	server->connections->connection_gone = server_connection_gone;
 	server->connections->context = server;
 }
@@ -370,8 +380,8 @@ static enum server_status server_open(struct server *server)
 	return server_listen(server);
 }
 
-enum server_status server_create(struct config *config, const struct config_source *source, bool only_check,
-				 struct server **ret_server)
+enum server_status server_create(struct config *config, const struct config_source *source,
+				 bool only_check, struct server **ret_server)
 {
 	struct server *server = mem_zalloc(sizeof(*server));
 	enum server_status status;
@@ -380,7 +390,8 @@ enum server_status server_create(struct config *config, const struct config_sour
 	server->config = config;
 	server->source = source;
 	server->data_dir = -1;
-	/* Few arenas: loops have pools of their own, and each arena holds on to what was once a peak. */
+	/* Few arenas: loops have pools of their own, and each arena holds on to what was once a
+	 * peak. */
 	mallopt(M_ARENA_MAX, 4);
 	status = server_start(server, only_check);
 	if (status == SERVER_OK && !only_check) {
@@ -404,7 +415,8 @@ enum server_status server_run(struct server *server)
 		log_error("server", "cannot start threads: reason=\"%s\"", strerror(-result));
 		return SERVER_OWN_FAULT;
 	}
-	log_info("server", "started: version=%s pid=%ld loops=%u", PACKAGE_VERSION, (long)getpid(), loop_count());
+	log_info("server", "started: version=%s pid=%ld loops=%u", PACKAGE_VERSION, (long)getpid(),
+		 loop_count());
 	loop_run();
 	log_info("server", "stopped");
 	return SERVER_OK;

@@ -2,7 +2,8 @@
 #ifndef KERNEL_SERVER_H
 #define KERNEL_SERVER_H
 
-/* The whole broker: made from a configuration, run until it is told to stop, taken down. On loop 0's thread. */
+/* The whole broker: made from a configuration, run until it is told to stop, taken down. On loop
+ * 0's thread. */
 
 #include "config.h"
 
@@ -18,11 +19,12 @@ enum server_status {
 struct server;
 
 /*
- * Everything up to the listening sockets. On failure one line has been logged, *ret_server is NULL and the status says what it was. With
- * only_check nothing listens, and the data directory is not touched. source: what the configuration was read from, for SIGHUP; borrowed.
+ * Everything up to the listening sockets. On failure one line has been logged, *ret_server is NULL
+ * and the status says what it was. With only_check nothing listens, and the data directory is not
+ * touched. source: what the configuration was read from, for SIGHUP; borrowed.
  */
-enum server_status server_create(struct config *config, const struct config_source *source, bool only_check,
-				 struct server **ret_server);
+enum server_status server_create(struct config *config, const struct config_source *source,
+				 bool only_check, struct server **ret_server);
 
 /* Serves until SIGTERM, SIGINT or `shuntctl stop`. */
 enum server_status server_run(struct server *server);

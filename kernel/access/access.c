@@ -9,7 +9,8 @@
 #include "base/mem.h"
 
 struct access {
-	struct list policies; /* struct access_policy.link, in the order of registration; the built-in one is last */
+	struct list policies; /* struct access_policy.link, in the order of registration; the
+				 built-in one is last */
 	_Atomic uint64_t generation;
 	struct access_policy builtin;
 	struct access_config config;
@@ -71,18 +72,21 @@ static void builtin_authenticate(struct access_policy *policy, struct access_log
 	if (!is_right)
 		snprintf(login->reason, sizeof(login->reason), "unknown user or wrong password");
 	else if (!login->peer_is_loopback && access_is_loopback_user(config, login->user))
-		snprintf(login->reason, sizeof(login->reason), "user '%s' can only connect via localhost",
-			 config->default_user);
+		snprintf(login->reason, sizeof(login->reason),
+			 "user '%s' can only connect via localhost", config->default_user);
 	else
-		login->result = access_user_create(login->user, config->default_user_tags, login->mechanism);
+		login->result = access_user_create(login->user, config->default_user_tags,
+						   login->mechanism);
 	login->done(login);
 }
 
-static enum access_verdict builtin_authorize(struct access_policy *policy, const struct access_question *question)
+static enum access_verdict builtin_authorize(struct access_policy *policy,
+					     const struct access_question *question)
 {
 	const struct access *access = container_of(policy, struct access, builtin);
 
-	return strcmp(question->user->name, access->config.default_user) == 0 ? ACCESS_ALLOW : ACCESS_DENY;
+	return strcmp(question->user->name, access->config.default_user) == 0 ? ACCESS_ALLOW
+									      : ACCESS_DENY;
 }
 
 /* ---- The door ---- */
@@ -134,8 +138,9 @@ bool access_authorize(struct access *access, const struct access_question *quest
 
 	list_for_each(pos, &access->policies) {
 		struct access_policy *policy = container_of(pos, struct access_policy, link);
-		enum access_verdict verdict =
-			policy->authorize != NULL ? policy->authorize(policy, question) : ACCESS_PASS;
+		enum access_verdict verdict = policy->authorize != NULL
+						      ? policy->authorize(policy, question)
+						      : ACCESS_PASS;
 
 		if (verdict != ACCESS_PASS)
 			return verdict == ACCESS_ALLOW;

@@ -3,8 +3,8 @@
 #define KERNEL_ACCESS_ACCESS_H
 
 /*
- * Who may enter and who may do what. Policies are registered; each is asked in turn until one does not pass on. The
- * built-in one knows the default_user of the configuration.
+ * Who may enter and who may do what. Policies are registered; each is asked in turn until one does
+ * not pass on. The built-in one knows the default_user of the configuration.
  */
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@ enum access_verdict {
 };
 
 enum access_operation {
-	ACCESS_VHOST,     /* connection.open */
+	ACCESS_VHOST, /* connection.open */
 	ACCESS_CONFIGURE,
 	ACCESS_WRITE,
 	ACCESS_READ,
@@ -54,8 +54,9 @@ struct access_question {
 };
 
 /*
- * A login. Asked on the connection's loop, answered there by done(), perhaps inside the call, perhaps much later. The
- * asker keeps it in place until then. A password is wiped by the asker afterwards.
+ * A login. Asked on the connection's loop, answered there by done(), perhaps inside the call,
+ * perhaps much later. The asker keeps it in place until then. A password is wiped by the asker
+ * afterwards.
  */
 struct access_login {
 	struct slice user, password;
@@ -65,18 +66,20 @@ struct access_login {
 	void (*done)(struct access_login *login);
 	/* answers */
 	struct access_user *result; /* NULL: refused. The asker's reference. */
-	char reason[128];           /* for the log, never for the peer */
+	char reason[128];	    /* for the log, never for the peer */
 };
 
 /*
- * Owned by who registered it, and in place until the process ends. authenticate must end in one done(); the first policy that has one
- * decides. authorize may be called on any loop, several at once; NULL passes on.
+ * Owned by who registered it, and in place until the process ends. authenticate must end in one
+ * done(); the first policy that has one decides. authorize may be called on any loop, several at
+ * once; NULL passes on.
  */
 struct access_policy {
 	struct list link;
 	const char *name;
 	void (*authenticate)(struct access_policy *policy, struct access_login *login);
-	enum access_verdict (*authorize)(struct access_policy *policy, const struct access_question *question);
+	enum access_verdict (*authorize)(struct access_policy *policy,
+					 const struct access_question *question);
 };
 
 struct access;
@@ -89,7 +92,8 @@ struct access_config {
 struct access *access_create(const struct access_config *config);
 void access_destroy(struct access *access);
 
-/* Asked before those that are there: the last one registered is the first asked, the built-in one the last. Before the loops run. */
+/* Asked before those that are there: the last one registered is the first asked, the built-in one
+ * the last. Before the loops run. */
 void access_register(struct access *access, struct access_policy *policy);
 
 void access_authenticate(struct access *access, struct access_login *login);

@@ -9,7 +9,7 @@
 
 #include "amqp/cursor.h"
 
-#define ELLIPSIS "..."
+#define ELLIPSIS      "..."
 #define FORMATTED_MAX 1024 /* names in a text are at most 255 bytes each */
 
 static size_t append(char *out, size_t size, const char *text, size_t length)

@@ -20,11 +20,11 @@ enum amqp_frame_type {
 	AMQP_FRAME_HEARTBEAT = 8,
 };
 
-#define AMQP_FRAME_END 0xCE
-#define AMQP_FRAME_HEAD_SIZE 7	 /* type, channel, size */
-#define AMQP_FRAME_OVERHEAD 8	 /* head and end octet: frame_max counts them */
-#define AMQP_FRAME_FUDGE 8	 /* so much above frame_max is let through, as RabbitMQ does */
-#define AMQP_FRAME_MIN_SIZE 4096 /* the limit before connection.tune-ok, the least frame_max */
+#define AMQP_FRAME_END	     0xCE
+#define AMQP_FRAME_HEAD_SIZE 7	  /* type, channel, size */
+#define AMQP_FRAME_OVERHEAD  8	  /* head and end octet: frame_max counts them */
+#define AMQP_FRAME_FUDGE     8	  /* so much above frame_max is let through, as RabbitMQ does */
+#define AMQP_FRAME_MIN_SIZE  4096 /* the limit before connection.tune-ok, the least frame_max */
 
 /* Plain value; the payload is borrowed from the bytes that were parsed. */
 struct amqp_frame {

@@ -9,9 +9,9 @@
 
 #include "amqp/table.h"
 
-#define GET_octet(name) (bits = 0, ret->name = amqp_get_octet(&reader));
-#define GET_short(name) (bits = 0, ret->name = amqp_get_short(&reader));
-#define GET_long(name) (bits = 0, ret->name = amqp_get_long(&reader));
+#define GET_octet(name)	   (bits = 0, ret->name = amqp_get_octet(&reader));
+#define GET_short(name)	   (bits = 0, ret->name = amqp_get_short(&reader));
+#define GET_long(name)	   (bits = 0, ret->name = amqp_get_long(&reader));
 #define GET_longlong(name) (bits = 0, ret->name = amqp_get_longlong(&reader));
 #define GET_bit(name)                                                                              \
 	if (bits == 0)                                                                             \

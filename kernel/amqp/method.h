@@ -101,15 +101,15 @@ bool amqp_method_is_from_server(uint32_t id); /* a server may send it */
  * Both count or write the whole payload with the ids. `bits` is the number of bits in the octet at
  * hand: a constant at every place once the compiler has unrolled the list.
  */
-#define AMQP_SIZE_octet(name) (bits = 0, size += 1);
-#define AMQP_SIZE_short(name) (bits = 0, size += 2);
-#define AMQP_SIZE_long(name) (bits = 0, size += 4);
-#define AMQP_SIZE_longlong(name) (bits = 0, size += 8);
-#define AMQP_SIZE_bit(name) (size += bits == 0, bits = (bits + 1) & 7);
-#define AMQP_SIZE_shortstr(name) (bits = 0, size += 1 + method->name.size);
-#define AMQP_SIZE_text(name) AMQP_SIZE_shortstr(name)
-#define AMQP_SIZE_longstr(name) (bits = 0, size += 4 + method->name.size);
-#define AMQP_SIZE_table(name) AMQP_SIZE_longstr(name)
+#define AMQP_SIZE_octet(name)	    (bits = 0, size += 1);
+#define AMQP_SIZE_short(name)	    (bits = 0, size += 2);
+#define AMQP_SIZE_long(name)	    (bits = 0, size += 4);
+#define AMQP_SIZE_longlong(name)    (bits = 0, size += 8);
+#define AMQP_SIZE_bit(name)	    (size += bits == 0, bits = (bits + 1) & 7);
+#define AMQP_SIZE_shortstr(name)    (bits = 0, size += 1 + method->name.size);
+#define AMQP_SIZE_text(name)	    AMQP_SIZE_shortstr(name)
+#define AMQP_SIZE_longstr(name)	    (bits = 0, size += 4 + method->name.size);
+#define AMQP_SIZE_table(name)	    AMQP_SIZE_longstr(name)
 #define AMQP_SIZE_FIELD(type, name) AMQP_SIZE_##type(name)
 
 #define AMQP_PUT_BITS                                                                              \
@@ -117,19 +117,19 @@ bool amqp_method_is_from_server(uint32_t id); /* a server may send it */
 		amqp_put_octet(&w, octet);                                                         \
 	bits = 0;                                                                                  \
 	octet = 0;
-#define AMQP_PUT_octet(name) AMQP_PUT_BITS amqp_put_octet(&w, method->name);
-#define AMQP_PUT_short(name) AMQP_PUT_BITS amqp_put_short(&w, method->name);
-#define AMQP_PUT_long(name) AMQP_PUT_BITS amqp_put_long(&w, method->name);
+#define AMQP_PUT_octet(name)	AMQP_PUT_BITS amqp_put_octet(&w, method->name);
+#define AMQP_PUT_short(name)	AMQP_PUT_BITS amqp_put_short(&w, method->name);
+#define AMQP_PUT_long(name)	AMQP_PUT_BITS amqp_put_long(&w, method->name);
 #define AMQP_PUT_longlong(name) AMQP_PUT_BITS amqp_put_longlong(&w, method->name);
 #define AMQP_PUT_bit(name)                                                                         \
 	octet = (uint8_t)(octet | method->name << bits);                                           \
 	if (++bits == 8) {                                                                         \
 		AMQP_PUT_BITS                                                                      \
 	}
-#define AMQP_PUT_shortstr(name) AMQP_PUT_BITS amqp_put_shortstr(&w, method->name);
-#define AMQP_PUT_text(name) AMQP_PUT_shortstr(name)
-#define AMQP_PUT_longstr(name) AMQP_PUT_BITS amqp_put_longstr(&w, method->name);
-#define AMQP_PUT_table(name) AMQP_PUT_longstr(name)
+#define AMQP_PUT_shortstr(name)	   AMQP_PUT_BITS amqp_put_shortstr(&w, method->name);
+#define AMQP_PUT_text(name)	   AMQP_PUT_shortstr(name)
+#define AMQP_PUT_longstr(name)	   AMQP_PUT_BITS amqp_put_longstr(&w, method->name);
+#define AMQP_PUT_table(name)	   AMQP_PUT_longstr(name)
 #define AMQP_PUT_FIELD(type, name) AMQP_PUT_##type(name)
 
 /* The cursor is copied, so that it can live in registers while bytes are stored through it. */

@@ -25,14 +25,14 @@ static void skip_flag_words(struct amqp_reader *reader)
 	} while ((word & CONTINUATION) != 0 && !reader->failed);
 }
 
-#define EMPTY_octet 0
+#define EMPTY_octet    0
 #define EMPTY_longlong 0
 #define EMPTY_shortstr ((struct slice){NULL, 0})
-#define EMPTY_table ((struct slice){NULL, 0})
-#define GET_octet amqp_get_octet
-#define GET_longlong amqp_get_longlong
-#define GET_shortstr amqp_get_shortstr
-#define GET_table amqp_get_longstr
+#define EMPTY_table    ((struct slice){NULL, 0})
+#define GET_octet      amqp_get_octet
+#define GET_longlong   amqp_get_longlong
+#define GET_shortstr   amqp_get_shortstr
+#define GET_table      amqp_get_longstr
 
 int amqp_properties_decode(struct amqp_properties *ret, struct slice raw)
 {
@@ -58,10 +58,10 @@ int amqp_properties_decode(struct amqp_properties *ret, struct slice raw)
 	return amqp_table_validate(ret->headers, AMQP_TABLE_DEPTH_MAX);
 }
 
-#define SIZE_octet(name) 1
+#define SIZE_octet(name)    1
 #define SIZE_longlong(name) 8
 #define SIZE_shortstr(name) (1 + properties->name.size)
-#define SIZE_table(name) (4 + properties->name.size)
+#define SIZE_table(name)    (4 + properties->name.size)
 
 size_t amqp_properties_size(const struct amqp_properties *properties)
 {
@@ -75,10 +75,10 @@ size_t amqp_properties_size(const struct amqp_properties *properties)
 	return size;
 }
 
-#define PUT_octet amqp_put_octet
+#define PUT_octet    amqp_put_octet
 #define PUT_longlong amqp_put_longlong
 #define PUT_shortstr amqp_put_shortstr
-#define PUT_table amqp_put_longstr
+#define PUT_table    amqp_put_longstr
 
 void amqp_properties_encode(struct amqp_writer *writer, const struct amqp_properties *properties)
 {

@@ -14,10 +14,10 @@
  * What one thread adds another may take away, so only the sums mean something, and a sum taken
  * while others add is as exact as a glance.
  */
-#define ACCOUNT_KINDS(X) \
-	X(MESSAGE, message) \
-	X(QUEUE, queue) \
-	X(CONNECTION, connection) \
+#define ACCOUNT_KINDS(X)                                                                           \
+	X(MESSAGE, message)                                                                        \
+	X(QUEUE, queue)                                                                            \
+	X(CONNECTION, connection)                                                                  \
 	X(OTHER, other)
 
 /* clang-format off */

@@ -12,7 +12,7 @@
 
 void buffer_init(struct buffer *buffer)
 {
-	*buffer = (struct buffer){ 0 };
+	*buffer = (struct buffer){0};
 }
 
 void buffer_fini(struct buffer *buffer)

@@ -46,7 +46,7 @@ const char *buffer_cstr(struct buffer *buffer);
 
 static inline struct slice buffer_slice(const struct buffer *buffer)
 {
-	return (struct slice){ buffer->data, buffer->size };
+	return (struct slice){buffer->data, buffer->size};
 }
 
 #endif

@@ -9,10 +9,10 @@
  * error, then exit status 70 (abort() if built with -DSHUNT_ABORT_ON_BUG). Always on; the condition
  * must have no side effects. Never for what a peer, a file, a plugin or a script sent.
  */
-#define bug_on(condition) \
-	do { \
-		if (UNLIKELY(condition)) \
-			bug_stop(__FILE__, __LINE__, #condition); \
+#define bug_on(condition)                                                                          \
+	do {                                                                                       \
+		if (UNLIKELY(condition))                                                           \
+			bug_stop(__FILE__, __LINE__, #condition);                                  \
 	} while (0)
 
 NO_RETURN void bug_stop(const char *file, int line, const char *expression);

@@ -8,7 +8,7 @@
 
 void heap_init(struct heap *heap)
 {
-	*heap = (struct heap){ 0 };
+	*heap = (struct heap){0};
 }
 
 void heap_fini(struct heap *heap)

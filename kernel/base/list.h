@@ -15,8 +15,8 @@ struct list {
 };
 
 /* The object around a member. The sizeof checks the pointer's type and evaluates nothing. */
-#define container_of(pointer, type, member) \
-	((type *)(container_address(pointer) - offsetof(type, member) + \
+#define container_of(pointer, type, member)                                                        \
+	((type *)(container_address(pointer) - offsetof(type, member) +                            \
 		  0 * sizeof((pointer) == &((type *)0)->member)))
 #define container_address(pointer) ((uintptr_t)(pointer))
 
@@ -100,8 +100,8 @@ static inline void list_splice_tail(struct list *head, struct list *from)
 #define list_for_each(pos, head) for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
 
 /* struct list *pos, *next; pos may be removed (and freed) meanwhile, others may not. */
-#define list_for_each_safe(pos, next_, head) \
-	for ((pos) = (head)->next, (next_) = (pos)->next; (pos) != (head); \
+#define list_for_each_safe(pos, next_, head)                                                       \
+	for ((pos) = (head)->next, (next_) = (pos)->next; (pos) != (head);                         \
 	     (pos) = (next_), (next_) = (pos)->next)
 
 #endif

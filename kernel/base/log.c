@@ -34,7 +34,7 @@ static size_t put_prefix(char *out, size_t size, enum log_level level, const cha
 	uint64_t now_ms = clock_wall_ms();
 	time_t seconds = (time_t)(now_ms / 1000u);
 	char loop[16] = "";
-	struct tm tm = { 0 };
+	struct tm tm = {0};
 
 	(void)gmtime_r(&seconds, &tm);
 	if (current_loop >= 0)

@@ -43,10 +43,10 @@ void log_vwrite(enum log_level level, const char *category, const char *format, 
 
 /* Arguments are evaluated only if the line is written. */
 #define log_at(level, ...) ((level) <= log_level() ? log_write((level), __VA_ARGS__) : (void)0)
-#define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
-#define log_warning(...) log_at(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_info(...) log_at(LOG_LEVEL_INFO, __VA_ARGS__)
-#define log_debug(...) log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_error(...)	   log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...)   log_at(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...)	   log_at(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...)	   log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /*
  * For lines that a peer can cause: at most per_second of them in each second from all threads; the

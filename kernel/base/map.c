@@ -24,13 +24,13 @@ enum {
 
 void map_init(struct map *map)
 {
-	*map = (struct map){ 0 };
+	*map = (struct map){0};
 }
 
 static void table_free(struct map_table *table)
 {
 	mem_free(table->buckets);
-	*table = (struct map_table){ 0 };
+	*table = (struct map_table){0};
 }
 
 void map_fini(struct map *map)
@@ -173,7 +173,7 @@ static void cursor_settle(const struct map *map, struct map_cursor *cursor)
 
 struct map_node *map_first(const struct map *map, struct map_cursor *cursor)
 {
-	*cursor = (struct map_cursor){ 0 };
+	*cursor = (struct map_cursor){0};
 	cursor_settle(map, cursor);
 	return map_next(map, cursor);
 }

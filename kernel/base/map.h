@@ -76,8 +76,8 @@ struct map_cursor {
 struct map_node *map_first(const struct map *map, struct map_cursor *cursor);
 struct map_node *map_next(const struct map *map, struct map_cursor *cursor);
 
-#define map_for_each(node, map, cursor) \
-	for ((node) = map_first((map), (cursor)); (node) != NULL; \
+#define map_for_each(node, map, cursor)                                                            \
+	for ((node) = map_first((map), (cursor)); (node) != NULL;                                  \
 	     (node) = map_next((map), (cursor)))
 
 #endif

@@ -35,7 +35,7 @@ void random_name(char out[RANDOM_NAME_SIZE])
 {
 	static const char digits[] =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	uint8_t bytes[18] = { 0 };
+	uint8_t bytes[18] = {0};
 
 	/* 16 random bytes make 21 digits and the two top bits of the 22nd. */
 	random_bytes(bytes, 16);

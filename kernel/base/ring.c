@@ -9,7 +9,7 @@
 
 void ring_init(struct ring *ring)
 {
-	*ring = (struct ring){ 0 };
+	*ring = (struct ring){0};
 }
 
 void ring_fini(struct ring *ring)

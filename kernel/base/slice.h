@@ -16,22 +16,21 @@ struct slice {
 };
 
 /* For initialisers and arguments; of a string literal only. */
-#define SLICE_LITERAL(literal) \
-	((struct slice){ (const uint8_t *)("" literal), sizeof(literal) - 1 })
-#define SLICE_EMPTY ((struct slice){ NULL, 0 })
+#define SLICE_LITERAL(literal) ((struct slice){(const uint8_t *)("" literal), sizeof(literal) - 1})
+#define SLICE_EMPTY	       ((struct slice){NULL, 0})
 
 /* printf("queue " SLICE_FMT, SLICE_ARG(name)); for trusted bytes, else log_quote(). */
-#define SLICE_FMT "%.*s"
+#define SLICE_FMT    "%.*s"
 #define SLICE_ARG(s) (int)(s).size, (s).size > 0 ? (const char *)(s).data : ""
 
 static inline struct slice slice_make(const void *data, size_t size)
 {
-	return (struct slice){ data, size };
+	return (struct slice){data, size};
 }
 
 static inline struct slice slice_cstr(const char *string)
 {
-	return (struct slice){ (const uint8_t *)string, strlen(string) };
+	return (struct slice){(const uint8_t *)string, strlen(string)};
 }
 
 static inline bool slice_is_empty(struct slice s)

@@ -136,7 +136,8 @@ static void table_resize(struct backlog *b, uint32_t size)
 	b->table_size = size;
 	if (size == 0)
 		return;
-	list_for_each(link, &b->chunks) table_put(b, container_of(link, struct chunk, link));
+	list_for_each(link, &b->chunks)
+		table_put(b, container_of(link, struct chunk, link));
 }
 
 /* Closes the gap: those behind it move up unless they are where they belong. */

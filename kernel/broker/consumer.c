@@ -49,8 +49,7 @@ static struct consumer_level *level_for(struct consumer_set *set, int32_t priori
 {
 	struct list *link;
 
-	list_for_each(link, &set->levels)
-	{
+	list_for_each(link, &set->levels) {
 		struct consumer_level *level = container_of(link, struct consumer_level, link);
 
 		if (level->priority == priority)
@@ -109,8 +108,7 @@ struct consumer *consumer_next(const struct consumer_set *set)
 
 	if (set->n_able == 0)
 		return NULL;
-	list_for_each(link, &set->levels)
-	{
+	list_for_each(link, &set->levels) {
 		struct consumer_level *level = container_of(link, struct consumer_level, link);
 
 		if (!list_is_empty(&level->able))
@@ -177,8 +175,7 @@ struct consumer *consumer_asks(struct consumer_set *set)
 {
 	struct list *link;
 
-	list_for_each(link, &set->asking)
-	{
+	list_for_each(link, &set->asking) {
 		struct consumer *c = container_of(link, struct consumer, in_grants);
 
 		if (!has_room(c))
@@ -206,8 +203,7 @@ struct consumer *consumer_holder(const struct consumer_set *set, bool nothing_to
 {
 	struct list *link;
 
-	list_for_each(link, &set->holding)
-	{
+	list_for_each(link, &set->holding) {
 		struct consumer *c = container_of(link, struct consumer, in_grants);
 
 		if (nothing_to_deliver || (c->prefetch > 0 && c->unsettled >= c->prefetch))
@@ -348,7 +344,8 @@ static void visit_list(const struct list *list,
 {
 	struct list *link;
 
-	list_for_each(link, list) visit(context, container_of(link, struct consumer, in_level));
+	list_for_each(link, list)
+		visit(context, container_of(link, struct consumer, in_level));
 }
 
 void consumer_for_each(const struct consumer_set *set,
@@ -356,8 +353,7 @@ void consumer_for_each(const struct consumer_set *set,
 {
 	struct list *link;
 
-	list_for_each(link, &set->levels)
-	{
+	list_for_each(link, &set->levels) {
 		struct consumer_level *level = container_of(link, struct consumer_level, link);
 
 		visit_list(&level->able, visit, context);

@@ -372,7 +372,8 @@ static void delete_here(struct declare_request *request, struct queue_entry *ent
 	struct actor_ref ref = entry->queue;
 	struct removal *removal;
 
-	/* What was published before is delivered before; that may be the queue's end, by its own reasons. */
+	/* What was published before is delivered before; that may be the queue's end, by its own
+	 * reasons. */
 	queue_refresh(slots_get(ref));
 
 	struct queue *queue = slots_get(ref);

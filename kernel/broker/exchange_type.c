@@ -13,8 +13,7 @@ static int replay_bindings(struct exchange *exchange)
 {
 	struct list *pos;
 
-	list_for_each(pos, &exchange->outgoing)
-	{
+	list_for_each(pos, &exchange->outgoing) {
 		struct binding *binding = container_of(pos, struct binding, from_source);
 		const struct shunt_exchange_type *functions = exchange->type->functions;
 		struct shunt_error said = {0};
@@ -31,8 +30,7 @@ static int bring_to_life(struct exchange_type *type, struct vhost *vhost)
 	struct map_cursor cursor;
 	struct map_node *node;
 
-	map_for_each(node, &vhost->exchanges, &cursor)
-	{
+	map_for_each(node, &vhost->exchanges, &cursor) {
 		struct exchange *exchange = container_of(node, struct exchange, node);
 		struct amqp_error error;
 
@@ -68,8 +66,7 @@ int exchange_type_register(struct topology *topology, const struct shunt_exchang
 	type->plugin = plugin;
 	type->plugin_name = plugin_name;
 	list_add_tail(&topology->types, &type->link);
-	map_for_each(node, &topology->vhosts, &cursor)
-	{
+	map_for_each(node, &topology->vhosts, &cursor) {
 		r = bring_to_life(type, container_of(node, struct vhost, node));
 		if (r != 0)
 			break;
@@ -82,8 +79,7 @@ struct exchange_type *exchange_type_find(struct topology *topology, struct slice
 {
 	struct list *pos;
 
-	list_for_each(pos, &topology->types)
-	{
+	list_for_each(pos, &topology->types) {
 		struct exchange_type *type = container_of(pos, struct exchange_type, link);
 
 		if (slice_equal(slice_cstr(type->functions->name), name))

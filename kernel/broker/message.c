@@ -79,7 +79,8 @@ struct message *message_make_room(struct message *message, uint32_t room)
 	if (room <= now)
 		return message;
 	/* Twice as much each time, so that the bytes are copied a few times at most. */
-	room = message->body_size / 2 <= room || now > message->body_size / 2 ? message->body_size : room * 2;
+	room = message->body_size / 2 <= room || now > message->body_size / 2 ? message->body_size
+									      : room * 2;
 
 	uint32_t size = message->alloc_size + (room - now);
 	struct message *m = mem_try_realloc(message, size);

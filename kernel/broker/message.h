@@ -44,8 +44,8 @@ struct message *message_create(struct slice exchange, struct slice routing_key,
 			       struct slice properties, uint32_t body_size);
 
 /*
- * The same, with room for only `room` bytes of the body at first: a size that was announced is not yet
- * one that came. Until message_make_room() has made it whole, nobody else may see the message.
+ * The same, with room for only `room` bytes of the body at first: a size that was announced is not
+ * yet one that came. Until message_make_room() has made it whole, nobody else may see the message.
  */
 struct message *message_create_partial(struct slice exchange, struct slice routing_key,
 				       struct slice properties, uint32_t body_size, uint32_t room);

@@ -36,9 +36,9 @@ void queue_log_destroy(struct queue_log *log);
 /* What a queue knows of its records. Belongs to the queue. */
 struct queue_log_state {
 	uint64_t queue_id;
-	uint64_t tag;	      /* the gathered batch that the indexes below are of */
-	uint32_t first, last; /* its records there: a list, without those settled already */
-	uint32_t range;	      /* its latest range of settles there */
+	uint64_t tag;	       /* the gathered batch that the indexes below are of */
+	uint32_t first, last;  /* its records there: a list, without those settled already */
+	uint32_t range;	       /* its latest range of settles there */
 	struct ring under_way; /* pairs: tag of an append, first sequence number in it */
 };
 

@@ -283,8 +283,10 @@ static struct store_change *make_changes(struct removal *removal, struct buffer 
 	size_t count = 0, capacity = removal->entry != NULL;
 	struct list *pos;
 
-	list_for_each(pos, &removal->exchanges) capacity++;
-	list_for_each(pos, &removal->bindings) capacity++;
+	list_for_each(pos, &removal->exchanges)
+		capacity++;
+	list_for_each(pos, &removal->bindings)
+		capacity++;
 
 	struct store_change *changes = mem_try_zalloc(capacity * sizeof(*changes));
 
@@ -302,15 +304,13 @@ static struct store_change *make_changes(struct removal *removal, struct buffer 
 
 	if (removal->entry && removal->entry->durable)
 		ADD(definition_of_queue(removal->entry));
-	list_for_each(pos, &removal->exchanges)
-	{
+	list_for_each(pos, &removal->exchanges) {
 		const struct exchange *exchange = container_of(pos, struct exchange, removed);
 
 		if (exchange->durable)
 			ADD(definition_of_exchange(exchange));
 	}
-	list_for_each(pos, &removal->bindings)
-	{
+	list_for_each(pos, &removal->bindings) {
 		const struct binding *binding = container_of(pos, struct binding, to_destination);
 
 		if (binding->durable)

@@ -60,8 +60,7 @@ void vhost_destroy(struct topology *topology, struct vhost *vhost)
 	struct map_cursor cursor;
 	struct map_node *node;
 
-	map_for_each(node, &vhost->bindings, &cursor)
-	{
+	map_for_each(node, &vhost->bindings, &cursor) {
 		struct binding *binding = container_of(node, struct binding, node);
 		struct exchange *source = binding->source, *exchange = binding->exchange;
 		struct queue_entry *queue = binding->queue;

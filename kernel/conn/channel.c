@@ -98,7 +98,7 @@ void channel_end(struct channel *ch)
 	}
 	settle_all(ch, QUEUE_REQUEUE);
 	slots_remove(ch->endpoint.ref);
-	ch->endpoint.ref = (struct actor_ref){ 0 };
+	ch->endpoint.ref = (struct actor_ref){0};
 	ch->waiting = NULL; /* its answer finds nobody and frees itself */
 	tx_destroy(ch);
 	list_remove(&ch->dirty);
@@ -148,7 +148,7 @@ void channel_destroy(struct channel *ch)
 void channel_fail(struct channel *ch, const struct amqp_error *error)
 {
 	static struct log_limit limit = LOG_LIMIT(20);
-	struct amqp_method m = { .id = AMQP_CHANNEL_CLOSE };
+	struct amqp_method m = {.id = AMQP_CHANNEL_CLOSE};
 	struct conn_loop *home = ch->connection->home;
 	char name[CONNECTION_NAME_MAX];
 
@@ -163,8 +163,10 @@ void channel_fail(struct channel *ch, const struct amqp_error *error)
 	publish_flush_confirms(ch);
 	ch->state = CHANNEL_CLOSING;
 	connection_print_name(ch->connection, name);
-	log_limited(&limit, LOG_LEVEL_WARNING, "conn", "closing channel: name=\"%s\" channel=%u method=%s error=\"%s\"",
-		    name, (unsigned)ch->number, error->method_id != 0 ? amqp_method_name(error->method_id) : "none",
+	log_limited(&limit, LOG_LEVEL_WARNING, "conn",
+		    "closing channel: name=\"%s\" channel=%u method=%s error=\"%s\"", name,
+		    (unsigned)ch->number,
+		    error->method_id != 0 ? amqp_method_name(error->method_id) : "none",
 		    error->text);
 	channel_end(ch);
 	m.channel_close.reply_code = error->code;
@@ -176,16 +178,19 @@ void channel_fail(struct channel *ch, const struct amqp_error *error)
 
 /* ---- Frames ---- */
 
-/* Every method that a client may send has a handler; what only a server may send has none, and gets 503. */
-#define CHANNEL_CASE_CLIENT(class, method, CLASS, METHOD) \
-	case AMQP_##CLASS##_##METHOD:                     \
+/* Every method that a client may send has a handler; what only a server may send has none, and gets
+ * 503. */
+#define CHANNEL_CASE_CLIENT(class, method, CLASS, METHOD)                                          \
+	case AMQP_##CLASS##_##METHOD:                                                              \
 		return method_##class##_##method(ch, &m->class##_##method, error);
-#define CHANNEL_CASE_BOTH(class, method, CLASS, METHOD) CHANNEL_CASE_CLIENT(class, method, CLASS, METHOD)
+#define CHANNEL_CASE_BOTH(class, method, CLASS, METHOD)                                            \
+	CHANNEL_CASE_CLIENT(class, method, CLASS, METHOD)
 #define CHANNEL_CASE_SERVER(class, method, CLASS, METHOD)
-#define CHANNEL_CASE(class, method, CLASS, METHOD, class_id, method_id, sender, ...) \
+#define CHANNEL_CASE(class, method, CLASS, METHOD, class_id, method_id, sender, ...)               \
 	CHANNEL_CASE_##sender(class, method, CLASS, METHOD)
 
-static int channel_dispatch(struct channel *ch, const struct amqp_method *m, struct amqp_error *error)
+static int channel_dispatch(struct channel *ch, const struct amqp_method *m,
+			    struct amqp_error *error)
 {
 	switch (m->id) {
 		AMQP_METHODS(CHANNEL_CASE)
@@ -197,7 +202,7 @@ static int channel_dispatch(struct channel *ch, const struct amqp_method *m, str
 /* Methods while channel.close is under way: only its end matters. */
 static int channel_closing_method(struct channel *ch, uint32_t id)
 {
-	struct amqp_method ok = { .id = AMQP_CHANNEL_CLOSE_OK };
+	struct amqp_method ok = {.id = AMQP_CHANNEL_CLOSE_OK};
 
 	if (ch->connection->channels[ch->number] != ch) /* and so is the connection's */
 		return 0;
@@ -222,14 +227,17 @@ static int channel_unexpected(struct channel *ch, struct amqp_error *error)
 	error->method_id = ch->content == CHANNEL_METHOD ? 0 : AMQP_BASIC_PUBLISH;
 	switch (ch->content) {
 	case CHANNEL_METHOD:
-		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME, "expected method frame, got non method frame instead");
+		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
+				      "expected method frame, got non method frame instead");
 	case CHANNEL_HEADER:
 		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
-				      "expected content header for class 60, got non content header frame instead");
+				      "expected content header for class 60, got non content "
+				      "header frame instead");
 	case CHANNEL_BODY:
 		break;
 	}
-	return amqp_error_set(error, AMQP_UNEXPECTED_FRAME, "expected content body, got non content body frame instead");
+	return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
+			      "expected content body, got non content body frame instead");
 }
 
 static int channel_method(struct channel *ch, struct slice payload, struct amqp_error *error)
@@ -241,9 +249,11 @@ static int channel_method(struct channel *ch, struct slice payload, struct amqp_
 	error->method_id = m.id;
 	if (result == -ENOSYS)
 		return amqp_error_set(error, AMQP_COMMAND_INVALID, "unknown method %u.%u",
-				      (unsigned)amqp_method_class(m.id), (unsigned)amqp_method_number(m.id));
+				      (unsigned)amqp_method_class(m.id),
+				      (unsigned)amqp_method_number(m.id));
 	if (result != 0)
-		return amqp_error_set(error, AMQP_FRAME_ERROR, "cannot decode method %s", amqp_method_name(m.id));
+		return amqp_error_set(error, AMQP_FRAME_ERROR, "cannot decode method %s",
+				      amqp_method_name(m.id));
 	if (m.id == AMQP_BASIC_PUBLISH)
 		return method_basic_publish(ch, &m.basic_publish, error);
 	/* What was published before comes before. */
@@ -256,7 +266,8 @@ static int channel_method(struct channel *ch, struct slice payload, struct amqp_
 	return channel_dispatch(ch, &m, error);
 }
 
-static int channel_handle(struct channel *ch, const struct amqp_frame *frame, struct amqp_error *error)
+static int channel_handle(struct channel *ch, const struct amqp_frame *frame,
+			  struct amqp_error *error)
 {
 	switch (frame->type) {
 	case AMQP_FRAME_METHOD:
@@ -275,7 +286,8 @@ static int channel_handle(struct channel *ch, const struct amqp_frame *frame, st
 }
 
 /* Keeps a frame for later; as raw as it came. */
-static int channel_keep(struct channel *ch, const struct amqp_frame *frame, struct amqp_error *error)
+static int channel_keep(struct channel *ch, const struct amqp_frame *frame,
+			struct amqp_error *error)
 {
 	struct connection *c = ch->connection;
 	size_t size = frame->payload.size + AMQP_FRAME_OVERHEAD;
@@ -310,11 +322,12 @@ int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct amq
 	return 0;
 }
 
-/* The first frame of `rest`. Returns its size; *ret_is_alive tells whether the channel is still there. */
+/* The first frame of `rest`. Returns its size; *ret_is_alive tells whether the channel is still
+ * there. */
 static size_t channel_run_one(struct channel *ch, struct slice rest, bool *ret_is_alive)
 {
 	struct connection *c = ch->connection;
-	struct amqp_error error = { 0 };
+	struct amqp_error error = {0};
 	struct amqp_frame frame;
 	size_t used;
 
@@ -329,8 +342,8 @@ static size_t channel_run_one(struct channel *ch, struct slice rest, bool *ret_i
 }
 
 /*
- * What of the backlog has not been handled, from done on: the channel waits again, and keeps it; or it has been closed,
- * and whoever is opened by its number is meant.
+ * What of the backlog has not been handled, from done on: the channel waits again, and keeps it; or
+ * it has been closed, and whoever is opened by its number is meant.
  */
 static void channel_put_back(struct channel *ch, struct buffer *frames, size_t done, bool is_alive)
 {
@@ -338,7 +351,8 @@ static void channel_put_back(struct channel *ch, struct buffer *frames, size_t d
 	size_t left = frames->size - done;
 
 	if (is_alive && left != 0) {
-		if (done >= left) { /* a client that keeps it from running dry must not let it grow */
+		if (done >=
+		    left) { /* a client that keeps it from running dry must not let it grow */
 			buffer_consume(frames, done);
 			done = 0;
 		}
@@ -354,7 +368,8 @@ static void channel_put_back(struct channel *ch, struct buffer *frames, size_t d
 static void channel_run_backlog(struct channel *ch)
 {
 	struct connection *c = ch->connection;
-	struct buffer frames = ch->backlog; /* taken out, since the channel may end while its frames are handled */
+	struct buffer frames =
+		ch->backlog; /* taken out, since the channel may end while its frames are handled */
 	size_t done = ch->backlog_done;
 	bool is_alive = true;
 
@@ -362,7 +377,8 @@ static void channel_run_backlog(struct channel *ch)
 	ch->backlog_done = 0;
 	ch->is_running = true;
 	while (is_alive && done != frames.size && ch->waiting == NULL && !connection_is_full(c))
-		done += channel_run_one(ch, slice_make(frames.data + done, frames.size - done), &is_alive);
+		done += channel_run_one(ch, slice_make(frames.data + done, frames.size - done),
+					&is_alive);
 	ch->is_running = false;
 	channel_put_back(ch, &frames, done, is_alive);
 	if (c->home->n_publications != 0)

@@ -3,10 +3,11 @@
 #define KERNEL_CONN_CHANNEL_H
 
 /*
- * A channel: methods in order, content gathered into messages, deliveries by tag, confirms. Lives with its connection.
+ * A channel: methods in order, content gathered into messages, deliveries by tag, confirms. Lives
+ * with its connection.
  *
- * A method that must ask elsewhere makes the channel wait: frames that come meanwhile are kept and handled when the
- * answer is there; the connection's other channels go on.
+ * A method that must ask elsewhere makes the channel wait: frames that come meanwhile are kept and
+ * handled when the answer is there; the connection's other channels go on.
  */
 
 #include <stdbool.h>
@@ -49,10 +50,10 @@ struct channel {
 	struct channel_publish *publish;
 
 	struct channel_request *waiting; /* NULL: not */
-	bool is_running;                 /* the backlog is being handled further up the stack */
-	struct buffer backlog;           /* raw frames that came while waiting */
-	size_t backlog_done;     /* bytes of it that have been handled */
-	uint64_t inflight_bytes; /* published, and not yet taken by queues of other loops */
+	bool is_running;		 /* the backlog is being handled further up the stack */
+	struct buffer backlog;		 /* raw frames that came while waiting */
+	size_t backlog_done;		 /* bytes of it that have been handled */
+	uint64_t inflight_bytes;	 /* published, and not yet taken by queues of other loops */
 
 	struct source **sources;
 	unsigned n_sources, sources_capacity;
@@ -62,10 +63,10 @@ struct channel {
 
 	struct unacked unacked;
 	uint64_t next_tag;
-	uint16_t prefetch;        /* for new consumers */
-	uint32_t channel_limit;   /* channel-wide prefetch, 0: none */
-	uint32_t n_limited;       /* unacknowledged deliveries and open grants that count against it */
-	struct list wanting;      /* struct source.wanting */
+	uint16_t prefetch;	/* for new consumers */
+	uint32_t channel_limit; /* channel-wide prefetch, 0: none */
+	uint32_t n_limited;  /* unacknowledged deliveries and open grants that count against it */
+	struct list wanting; /* struct source.wanting */
 
 	bool confirms_on;
 	uint64_t next_publish; /* sequence number of the next publish, confirm mode and tx */
@@ -73,20 +74,22 @@ struct channel {
 	struct tx *tx;
 	struct list dirty; /* connection.dirty */
 
-	char reply_tag[255]; /* consumer tag of direct reply-to */
+	char reply_tag[255];	/* consumer tag of direct reply-to */
 	uint8_t reply_tag_size; /* 0: none */
-	char *last_queue;    /* name of the queue declared last, NULL: none */
+	char *last_queue;	/* name of the queue declared last, NULL: none */
 	uint8_t last_queue_size;
 };
 
 struct channel *channel_create(struct connection *c, uint16_t number);
 
-/* Cancels its consumers and requeues what is unacknowledged; nothing is sent. The channel stays until channel_destroy. */
+/* Cancels its consumers and requeues what is unacknowledged; nothing is sent. The channel stays
+ * until channel_destroy. */
 void channel_end(struct channel *ch);
 /* Retires it. channel_end must have run. */
 void channel_destroy(struct channel *ch);
 
-/* A frame came. On failure *error says what to do with the connection: soft errors have been dealt with inside. */
+/* A frame came. On failure *error says what to do with the connection: soft errors have been dealt
+ * with inside. */
 int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct amqp_error *error);
 
 /* Ends the channel (soft error) or its connection (hard error). */
@@ -101,13 +104,14 @@ static inline bool channel_is_free(const struct channel *ch)
 /* The answer is there: handles the frames that came meanwhile. */
 void channel_resume(struct channel *ch);
 
-/* The handlers of methods, one for each that a client may send on a channel; declared from the table. */
-#define CHANNEL_HANDLER_CLIENT(class, method) \
+/* The handlers of methods, one for each that a client may send on a channel; declared from the
+ * table. */
+#define CHANNEL_HANDLER_CLIENT(class, method)                                                      \
 	int method_##class##_##method(struct channel *ch, const struct amqp_##class##_##method *m, \
 				      struct amqp_error *error);
 #define CHANNEL_HANDLER_BOTH(class, method) CHANNEL_HANDLER_CLIENT(class, method)
 #define CHANNEL_HANDLER_SERVER(class, method)
-#define CHANNEL_HANDLER(class, method, CLASS, METHOD, class_id, method_id, sender, ...) \
+#define CHANNEL_HANDLER(class, method, CLASS, METHOD, class_id, method_id, sender, ...)            \
 	CHANNEL_HANDLER_##sender(class, method)
 AMQP_METHODS(CHANNEL_HANDLER)
 

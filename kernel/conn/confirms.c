@@ -8,21 +8,22 @@
 #include "base/mem.h"
 
 /*
- * The happy path: a publish settles at once and nothing is open. Then base == end == seq + 1, no ring is touched, and the
- * flush sends one ack with `multiple` for the lot.
+ * The happy path: a publish settles at once and nothing is open. Then base == end == seq + 1, no
+ * ring is touched, and the flush sends one ack with `multiple` for the lot.
  *
- * Otherwise the ring holds one word a publish from base to end. When the one at base settles, base moves over all that are
- * settled behind it; a rejected one stops it, is told by itself, and then it goes on. Those that settle above base are also noted in `done`, to be told singly at the
- * next flush; the ring keeps them marked as told so that they are not told again when base comes by.
+ * Otherwise the ring holds one word a publish from base to end. When the one at base settles, base
+ * moves over all that are settled behind it; a rejected one stops it, is told by itself, and then
+ * it goes on. Those that settle above base are also noted in `done`, to be told singly at the next
+ * flush; the ring keeps them marked as told so that they are not told again when base comes by.
  */
-#define CONFIRM_REJECTED (1u << 31)
-#define CONFIRM_TOLD (1u << 30)
-#define CONFIRM_COUNT (CONFIRM_TOLD - 1)
+#define CONFIRM_REJECTED	(1u << 31)
+#define CONFIRM_TOLD		(1u << 30)
+#define CONFIRM_COUNT		(CONFIRM_TOLD - 1)
 #define CONFIRMS_FIRST_CAPACITY 64u
 
 void confirms_init(struct confirms *confirms)
 {
-	*confirms = (struct confirms){ .base = 1, .end = 1 };
+	*confirms = (struct confirms){.base = 1, .end = 1};
 }
 
 void confirms_fini(struct confirms *confirms)
@@ -40,7 +41,8 @@ static uint32_t *confirms_word(const struct confirms *confirms, uint64_t seq)
 
 static int confirms_grow(struct confirms *confirms)
 {
-	size_t capacity = confirms->capacity != 0 ? confirms->capacity * 2 : CONFIRMS_FIRST_CAPACITY;
+	size_t capacity =
+		confirms->capacity != 0 ? confirms->capacity * 2 : CONFIRMS_FIRST_CAPACITY;
 	uint32_t *pending = mem_try_alloc(capacity * sizeof(*pending));
 
 	if (pending == NULL)
@@ -108,12 +110,16 @@ void confirms_settle(struct confirms *confirms, uint64_t seq, bool rejected)
 bool confirms_has_news(const struct confirms *confirms)
 {
 	return confirms->told_to + 1 != confirms->base || confirms->n_done != 0 ||
-	       (confirms->base != confirms->end && (*confirms_word(confirms, confirms->base) & CONFIRM_COUNT) == 0);
+	       (confirms->base != confirms->end &&
+		(*confirms_word(confirms, confirms->base) & CONFIRM_COUNT) == 0);
 }
 
-/* Tells all below base that has not been told, with one `multiple` (or a single one, when it is one). */
+/* Tells all below base that has not been told, with one `multiple` (or a single one, when it is
+ * one). */
 static void confirms_tell_run(struct confirms *confirms,
-			      void (*tell)(void *context, uint64_t seq, bool multiple, bool rejected), void *context)
+			      void (*tell)(void *context, uint64_t seq, bool multiple,
+					   bool rejected),
+			      void *context)
 {
 	if (confirms->told_to + 1 == confirms->base)
 		return;
@@ -129,7 +135,9 @@ static int confirms_compare(const void *a, const void *b)
 }
 
 static void confirms_tell_done(struct confirms *confirms,
-			       void (*tell)(void *context, uint64_t seq, bool multiple, bool rejected), void *context)
+			       void (*tell)(void *context, uint64_t seq, bool multiple,
+					    bool rejected),
+			       void *context)
 {
 	qsort(confirms->done, confirms->n_done, sizeof(*confirms->done), confirms_compare);
 	for (size_t i = 0; i < confirms->n_done; i++) {
@@ -146,7 +154,8 @@ static void confirms_tell_done(struct confirms *confirms,
 }
 
 void confirms_flush(struct confirms *confirms,
-		    void (*tell)(void *context, uint64_t seq, bool multiple, bool rejected), void *context)
+		    void (*tell)(void *context, uint64_t seq, bool multiple, bool rejected),
+		    void *context)
 {
 	while (confirms->base != confirms->end) {
 		uint32_t word = *confirms_word(confirms, confirms->base);
@@ -159,7 +168,8 @@ void confirms_flush(struct confirms *confirms,
 				tell(context, confirms->base, false, true);
 			confirms->told_to = confirms->base;
 		} else if ((word & CONFIRM_TOLD) != 0 && confirms->told_to + 1 == confirms->base) {
-			confirms->told_to = confirms->base; /* there is nothing new below it that would go with it */
+			confirms->told_to = confirms->base; /* there is nothing new below it that
+							       would go with it */
 		}
 		confirms->base++;
 	}

@@ -24,8 +24,9 @@
 #include "loop/counters.h"
 
 #define CONNECTION_CLOSE_LIMIT_MS 30000u /* for the peer's close-ok */
-#define CONNECTION_LINGER_MS 2000u	 /* for the peer to close its side after the last byte */
-#define CONNECTION_GARBLED_LIMIT_MS 3000u /* for the peer to close its side when its bytes are no frames */
+#define CONNECTION_LINGER_MS	  2000u	 /* for the peer to close its side after the last byte */
+#define CONNECTION_GARBLED_LIMIT_MS                                                                \
+	3000u /* for the peer to close its side when its bytes are no frames */
 
 static size_t connection_data(struct transport *t, struct slice bytes);
 static void connection_closed(struct transport *t, int error);
@@ -49,9 +50,10 @@ void connection_print_name(const struct connection *c, char ret_text[CONNECTION_
 const char *connection_state_name(const struct connection *c)
 {
 	static const char *const names[] = {
-		[CONNECTION_HEADER] = "pre_init",  [CONNECTION_START_OK] = "starting", [CONNECTION_LOGIN] = "securing",
-		[CONNECTION_TUNE_OK] = "tuning",   [CONNECTION_OPEN] = "opening",      [CONNECTION_RUNNING] = "running",
-		[CONNECTION_CLOSING] = "closing",  [CONNECTION_CLOSED] = "closed",
+		[CONNECTION_HEADER] = "pre_init", [CONNECTION_START_OK] = "starting",
+		[CONNECTION_LOGIN] = "securing",  [CONNECTION_TUNE_OK] = "tuning",
+		[CONNECTION_OPEN] = "opening",	  [CONNECTION_RUNNING] = "running",
+		[CONNECTION_CLOSING] = "closing", [CONNECTION_CLOSED] = "closed",
 	};
 
 	return c->is_blocked ? "blocked" : names[c->state];
@@ -105,7 +107,8 @@ static void connection_end_channels(struct connection *c)
 int connection_add_exclusive(struct connection *c, struct actor_ref queue)
 {
 	if (c->n_exclusive == c->exclusive_capacity) {
-		size_t capacity = c->exclusive_capacity != 0 ? c->exclusive_capacity * 2 : 4, kept = 0;
+		size_t capacity = c->exclusive_capacity != 0 ? c->exclusive_capacity * 2 : 4,
+		       kept = 0;
 		struct actor_ref *queues;
 
 		for (size_t i = 0; i < c->n_exclusive; i++) /* forget those that are gone */
@@ -157,9 +160,10 @@ static bool connection_has_unfinished(const struct connection *c)
 
 void connection_answer_close(struct connection *c)
 {
-	struct amqp_method ok = { .id = AMQP_CONNECTION_CLOSE_OK };
+	struct amqp_method ok = {.id = AMQP_CONNECTION_CLOSE_OK};
 
-	if (connection_has_unfinished(c)) { /* and what the client sent behind its questions comes before its end */
+	if (connection_has_unfinished(
+		    c)) { /* and what the client sent behind its questions comes before its end */
 		if (!c->is_ending)
 			loop_timer_start_ms(&c->timer, CONNECTION_CLOSE_LIMIT_MS);
 		c->is_ending = true;
@@ -172,9 +176,10 @@ void connection_answer_close(struct connection *c)
 	connection_finish(c, CONNECTION_LINGER_MS);
 }
 
-static void connection_send_close(struct connection *c, const struct amqp_error *error, unsigned limit_ms)
+static void connection_send_close(struct connection *c, const struct amqp_error *error,
+				  unsigned limit_ms)
 {
-	struct amqp_method m = { .id = AMQP_CONNECTION_CLOSE };
+	struct amqp_method m = {.id = AMQP_CONNECTION_CLOSE};
 
 	c->state = CONNECTION_CLOSING;
 	connection_end_channels(c);
@@ -195,16 +200,20 @@ void connection_fail(struct connection *c, const struct amqp_error *error)
 	if (c->state >= CONNECTION_CLOSING)
 		return;
 	connection_print_name(c, name);
-	log_limited(&limit, LOG_LEVEL_WARNING, "conn", "closing connection: name=\"%s\" user=\"%s\" method=%s error=\"%s\"",
-		    name, c->user != NULL ? c->user->name : "", error->method_id != 0 ? amqp_method_name(error->method_id) : "none",
+	log_limited(&limit, LOG_LEVEL_WARNING, "conn",
+		    "closing connection: name=\"%s\" user=\"%s\" method=%s error=\"%s\"", name,
+		    c->user != NULL ? c->user->name : "",
+		    error->method_id != 0 ? amqp_method_name(error->method_id) : "none",
 		    error->text);
-	/* Before connection.open an error ends with the socket after 3 s, as RabbitMQ does; clients have read it by then. */
-	connection_send_close(c, error, c->state == CONNECTION_RUNNING ? CONNECTION_CLOSE_LIMIT_MS : 3000);
+	/* Before connection.open an error ends with the socket after 3 s, as RabbitMQ does; clients
+	 * have read it by then. */
+	connection_send_close(c, error,
+			      c->state == CONNECTION_RUNNING ? CONNECTION_CLOSE_LIMIT_MS : 3000);
 }
 
 void connection_force(struct connection *c, const char *text, unsigned limit_ms)
 {
-	struct amqp_error error = { 0 };
+	struct amqp_error error = {0};
 
 	if (c->state >= CONNECTION_CLOSING || c->state == CONNECTION_HEADER) {
 		loop_timer_start_ms(&c->timer, limit_ms);
@@ -242,8 +251,8 @@ void connection_destroy(struct connection *c)
 	connection_quieten(c);
 	if (c->user != NULL) {
 		connection_print_name(c, name);
-		log_limited(&limit, LOG_LEVEL_INFO, "conn", "connection closed: name=\"%s\" user=\"%s\"", name,
-			    c->user->name);
+		log_limited(&limit, LOG_LEVEL_INFO, "conn",
+			    "connection closed: name=\"%s\" user=\"%s\"", name, c->user->name);
 	}
 	transport_destroy(c->transport);
 	slots_remove(c->ref);
@@ -263,11 +272,12 @@ static void connection_closed(struct transport *t, int error)
 	static struct log_limit limit = LOG_LIMIT(20);
 	char name[CONNECTION_NAME_MAX];
 
-	if (c->state != CONNECTION_CLOSED && c->state != CONNECTION_CLOSING && c->state > CONNECTION_TUNE_OK) {
+	if (c->state != CONNECTION_CLOSED && c->state != CONNECTION_CLOSING &&
+	    c->state > CONNECTION_TUNE_OK) {
 		connection_print_name(c, name);
 		log_limited(&limit, LOG_LEVEL_WARNING, "conn",
-			    "client closed the connection unexpectedly: name=\"%s\" reason=\"%s\"", name,
-			    error != 0 ? strerror(error) : "end of stream");
+			    "client closed the connection unexpectedly: name=\"%s\" reason=\"%s\"",
+			    name, error != 0 ? strerror(error) : "end of stream");
 	}
 	connection_destroy(c);
 }
@@ -301,21 +311,23 @@ static void connection_flush(struct loop_task *task)
 }
 
 /* Channel 0: the connection's own methods. */
-static int connection_control(struct connection *c, const struct amqp_frame *frame, struct amqp_error *error)
+static int connection_control(struct connection *c, const struct amqp_frame *frame,
+			      struct amqp_error *error)
 {
 	struct amqp_method m;
 	int result;
 
 	if (frame->type != AMQP_FRAME_METHOD)
 		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
-				      "type %d, all octets = <<>>: unexpected frame on channel 0", frame->type);
+				      "type %d, all octets = <<>>: unexpected frame on channel 0",
+				      frame->type);
 	result = amqp_method_decode(&m, frame->payload);
 	error->method_id = m.id;
 	if (c->state == CONNECTION_CLOSING) {
 		if (result != 0)
 			return 0;
 		if (m.id == AMQP_CONNECTION_CLOSE) {
-			struct amqp_method ok = { .id = AMQP_CONNECTION_CLOSE_OK };
+			struct amqp_method ok = {.id = AMQP_CONNECTION_CLOSE_OK};
 
 			connection_send(c, 0, &ok);
 		} else if (m.id == AMQP_CONNECTION_CLOSE_OK) {
@@ -325,7 +337,8 @@ static int connection_control(struct connection *c, const struct amqp_frame *fra
 	}
 	if (result == -ENOSYS)
 		return amqp_error_set(error, AMQP_COMMAND_INVALID, "unknown method %u.%u",
-				      (unsigned)amqp_method_class(m.id), (unsigned)amqp_method_number(m.id));
+				      (unsigned)amqp_method_class(m.id),
+				      (unsigned)amqp_method_number(m.id));
 	if (result != 0)
 		return amqp_error_set(error, AMQP_SYNTAX_ERROR, "could not decode method");
 	return handshake_method(c, &m, error);
@@ -346,7 +359,8 @@ static int connection_grow_channels(struct connection *c, unsigned number)
 		n *= 2;
 	if (n == c->n_slots)
 		return 0;
-	channels = mem_try_zalloc(n * sizeof(struct channel *)); /* a large one takes memory only where it is used */
+	channels = mem_try_zalloc(
+		n * sizeof(struct channel *)); /* a large one takes memory only where it is used */
 	if (channels == NULL)
 		return -ENOMEM;
 	if (c->n_slots != 0)
@@ -358,37 +372,44 @@ static int connection_grow_channels(struct connection *c, unsigned number)
 }
 
 /* A frame on a channel that is not open: channel.open, or an error. */
-static int connection_open_channel(struct connection *c, const struct amqp_frame *frame, struct amqp_error *error)
+static int connection_open_channel(struct connection *c, const struct amqp_frame *frame,
+				   struct amqp_error *error)
 {
-	struct amqp_method m = { 0 }, ok = { .id = AMQP_CHANNEL_OPEN_OK };
+	struct amqp_method m = {0}, ok = {.id = AMQP_CHANNEL_OPEN_OK};
 	bool decoded;
 
 	if (frame->type != AMQP_FRAME_METHOD)
-		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME, "expected method frame, got non method frame instead");
+		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
+				      "expected method frame, got non method frame instead");
 	decoded = amqp_method_decode(&m, frame->payload) == 0;
 	error->method_id = m.id;
 	if (!decoded || m.id != AMQP_CHANNEL_OPEN)
 		return amqp_error_set(error, AMQP_CHANNEL_ERROR, "expected 'channel.open'");
 	if (c->channel_max != 0 && c->n_open >= c->channel_max)
 		return amqp_error_set(error, AMQP_NOT_ALLOWED,
-				      "number of channels opened (%u) has reached the negotiated channel_max (%u)",
+				      "number of channels opened (%u) has reached the negotiated "
+				      "channel_max (%u)",
 				      c->n_open, (unsigned)c->channel_max);
-	if (connection_grow_channels(c, frame->channel) != 0 || channel_create(c, frame->channel) == NULL)
+	if (connection_grow_channels(c, frame->channel) != 0 ||
+	    channel_create(c, frame->channel) == NULL)
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 	connection_send(c, frame->channel, &ok);
 	return 0;
 }
 
-static int connection_frame(struct connection *c, const struct amqp_frame *frame, struct amqp_error *error)
+static int connection_frame(struct connection *c, const struct amqp_frame *frame,
+			    struct amqp_error *error)
 {
 	struct channel *ch;
 
 	if (frame->type == AMQP_FRAME_HEARTBEAT) {
 		if (frame->channel != 0 && c->state < CONNECTION_CLOSING)
 			return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
-					      "heartbeat frame on channel %u", (unsigned)frame->channel);
+					      "heartbeat frame on channel %u",
+					      (unsigned)frame->channel);
 		if (frame->payload.size != 0 && c->state < CONNECTION_CLOSING)
-			return amqp_error_set(error, AMQP_FRAME_ERROR, "heartbeat frame with a payload");
+			return amqp_error_set(error, AMQP_FRAME_ERROR,
+					      "heartbeat frame with a payload");
 		return 0;
 	}
 	if (frame->channel == 0)
@@ -396,7 +417,8 @@ static int connection_frame(struct connection *c, const struct amqp_frame *frame
 	if (c->state == CONNECTION_CLOSING)
 		return 0;
 	if (c->state != CONNECTION_RUNNING)
-		return amqp_error_set(error, AMQP_CHANNEL_ERROR, "frame on channel %u before the connection is open",
+		return amqp_error_set(error, AMQP_CHANNEL_ERROR,
+				      "frame on channel %u before the connection is open",
 				      (unsigned)frame->channel);
 	ch = connection_channel(c, frame->channel);
 	if (ch == NULL)
@@ -410,8 +432,9 @@ void connection_replay(struct connection *c, struct slice frames)
 	size_t used;
 
 	c->is_replaying = true;
-	for (; frames.size != 0 && c->state == CONNECTION_RUNNING; frames.data += used, frames.size -= used) {
-		struct amqp_error error = { 0 };
+	for (; frames.size != 0 && c->state == CONNECTION_RUNNING;
+	     frames.data += used, frames.size -= used) {
+		struct amqp_error error = {0};
 
 		if (connection_is_full(c)) /* then the channel keeps the frame */
 			pressure_pause(c, CONNECTION_PAUSE_OUTPUT);
@@ -434,12 +457,14 @@ static uint32_t connection_announced_size(struct slice head)
 }
 
 /*
- * RabbitMQ's FRAME_ERROR for bytes that are no frame. Where the next frame begins is unknown from here on, so that no
- * close-ok will be found: what comes is discarded for a while, in which the client finds the time to read why.
+ * RabbitMQ's FRAME_ERROR for bytes that are no frame. Where the next frame begins is unknown from
+ * here on, so that no close-ok will be found: what comes is discarded for a while, in which the
+ * client finds the time to read why.
  */
-static void connection_frame_error(struct connection *c, int result, const struct amqp_frame *frame, struct slice bytes)
+static void connection_frame_error(struct connection *c, int result, const struct amqp_frame *frame,
+				   struct slice bytes)
 {
-	struct amqp_error error = { 0 };
+	struct amqp_error error = {0};
 
 	c->is_garbled = true;
 	if (c->state == CONNECTION_CLOSING) {
@@ -447,11 +472,13 @@ static void connection_frame_error(struct connection *c, int result, const struc
 		return;
 	}
 	if (result == -EMSGSIZE)
-		amqp_error_set(&error, AMQP_FRAME_ERROR, "type %u, all octets = <<>>: {frame_too_large,%u,%u}",
+		amqp_error_set(&error, AMQP_FRAME_ERROR,
+			       "type %u, all octets = <<>>: {frame_too_large,%u,%u}",
 			       (unsigned)frame->type, connection_announced_size(bytes),
 			       c->frame_max - AMQP_FRAME_OVERHEAD);
 	else if (result == -EBADMSG)
-		amqp_error_set(&error, AMQP_FRAME_ERROR, "type %u, all octets = <<>>: invalid_frame_end_marker",
+		amqp_error_set(&error, AMQP_FRAME_ERROR,
+			       "type %u, all octets = <<>>: invalid_frame_end_marker",
 			       (unsigned)frame->type);
 	else
 		amqp_error_set(&error, AMQP_FRAME_ERROR, "unknown frame type");
@@ -482,7 +509,8 @@ static void connection_after_data(struct connection *c)
 		publish_flush(c->home);
 	if (c->home->settles.channel != NULL)
 		settle_flush(c->home);
-	alarms_check(c->service->broker->alarms); /* also for what is not routed yet: bodies in part, transactions */
+	alarms_check(c->service->broker->alarms); /* also for what is not routed yet: bodies in
+						     part, transactions */
 	if (connection_is_full(c))
 		pressure_pause(c, CONNECTION_PAUSE_OUTPUT);
 }
@@ -494,10 +522,11 @@ static size_t connection_data(struct transport *t, struct slice bytes)
 
 	if (c->state == CONNECTION_HEADER)
 		done = connection_protocol_header(c, bytes);
-	while (done < bytes.size && c->paused == 0 && !c->is_garbled && c->state != CONNECTION_CLOSED &&
-	       c->state != CONNECTION_HEADER && !connection_is_full(c)) {
-		struct slice rest = { bytes.data + done, bytes.size - done };
-		struct amqp_frame frame = { 0 };
+	while (done < bytes.size && c->paused == 0 && !c->is_garbled &&
+	       c->state != CONNECTION_CLOSED && c->state != CONNECTION_HEADER &&
+	       !connection_is_full(c)) {
+		struct slice rest = {bytes.data + done, bytes.size - done};
+		struct amqp_frame frame = {0};
 		struct amqp_error error;
 		size_t used = 0;
 		int result = amqp_frame_parse(rest, c->frame_max, &frame, &used);
@@ -535,7 +564,8 @@ static void connection_timer(struct loop_timer *timer)
 	}
 	if (c->state < CONNECTION_RUNNING) {
 		connection_print_name(c, name);
-		log_limited(&limit, LOG_LEVEL_WARNING, "conn", "handshake timed out: name=\"%s\" state=%s", name,
+		log_limited(&limit, LOG_LEVEL_WARNING, "conn",
+			    "handshake timed out: name=\"%s\" state=%s", name,
 			    connection_state_name(c));
 	}
 	connection_destroy(c);

@@ -3,8 +3,9 @@
 #define KERNEL_CONN_CONNECTION_H
 
 /*
- * A client's connection: handshake, channels, heartbeats, back pressure, close. Lives on one loop, which owns it and
- * its channels. Created by conn_service_accept(); ends itself when its transport is closed.
+ * A client's connection: handshake, channels, heartbeats, back pressure, close. Lives on one loop,
+ * which owns it and its channels. Created by conn_service_accept(); ends itself when its transport
+ * is closed.
  */
 
 #include <stdbool.h>
@@ -33,26 +34,29 @@ enum connection_state {
 /* Why nothing is read from it; any one is enough. */
 enum connection_pause {
 	CONNECTION_PAUSE_LOGIN = 1 << 0,
-	CONNECTION_PAUSE_INFLIGHT = 1 << 1, /* too many published bytes on their way to other loops */
-	CONNECTION_PAUSE_BACKLOG = 1 << 2,  /* too many bytes wait for a channel's answer */
-	CONNECTION_PAUSE_OUTPUT = 1 << 3,   /* it does not take its answers */
-	CONNECTION_PAUSE_ALARM = 1 << 4,    /* publishes while the memory alarm is set */
-	CONNECTION_PAUSE_ENDING = 1 << 5,   /* it has said all */
+	CONNECTION_PAUSE_INFLIGHT = 1
+				    << 1, /* too many published bytes on their way to other loops */
+	CONNECTION_PAUSE_BACKLOG = 1 << 2, /* too many bytes wait for a channel's answer */
+	CONNECTION_PAUSE_OUTPUT = 1 << 3,  /* it does not take its answers */
+	CONNECTION_PAUSE_ALARM = 1 << 4,   /* publishes while the memory alarm is set */
+	CONNECTION_PAUSE_ENDING = 1 << 5,  /* it has said all */
 };
 
 /* Bounds of what a connection may hold, in bytes; a single message or frame always fits. */
 #define CONNECTION_INFLIGHT_MAX (4u << 20)
-#define CONNECTION_BACKLOG_MAX (1u << 20)
-#define CONNECTION_OUTPUT_MAX (4u << 20)
-#define CONNECTION_REPLIES_MAX (64u << 20) /* of output that waits: direct replies beyond it are dropped */
+#define CONNECTION_BACKLOG_MAX	(1u << 20)
+#define CONNECTION_OUTPUT_MAX	(4u << 20)
+#define CONNECTION_REPLIES_MAX                                                                     \
+	(64u << 20) /* of output that waits: direct replies beyond it are dropped */
 
 /* What the client said it can do (client_properties.capabilities). */
 struct connection_capabilities {
 	bool authentication_failure_close, blocked, consumer_cancel_notify;
 	/*
-	 * It is py-amqp. kombu, on top of it, goes by our product's name, and takes every broker but RabbitMQ for one with the
-	 * specification's basic.qos, where a changed prefetch holds for running consumers at once. A Celery worker needs that:
-	 * it raises its prefetch for every task that it keeps for later, and would starve.
+	 * It is py-amqp. kombu, on top of it, goes by our product's name, and takes every broker
+	 * but RabbitMQ for one with the specification's basic.qos, where a changed prefetch holds
+	 * for running consumers at once. A Celery worker needs that: it raises its prefetch for
+	 * every task that it keeps for later, and would starve.
 	 */
 	bool expects_qos_at_once;
 };
@@ -72,9 +76,9 @@ struct connection {
 	struct connection_capabilities capabilities;
 	struct vhost *vhost;
 	struct access_user *user;
-	struct access_login *login; /* under way */
+	struct access_login *login;	  /* under way */
 	struct buffer *client_properties; /* raw table, for lists; NULL before start-ok */
-	uint64_t connected_at_ms; /* wall clock */
+	uint64_t connected_at_ms;	  /* wall clock */
 
 	struct channel **channels; /* by number, n_slots of them; [0] is unused */
 	unsigned n_slots, n_open;
@@ -83,30 +87,33 @@ struct connection {
 	size_t n_exclusive, exclusive_capacity;
 
 	uint64_t inflight_bytes; /* published and not yet taken by queues of other loops */
-	uint64_t backlog_bytes;  /* waiting in channels */
+	uint64_t backlog_bytes;	 /* waiting in channels */
 	bool has_published;
 	bool is_replaying; /* within connection_replay() */
-	bool is_ending; /* connection.close came, and waits for channels */
-	bool is_garbled; /* its bytes were no frame: all that comes is discarded */
-	bool is_broken; /* output was lost for want of memory: it ends as soon as the loop is free to */
+	bool is_ending;	   /* connection.close came, and waits for channels */
+	bool is_garbled;   /* its bytes were no frame: all that comes is discarded */
+	bool is_broken;	 /* output was lost for want of memory: it ends as soon as the loop is free
+			    to */
 	bool is_blocked; /* connection.blocked was sent, if it understands that */
 
 	struct loop_timer timer; /* handshake, then heartbeat, then closing */
-	uint64_t resumed_at_ms;  /* silence before it is ours */
+	uint64_t resumed_at_ms;	 /* silence before it is ours */
 	uint64_t close_deadline_ms;
 
-	struct loop_task flush;  /* at the turn's end: confirms and credits */
-	struct list dirty;       /* struct channel.dirty: have confirms or credits to send */
-	struct list indebted;    /* struct source.indebted: credit to give back */
+	struct loop_task flush; /* at the turn's end: confirms and credits */
+	struct list dirty;	/* struct channel.dirty: have confirms or credits to send */
+	struct list indebted;	/* struct source.indebted: credit to give back */
 };
 
 /* It does not take its answers: nothing more is done for it until it has taken most of them. */
 static inline bool connection_is_full(const struct connection *c)
 {
-	return c->state == CONNECTION_RUNNING && transport_queued(c->transport) > CONNECTION_OUTPUT_MAX;
+	return c->state == CONNECTION_RUNNING &&
+	       transport_queued(c->transport) > CONNECTION_OUTPUT_MAX;
 }
 
-/* Ends the connection with an exception: sends connection.close, ends all channels, ignores what comes. */
+/* Ends the connection with an exception: sends connection.close, ends all channels, ignores what
+ * comes. */
 void connection_fail(struct connection *c, const struct amqp_error *error);
 
 /* As above, by the server's own will (320): `text` is the reason. */
@@ -116,8 +123,9 @@ void connection_force(struct connection *c, const char *text, unsigned limit_ms)
 void connection_destroy(struct connection *c);
 
 /*
- * The client has asked for its end: ends all channels and exclusive queues, sends close-ok, finishes. While channels wait
- * for answers it only says so, in is_ending; then it is called again when one has come.
+ * The client has asked for its end: ends all channels and exclusive queues, sends close-ok,
+ * finishes. While channels wait for answers it only says so, in is_ending; then it is called again
+ * when one has come.
  */
 void connection_answer_close(struct connection *c);
 

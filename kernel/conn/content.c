@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages to the client: method frame, header frame, body frames. What fits into a block of output goes in by one
- * reservation; a large body is queued without copying.
+ * Messages to the client: method frame, header frame, body frames. What fits into a block of output
+ * goes in by one reservation; a large body is queued without copying.
  */
 #include "conn/content.h"
 
@@ -26,10 +26,12 @@ static void content_unref(void *owner)
 }
 
 /* Reserves room, and begins the method frame. */
-static bool content_begin(struct content_writer *cw, struct channel *ch, struct message *message, size_t method_size)
+static bool content_begin(struct content_writer *cw, struct channel *ch, struct message *message,
+			  size_t method_size)
 {
 	uint32_t frame_max = ch->connection->frame_max;
-	size_t room = method_size + AMQP_CONTENT_HEADER_FIXED + message->properties_size + 2 * AMQP_FRAME_OVERHEAD;
+	size_t room = method_size + AMQP_CONTENT_HEADER_FIXED + message->properties_size +
+		      2 * AMQP_FRAME_OVERHEAD;
 	uint8_t *bytes;
 
 	cw->ch = ch;
@@ -105,7 +107,8 @@ static void content_finish(struct content_writer *cw)
 	};
 
 	amqp_frame_put_end(&cw->w);
-	amqp_frame_put_header(&cw->w, AMQP_FRAME_HEADER, cw->ch->number, (uint32_t)amqp_content_header_size(&header));
+	amqp_frame_put_header(&cw->w, AMQP_FRAME_HEADER, cw->ch->number,
+			      (uint32_t)amqp_content_header_size(&header));
 	amqp_content_header_encode(&cw->w, &header);
 	amqp_frame_put_end(&cw->w);
 	if (cw->has_body && message->body_size != 0)
@@ -117,7 +120,8 @@ static void content_finish(struct content_writer *cw)
 	message_unref(message);
 }
 
-void content_deliver(struct channel *ch, const struct amqp_basic_deliver *method, struct message *message)
+void content_deliver(struct channel *ch, const struct amqp_basic_deliver *method,
+		     struct message *message)
 {
 	struct content_writer cw;
 
@@ -128,7 +132,8 @@ void content_deliver(struct channel *ch, const struct amqp_basic_deliver *method
 	content_finish(&cw);
 }
 
-void content_get_ok(struct channel *ch, const struct amqp_basic_get_ok *method, struct message *message)
+void content_get_ok(struct channel *ch, const struct amqp_basic_get_ok *method,
+		    struct message *message)
 {
 	struct content_writer cw;
 
@@ -139,7 +144,8 @@ void content_get_ok(struct channel *ch, const struct amqp_basic_get_ok *method, 
 	content_finish(&cw);
 }
 
-void content_return(struct channel *ch, const struct amqp_basic_return *method, struct message *message)
+void content_return(struct channel *ch, const struct amqp_basic_return *method,
+		    struct message *message)
 {
 	struct content_writer cw;
 

@@ -12,7 +12,8 @@
 #include "conn/settle.h"
 #include "conn/source.h"
 
-static void channel_return_delivery(struct channel *ch, struct source *source, const struct delivery *d)
+static void channel_return_delivery(struct channel *ch, struct source *source,
+				    const struct delivery *d)
 {
 	queue_settle(source->queue, ch->endpoint.ref, source->number, QUEUE_RETURN, &d->seq, 1);
 	message_unref(d->message);
@@ -22,7 +23,7 @@ static void channel_return_delivery(struct channel *ch, struct source *source, c
 static void channel_deliver_one(struct channel *ch, struct source *source, const struct delivery *d)
 {
 	struct amqp_basic_deliver m = {
-		.consumer_tag = { (const uint8_t *)source->tag, source->tag_size },
+		.consumer_tag = {(const uint8_t *)source->tag, source->tag_size},
 		.delivery_tag = ch->next_tag,
 		.redelivered = d->redelivered,
 		.exchange = message_exchange(d->message),
@@ -41,8 +42,8 @@ static void channel_deliver_one(struct channel *ch, struct source *source, const
 	content_deliver(ch, &m, d->message);
 }
 
-static void channel_deliver(struct endpoint *endpoint, uint32_t consumer, const struct delivery *deliveries,
-			    size_t count)
+static void channel_deliver(struct endpoint *endpoint, uint32_t consumer,
+			    const struct delivery *deliveries, size_t count)
 {
 	struct channel *ch = container_of(endpoint, struct channel, endpoint);
 	struct source *source = source_find_number(ch, consumer);
@@ -62,8 +63,8 @@ static void channel_deliver(struct endpoint *endpoint, uint32_t consumer, const 
 		channel_deliver_one(ch, source, &deliveries[i]);
 }
 
-static void channel_published(struct endpoint *endpoint, const struct publish_outcome *outcomes, size_t count,
-			      uint64_t taken_bytes)
+static void channel_published(struct endpoint *endpoint, const struct publish_outcome *outcomes,
+			      size_t count, uint64_t taken_bytes)
 {
 	struct channel *ch = container_of(endpoint, struct channel, endpoint);
 
@@ -79,12 +80,13 @@ static void channel_published(struct endpoint *endpoint, const struct publish_ou
 		publish_mark_dirty(ch);
 }
 
-/* The queue has gone: the client is told, if it understands that. What it holds unacknowledged stays its to acknowledge. */
+/* The queue has gone: the client is told, if it understands that. What it holds unacknowledged
+ * stays its to acknowledge. */
 static void channel_cancelled(struct endpoint *endpoint, uint32_t consumer)
 {
 	struct channel *ch = container_of(endpoint, struct channel, endpoint);
 	struct source *source = source_find_number(ch, consumer);
-	struct amqp_method m = { .id = AMQP_BASIC_CANCEL };
+	struct amqp_method m = {.id = AMQP_BASIC_CANCEL};
 
 	if (source == NULL || !source->is_consuming)
 		return;
@@ -102,7 +104,8 @@ static void channel_want(struct endpoint *endpoint, uint32_t consumer)
 	struct channel *ch = container_of(endpoint, struct channel, endpoint);
 	struct source *source = source_find_number(ch, consumer);
 
-	if (source == NULL || !source->is_consuming || !source->needs_grants || list_is_linked(&source->wanting))
+	if (source == NULL || !source->is_consuming || !source->needs_grants ||
+	    list_is_linked(&source->wanting))
 		return;
 	list_add_tail(&ch->wanting, &source->wanting);
 	settle_grant(ch);
@@ -123,8 +126,8 @@ static void channel_grants_returned(struct endpoint *endpoint, uint32_t consumer
 }
 
 /*
- * There is no queue that could keep it, nor a way to slow down whoever replies: one that does not read its replies loses
- * those that come then, as one that has gone.
+ * There is no queue that could keep it, nor a way to slow down whoever replies: one that does not
+ * read its replies loses those that come then, as one that has gone.
  */
 static void channel_reply(struct endpoint *endpoint, uint64_t key, struct message *message)
 {
@@ -145,7 +148,8 @@ static void channel_reply(struct endpoint *endpoint, uint64_t key, struct messag
 		char name[CONNECTION_NAME_MAX];
 
 		connection_print_name(ch->connection, name);
-		log_limited(&limit, LOG_LEVEL_WARNING, "conn", "reply dropped, its receiver does not read: name=\"%s\"", name);
+		log_limited(&limit, LOG_LEVEL_WARNING, "conn",
+			    "reply dropped, its receiver does not read: name=\"%s\"", name);
 		message_unref(message);
 		return;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Channel 0: from connection.start to connection.open-ok, and connection.close. AMQP 0-9-1 section 2.2.4; texts are
- * RabbitMQ's (rabbit_reader).
+ * Channel 0: from connection.start to connection.open-ok, and connection.close. AMQP 0-9-1
+ * section 2.2.4; texts are RabbitMQ's (rabbit_reader).
  */
 #include "conn/handshake.h"
 
@@ -21,7 +21,8 @@
 #include "conn/pressure.h"
 
 #define HANDSHAKE_MECHANISMS "PLAIN AMQPLAIN"
-#define HANDSHAKE_SILENT_CLOSE_MS 3000u /* a refused login is kept waiting, so that guessing is slow */
+#define HANDSHAKE_SILENT_CLOSE_MS                                                                  \
+	3000u /* a refused login is kept waiting, so that guessing is slow */
 
 /* A login under way: in place until done(), also when its connection has gone. */
 struct handshake_login {
@@ -34,9 +35,9 @@ struct handshake_login {
 static int handshake_server_properties(const struct conn_settings *settings, struct buffer *buffer)
 {
 	static const char *const capabilities[] = {
-		"publisher_confirms",  "exchange_exchange_bindings", "basic.nack",
-		"consumer_cancel_notify", "connection.blocked", "consumer_priorities",
-		"authentication_failure_close", "per_consumer_qos", "direct_reply_to",
+		"publisher_confirms",		"exchange_exchange_bindings", "basic.nack",
+		"consumer_cancel_notify",	"connection.blocked",	      "consumer_priorities",
+		"authentication_failure_close", "per_consumer_qos",	      "direct_reply_to",
 	};
 	struct amqp_table_writer w;
 
@@ -56,7 +57,7 @@ static int handshake_server_properties(const struct conn_settings *settings, str
 
 void handshake_begin(struct connection *c)
 {
-	struct amqp_method m = { .id = AMQP_CONNECTION_START };
+	struct amqp_method m = {.id = AMQP_CONNECTION_START};
 	struct buffer properties;
 
 	c->state = CONNECTION_START_OK;
@@ -80,7 +81,8 @@ static bool handshake_capability(struct slice capabilities, const char *name)
 {
 	struct amqp_value value;
 
-	return amqp_table_find(capabilities, name, &value) && value.type == AMQP_VALUE_BOOL && value.boolean;
+	return amqp_table_find(capabilities, name, &value) && value.type == AMQP_VALUE_BOOL &&
+	       value.boolean;
 }
 
 static int handshake_keep_properties(struct connection *c, struct slice properties)
@@ -94,9 +96,11 @@ static int handshake_keep_properties(struct connection *c, struct slice properti
 		return -ENOMEM;
 	if (amqp_table_find(properties, "capabilities", &value) && value.type == AMQP_VALUE_TABLE)
 		c->capabilities = (struct connection_capabilities){
-			.authentication_failure_close = handshake_capability(value.bytes, "authentication_failure_close"),
+			.authentication_failure_close =
+				handshake_capability(value.bytes, "authentication_failure_close"),
 			.blocked = handshake_capability(value.bytes, "connection.blocked"),
-			.consumer_cancel_notify = handshake_capability(value.bytes, "consumer_cancel_notify"),
+			.consumer_cancel_notify =
+				handshake_capability(value.bytes, "consumer_cancel_notify"),
 		};
 	c->capabilities.expects_qos_at_once = amqp_table_find(properties, "product", &value) &&
 					      value.type == AMQP_VALUE_STRING &&
@@ -105,7 +109,8 @@ static int handshake_keep_properties(struct connection *c, struct slice properti
 }
 
 /* PLAIN (RFC 4616): authzid NUL user NUL password. */
-static bool handshake_plain(struct slice response, struct slice *ret_user, struct slice *ret_password)
+static bool handshake_plain(struct slice response, struct slice *ret_user,
+			    struct slice *ret_password)
 {
 	const uint8_t *end = response.data + response.size, *user, *password;
 
@@ -124,13 +129,15 @@ static bool handshake_plain(struct slice response, struct slice *ret_user, struc
 }
 
 /* AMQPLAIN: a table with LOGIN and PASSWORD, without its length. */
-static bool handshake_amqplain(struct slice response, struct slice *ret_user, struct slice *ret_password)
+static bool handshake_amqplain(struct slice response, struct slice *ret_user,
+			       struct slice *ret_password)
 {
 	struct amqp_value user, password;
 
 	if (amqp_table_validate(response, AMQP_TABLE_DEPTH_MAX) != 0)
 		return false;
-	if (!amqp_table_find(response, "LOGIN", &user) || !amqp_table_find(response, "PASSWORD", &password))
+	if (!amqp_table_find(response, "LOGIN", &user) ||
+	    !amqp_table_find(response, "PASSWORD", &password))
 		return false;
 	if (user.type != AMQP_VALUE_STRING || password.type != AMQP_VALUE_STRING)
 		return false;
@@ -142,15 +149,17 @@ static bool handshake_amqplain(struct slice response, struct slice *ret_user, st
 static void handshake_refuse(struct connection *c, const char *mechanism, const char *reason)
 {
 	static struct log_limit limit = LOG_LIMIT(20);
-	struct amqp_error error = { .method_id = 0 };
+	struct amqp_error error = {.method_id = 0};
 	char name[CONNECTION_NAME_MAX];
 
 	connection_print_name(c, name);
-	log_limited(&limit, LOG_LEVEL_WARNING, "conn", "login refused: name=\"%s\" mechanism=%s reason=\"%s\"", name,
-		    mechanism, reason);
+	log_limited(&limit, LOG_LEVEL_WARNING, "conn",
+		    "login refused: name=\"%s\" mechanism=%s reason=\"%s\"", name, mechanism,
+		    reason);
 	if (c->capabilities.authentication_failure_close) {
 		amqp_error_set(&error, AMQP_ACCESS_REFUSED,
-			       "Login was refused using authentication mechanism %s. For details see the broker logfile.",
+			       "Login was refused using authentication mechanism %s. For details "
+			       "see the broker logfile.",
 			       mechanism);
 		connection_fail(c, &error);
 		return;
@@ -163,7 +172,7 @@ static void handshake_refuse(struct connection *c, const char *mechanism, const 
 static void handshake_tune(struct connection *c)
 {
 	const struct conn_settings *settings = &c->service->settings;
-	struct amqp_method m = { .id = AMQP_CONNECTION_TUNE };
+	struct amqp_method m = {.id = AMQP_CONNECTION_TUNE};
 
 	m.connection_tune.channel_max = settings->channel_max;
 	m.connection_tune.frame_max = settings->frame_max;
@@ -197,11 +206,12 @@ void handshake_abandon_login(struct connection *c)
 	c->login = NULL;
 }
 
-static int handshake_login(struct connection *c, const char *mechanism, struct slice user, struct slice password,
-			   struct amqp_error *error)
+static int handshake_login(struct connection *c, const char *mechanism, struct slice user,
+			   struct slice password, struct amqp_error *error)
 {
 	const struct net_address *peer = transport_peer(c->transport);
-	struct handshake_login *attempt = mem_try_zalloc(sizeof(*attempt) + user.size + password.size);
+	struct handshake_login *attempt =
+		mem_try_zalloc(sizeof(*attempt) + user.size + password.size);
 
 	if (attempt == NULL)
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
@@ -247,32 +257,38 @@ static int handshake_start_ok(struct connection *c, const struct amqp_connection
 		return 0;
 	}
 	snprintf(quoted, sizeof(quoted), SLICE_FMT, SLICE_ARG(m->mechanism));
-	return amqp_error_set(error, AMQP_COMMAND_INVALID, "unknown authentication mechanism '%s'", quoted);
+	return amqp_error_set(error, AMQP_COMMAND_INVALID, "unknown authentication mechanism '%s'",
+			      quoted);
 }
 
 /* ---- Tuning and opening ---- */
 
 /* 0 means no limit, which is above every limit. */
-static int handshake_negotiated(const char *what, uint32_t asked, uint32_t minimum, uint32_t offered,
-				struct amqp_error *error)
+static int handshake_negotiated(const char *what, uint32_t asked, uint32_t minimum,
+				uint32_t offered, struct amqp_error *error)
 {
 	if (asked != 0 && asked < minimum)
-		return amqp_error_set(error, AMQP_NOT_ALLOWED,
-				      "negotiated %s = %u is lower than the minimum allowed value (%u)", what, asked,
-				      minimum);
+		return amqp_error_set(
+			error, AMQP_NOT_ALLOWED,
+			"negotiated %s = %u is lower than the minimum allowed value (%u)", what,
+			asked, minimum);
 	if (offered != 0 && (asked == 0 || asked > offered))
-		return amqp_error_set(error, AMQP_NOT_ALLOWED,
-				      "negotiated %s = %u%s is higher than the maximum allowed value (%u)", what, asked,
-				      asked == 0 ? " (no limit)" : "", offered);
+		return amqp_error_set(
+			error, AMQP_NOT_ALLOWED,
+			"negotiated %s = %u%s is higher than the maximum allowed value (%u)", what,
+			asked, asked == 0 ? " (no limit)" : "", offered);
 	return 0;
 }
 
-static int handshake_tune_ok(struct connection *c, const struct amqp_connection_tune_ok *m, struct amqp_error *error)
+static int handshake_tune_ok(struct connection *c, const struct amqp_connection_tune_ok *m,
+			     struct amqp_error *error)
 {
 	const struct conn_settings *settings = &c->service->settings;
 
-	if (handshake_negotiated("frame_max", m->frame_max, AMQP_FRAME_MIN_SIZE, settings->frame_max, error) != 0 ||
-	    handshake_negotiated("channel_max", m->channel_max, 0, settings->channel_max, error) != 0)
+	if (handshake_negotiated("frame_max", m->frame_max, AMQP_FRAME_MIN_SIZE,
+				 settings->frame_max, error) != 0 ||
+	    handshake_negotiated("channel_max", m->channel_max, 0, settings->channel_max, error) !=
+		    0)
 		return -EPROTO;
 	c->frame_max = m->frame_max;
 	c->channel_max = m->channel_max;
@@ -281,7 +297,8 @@ static int handshake_tune_ok(struct connection *c, const struct amqp_connection_
 	return 0;
 }
 
-static int handshake_open(struct connection *c, const struct amqp_connection_open *m, struct amqp_error *error)
+static int handshake_open(struct connection *c, const struct amqp_connection_open *m,
+			  struct amqp_error *error)
 {
 	struct vhost *vhost = topology_vhost(c->service->broker->topology, m->virtual_host);
 	struct access_question question = {
@@ -292,7 +309,7 @@ static int handshake_open(struct connection *c, const struct amqp_connection_ope
 		.name = m->virtual_host,
 		.peer_host = transport_peer(c->transport)->host,
 	};
-	struct amqp_method ok = { .id = AMQP_CONNECTION_OPEN_OK };
+	struct amqp_method ok = {.id = AMQP_CONNECTION_OPEN_OK};
 	static struct log_limit limit = LOG_LIMIT(100);
 	char name[CONNECTION_NAME_MAX];
 
@@ -300,23 +317,26 @@ static int handshake_open(struct connection *c, const struct amqp_connection_ope
 		return amqp_error_set(error, AMQP_NOT_ALLOWED, "vhost " SLICE_FMT " not found",
 				      SLICE_ARG(m->virtual_host));
 	if (!access_authorize(c->service->access, &question))
-		return amqp_error_set(error, AMQP_NOT_ALLOWED, "access to vhost '" SLICE_FMT "' refused for user '%s'",
+		return amqp_error_set(error, AMQP_NOT_ALLOWED,
+				      "access to vhost '" SLICE_FMT "' refused for user '%s'",
 				      SLICE_ARG(m->virtual_host), c->user->name);
 	c->vhost = vhost;
 	c->state = CONNECTION_RUNNING;
 	connection_send(c, 0, &ok);
 	heartbeat_start(c);
 	connection_print_name(c, name);
-	log_limited(&limit, LOG_LEVEL_INFO, "conn", "connection opened: name=\"%s\" user=\"%s\" vhost=\"%s\"", name,
-		    c->user->name, vhost->name);
+	log_limited(&limit, LOG_LEVEL_INFO, "conn",
+		    "connection opened: name=\"%s\" user=\"%s\" vhost=\"%s\"", name, c->user->name,
+		    vhost->name);
 	return 0;
 }
 
 static int handshake_unexpected(struct connection *c, struct amqp_error *error)
 {
 	static const char *const states[] = {
-		[CONNECTION_START_OK] = "starting", [CONNECTION_LOGIN] = "securing", [CONNECTION_TUNE_OK] = "tuning",
-		[CONNECTION_OPEN] = "opening",	    [CONNECTION_RUNNING] = "running",
+		[CONNECTION_START_OK] = "starting", [CONNECTION_LOGIN] = "securing",
+		[CONNECTION_TUNE_OK] = "tuning",    [CONNECTION_OPEN] = "opening",
+		[CONNECTION_RUNNING] = "running",
 	};
 
 	return amqp_error_set(error, AMQP_CHANNEL_ERROR, "unexpected method in connection state %s",
@@ -338,7 +358,8 @@ int handshake_method(struct connection *c, const struct amqp_method *m, struct a
 	if (c->state == CONNECTION_OPEN && m->id == AMQP_CONNECTION_OPEN)
 		return handshake_open(c, &m->connection_open, error);
 	if (c->state == CONNECTION_RUNNING && m->id == AMQP_CONNECTION_UPDATE_SECRET) {
-		/* A password that was right stays right: there is nothing that would expire. As RabbitMQ's internal back end. */
+		/* A password that was right stays right: there is nothing that would expire. As
+		 * RabbitMQ's internal back end. */
 		ok.id = AMQP_CONNECTION_UPDATE_SECRET_OK;
 		connection_send(c, 0, &ok);
 		return 0;

@@ -8,7 +8,8 @@
 
 /* The protocol header was right: sends connection.start. */
 void handshake_begin(struct connection *c);
-int handshake_method(struct connection *c, const struct amqp_method *method, struct amqp_error *error);
+int handshake_method(struct connection *c, const struct amqp_method *method,
+		     struct amqp_error *error);
 /* The connection ends: nobody waits for the login any more. */
 void handshake_abandon_login(struct connection *c);
 

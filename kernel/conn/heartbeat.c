@@ -28,7 +28,8 @@ void heartbeat_check(struct connection *c)
 		heard = c->resumed_at_ms;
 	if (c->paused == 0 && now - heard >= interval_ms * 2 + interval_ms / 4) {
 		connection_print_name(c, name);
-		log_limited(&limit, LOG_LEVEL_WARNING, "conn", "missed heartbeats from client: name=\"%s\" timeout_s=%u", name,
+		log_limited(&limit, LOG_LEVEL_WARNING, "conn",
+			    "missed heartbeats from client: name=\"%s\" timeout_s=%u", name,
 			    (unsigned)c->heartbeat_s);
 		connection_destroy(c);
 		return;

@@ -9,8 +9,8 @@
 /* Heartbeats begin with connection.open. */
 void heartbeat_start(struct connection *c);
 /*
- * Every half interval: something must have been sent since the last time, and something received in 2 to 3 intervals, or
- * the connection is destroyed.
+ * Every half interval: something must have been sent since the last time, and something received in
+ * 2 to 3 intervals, or the connection is destroyed.
  */
 void heartbeat_check(struct connection *c);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Class basic, but for publish (conn/publish.c). AMQP 0-9-1 section 1.8; nack, consumer priorities and direct reply-to are RabbitMQ's. */
+/* Class basic, but for publish (conn/publish.c). AMQP 0-9-1 section 1.8; nack, consumer priorities
+ * and direct reply-to are RabbitMQ's. */
 #include <string.h>
 
 #include "amqp/table.h"
@@ -14,7 +15,8 @@
 
 /* ---- qos ---- */
 
-/* Channel-wide prefetch holds for all consumers of the channel, also those that are there already. */
+/* Channel-wide prefetch holds for all consumers of the channel, also those that are there already.
+ */
 static void basic_limit_channel(struct channel *ch, uint16_t limit)
 {
 	bool needs_grants = limit != 0;
@@ -38,7 +40,8 @@ static void basic_limit_channel(struct channel *ch, uint16_t limit)
 	settle_grant(ch);
 }
 
-/* It holds for new consumers, as with RabbitMQ; and for those that are there if the client expects that. */
+/* It holds for new consumers, as with RabbitMQ; and for those that are there if the client expects
+ * that. */
 static void basic_limit_consumers(struct channel *ch, uint16_t prefetch)
 {
 	ch->prefetch = prefetch;
@@ -48,16 +51,18 @@ static void basic_limit_consumers(struct channel *ch, uint16_t prefetch)
 		struct source *source = ch->sources[i];
 
 		if (source != NULL && source->is_consuming && !source->no_ack)
-			queue_change_prefetch(source->queue, ch->endpoint.ref, source->number, prefetch);
+			queue_change_prefetch(source->queue, ch->endpoint.ref, source->number,
+					      prefetch);
 	}
 }
 
 int method_basic_qos(struct channel *ch, const struct amqp_basic_qos *m, struct amqp_error *error)
 {
-	struct amqp_method ok = { .id = AMQP_BASIC_QOS_OK };
+	struct amqp_method ok = {.id = AMQP_BASIC_QOS_OK};
 
 	if (m->prefetch_size != 0)
-		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED, "prefetch_size!=0 (%u)", m->prefetch_size);
+		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED, "prefetch_size!=0 (%u)",
+				      m->prefetch_size);
 	if (m->global)
 		basic_limit_channel(ch, m->prefetch_count);
 	else
@@ -70,14 +75,15 @@ int method_basic_qos(struct channel *ch, const struct amqp_basic_qos *m, struct 
 
 static void basic_consume_ok(struct channel *ch, bool no_wait, struct slice tag)
 {
-	struct amqp_method ok = { .id = AMQP_BASIC_CONSUME_OK };
+	struct amqp_method ok = {.id = AMQP_BASIC_CONSUME_OK};
 
 	ok.basic_consume_ok.consumer_tag = tag;
 	if (!no_wait)
 		connection_send(ch->connection, ch->number, &ok);
 }
 
-static int basic_consume_finish(struct channel *ch, struct channel_request *request, struct amqp_error *error)
+static int basic_consume_finish(struct channel *ch, struct channel_request *request,
+				struct amqp_error *error)
 {
 	struct source *source = source_find_number(ch, request->source);
 
@@ -93,13 +99,15 @@ static bool basic_is_reply_tag(const struct channel *ch, struct slice tag)
 }
 
 /* The pseudo-queue of direct reply-to (RabbitMQ: docs/direct-reply-to). */
-static int basic_consume_replies(struct channel *ch, const struct amqp_basic_consume *m, struct slice tag,
-				 struct amqp_error *error)
+static int basic_consume_replies(struct channel *ch, const struct amqp_basic_consume *m,
+				 struct slice tag, struct amqp_error *error)
 {
 	if (ch->reply_tag_size != 0)
-		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "reply consumer already set");
+		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
+				      "reply consumer already set");
 	if (!m->no_ack)
-		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "reply consumer cannot acknowledge");
+		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
+				      "reply consumer cannot acknowledge");
 	memcpy(ch->reply_tag, tag.data, tag.size);
 	ch->reply_tag_size = (uint8_t)tag.size;
 	while (ch->endpoint.reply_key == 0)
@@ -108,7 +116,8 @@ static int basic_consume_replies(struct channel *ch, const struct amqp_basic_con
 	return 0;
 }
 
-static int basic_priority(const struct amqp_basic_consume *m, int32_t *ret_priority, struct amqp_error *error)
+static int basic_priority(const struct amqp_basic_consume *m, int32_t *ret_priority,
+			  struct amqp_error *error)
 {
 	struct amqp_value value;
 	int64_t integer;
@@ -117,15 +126,18 @@ static int basic_priority(const struct amqp_basic_consume *m, int32_t *ret_prior
 	if (!amqp_table_find(m->arguments, "x-priority", &value))
 		return 0;
 	if (!amqp_value_get_integer(&value, &integer))
-		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
-				      "invalid arg 'x-priority' for consumer: \"expected integer, got %s\"",
-				      amqp_value_type_name(value.type));
-	*ret_priority = integer > INT32_MAX ? INT32_MAX : integer < INT32_MIN ? INT32_MIN : (int32_t)integer;
+		return amqp_error_set(
+			error, AMQP_PRECONDITION_FAILED,
+			"invalid arg 'x-priority' for consumer: \"expected integer, got %s\"",
+			amqp_value_type_name(value.type));
+	*ret_priority = integer > INT32_MAX   ? INT32_MAX
+			: integer < INT32_MIN ? INT32_MIN
+					      : (int32_t)integer;
 	return 0;
 }
 
-static int basic_consume_queue(struct channel *ch, const struct amqp_basic_consume *m, struct slice tag,
-			       struct amqp_error *error)
+static int basic_consume_queue(struct channel *ch, const struct amqp_basic_consume *m,
+			       struct slice tag, struct amqp_error *error)
 {
 	struct channel_request *request;
 	struct source *source;
@@ -133,14 +145,15 @@ static int basic_consume_queue(struct channel *ch, const struct amqp_basic_consu
 
 	if (basic_priority(m, &priority, error) != 0)
 		return -EPROTO;
-	request = request_create_for_queue(ch, AMQP_BASIC_CONSUME, QUEUE_CONSUME, m->no_wait, m->queue,
-					   m->arguments.size, error);
+	request = request_create_for_queue(ch, AMQP_BASIC_CONSUME, QUEUE_CONSUME, m->no_wait,
+					   m->queue, m->arguments.size, error);
 	if (request == NULL)
 		return -EPROTO;
 	source = source_create(ch, request->queue.queue, tag);
 	if (source == NULL) {
 		mem_free(request);
-		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "too many consumers on this channel");
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR,
+				      "too many consumers on this channel");
 	}
 	source_begin_consuming(source);
 	source->no_ack = m->no_ack;
@@ -159,7 +172,8 @@ static int basic_consume_queue(struct channel *ch, const struct amqp_basic_consu
 	return 0;
 }
 
-int method_basic_consume(struct channel *ch, const struct amqp_basic_consume *m, struct amqp_error *error)
+int method_basic_consume(struct channel *ch, const struct amqp_basic_consume *m,
+			 struct amqp_error *error)
 {
 	bool is_for_replies = slice_equal(m->queue, SLICE_LITERAL(ROUTER_REPLY_PREFIX));
 	char made[9 + RANDOM_NAME_SIZE];
@@ -171,7 +185,8 @@ int method_basic_consume(struct channel *ch, const struct amqp_basic_consume *m,
 		tag = slice_cstr(made);
 	}
 	if (source_find_tag(ch, tag) != NULL || (!is_for_replies && basic_is_reply_tag(ch, tag)))
-		return amqp_error_set(error, AMQP_NOT_ALLOWED, "attempt to reuse consumer tag '" SLICE_FMT "'",
+		return amqp_error_set(error, AMQP_NOT_ALLOWED,
+				      "attempt to reuse consumer tag '" SLICE_FMT "'",
 				      SLICE_ARG(tag));
 	if (is_for_replies)
 		return basic_consume_replies(ch, m, tag, error);
@@ -182,14 +197,15 @@ int method_basic_consume(struct channel *ch, const struct amqp_basic_consume *m,
 
 static void basic_cancel_ok(struct channel *ch, bool no_wait, struct slice tag)
 {
-	struct amqp_method ok = { .id = AMQP_BASIC_CANCEL_OK };
+	struct amqp_method ok = {.id = AMQP_BASIC_CANCEL_OK};
 
 	ok.basic_cancel_ok.consumer_tag = tag;
 	if (!no_wait)
 		connection_send(ch->connection, ch->number, &ok);
 }
 
-static int basic_cancel_finish(struct channel *ch, struct channel_request *request, struct amqp_error *error)
+static int basic_cancel_finish(struct channel *ch, struct channel_request *request,
+			       struct amqp_error *error)
 {
 	struct source *source = source_find_number(ch, request->source);
 
@@ -201,7 +217,8 @@ static int basic_cancel_finish(struct channel *ch, struct channel_request *reque
 	return 0;
 }
 
-int method_basic_cancel(struct channel *ch, const struct amqp_basic_cancel *m, struct amqp_error *error)
+int method_basic_cancel(struct channel *ch, const struct amqp_basic_cancel *m,
+			struct amqp_error *error)
 {
 	struct source *source = source_find_tag(ch, m->consumer_tag);
 	struct channel_request *request;
@@ -228,8 +245,10 @@ int method_basic_cancel(struct channel *ch, const struct amqp_basic_cancel *m, s
 	return 0;
 }
 
-/* A client's answer to the server's basic.cancel, which goes out with no-wait: nothing to answer. As RabbitMQ. */
-int method_basic_cancel_ok(struct channel *ch, const struct amqp_basic_cancel_ok *m, struct amqp_error *error)
+/* A client's answer to the server's basic.cancel, which goes out with no-wait: nothing to answer.
+ * As RabbitMQ. */
+int method_basic_cancel_ok(struct channel *ch, const struct amqp_basic_cancel_ok *m,
+			   struct amqp_error *error)
 {
 	(void)ch, (void)m;
 	return amqp_error_set(error, AMQP_COMMAND_INVALID, "unimplemented method");
@@ -244,14 +263,16 @@ static void basic_get_abandon(struct channel_request *request)
 	if (q->get.delivery.message == NULL)
 		return;
 	if (!q->get.no_ack)
-		queue_settle(q->queue, q->asker, QUEUE_NO_CONSUMER, QUEUE_RETURN, &q->get.delivery.seq, 1);
+		queue_settle(q->queue, q->asker, QUEUE_NO_CONSUMER, QUEUE_RETURN,
+			     &q->get.delivery.seq, 1);
 	message_unref(q->get.delivery.message);
 }
 
-static int basic_get_finish(struct channel *ch, struct channel_request *request, struct amqp_error *error)
+static int basic_get_finish(struct channel *ch, struct channel_request *request,
+			    struct amqp_error *error)
 {
 	const struct delivery *d = &request->queue.get.delivery;
-	struct amqp_method empty = { .id = AMQP_BASIC_GET_EMPTY };
+	struct amqp_method empty = {.id = AMQP_BASIC_GET_EMPTY};
 	struct amqp_basic_get_ok ok;
 	struct source *source;
 
@@ -261,7 +282,8 @@ static int basic_get_finish(struct channel *ch, struct channel_request *request,
 	}
 	if (!request->queue.get.no_ack) {
 		source = source_for_get(ch, request->queue.queue);
-		if (source == NULL || unacked_add(&ch->unacked, ch->next_tag, d->seq, source->index) != 0) {
+		if (source == NULL ||
+		    unacked_add(&ch->unacked, ch->next_tag, d->seq, source->index) != 0) {
 			basic_get_abandon(request);
 			return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 		}
@@ -299,14 +321,17 @@ int method_basic_ack(struct channel *ch, const struct amqp_basic_ack *m, struct 
 	return settle_tags(ch, m->delivery_tag, m->multiple, QUEUE_ACK, error);
 }
 
-int method_basic_reject(struct channel *ch, const struct amqp_basic_reject *m, struct amqp_error *error)
+int method_basic_reject(struct channel *ch, const struct amqp_basic_reject *m,
+			struct amqp_error *error)
 {
-	return settle_tags(ch, m->delivery_tag, false, m->requeue ? QUEUE_REQUEUE : QUEUE_DISCARD, error);
+	return settle_tags(ch, m->delivery_tag, false, m->requeue ? QUEUE_REQUEUE : QUEUE_DISCARD,
+			   error);
 }
 
 int method_basic_nack(struct channel *ch, const struct amqp_basic_nack *m, struct amqp_error *error)
 {
-	return settle_tags(ch, m->delivery_tag, m->multiple, m->requeue ? QUEUE_REQUEUE : QUEUE_DISCARD, error);
+	return settle_tags(ch, m->delivery_tag, m->multiple,
+			   m->requeue ? QUEUE_REQUEUE : QUEUE_DISCARD, error);
 }
 
 int method_basic_recover_async(struct channel *ch, const struct amqp_basic_recover_async *m,
@@ -318,9 +343,10 @@ int method_basic_recover_async(struct channel *ch, const struct amqp_basic_recov
 	return 0;
 }
 
-int method_basic_recover(struct channel *ch, const struct amqp_basic_recover *m, struct amqp_error *error)
+int method_basic_recover(struct channel *ch, const struct amqp_basic_recover *m,
+			 struct amqp_error *error)
 {
-	struct amqp_method ok = { .id = AMQP_BASIC_RECOVER_OK };
+	struct amqp_method ok = {.id = AMQP_BASIC_RECOVER_OK};
 
 	if (!m->requeue)
 		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED, "requeue=false");

@@ -3,15 +3,17 @@
 #include "conn/channel.h"
 #include "conn/publish.h"
 
-int method_channel_open(struct channel *ch, const struct amqp_channel_open *m, struct amqp_error *error)
+int method_channel_open(struct channel *ch, const struct amqp_channel_open *m,
+			struct amqp_error *error)
 {
 	(void)ch, (void)m;
 	return amqp_error_set(error, AMQP_CHANNEL_ERROR, "second 'channel.open' seen");
 }
 
-int method_channel_flow(struct channel *ch, const struct amqp_channel_flow *m, struct amqp_error *error)
+int method_channel_flow(struct channel *ch, const struct amqp_channel_flow *m,
+			struct amqp_error *error)
 {
-	struct amqp_method ok = { .id = AMQP_CHANNEL_FLOW_OK };
+	struct amqp_method ok = {.id = AMQP_CHANNEL_FLOW_OK};
 
 	if (!m->active)
 		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED, "active=false");
@@ -21,15 +23,17 @@ int method_channel_flow(struct channel *ch, const struct amqp_channel_flow *m, s
 }
 
 /* The server never sends channel.flow, so this answers nothing. */
-int method_channel_flow_ok(struct channel *ch, const struct amqp_channel_flow_ok *m, struct amqp_error *error)
+int method_channel_flow_ok(struct channel *ch, const struct amqp_channel_flow_ok *m,
+			   struct amqp_error *error)
 {
 	(void)ch, (void)m;
 	return amqp_error_set(error, AMQP_COMMAND_INVALID, "unimplemented method");
 }
 
-int method_channel_close(struct channel *ch, const struct amqp_channel_close *m, struct amqp_error *error)
+int method_channel_close(struct channel *ch, const struct amqp_channel_close *m,
+			 struct amqp_error *error)
 {
-	struct amqp_method ok = { .id = AMQP_CHANNEL_CLOSE_OK };
+	struct amqp_method ok = {.id = AMQP_CHANNEL_CLOSE_OK};
 	struct connection *c = ch->connection;
 	uint16_t number = ch->number;
 
@@ -41,15 +45,17 @@ int method_channel_close(struct channel *ch, const struct amqp_channel_close *m,
 	return 0;
 }
 
-int method_channel_close_ok(struct channel *ch, const struct amqp_channel_close_ok *m, struct amqp_error *error)
+int method_channel_close_ok(struct channel *ch, const struct amqp_channel_close_ok *m,
+			    struct amqp_error *error)
 {
 	(void)ch, (void)m;
 	return amqp_error_set(error, AMQP_COMMAND_INVALID, "unimplemented method");
 }
 
-int method_access_request(struct channel *ch, const struct amqp_access_request *m, struct amqp_error *error)
+int method_access_request(struct channel *ch, const struct amqp_access_request *m,
+			  struct amqp_error *error)
 {
-	struct amqp_method ok = { .id = AMQP_ACCESS_REQUEST_OK };
+	struct amqp_method ok = {.id = AMQP_ACCESS_REQUEST_OK};
 
 	(void)m, (void)error;
 	ok.access_request_ok.ticket = 1;

@@ -9,29 +9,32 @@ static int exchange_check_alternate(struct channel *ch, const struct amqp_exchan
 {
 	struct amqp_value value;
 
-	if (!amqp_table_find(m->arguments, "alternate-exchange", &value) || value.type != AMQP_VALUE_STRING)
+	if (!amqp_table_find(m->arguments, "alternate-exchange", &value) ||
+	    value.type != AMQP_VALUE_STRING)
 		return 0;
 	if (permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_EXCHANGE, m->exchange, error) != 0)
 		return -EPROTO;
 	return permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, value.bytes, error);
 }
 
-static int exchange_declare_finish(struct channel *ch, struct channel_request *request, struct amqp_error *error)
+static int exchange_declare_finish(struct channel *ch, struct channel_request *request,
+				   struct amqp_error *error)
 {
-	struct amqp_method ok = { .id = AMQP_EXCHANGE_DECLARE_OK };
+	struct amqp_method ok = {.id = AMQP_EXCHANGE_DECLARE_OK};
 
 	(void)error;
 	request_reply(ch, request, &ok);
 	return 0;
 }
 
-int method_exchange_declare(struct channel *ch, const struct amqp_exchange_declare *m, struct amqp_error *error)
+int method_exchange_declare(struct channel *ch, const struct amqp_exchange_declare *m,
+			    struct amqp_error *error)
 {
 	struct channel_request *request;
 
-	if (!m->passive &&
-	    (permission_check(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_EXCHANGE, m->exchange, error) != 0 ||
-	     exchange_check_alternate(ch, m, error) != 0))
+	if (!m->passive && (permission_check(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_EXCHANGE,
+					     m->exchange, error) != 0 ||
+			    exchange_check_alternate(ch, m, error) != 0))
 		return -EPROTO;
 	request = request_create(ch, AMQP_EXCHANGE_DECLARE, m->no_wait,
 				 m->exchange.size + m->type.size + m->arguments.size, error);
@@ -50,20 +53,23 @@ int method_exchange_declare(struct channel *ch, const struct amqp_exchange_decla
 	return 0;
 }
 
-static int exchange_delete_finish(struct channel *ch, struct channel_request *request, struct amqp_error *error)
+static int exchange_delete_finish(struct channel *ch, struct channel_request *request,
+				  struct amqp_error *error)
 {
-	struct amqp_method ok = { .id = AMQP_EXCHANGE_DELETE_OK };
+	struct amqp_method ok = {.id = AMQP_EXCHANGE_DELETE_OK};
 
 	(void)error;
 	request_reply(ch, request, &ok);
 	return 0;
 }
 
-int method_exchange_delete(struct channel *ch, const struct amqp_exchange_delete *m, struct amqp_error *error)
+int method_exchange_delete(struct channel *ch, const struct amqp_exchange_delete *m,
+			   struct amqp_error *error)
 {
 	struct channel_request *request;
 
-	if (permission_check(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_EXCHANGE, m->exchange, error) != 0)
+	if (permission_check(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_EXCHANGE, m->exchange, error) !=
+	    0)
 		return -EPROTO;
 	request = request_create(ch, AMQP_EXCHANGE_DELETE, m->no_wait, m->exchange.size, error);
 	if (request == NULL)
@@ -76,10 +82,12 @@ int method_exchange_delete(struct channel *ch, const struct amqp_exchange_delete
 	return 0;
 }
 
-static int exchange_bind_finish(struct channel *ch, struct channel_request *request, struct amqp_error *error)
+static int exchange_bind_finish(struct channel *ch, struct channel_request *request,
+				struct amqp_error *error)
 {
 	struct amqp_method ok = {
-		.id = request->method_id == AMQP_EXCHANGE_BIND ? AMQP_EXCHANGE_BIND_OK : AMQP_EXCHANGE_UNBIND_OK,
+		.id = request->method_id == AMQP_EXCHANGE_BIND ? AMQP_EXCHANGE_BIND_OK
+							       : AMQP_EXCHANGE_UNBIND_OK,
 	};
 
 	(void)error;
@@ -87,20 +95,24 @@ static int exchange_bind_finish(struct channel *ch, struct channel_request *requ
 	return 0;
 }
 
-static int exchange_bind_or_unbind(struct channel *ch, uint32_t method_id, const struct amqp_exchange_bind *m,
-				   struct amqp_error *error)
+static int exchange_bind_or_unbind(struct channel *ch, uint32_t method_id,
+				   const struct amqp_exchange_bind *m, struct amqp_error *error)
 {
 	struct channel_request *request;
 
-	if (permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, m->destination, error) != 0 ||
+	if (permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, m->destination, error) !=
+		    0 ||
 	    permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_EXCHANGE, m->source, error) != 0)
 		return -EPROTO;
 	request = request_create(ch, method_id, m->no_wait,
-				 m->destination.size + m->source.size + m->routing_key.size + m->arguments.size, error);
+				 m->destination.size + m->source.size + m->routing_key.size +
+					 m->arguments.size,
+				 error);
 	if (request == NULL)
 		return -EPROTO;
 	request->finish = exchange_bind_finish;
-	request->declare.operation = method_id == AMQP_EXCHANGE_BIND ? DECLARE_BIND : DECLARE_UNBIND;
+	request->declare.operation =
+		method_id == AMQP_EXCHANGE_BIND ? DECLARE_BIND : DECLARE_UNBIND;
 	request->declare.name = request_copy(request, m->destination);
 	request->declare.arguments = request_copy(request, m->arguments);
 	request->declare.bind.source = request_copy(request, m->source);
@@ -110,12 +122,14 @@ static int exchange_bind_or_unbind(struct channel *ch, uint32_t method_id, const
 	return 0;
 }
 
-int method_exchange_bind(struct channel *ch, const struct amqp_exchange_bind *m, struct amqp_error *error)
+int method_exchange_bind(struct channel *ch, const struct amqp_exchange_bind *m,
+			 struct amqp_error *error)
 {
 	return exchange_bind_or_unbind(ch, AMQP_EXCHANGE_BIND, m, error);
 }
 
-int method_exchange_unbind(struct channel *ch, const struct amqp_exchange_unbind *m, struct amqp_error *error)
+int method_exchange_unbind(struct channel *ch, const struct amqp_exchange_unbind *m,
+			   struct amqp_error *error)
 {
 	struct amqp_exchange_bind same = {
 		.destination = m->destination,

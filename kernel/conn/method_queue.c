@@ -17,10 +17,10 @@ static void queue_remember(struct channel *ch, struct slice name)
 
 /* ---- Declare ---- */
 
-static void queue_declare_reply(struct channel *ch, const struct channel_request *request, struct slice name,
-				uint32_t messages, uint32_t consumers)
+static void queue_declare_reply(struct channel *ch, const struct channel_request *request,
+				struct slice name, uint32_t messages, uint32_t consumers)
 {
-	struct amqp_method ok = { .id = AMQP_QUEUE_DECLARE_OK };
+	struct amqp_method ok = {.id = AMQP_QUEUE_DECLARE_OK};
 
 	ok.queue_declare_ok.queue = name;
 	ok.queue_declare_ok.message_count = messages;
@@ -37,11 +37,13 @@ static void queue_expire(const struct declare_request *d)
 		declare_queue_expire(d->broker, queue_entry_of(queue));
 }
 
-static int queue_declare_finish(struct channel *ch, struct channel_request *request, struct amqp_error *error)
+static int queue_declare_finish(struct channel *ch, struct channel_request *request,
+				struct amqp_error *error)
 {
 	const struct declare_request *d = &request->declare;
 
-	if (d->created && d->owner != 0 && connection_add_exclusive(ch->connection, d->queue) != 0) {
+	if (d->created && d->owner != 0 &&
+	    connection_add_exclusive(ch->connection, d->queue) != 0) {
 		queue_expire(d);
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 	}
@@ -50,7 +52,8 @@ static int queue_declare_finish(struct channel *ch, struct channel_request *requ
 	return 0;
 }
 
-/* The channel has gone, but an exclusive queue lives as long as its connection: it is noted there, or goes too. */
+/* The channel has gone, but an exclusive queue lives as long as its connection: it is noted there,
+ * or goes too. */
 static void queue_declare_abandon(struct channel_request *request)
 {
 	const struct declare_request *d = &request->declare;
@@ -69,18 +72,20 @@ static void queue_declare_abandon(struct channel_request *request)
 }
 
 /*
- * The pseudo-queue of direct reply-to is always there; a reply name is as long as its channel is (RabbitMQ:
- * docs/direct-reply-to).
+ * The pseudo-queue of direct reply-to is always there; a reply name is as long as its channel is
+ * (RabbitMQ: docs/direct-reply-to).
  */
-static int queue_declare_reply_to(struct channel *ch, const struct amqp_queue_declare *m, struct amqp_error *error)
+static int queue_declare_reply_to(struct channel *ch, const struct amqp_queue_declare *m,
+				  struct amqp_error *error)
 {
-	struct amqp_method ok = { .id = AMQP_QUEUE_DECLARE_OK };
+	struct amqp_method ok = {.id = AMQP_QUEUE_DECLARE_OK};
 
 	bool is_pseudo_queue = slice_equal(m->queue, SLICE_LITERAL(ROUTER_REPLY_PREFIX));
 
 	if (!is_pseudo_queue && !router_reply_name_is_valid(m->queue))
-		return amqp_error_set(error, AMQP_NOT_FOUND, "no queue '" SLICE_FMT "' in vhost '%s'",
-				      SLICE_ARG(m->queue), ch->connection->vhost->name);
+		return amqp_error_set(error, AMQP_NOT_FOUND,
+				      "no queue '" SLICE_FMT "' in vhost '%s'", SLICE_ARG(m->queue),
+				      ch->connection->vhost->name);
 	ok.queue_declare_ok.queue = m->queue;
 	ok.queue_declare_ok.consumer_count = 1;
 	if (!m->no_wait)
@@ -88,7 +93,8 @@ static int queue_declare_reply_to(struct channel *ch, const struct amqp_queue_de
 	return 0;
 }
 
-int method_queue_declare(struct channel *ch, const struct amqp_queue_declare *m, struct amqp_error *error)
+int method_queue_declare(struct channel *ch, const struct amqp_queue_declare *m,
+			 struct amqp_error *error)
 {
 	bool server_named = m->queue.size == 0 && !m->passive;
 	char made[8 + RANDOM_NAME_SIZE];
@@ -103,9 +109,11 @@ int method_queue_declare(struct channel *ch, const struct amqp_queue_declare *m,
 		random_name(made + 8);
 		name = slice_cstr(made);
 	}
-	if (!m->passive && permission_check(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_QUEUE, name, error) != 0)
+	if (!m->passive &&
+	    permission_check(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_QUEUE, name, error) != 0)
 		return -EPROTO;
-	request = request_create(ch, AMQP_QUEUE_DECLARE, m->no_wait, name.size + m->arguments.size, error);
+	request = request_create(ch, AMQP_QUEUE_DECLARE, m->no_wait, name.size + m->arguments.size,
+				 error);
 	if (request == NULL)
 		return -EPROTO;
 	request->finish = queue_declare_finish;
@@ -124,10 +132,12 @@ int method_queue_declare(struct channel *ch, const struct amqp_queue_declare *m,
 
 /* ---- Bind, unbind ---- */
 
-static int queue_bind_finish(struct channel *ch, struct channel_request *request, struct amqp_error *error)
+static int queue_bind_finish(struct channel *ch, struct channel_request *request,
+			     struct amqp_error *error)
 {
 	struct amqp_method ok = {
-		.id = request->method_id == AMQP_QUEUE_BIND ? AMQP_QUEUE_BIND_OK : AMQP_QUEUE_UNBIND_OK,
+		.id = request->method_id == AMQP_QUEUE_BIND ? AMQP_QUEUE_BIND_OK
+							    : AMQP_QUEUE_UNBIND_OK,
 	};
 
 	(void)error;
@@ -135,8 +145,8 @@ static int queue_bind_finish(struct channel *ch, struct channel_request *request
 	return 0;
 }
 
-static int queue_bind_or_unbind(struct channel *ch, uint32_t method_id, const struct amqp_queue_bind *m,
-				struct amqp_error *error)
+static int queue_bind_or_unbind(struct channel *ch, uint32_t method_id,
+				const struct amqp_queue_bind *m, struct amqp_error *error)
 {
 	struct slice queue, key = m->routing_key;
 	struct channel_request *request;
@@ -148,8 +158,9 @@ static int queue_bind_or_unbind(struct channel *ch, uint32_t method_id, const st
 	if (permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_QUEUE, queue, error) != 0 ||
 	    permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_EXCHANGE, m->exchange, error) != 0)
 		return -EPROTO;
-	request = request_create(ch, method_id, m->no_wait,
-				 queue.size + m->exchange.size + key.size + m->arguments.size, error);
+	request =
+		request_create(ch, method_id, m->no_wait,
+			       queue.size + m->exchange.size + key.size + m->arguments.size, error);
 	if (request == NULL)
 		return -EPROTO;
 	request->finish = queue_bind_finish;
@@ -167,7 +178,8 @@ int method_queue_bind(struct channel *ch, const struct amqp_queue_bind *m, struc
 	return queue_bind_or_unbind(ch, AMQP_QUEUE_BIND, m, error);
 }
 
-int method_queue_unbind(struct channel *ch, const struct amqp_queue_unbind *m, struct amqp_error *error)
+int method_queue_unbind(struct channel *ch, const struct amqp_queue_unbind *m,
+			struct amqp_error *error)
 {
 	struct amqp_queue_bind same = {
 		.queue = m->queue,
@@ -181,9 +193,10 @@ int method_queue_unbind(struct channel *ch, const struct amqp_queue_unbind *m, s
 
 /* ---- Purge, delete ---- */
 
-static int queue_purge_finish(struct channel *ch, struct channel_request *request, struct amqp_error *error)
+static int queue_purge_finish(struct channel *ch, struct channel_request *request,
+			      struct amqp_error *error)
 {
-	struct amqp_method ok = { .id = AMQP_QUEUE_PURGE_OK };
+	struct amqp_method ok = {.id = AMQP_QUEUE_PURGE_OK};
 
 	(void)error;
 	ok.queue_purge_ok.message_count = request->queue.message_count;
@@ -191,10 +204,11 @@ static int queue_purge_finish(struct channel *ch, struct channel_request *reques
 	return 0;
 }
 
-int method_queue_purge(struct channel *ch, const struct amqp_queue_purge *m, struct amqp_error *error)
+int method_queue_purge(struct channel *ch, const struct amqp_queue_purge *m,
+		       struct amqp_error *error)
 {
-	struct channel_request *request =
-		request_create_for_queue(ch, AMQP_QUEUE_PURGE, QUEUE_PURGE, m->no_wait, m->queue, 0, error);
+	struct channel_request *request = request_create_for_queue(
+		ch, AMQP_QUEUE_PURGE, QUEUE_PURGE, m->no_wait, m->queue, 0, error);
 
 	if (request == NULL)
 		return -EPROTO;
@@ -203,9 +217,10 @@ int method_queue_purge(struct channel *ch, const struct amqp_queue_purge *m, str
 	return 0;
 }
 
-static int queue_delete_finish(struct channel *ch, struct channel_request *request, struct amqp_error *error)
+static int queue_delete_finish(struct channel *ch, struct channel_request *request,
+			       struct amqp_error *error)
 {
-	struct amqp_method ok = { .id = AMQP_QUEUE_DELETE_OK };
+	struct amqp_method ok = {.id = AMQP_QUEUE_DELETE_OK};
 
 	(void)error;
 	ok.queue_delete_ok.message_count = request->declare.message_count;
@@ -213,7 +228,8 @@ static int queue_delete_finish(struct channel *ch, struct channel_request *reque
 	return 0;
 }
 
-int method_queue_delete(struct channel *ch, const struct amqp_queue_delete *m, struct amqp_error *error)
+int method_queue_delete(struct channel *ch, const struct amqp_queue_delete *m,
+			struct amqp_error *error)
 {
 	struct channel_request *request;
 	struct slice queue;

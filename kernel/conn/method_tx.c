@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Class tx. AMQP 0-9-1 section 1.9. Publishes and acknowledgements are kept until tx.commit; then the publishes go to
- * their queues, and when all have settled (what must be on disk is), the acknowledgements follow, and then commit-ok. A
- * rollback forgets both: deliveries acknowledged in it are unacknowledged again.
+ * Class tx. AMQP 0-9-1 section 1.9. Publishes and acknowledgements are kept until tx.commit; then
+ * the publishes go to their queues, and when all have settled (what must be on disk is), the
+ * acknowledgements follow, and then commit-ok. A rollback forgets both: deliveries acknowledged in
+ * it are unacknowledged again.
  */
 #include "conn/method_tx.h"
 
@@ -69,11 +70,12 @@ static int tx_check_exchange(struct channel *ch, struct slice name, struct amqp_
 	topology_read_end(topology);
 	if (is_there)
 		return 0;
-	return amqp_error_set(error, AMQP_NOT_FOUND, "no exchange '" SLICE_FMT "' in vhost '%s'", SLICE_ARG(name),
-			      ch->connection->vhost->name);
+	return amqp_error_set(error, AMQP_NOT_FOUND, "no exchange '" SLICE_FMT "' in vhost '%s'",
+			      SLICE_ARG(name), ch->connection->vhost->name);
 }
 
-int tx_add_publish(struct channel *ch, struct message *message, bool mandatory, struct amqp_error *error)
+int tx_add_publish(struct channel *ch, struct message *message, bool mandatory,
+		   struct amqp_error *error)
 {
 	struct tx *tx = ch->tx;
 	struct tx_publish *publishes;
@@ -83,7 +85,8 @@ int tx_add_publish(struct channel *ch, struct message *message, bool mandatory, 
 		message_unref(message);
 		return -EPROTO;
 	}
-	publishes = tx_grow(tx->publishes, sizeof(*publishes), tx->n_publishes, &tx->publishes_capacity);
+	publishes = tx_grow(tx->publishes, sizeof(*publishes), tx->n_publishes,
+			    &tx->publishes_capacity);
 	if (publishes == NULL) {
 		message_unref(message);
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
@@ -99,7 +102,8 @@ int tx_add_publish(struct channel *ch, struct message *message, bool mandatory, 
 	return 0;
 }
 
-int tx_add_ack(struct channel *ch, uint64_t tag, struct unacked_entry *entry, int outcome, struct amqp_error *error)
+int tx_add_ack(struct channel *ch, uint64_t tag, struct unacked_entry *entry, int outcome,
+	       struct amqp_error *error)
 {
 	struct tx *tx = ch->tx;
 	struct tx_ack *acks = tx_grow(tx->acks, sizeof(*acks), tx->n_acks, &tx->acks_capacity);
@@ -107,7 +111,7 @@ int tx_add_ack(struct channel *ch, uint64_t tag, struct unacked_entry *entry, in
 	if (acks == NULL)
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 	tx->acks = acks;
-	acks[tx->n_acks++] = (struct tx_ack){ tag, outcome };
+	acks[tx->n_acks++] = (struct tx_ack){tag, outcome};
 	entry->state = UNACKED_IN_TX;
 	return 0;
 }
@@ -156,8 +160,8 @@ static void tx_finish_commit(struct channel *ch)
 {
 	struct tx *tx = ch->tx;
 	struct channel_request *commit = tx->commit;
-	struct amqp_method ok = { .id = AMQP_TX_COMMIT_OK };
-	struct amqp_error error = { .method_id = AMQP_TX_COMMIT };
+	struct amqp_method ok = {.id = AMQP_TX_COMMIT_OK};
+	struct amqp_error error = {.method_id = AMQP_TX_COMMIT};
 
 	tx->commit = NULL;
 	ch->waiting = NULL;
@@ -207,12 +211,14 @@ static bool tx_publish(struct channel *ch)
 
 			if (n != 0 && (item->n_extra != 0 || first->n_extra != 0))
 				break;
-			publications[n] = (struct publication){ .message = item->message, .seq = ch->next_publish++ };
+			publications[n] = (struct publication){.message = item->message,
+							       .seq = ch->next_publish++};
 			mandatory[n++] = item->mandatory;
 			item->message = NULL;
 			done++;
 		}
-		if (!publish_now(ch, publications, mandatory, n, buffer_slice(&first->extra), first->n_extra))
+		if (!publish_now(ch, publications, mandatory, n, buffer_slice(&first->extra),
+				 first->n_extra))
 			return false;
 	}
 	tx_forget_publishes(tx);
@@ -225,7 +231,8 @@ int method_tx_commit(struct channel *ch, const struct amqp_tx_commit *m, struct 
 
 	(void)m;
 	if (tx == NULL)
-		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "channel is not transactional");
+		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
+				      "channel is not transactional");
 	tx->commit = request_create(ch, AMQP_TX_COMMIT, false, 0, error);
 	if (tx->commit == NULL)
 		return -EPROTO;
@@ -236,14 +243,16 @@ int method_tx_commit(struct channel *ch, const struct amqp_tx_commit *m, struct 
 	return 0;
 }
 
-int method_tx_rollback(struct channel *ch, const struct amqp_tx_rollback *m, struct amqp_error *error)
+int method_tx_rollback(struct channel *ch, const struct amqp_tx_rollback *m,
+		       struct amqp_error *error)
 {
-	struct amqp_method ok = { .id = AMQP_TX_ROLLBACK_OK };
+	struct amqp_method ok = {.id = AMQP_TX_ROLLBACK_OK};
 	struct tx *tx = ch->tx;
 
 	(void)m;
 	if (tx == NULL)
-		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "channel is not transactional");
+		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
+				      "channel is not transactional");
 	tx_forget_publishes(tx);
 	for (size_t i = 0; i < tx->n_acks; i++) {
 		struct unacked_entry *entry = unacked_at(&ch->unacked, tx->acks[i].tag);
@@ -258,11 +267,12 @@ int method_tx_rollback(struct channel *ch, const struct amqp_tx_rollback *m, str
 
 int method_tx_select(struct channel *ch, const struct amqp_tx_select *m, struct amqp_error *error)
 {
-	struct amqp_method ok = { .id = AMQP_TX_SELECT_OK };
+	struct amqp_method ok = {.id = AMQP_TX_SELECT_OK};
 
 	(void)m;
 	if (ch->confirms_on)
-		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "cannot switch from confirm to tx mode");
+		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
+				      "cannot switch from confirm to tx mode");
 	if (ch->tx == NULL)
 		ch->tx = mem_zalloc(sizeof(*ch->tx));
 	connection_send(ch->connection, ch->number, &ok);

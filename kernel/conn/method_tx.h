@@ -9,8 +9,10 @@
 #include "conn/channel.h"
 
 bool tx_is_on(const struct channel *ch);
-int tx_add_publish(struct channel *ch, struct message *message, bool mandatory, struct amqp_error *error);
-int tx_add_ack(struct channel *ch, uint64_t tag, struct unacked_entry *entry, int outcome, struct amqp_error *error);
+int tx_add_publish(struct channel *ch, struct message *message, bool mandatory,
+		   struct amqp_error *error);
+int tx_add_ack(struct channel *ch, uint64_t tag, struct unacked_entry *entry, int outcome,
+	       struct amqp_error *error);
 void tx_published(struct channel *ch, const struct publish_outcome *outcomes, size_t count);
 void tx_add_pending(struct channel *ch, const struct publication *p);
 void tx_destroy(struct channel *ch);

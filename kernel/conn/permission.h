@@ -7,7 +7,7 @@
 #include "access/access.h"
 #include "conn/channel.h"
 
-int permission_check(struct channel *ch, enum access_operation operation, enum access_resource resource,
-		     struct slice name, struct amqp_error *error);
+int permission_check(struct channel *ch, enum access_operation operation,
+		     enum access_resource resource, struct slice name, struct amqp_error *error);
 
 #endif

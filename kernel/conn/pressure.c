@@ -43,7 +43,7 @@ void pressure_sub_inflight(struct connection *c, uint64_t bytes)
 
 static void connection_block(struct connection *c)
 {
-	struct amqp_method m = { .id = AMQP_CONNECTION_BLOCKED };
+	struct amqp_method m = {.id = AMQP_CONNECTION_BLOCKED};
 
 	c->is_blocked = true;
 	pressure_pause(c, CONNECTION_PAUSE_ALARM);
@@ -61,7 +61,7 @@ void pressure_note_publish(struct connection *c)
 
 void pressure_unblock(struct connection *c)
 {
-	struct amqp_method m = { .id = AMQP_CONNECTION_UNBLOCKED };
+	struct amqp_method m = {.id = AMQP_CONNECTION_UNBLOCKED};
 
 	if (!c->is_blocked)
 		return;

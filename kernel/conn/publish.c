@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From basic.publish and its content to a batch of publications for the router. A batch is of one channel; it is
- * routed when it is full, when the channel sends anything else, and when the bytes that were read are used up.
+ * From basic.publish and its content to a batch of publications for the router. A batch is of one
+ * channel; it is routed when it is full, when the channel sends anything else, and when the bytes
+ * that were read are used up.
  */
 #include "conn/publish.h"
 
@@ -24,7 +25,8 @@
 /* So much of an announced body is given room before its bytes come. */
 #define PUBLISH_TRUST_MAX (256u * 1024)
 
-static bool publish_may_write(const struct channel_publish *p, struct slice exchange, uint64_t generation)
+static bool publish_may_write(const struct channel_publish *p, struct slice exchange,
+			      uint64_t generation)
 {
 	return p->access_valid && p->access_generation == generation &&
 	       slice_equal(exchange, slice_make(p->access_exchange, p->access_exchange_size));
@@ -47,7 +49,8 @@ static int publish_check_access(struct channel *ch, struct slice exchange, struc
 	return 0;
 }
 
-int method_basic_publish(struct channel *ch, const struct amqp_basic_publish *m, struct amqp_error *error)
+int method_basic_publish(struct channel *ch, const struct amqp_basic_publish *m,
+			 struct amqp_error *error)
 {
 	struct channel_publish *p = ch->publish;
 
@@ -98,7 +101,8 @@ static void publish_return(struct channel *ch, struct message *message)
 }
 
 /* What the router said of one publication. */
-static int publish_settle(struct channel *ch, struct publication *p, bool mandatory, struct amqp_error *error)
+static int publish_settle(struct channel *ch, struct publication *p, bool mandatory,
+			  struct amqp_error *error)
 {
 	ch->inflight_bytes += p->remote_bytes;
 	pressure_add_inflight(ch->connection, p->remote_bytes);
@@ -120,8 +124,9 @@ static int publish_settle(struct channel *ch, struct publication *p, bool mandat
 }
 
 /* Routes the batch and deals with the answers. False: it failed, and the channel with it. */
-static bool publish_flush_batch(struct channel *ch, struct publication *publications, const bool *mandatory,
-				size_t count, const struct slice *extra_keys, size_t n_extra_keys)
+static bool publish_flush_batch(struct channel *ch, struct publication *publications,
+				const bool *mandatory, size_t count, const struct slice *extra_keys,
+				size_t n_extra_keys)
 {
 	struct publish_batch batch = {
 		.vhost = ch->connection->vhost,
@@ -131,7 +136,7 @@ static bool publish_flush_batch(struct channel *ch, struct publication *publicat
 		.extra_keys = extra_keys,
 		.n_extra_keys = n_extra_keys,
 	};
-	struct amqp_error error = { .method_id = AMQP_BASIC_PUBLISH };
+	struct amqp_error error = {.method_id = AMQP_BASIC_PUBLISH};
 	size_t done = router_publish(ch->connection->service->broker, &batch, &error);
 	int failed = 0;
 
@@ -148,8 +153,8 @@ static bool publish_flush_batch(struct channel *ch, struct publication *publicat
 	return false;
 }
 
-bool publish_now(struct channel *ch, struct publication *publications, const bool *mandatory, size_t count,
-		 struct slice extra, uint32_t n_extra)
+bool publish_now(struct channel *ch, struct publication *publications, const bool *mandatory,
+		 size_t count, struct slice extra, uint32_t n_extra)
 {
 	struct slice *keys = NULL;
 	struct amqp_reader reader;
@@ -159,7 +164,7 @@ bool publish_now(struct channel *ch, struct publication *publications, const boo
 		return publish_flush_batch(ch, publications, mandatory, count, NULL, 0);
 	keys = mem_try_alloc(n_extra * sizeof(*keys));
 	if (keys == NULL) {
-		struct amqp_error error = { .method_id = AMQP_BASIC_PUBLISH };
+		struct amqp_error error = {.method_id = AMQP_BASIC_PUBLISH};
 
 		for (size_t i = 0; i < count; i++)
 			message_unref(publications[i].message);
@@ -189,10 +194,12 @@ void publish_flush(struct conn_loop *home)
 /* A message with CC or BCC keys is a batch of its own. */
 static void publish_alone(struct channel *ch, struct publication *p)
 {
-	struct buffer extra = ch->publish->extra; /* taken out: the publish may fail and end the channel */
+	struct buffer extra =
+		ch->publish->extra; /* taken out: the publish may fail and end the channel */
 
 	buffer_init(&ch->publish->extra);
-	(void)publish_now(ch, p, &ch->publish->mandatory, 1, buffer_slice(&extra), ch->publish->n_extra);
+	(void)publish_now(ch, p, &ch->publish->mandatory, 1, buffer_slice(&extra),
+			  ch->publish->n_extra);
 	buffer_fini(&extra);
 }
 
@@ -201,7 +208,7 @@ static void publish_add(struct channel *ch, struct message *message)
 {
 	struct conn_loop *home = ch->connection->home;
 	bool has_extra = ch->publish->extra.size != 0;
-	struct publication p = { .message = message };
+	struct publication p = {.message = message};
 
 	if (home->publisher != ch || has_extra) {
 		publish_flush(home);
@@ -225,7 +232,8 @@ static void publish_add(struct channel *ch, struct message *message)
 
 /* ---- Properties that mean something to the publish itself ---- */
 
-/* Notes the routing keys in an array of long strings under the name. 406 when it is anything else, as RabbitMQ. */
+/* Notes the routing keys in an array of long strings under the name. 406 when it is anything else,
+ * as RabbitMQ. */
 static int publish_note_keys(struct channel_publish *p, struct slice headers, const char *name,
 			     struct amqp_error *error)
 {
@@ -237,9 +245,10 @@ static int publish_note_keys(struct channel_publish *p, struct slice headers, co
 	if (!amqp_table_find(headers, name, &value))
 		return 0;
 	if (value.type != AMQP_VALUE_ARRAY)
-		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
-				      "invalid message: {unacceptable_type_in_mandatory_header,\"%s\",%s}", name,
-				      amqp_value_type_name(value.type));
+		return amqp_error_set(
+			error, AMQP_PRECONDITION_FAILED,
+			"invalid message: {unacceptable_type_in_mandatory_header,\"%s\",%s}", name,
+			amqp_value_type_name(value.type));
 	amqp_array_iter_init(&iter, value.bytes);
 	while (amqp_array_iter_next(&iter, &item) == 1) {
 		if (item.type != AMQP_VALUE_STRING)
@@ -285,7 +294,8 @@ static int publish_encode(const struct amqp_properties *properties, struct buffe
 }
 
 /* The user_id must be the user's own name. RabbitMQ: docs/validated-user-id. */
-static int publish_check_user(struct channel *ch, const struct amqp_properties *properties, struct amqp_error *error)
+static int publish_check_user(struct channel *ch, const struct amqp_properties *properties,
+			      struct amqp_error *error)
 {
 	const char *user = ch->connection->user->name;
 
@@ -293,13 +303,15 @@ static int publish_check_user(struct channel *ch, const struct amqp_properties *
 	    slice_equal(properties->user_id, slice_cstr(user)))
 		return 0;
 	return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
-			      "user_id property set to '" SLICE_FMT "' but authenticated user was '%s'",
+			      "user_id property set to '" SLICE_FMT
+			      "' but authenticated user was '%s'",
 			      SLICE_ARG(properties->user_id), user);
 }
 
-/* Replaces what the receiver must not see, or must see in full: `out` holds the new properties, if there are any. */
-static int publish_rewrite(struct channel *ch, struct amqp_properties *properties, bool has_bcc, bool is_fast_reply,
-			   struct buffer *out, struct amqp_error *error)
+/* Replaces what the receiver must not see, or must see in full: `out` holds the new properties, if
+ * there are any. */
+static int publish_rewrite(struct channel *ch, struct amqp_properties *properties, bool has_bcc,
+			   bool is_fast_reply, struct buffer *out, struct amqp_error *error)
 {
 	char reply_to[256];
 	struct buffer headers;
@@ -322,8 +334,8 @@ static int publish_rewrite(struct channel *ch, struct amqp_properties *propertie
 
 #define PUBLISH_SPECIAL (AMQP_PROPERTY_HEADERS | AMQP_PROPERTY_REPLY_TO | AMQP_PROPERTY_USER_ID)
 
-static int publish_examine(struct channel *ch, struct amqp_properties *properties, struct buffer *out,
-			   struct amqp_error *error)
+static int publish_examine(struct channel *ch, struct amqp_properties *properties,
+			   struct buffer *out, struct amqp_error *error)
 {
 	struct channel_publish *p = ch->publish;
 	bool is_fast_reply = amqp_properties_has(properties, AMQP_PROPERTY_REPLY_TO) &&
@@ -342,7 +354,8 @@ static int publish_examine(struct channel *ch, struct amqp_properties *propertie
 		has_bcc = amqp_table_find(properties->headers, "BCC", &value);
 	}
 	if (is_fast_reply && ch->reply_tag_size == 0)
-		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "fast reply consumer does not exist");
+		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
+				      "fast reply consumer does not exist");
 	if (!has_bcc && !is_fast_reply)
 		return 0;
 	return publish_rewrite(ch, properties, has_bcc, is_fast_reply, out, error);
@@ -364,7 +377,8 @@ static int publish_complete(struct channel *ch, struct amqp_error *error)
 	return 0;
 }
 
-static int publish_create(struct channel *ch, const struct amqp_content_header *header, struct amqp_error *error)
+static int publish_create(struct channel *ch, const struct amqp_content_header *header,
+			  struct amqp_error *error)
 {
 	struct channel_publish *p = ch->publish;
 	struct slice raw = header->properties;
@@ -385,11 +399,13 @@ static int publish_create(struct channel *ch, const struct amqp_content_header *
 	if (result == 0) {
 		uint32_t size = (uint32_t)header->body_size;
 
-		p->message = message_create_partial(slice_make(p->names, p->exchange_size),
-						    slice_make(p->names + p->exchange_size, p->routing_key_size), raw,
-						    size, size < PUBLISH_TRUST_MAX ? size : PUBLISH_TRUST_MAX);
-		result = p->message != NULL ? message_read_properties(p->message, error) :
-					      amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+		p->message = message_create_partial(
+			slice_make(p->names, p->exchange_size),
+			slice_make(p->names + p->exchange_size, p->routing_key_size), raw, size,
+			size < PUBLISH_TRUST_MAX ? size : PUBLISH_TRUST_MAX);
+		result = p->message != NULL
+				 ? message_read_properties(p->message, error)
+				 : amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 	}
 	buffer_fini(&rewritten);
 	p->body_filled = 0;
@@ -403,18 +419,22 @@ int publish_header(struct channel *ch, struct slice payload, struct amqp_error *
 
 	error->method_id = AMQP_BASIC_PUBLISH;
 	if (payload.size < AMQP_CONTENT_HEADER_FIXED + AMQP_PROPERTIES_MIN_SIZE)
-		return amqp_error_set(error, AMQP_FRAME_ERROR, "content header of %zu bytes", payload.size);
+		return amqp_error_set(error, AMQP_FRAME_ERROR, "content header of %zu bytes",
+				      payload.size);
 	if (amqp_content_header_decode(&header, payload) != 0)
 		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
-				      "expected content header for class 60, got non content header frame instead");
+				      "expected content header for class 60, got non content "
+				      "header frame instead");
 	if (header.class_id != AMQP_CLASS_BASIC)
-		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
-				      "expected content header for class 60, got one for class %u instead",
-				      (unsigned)header.class_id);
+		return amqp_error_set(
+			error, AMQP_UNEXPECTED_FRAME,
+			"expected content header for class 60, got one for class %u instead",
+			(unsigned)header.class_id);
 	if (header.body_size > settings->max_message_size)
 		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
 				      "message size %llu is larger than configured max size %u",
-				      (unsigned long long)header.body_size, settings->max_message_size);
+				      (unsigned long long)header.body_size,
+				      settings->max_message_size);
 	pressure_note_publish(ch->connection);
 	if (publish_create(ch, &header, error) != 0)
 		return -EPROTO;
@@ -430,11 +450,13 @@ int publish_body(struct channel *ch, struct slice payload, struct amqp_error *er
 
 	if (payload.size > p->message->body_size - p->body_filled) {
 		error->method_id = AMQP_BASIC_PUBLISH;
-		return amqp_error_set(error, AMQP_FRAME_ERROR, "content body is larger than the header said (%u bytes)",
+		return amqp_error_set(error, AMQP_FRAME_ERROR,
+				      "content body is larger than the header said (%u bytes)",
 				      p->message->body_size);
 	}
 	if (payload.size > message_room(p->message) - p->body_filled) {
-		struct message *larger = message_make_room(p->message, p->body_filled + (uint32_t)payload.size);
+		struct message *larger =
+			message_make_room(p->message, p->body_filled + (uint32_t)payload.size);
 
 		if (larger == NULL)
 			return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
@@ -456,10 +478,10 @@ static void channel_tell(void *context, uint64_t seq, bool multiple, bool reject
 
 	if (rejected) {
 		m.id = AMQP_BASIC_NACK;
-		m.basic_nack = (struct amqp_basic_nack){ .delivery_tag = seq, .multiple = multiple };
+		m.basic_nack = (struct amqp_basic_nack){.delivery_tag = seq, .multiple = multiple};
 	} else {
 		m.id = AMQP_BASIC_ACK;
-		m.basic_ack = (struct amqp_basic_ack){ .delivery_tag = seq, .multiple = multiple };
+		m.basic_ack = (struct amqp_basic_ack){.delivery_tag = seq, .multiple = multiple};
 	}
 	connection_send(ch->connection, ch->number, &m);
 }

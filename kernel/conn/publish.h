@@ -33,11 +33,11 @@ int publish_body(struct channel *ch, struct slice payload, struct amqp_error *er
 /* What is half there is dropped. */
 void publish_abandon(struct channel *ch);
 /*
- * Routes a batch of the channel's publications, whose messages it takes; extra are CC and BCC keys as long strings, for a
- * batch of one. False: it failed, and the channel with it.
+ * Routes a batch of the channel's publications, whose messages it takes; extra are CC and BCC keys
+ * as long strings, for a batch of one. False: it failed, and the channel with it.
  */
-bool publish_now(struct channel *ch, struct publication *publications, const bool *mandatory, size_t count,
-		 struct slice extra, uint32_t n_extra);
+bool publish_now(struct channel *ch, struct publication *publications, const bool *mandatory,
+		 size_t count, struct slice extra, uint32_t n_extra);
 
 /* Routes what was published on this loop and not routed yet. */
 void publish_flush(struct conn_loop *home);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The happy path on one loop: submit calls done() before it returns, finish() sends the reply, and the method's
- * handler has never waited. Otherwise the channel keeps the frames that come until done() runs from a letter.
+ * The happy path on one loop: submit calls done() before it returns, finish() sends the reply, and
+ * the method's handler has never waited. Otherwise the channel keeps the frames that come until
+ * done() runs from a letter.
  */
 #include "conn/request.h"
 
@@ -11,8 +12,8 @@
 #include "base/mem.h"
 #include "conn/permission.h"
 
-struct channel_request *request_create(struct channel *ch, uint32_t method_id, bool no_wait, size_t size,
-				       struct amqp_error *error)
+struct channel_request *request_create(struct channel *ch, uint32_t method_id, bool no_wait,
+				       size_t size, struct amqp_error *error)
 {
 	struct channel_request *request = mem_try_zalloc(sizeof(*request) + size);
 
@@ -39,7 +40,8 @@ struct slice request_copy(struct channel_request *request, struct slice bytes)
 	return slice_make(copy, bytes.size);
 }
 
-int request_queue_name(struct channel *ch, struct slice given, struct slice *ret_name, struct amqp_error *error)
+int request_queue_name(struct channel *ch, struct slice given, struct slice *ret_name,
+		       struct amqp_error *error)
 {
 	if (given.size != 0) {
 		*ret_name = given;
@@ -51,8 +53,9 @@ int request_queue_name(struct channel *ch, struct slice given, struct slice *ret
 	return 0;
 }
 
-struct channel_request *request_create_for_queue(struct channel *ch, uint32_t method_id, enum queue_operation operation,
-						 bool no_wait, struct slice given_name, size_t extra,
+struct channel_request *request_create_for_queue(struct channel *ch, uint32_t method_id,
+						 enum queue_operation operation, bool no_wait,
+						 struct slice given_name, size_t extra,
 						 struct amqp_error *error)
 {
 	struct connection *c = ch->connection;
@@ -74,7 +77,8 @@ struct channel_request *request_create_for_queue(struct channel *ch, uint32_t me
 	return request;
 }
 
-void request_reply(struct channel *ch, const struct channel_request *request, const struct amqp_method *method)
+void request_reply(struct channel *ch, const struct channel_request *request,
+		   const struct amqp_method *method)
 {
 	if (!request->no_wait)
 		connection_send(ch->connection, ch->number, method);

@@ -3,8 +3,9 @@
 #define KERNEL_CONN_REQUEST_H
 
 /*
- * A channel's question to the topology or to a queue. The channel waits from request_submit_*() until the answer; then
- * `finish` sends the reply. If the channel has ended meanwhile, `abandon` gives back what the answer holds.
+ * A channel's question to the topology or to a queue. The channel waits from request_submit_*()
+ * until the answer; then `finish` sends the reply. If the channel has ended meanwhile, `abandon`
+ * gives back what the answer holds.
  */
 
 #include <stdbool.h>
@@ -24,24 +25,27 @@ struct channel_request {
 	uint32_t method_id;
 	bool no_wait;
 	uint32_t source; /* consumer number it is about */
-	int (*finish)(struct channel *ch, struct channel_request *request, struct amqp_error *error);
+	int (*finish)(struct channel *ch, struct channel_request *request,
+		      struct amqp_error *error);
 	void (*abandon)(struct channel_request *request); /* may be NULL */
 	size_t used, size;
 	uint8_t bytes[]; /* copies of names and arguments */
 };
 
 /* size: bytes of all slices that will be copied. NULL and 506 when memory is out. */
-struct channel_request *request_create(struct channel *ch, uint32_t method_id, bool no_wait, size_t size,
-				       struct amqp_error *error);
+struct channel_request *request_create(struct channel *ch, uint32_t method_id, bool no_wait,
+				       size_t size, struct amqp_error *error);
 /* The queue a method means: '' is the one declared last; 404 when there is none. */
-int request_queue_name(struct channel *ch, struct slice given, struct slice *ret_name, struct amqp_error *error);
+int request_queue_name(struct channel *ch, struct slice given, struct slice *ret_name,
+		       struct amqp_error *error);
 
 /*
- * As above for a queue that the method reads from: expands the name, checks permission and whose the queue is. extra:
- * bytes of further slices to be copied. NULL and *error when that fails.
+ * As above for a queue that the method reads from: expands the name, checks permission and whose
+ * the queue is. extra: bytes of further slices to be copied. NULL and *error when that fails.
  */
-struct channel_request *request_create_for_queue(struct channel *ch, uint32_t method_id, enum queue_operation operation,
-						 bool no_wait, struct slice given_name, size_t extra,
+struct channel_request *request_create_for_queue(struct channel *ch, uint32_t method_id,
+						 enum queue_operation operation, bool no_wait,
+						 struct slice given_name, size_t extra,
 						 struct amqp_error *error);
 /* A copy that lives as long as the request. */
 struct slice request_copy(struct channel_request *request, struct slice bytes);
@@ -51,6 +55,7 @@ void request_submit_declare(struct channel *ch, struct channel_request *request)
 void request_submit_queue(struct channel *ch, struct channel_request *request);
 
 /* Sends the answer, unless the client asked for none. */
-void request_reply(struct channel *ch, const struct channel_request *request, const struct amqp_method *method);
+void request_reply(struct channel *ch, const struct channel_request *request,
+		   const struct amqp_method *method);
 
 #endif

@@ -33,7 +33,8 @@ struct conn_service *conn_service_create(struct broker *broker, struct access *a
 	service->access = access;
 	service->settings = *settings;
 	service->n_loops = n_loops;
-	service->loops = mem_zalloc_aligned(_Alignof(struct conn_loop), n_loops * sizeof(*service->loops));
+	service->loops =
+		mem_zalloc_aligned(_Alignof(struct conn_loop), n_loops * sizeof(*service->loops));
 	atomic_init(&service->next_number, 1);
 	for (unsigned i = 0; i < n_loops; i++) {
 		struct conn_loop *home = &service->loops[i];
@@ -70,7 +71,8 @@ void conn_service_shutdown(struct conn_service *service, unsigned limit_ms)
 	list_for_each_safe(pos, next, &home->connections) {
 		struct connection *c = container_of(pos, struct connection, link);
 
-		connection_force(c, "broker forced connection closure with reason 'shutdown'", limit_ms);
+		connection_force(c, "broker forced connection closure with reason 'shutdown'",
+				 limit_ms);
 	}
 }
 
@@ -84,7 +86,8 @@ void conn_service_cut(struct conn_service *service)
 }
 
 uint64_t conn_service_list(struct conn_service *service, uint64_t after, unsigned limit,
-			   void (*visit)(void *context, const struct connection *connection), void *context)
+			   void (*visit)(void *context, const struct connection *connection),
+			   void *context)
 {
 	struct conn_loop *home = conn_loop_self(service);
 	struct list *pos;

@@ -27,7 +27,8 @@ struct conn_settings {
 	const char *product, *version, *cluster_name;
 };
 
-/* Settles of one channel, one source and one outcome, gathered from consecutive acknowledgements. */
+/* Settles of one channel, one source and one outcome, gathered from consecutive acknowledgements.
+ */
 #define SETTLE_BATCH_MAX 256u
 struct settle_batch {
 	struct channel *channel; /* NULL: empty */
@@ -43,10 +44,12 @@ struct conn_loop {
 	uint64_t n_connections;
 	struct conn_service *service;
 	struct alarm_listener alarm;
-	bool has_memory_alarm; /* as this loop was told: so what is blocked by it is also unblocked */
+	bool has_memory_alarm; /* as this loop was told: so what is blocked by it is also unblocked
+				*/
 	bool is_stopping;
 
-	/* Publishes of one channel that have not been routed yet; empty between two data() calls. */
+	/* Publishes of one channel that have not been routed yet; empty between two data() calls.
+	 */
 	struct channel *publisher;
 	size_t n_publications;
 	struct publication publications[ROUTER_BATCH_MAX];
@@ -62,7 +65,8 @@ struct conn_service {
 	unsigned n_loops;
 	struct conn_loop *loops;
 	_Atomic uint64_t next_number;
-	/* Called on the loop of a connection that is gone: a descriptor is free again. May be NULL. */
+	/* Called on the loop of a connection that is gone: a descriptor is free again. May be NULL.
+	 */
 	void (*connection_gone)(void *context);
 	void *context;
 };
@@ -80,16 +84,18 @@ struct conn_loop *conn_loop_self(struct conn_service *service);
 void conn_service_accept(struct conn_service *service, int fd);
 
 /*
- * Sends connection.close 320 to all connections of the calling loop, and closes those that come later. Those that have
- * not answered after limit_ms are cut.
+ * Sends connection.close 320 to all connections of the calling loop, and closes those that come
+ * later. Those that have not answered after limit_ms are cut.
  */
 void conn_service_shutdown(struct conn_service *service, unsigned limit_ms);
 
 /* Cuts all connections of the calling loop at once. */
 void conn_service_cut(struct conn_service *service);
 
-/* The calling loop's connections with a number above `after`, in order, at most `limit`; returns the last number visited, or 0 when there are no more. */
+/* The calling loop's connections with a number above `after`, in order, at most `limit`; returns
+ * the last number visited, or 0 when there are no more. */
 uint64_t conn_service_list(struct conn_service *service, uint64_t after, unsigned limit,
-			   void (*visit)(void *context, const struct connection *connection), void *context);
+			   void (*visit)(void *context, const struct connection *connection),
+			   void *context);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* From delivery tags to the queues: acknowledgements, rejects, requeues; and channel-wide prefetch. */
+/* From delivery tags to the queues: acknowledgements, rejects, requeues; and channel-wide prefetch.
+ */
 #include "conn/settle.h"
 
 #include <errno.h>
@@ -27,7 +28,8 @@ void settle_flush(struct conn_loop *home)
 	source = ch->sources[batch->source];
 	batch->channel = NULL;
 	batch->count = 0;
-	queue_settle(source->queue, ch->endpoint.ref, source->number, settle_outcome(batch), batch->seqs, count);
+	queue_settle(source->queue, ch->endpoint.ref, source->number, settle_outcome(batch),
+		     batch->seqs, count);
 	bug_on(count > source->n_unacked);
 	source->n_unacked -= (uint32_t)count;
 	if (source->needs_grants)
@@ -40,8 +42,9 @@ void settle_entry(struct channel *ch, struct unacked_entry *entry, int outcome)
 {
 	struct settle_batch *batch = &ch->connection->home->settles;
 
-	if (batch->channel != NULL && (batch->channel != ch || batch->source != entry->source ||
-				       batch->outcome != outcome || batch->count == SETTLE_BATCH_MAX))
+	if (batch->channel != NULL &&
+	    (batch->channel != ch || batch->source != entry->source || batch->outcome != outcome ||
+	     batch->count == SETTLE_BATCH_MAX))
 		settle_flush(ch->connection->home);
 	batch->channel = ch;
 	batch->source = entry->source;
@@ -52,7 +55,8 @@ void settle_entry(struct channel *ch, struct unacked_entry *entry, int outcome)
 
 static int settle_unknown(uint64_t tag, struct amqp_error *error)
 {
-	return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "unknown delivery tag %llu", (unsigned long long)tag);
+	return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "unknown delivery tag %llu",
+			      (unsigned long long)tag);
 }
 
 /* Settles now, or notes it in the transaction. */
@@ -65,7 +69,8 @@ static int settle_one(struct channel *ch, uint64_t tag, struct unacked_entry *en
 	return 0;
 }
 
-/* Tag 0 is all there are, also none; any other must itself be unacknowledged, as RabbitMQ demands. */
+/* Tag 0 is all there are, also none; any other must itself be unacknowledged, as RabbitMQ demands.
+ */
 static int settle_up_to(struct channel *ch, uint64_t tag, int outcome, struct amqp_error *error)
 {
 	struct unacked *u = &ch->unacked;
@@ -80,7 +85,8 @@ static int settle_up_to(struct channel *ch, uint64_t tag, int outcome, struct am
 	return 0;
 }
 
-int settle_tags(struct channel *ch, uint64_t tag, bool multiple, int outcome, struct amqp_error *error)
+int settle_tags(struct channel *ch, uint64_t tag, bool multiple, int outcome,
+		struct amqp_error *error)
 {
 	struct unacked_entry *entry;
 
@@ -114,7 +120,8 @@ void settle_held(struct channel *ch, int outcome)
 	settle_those(ch, false, outcome);
 }
 
-/* Room under the channel-wide limit is granted in turn to the sources whose queues have messages, in equal shares. */
+/* Room under the channel-wide limit is granted in turn to the sources whose queues have messages,
+ * in equal shares. */
 void settle_grant(struct channel *ch)
 {
 	struct list *pos;
@@ -124,9 +131,13 @@ void settle_grant(struct channel *ch)
 		return;
 	list_for_each(pos, &ch->wanting)
 		n_wanting++;
-	for (; !list_is_empty(&ch->wanting) && (ch->channel_limit == 0 || ch->n_limited < ch->channel_limit); n_wanting--) {
-		struct source *source = container_of(list_first(&ch->wanting), struct source, wanting);
-		uint32_t room = ch->channel_limit != 0 ? ch->channel_limit - ch->n_limited : SETTLE_BATCH_MAX;
+	for (; !list_is_empty(&ch->wanting) &&
+	       (ch->channel_limit == 0 || ch->n_limited < ch->channel_limit);
+	     n_wanting--) {
+		struct source *source =
+			container_of(list_first(&ch->wanting), struct source, wanting);
+		uint32_t room = ch->channel_limit != 0 ? ch->channel_limit - ch->n_limited
+						       : SETTLE_BATCH_MAX;
 		uint32_t share = room / n_wanting != 0 ? room / n_wanting : 1;
 
 		list_remove(&source->wanting);

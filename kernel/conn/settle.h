@@ -2,7 +2,8 @@
 #ifndef KERNEL_CONN_SETTLE_H
 #define KERNEL_CONN_SETTLE_H
 
-/* From delivery tags to the queues: acknowledgements, rejects, requeues; and channel-wide prefetch. */
+/* From delivery tags to the queues: acknowledgements, rejects, requeues; and channel-wide prefetch.
+ */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,8 +11,10 @@
 #include "conn/channel.h"
 #include "conn/unacked.h"
 
-/* outcome is an enum queue_outcome. Consecutive settles are gathered; settle_flush() hands them over. */
-int settle_tags(struct channel *ch, uint64_t tag, bool multiple, int outcome, struct amqp_error *error);
+/* outcome is an enum queue_outcome. Consecutive settles are gathered; settle_flush() hands them
+ * over. */
+int settle_tags(struct channel *ch, uint64_t tag, bool multiple, int outcome,
+		struct amqp_error *error);
 void settle_all(struct channel *ch, int outcome);
 void settle_held(struct channel *ch, int outcome); /* but for those in a transaction */
 /* Grants what room there is under the channel-wide limit. */

@@ -8,7 +8,7 @@
 #include "broker/queue.h"
 
 #define SOURCE_INDEX_BITS 16
-#define SOURCES_MAX ((1u << SOURCE_INDEX_BITS) - 1)
+#define SOURCES_MAX	  ((1u << SOURCE_INDEX_BITS) - 1)
 
 static int source_index(struct channel *ch)
 {
@@ -19,7 +19,8 @@ static int source_index(struct channel *ch)
 		return -1;
 	if (ch->n_sources == ch->sources_capacity) {
 		unsigned capacity = ch->sources_capacity != 0 ? ch->sources_capacity * 2 : 2;
-		struct source **sources = mem_try_realloc(ch->sources, capacity * sizeof(struct source *));
+		struct source **sources =
+			mem_try_realloc(ch->sources, capacity * sizeof(struct source *));
 
 		if (sources == NULL)
 			return -1;
@@ -50,7 +51,8 @@ struct source *source_create(struct channel *ch, struct actor_ref queue, struct 
 	return source;
 }
 
-/* A number that no earlier consumer of the channel had: 65536 reuses of a slot lie between two equal ones. */
+/* A number that no earlier consumer of the channel had: 65536 reuses of a slot lie between two
+ * equal ones. */
 void source_begin_consuming(struct source *source)
 {
 	struct channel *ch = source->channel;
@@ -88,7 +90,8 @@ struct source *source_find_number(struct channel *ch, uint32_t number)
 {
 	uint32_t index = number & SOURCES_MAX;
 
-	if (index >= ch->n_sources || ch->sources[index] == NULL || ch->sources[index]->number != number)
+	if (index >= ch->n_sources || ch->sources[index] == NULL ||
+	    ch->sources[index]->number != number)
 		return NULL;
 	return ch->sources[index];
 }
@@ -96,7 +99,8 @@ struct source *source_find_number(struct channel *ch, uint32_t number)
 struct source *source_for_get(struct channel *ch, struct actor_ref queue)
 {
 	for (unsigned i = 0; i < ch->n_sources; i++)
-		if (ch->sources[i] != NULL && ch->sources[i]->number == 0 && actor_ref_equal(ch->sources[i]->queue, queue))
+		if (ch->sources[i] != NULL && ch->sources[i]->number == 0 &&
+		    actor_ref_equal(ch->sources[i]->queue, queue))
 			return ch->sources[i];
 	return source_create(ch, queue, SLICE_LITERAL(""));
 }

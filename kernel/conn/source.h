@@ -12,20 +12,21 @@
 #include "conn/channel.h"
 
 /*
- * Where deliveries come from: a consumer, or a queue that basic.get was used on (consumer 0). Kept while it is consuming
- * or has unacknowledged deliveries.
+ * Where deliveries come from: a consumer, or a queue that basic.get was used on (consumer 0). Kept
+ * while it is consuming or has unacknowledged deliveries.
  */
 struct source {
 	struct map_node by_tag; /* channel.tags, consumers only */
-	struct list indebted;   /* connection.indebted */
-	struct list wanting;    /* channel.wanting: asks for grants */
+	struct list indebted;	/* connection.indebted */
+	struct list wanting;	/* channel.wanting: asks for grants */
 	struct channel *channel;
 	struct actor_ref queue;
-	uint32_t index;  /* in channel.sources */
-	uint32_t number; /* consumer number: the index in the low 16 bits, a count of uses above; 0 for basic.get */
+	uint32_t index;	 /* in channel.sources */
+	uint32_t number; /* consumer number: the index in the low 16 bits, a count of uses above; 0
+			    for basic.get */
 	uint32_t n_unacked;
 	uint32_t n_granted; /* granted and not delivered */
-	uint64_t debt;      /* bytes delivered and not given back to the queue's credit */
+	uint64_t debt;	    /* bytes delivered and not given back to the queue's credit */
 	bool is_consuming, no_ack, needs_grants;
 	bool is_cancelling; /* basic.cancel is under way */
 	uint8_t tag_size;

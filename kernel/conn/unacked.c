@@ -7,10 +7,12 @@
 #include "base/mem.h"
 
 /*
- * The happy path: tags are settled in about the order of their deliveries, and the ring goes along with them.
+ * The happy path: tags are settled in about the order of their deliveries, and the ring goes along
+ * with them.
  *
- * When the ring is full and nearly all in it are gone, the held ones of all but its latest half become stragglers. That
- * costs a look at each of their places once; the next time is half a ring of deliveries away.
+ * When the ring is full and nearly all in it are gone, the held ones of all but its latest half
+ * become stragglers. That costs a look at each of their places once; the next time is half a ring
+ * of deliveries away.
  */
 #define UNACKED_FIRST_CAPACITY 16u
 /* A ring above this many entries is given back when it is empty. */
@@ -20,7 +22,7 @@
 
 void unacked_init(struct unacked *u, uint64_t first_tag)
 {
-	*u = (struct unacked){ .base = first_tag, .end = first_tag };
+	*u = (struct unacked){.base = first_tag, .end = first_tag};
 }
 
 void unacked_fini(struct unacked *u)
@@ -87,7 +89,8 @@ struct unacked_entry *unacked_straggler(const struct unacked *u, uint64_t tag)
 
 static int unacked_reserve_stragglers(struct unacked *u, size_t count)
 {
-	size_t capacity = u->stragglers_capacity != 0 ? u->stragglers_capacity : UNACKED_FIRST_CAPACITY;
+	size_t capacity =
+		u->stragglers_capacity != 0 ? u->stragglers_capacity : UNACKED_FIRST_CAPACITY;
 	struct unacked_straggler *stragglers;
 
 	while (capacity < count)
@@ -111,7 +114,8 @@ static int unacked_leave_behind(struct unacked *u, uint64_t tag)
 		const struct unacked_entry *entry = unacked_in_ring(u, u->base);
 
 		if (entry->state != UNACKED_GONE)
-			u->stragglers[u->n_stragglers++] = (struct unacked_straggler){ u->base, *entry };
+			u->stragglers[u->n_stragglers++] =
+				(struct unacked_straggler){u->base, *entry};
 	}
 	return 0;
 }
@@ -158,7 +162,7 @@ int unacked_add(struct unacked *u, uint64_t tag, uint64_t seq, uint32_t source)
 		return -ENOMEM;
 	for (; u->end < tag; u->end++) /* tags of no_ack deliveries between */
 		unacked_in_ring(u, u->end)->state = UNACKED_GONE;
-	*unacked_in_ring(u, tag) = (struct unacked_entry){ seq, source, UNACKED_HELD };
+	*unacked_in_ring(u, tag) = (struct unacked_entry){seq, source, UNACKED_HELD};
 	u->end = tag + 1;
 	u->held++;
 	return 0;

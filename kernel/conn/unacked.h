@@ -3,9 +3,10 @@
 #define KERNEL_CONN_UNACKED_H
 
 /*
- * A channel's unacknowledged deliveries by delivery tag: a ring of the latest tags, so that a tag finds its entry in O(1).
- * What a client holds long while it settles others goes to a sorted array instead, for the ring must not span all tags
- * that there have been since: memory is in proportion to what is held.
+ * A channel's unacknowledged deliveries by delivery tag: a ring of the latest tags, so that a tag
+ * finds its entry in O(1). What a client holds long while it settles others goes to a sorted array
+ * instead, for the ring must not span all tags that there have been since: memory is in proportion
+ * to what is held.
  */
 
 #include <stdbool.h>
@@ -19,9 +20,9 @@ enum unacked_state {
 };
 
 struct unacked_entry {
-	uint64_t seq;    /* the queue's number of the message */
+	uint64_t seq;	 /* the queue's number of the message */
 	uint32_t source; /* index into the channel's sources */
-	uint32_t state;  /* enum unacked_state */
+	uint32_t state;	 /* enum unacked_state */
 };
 
 struct unacked_straggler {
@@ -30,7 +31,8 @@ struct unacked_straggler {
 };
 
 struct unacked {
-	struct unacked_entry *entries; /* ring of `capacity`, a power of two; NULL while never used */
+	struct unacked_entry
+		*entries; /* ring of `capacity`, a power of two; NULL while never used */
 	size_t capacity;
 	uint64_t base; /* lowest tag in the ring; all below are gone or stragglers */
 	uint64_t end;  /* one above the highest */
@@ -67,8 +69,8 @@ static inline struct unacked_entry *unacked_find(const struct unacked *u, uint64
 }
 
 /*
- * The first entry that is not gone with a tag of *tag or more, which is then *tag; NULL: none. The next one is found from
- * *tag + 1 on, also when this one has been removed.
+ * The first entry that is not gone with a tag of *tag or more, which is then *tag; NULL: none. The
+ * next one is found from *tag + 1 on, also when this one has been removed.
  */
 struct unacked_entry *unacked_next(const struct unacked *u, uint64_t *tag);
 

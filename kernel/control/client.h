@@ -3,8 +3,9 @@
 #define KERNEL_CONTROL_CLIENT_H
 
 /*
- * The conversation on the control socket: a request is one line of JSON, {"command": NAME, ...}; the answer is lines of
- * JSON: for lists {"columns": [...]} and one array a row; for others {"value": {...}}; at the end {"ok": true} or
+ * The conversation on the control socket: a request is one line of JSON, {"command": NAME, ...};
+ * the answer is lines of JSON: for lists {"columns": [...]} and one array a row; for others
+ * {"value": {...}}; at the end {"ok": true} or
  * {"error": TEXT, "status": N}, N from sysexits.h as rabbitmqctl uses them. One request at a time.
  *
  * All on loop 0.
@@ -36,17 +37,19 @@ void control_client_send(struct control_client *client, json_t *value);
 void control_client_send_raw(struct control_client *client, const struct buffer *lines);
 
 /*
- * Calls ready(context) once the client has taken what was sent but for a little, perhaps inside the call; or when it
- * has gone: then control_client_get() finds it no more. For one waiter at a time.
+ * Calls ready(context) once the client has taken what was sent but for a little, perhaps inside the
+ * call; or when it has gone: then control_client_get() finds it no more. For one waiter at a time.
  */
-void control_client_when_ready(struct control_client *client, void (*ready)(void *context), void *context);
+void control_client_when_ready(struct control_client *client, void (*ready)(void *context),
+			       void *context);
 
 /* The end of the answer; the next request may come. */
 void control_client_ok(struct control_client *client);
-void control_client_fail(struct control_client *client, enum control_status status, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+void control_client_fail(struct control_client *client, enum control_status status,
+			 const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* A command: answers at once or later, with one control_client_ok() or _fail(). The request is borrowed. */
+/* A command: answers at once or later, with one control_client_ok() or _fail(). The request is
+ * borrowed. */
 struct control_command {
 	const char *name;
 	void (*run)(struct control_client *client, const json_t *request);

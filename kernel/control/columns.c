@@ -38,8 +38,8 @@ json_t *column_pid(uint64_t first, uint64_t second, uint64_t third)
 {
 	char text[72];
 
-	snprintf(text, sizeof(text), "<%llu.%llu.%llu>", (unsigned long long)first, (unsigned long long)second,
-		 (unsigned long long)third);
+	snprintf(text, sizeof(text), "<%llu.%llu.%llu>", (unsigned long long)first,
+		 (unsigned long long)second, (unsigned long long)third);
 	return json_string(text);
 }
 
@@ -75,15 +75,18 @@ static json_t *column_array(struct slice array)
 
 	amqp_array_iter_init(&iter, array);
 	while (amqp_array_iter_next(&iter, &value) == 1)
-		json_array_append_new(items,
-				      json_pack("[s, o]", amqp_value_type_name(value.type), column_value(&value)));
+		json_array_append_new(items, json_pack("[s, o]", amqp_value_type_name(value.type),
+						       column_value(&value)));
 	return items;
 }
 
 /* JSON has neither infinities nor what is not a number. */
 static json_t *column_real(double real)
 {
-	return isfinite(real) ? json_real(real) : json_string(isnan(real) ? "nan" : real < 0 ? "-inf" : "inf");
+	return isfinite(real) ? json_real(real)
+			      : json_string(isnan(real) ? "nan"
+					    : real < 0	? "-inf"
+							: "inf");
 }
 
 static json_t *column_value(const struct amqp_value *value)
@@ -108,7 +111,8 @@ static json_t *column_value(const struct amqp_value *value)
 	case AMQP_VALUE_DOUBLE:
 		return column_real(value->real);
 	case AMQP_VALUE_DECIMAL:
-		return json_pack("[i, I]", (int)value->decimal.scale, (json_int_t)value->decimal.value);
+		return json_pack("[i, I]", (int)value->decimal.scale,
+				 (json_int_t)value->decimal.value);
 	default:
 		return json_string("undefined");
 	}
@@ -124,6 +128,7 @@ json_t *column_table(struct slice table)
 	amqp_table_iter_init(&iter, table);
 	while (amqp_table_iter_next(&iter, &key, &value) == 1)
 		json_array_append_new(entries, json_pack("[o, s, o]", column_text(key),
-							 amqp_value_type_name(value.type), column_value(&value)));
+							 amqp_value_type_name(value.type),
+							 column_value(&value)));
 	return entries;
 }

@@ -2,7 +2,8 @@
 #ifndef KERNEL_CONTROL_COLUMNS_H
 #define KERNEL_CONTROL_COLUMNS_H
 
-/* What lists can show of an object: RabbitMQ's column names, each with the function that finds its value. */
+/* What lists can show of an object: RabbitMQ's column names, each with the function that finds its
+ * value. */
 
 #include <jansson.h>
 #include <stdint.h>
@@ -43,19 +44,20 @@ struct listing_kind {
 	const char *const *defaults;  /* end with NULL */
 	bool has_vhost;
 	bool on_every_loop; /* else on loop 0 only */
-	unsigned slice;     /* objects at a time */
+	unsigned slice;	    /* objects at a time */
 	/* Puts the next `slice` objects into the sink, on the loop; false at the end. */
-	bool (*visit)(const struct listing_scope *scope, struct listing_position *position, unsigned slice,
-		      struct listing_sink *sink);
+	bool (*visit)(const struct listing_scope *scope, struct listing_position *position,
+		      unsigned slice, struct listing_sink *sink);
 };
 
-extern const struct listing_kind listing_queues, listing_exchanges, listing_bindings, listing_connections,
-	listing_consumers;
+extern const struct listing_kind listing_queues, listing_exchanges, listing_bindings,
+	listing_connections, listing_consumers;
 
 /*
- * Values, as `rabbitmqctl --formatter json` shows them; shuntctl makes its other formats from their shape. A table is an
- * array of [key, type, value], an array in it one of [type, value], a decimal [scale, value]; type is RabbitMQ's name of
- * it. An address is an array of its four or eight numbers. Bytes that are not UTF-8 are escaped.
+ * Values, as `rabbitmqctl --formatter json` shows them; shuntctl makes its other formats from their
+ * shape. A table is an array of [key, type, value], an array in it one of [type, value], a decimal
+ * [scale, value]; type is RabbitMQ's name of it. An address is an array of its four or eight
+ * numbers. Bytes that are not UTF-8 are escaped.
  */
 json_t *column_text(struct slice text);
 json_t *column_table(struct slice table);

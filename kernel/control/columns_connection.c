@@ -30,7 +30,8 @@ static json_t *connection_peer_port(const void *object)
 
 static json_t *connection_host(const void *object)
 {
-	return column_address(transport_local(((const struct connection *)object)->transport)->host);
+	return column_address(
+		transport_local(((const struct connection *)object)->transport)->host);
 }
 
 static json_t *connection_port(const void *object)
@@ -107,7 +108,8 @@ static json_t *connection_client_properties(const void *object)
 {
 	const struct connection *c = object;
 
-	return column_table(c->client_properties != NULL ? buffer_slice(c->client_properties) : SLICE_LITERAL(""));
+	return column_table(c->client_properties != NULL ? buffer_slice(c->client_properties)
+							 : SLICE_LITERAL(""));
 }
 
 static json_t *connection_connected_at(const void *object)
@@ -122,7 +124,8 @@ static json_t *connection_recv_oct(const void *object)
 
 static json_t *connection_send_oct(const void *object)
 {
-	return column_number(transport_bytes_written(((const struct connection *)object)->transport));
+	return column_number(
+		transport_bytes_written(((const struct connection *)object)->transport));
 }
 
 static json_t *connection_send_pend(const void *object)
@@ -131,37 +134,37 @@ static json_t *connection_send_pend(const void *object)
 }
 
 static const struct column connection_columns[] = {
-	{ "pid", connection_pid },
-	{ "name", connection_name },
-	{ "port", connection_port },
-	{ "host", connection_host },
-	{ "peer_port", connection_peer_port },
-	{ "peer_host", connection_peer_host },
-	{ "ssl", connection_ssl },
-	{ "ssl_protocol", connection_nothing },
-	{ "ssl_key_exchange", connection_nothing },
-	{ "ssl_cipher", connection_nothing },
-	{ "ssl_hash", connection_nothing },
-	{ "peer_cert_subject", connection_nothing },
-	{ "peer_cert_issuer", connection_nothing },
-	{ "peer_cert_validity", connection_nothing },
-	{ "state", connection_state },
-	{ "channels", connection_channels },
-	{ "protocol", connection_protocol },
-	{ "auth_mechanism", connection_mechanism },
-	{ "user", connection_user },
-	{ "vhost", connection_vhost },
-	{ "timeout", connection_timeout },
-	{ "frame_max", connection_frame_max },
-	{ "channel_max", connection_channel_max },
-	{ "client_properties", connection_client_properties },
-	{ "connected_at", connection_connected_at },
-	{ "recv_oct", connection_recv_oct },
-	{ "send_oct", connection_send_oct },
-	{ "send_pend", connection_send_pend },
-	{ NULL, NULL },
+	{"pid", connection_pid},
+	{"name", connection_name},
+	{"port", connection_port},
+	{"host", connection_host},
+	{"peer_port", connection_peer_port},
+	{"peer_host", connection_peer_host},
+	{"ssl", connection_ssl},
+	{"ssl_protocol", connection_nothing},
+	{"ssl_key_exchange", connection_nothing},
+	{"ssl_cipher", connection_nothing},
+	{"ssl_hash", connection_nothing},
+	{"peer_cert_subject", connection_nothing},
+	{"peer_cert_issuer", connection_nothing},
+	{"peer_cert_validity", connection_nothing},
+	{"state", connection_state},
+	{"channels", connection_channels},
+	{"protocol", connection_protocol},
+	{"auth_mechanism", connection_mechanism},
+	{"user", connection_user},
+	{"vhost", connection_vhost},
+	{"timeout", connection_timeout},
+	{"frame_max", connection_frame_max},
+	{"channel_max", connection_channel_max},
+	{"client_properties", connection_client_properties},
+	{"connected_at", connection_connected_at},
+	{"recv_oct", connection_recv_oct},
+	{"send_oct", connection_send_oct},
+	{"send_pend", connection_send_pend},
+	{NULL, NULL},
 };
-static const char *const connection_defaults[] = { "user", "peer_host", "peer_port", "state", NULL };
+static const char *const connection_defaults[] = {"user", "peer_host", "peer_port", "state", NULL};
 
 static void visit_connection(void *context, const struct connection *connection)
 {
@@ -170,10 +173,11 @@ static void visit_connection(void *context, const struct connection *connection)
 	sink->row(sink, connection);
 }
 
-static bool connection_visit(const struct listing_scope *scope, struct listing_position *position, unsigned slice,
-			     struct listing_sink *sink)
+static bool connection_visit(const struct listing_scope *scope, struct listing_position *position,
+			     unsigned slice, struct listing_sink *sink)
 {
-	position->number = conn_service_list(scope->connections, position->number, slice, visit_connection, sink);
+	position->number = conn_service_list(scope->connections, position->number, slice,
+					     visit_connection, sink);
 	return position->number != 0;
 }
 

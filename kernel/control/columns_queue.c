@@ -107,7 +107,8 @@ static json_t *queue_state(const void *object)
 
 static json_t *queue_type(const void *object)
 {
-	return json_string(((const struct queue_row *)object)->options->quorum ? "quorum" : "classic");
+	return json_string(((const struct queue_row *)object)->options->quorum ? "quorum"
+									       : "classic");
 }
 
 /* No policies yet; and a queue is in one place. */
@@ -135,18 +136,20 @@ static void queue_see_exclusive(void *context, const struct queue_consumer_info 
 
 static json_t *queue_exclusive_consumer_tag(const void *object)
 {
-	struct exclusive_consumer found = { NULL, NULL };
+	struct exclusive_consumer found = {NULL, NULL};
 
-	queue_for_each_consumer(((const struct queue_row *)object)->queue, queue_see_exclusive, &found);
+	queue_for_each_consumer(((const struct queue_row *)object)->queue, queue_see_exclusive,
+				&found);
 	json_decref(found.pid);
 	return found.tag != NULL ? found.tag : json_string("");
 }
 
 static json_t *queue_exclusive_consumer_pid(const void *object)
 {
-	struct exclusive_consumer found = { NULL, NULL };
+	struct exclusive_consumer found = {NULL, NULL};
 
-	queue_for_each_consumer(((const struct queue_row *)object)->queue, queue_see_exclusive, &found);
+	queue_for_each_consumer(((const struct queue_row *)object)->queue, queue_see_exclusive,
+				&found);
 	json_decref(found.tag);
 	return found.pid != NULL ? found.pid : json_string("");
 }
@@ -154,37 +157,37 @@ static json_t *queue_exclusive_consumer_pid(const void *object)
 /* ---- The columns ---- */
 
 static const struct column queue_columns[] = {
-	{ "name", queue_name },
-	{ "durable", queue_durable },
-	{ "auto_delete", queue_auto_delete },
-	{ "arguments", queue_arguments },
-	{ "policy", queue_nothing },
-	{ "pid", queue_pid },
-	{ "owner_pid", queue_owner },
-	{ "exclusive", queue_exclusive },
-	{ "exclusive_consumer_pid", queue_exclusive_consumer_pid },
-	{ "exclusive_consumer_tag", queue_exclusive_consumer_tag },
-	{ "messages_ready", queue_ready },
-	{ "messages_unacknowledged", queue_unacknowledged },
-	{ "messages", queue_messages },
-	{ "messages_ready_ram", queue_ready },
-	{ "messages_unacknowledged_ram", queue_unacknowledged },
-	{ "messages_ram", queue_messages },
-	{ "message_bytes", queue_message_bytes },
-	{ "message_bytes_ram", queue_message_bytes },
-	{ "consumers", queue_consumers },
-	{ "memory", queue_memory },
-	{ "leader", queue_nothing },
-	{ "members", queue_nothing },
-	{ "online", queue_nothing },
-	{ "slave_pids", queue_nothing },
-	{ "synchronised_slave_pids", queue_nothing },
-	{ "state", queue_state },
-	{ "type", queue_type },
-	{ "vhost", queue_vhost },
-	{ NULL, NULL },
+	{"name", queue_name},
+	{"durable", queue_durable},
+	{"auto_delete", queue_auto_delete},
+	{"arguments", queue_arguments},
+	{"policy", queue_nothing},
+	{"pid", queue_pid},
+	{"owner_pid", queue_owner},
+	{"exclusive", queue_exclusive},
+	{"exclusive_consumer_pid", queue_exclusive_consumer_pid},
+	{"exclusive_consumer_tag", queue_exclusive_consumer_tag},
+	{"messages_ready", queue_ready},
+	{"messages_unacknowledged", queue_unacknowledged},
+	{"messages", queue_messages},
+	{"messages_ready_ram", queue_ready},
+	{"messages_unacknowledged_ram", queue_unacknowledged},
+	{"messages_ram", queue_messages},
+	{"message_bytes", queue_message_bytes},
+	{"message_bytes_ram", queue_message_bytes},
+	{"consumers", queue_consumers},
+	{"memory", queue_memory},
+	{"leader", queue_nothing},
+	{"members", queue_nothing},
+	{"online", queue_nothing},
+	{"slave_pids", queue_nothing},
+	{"synchronised_slave_pids", queue_nothing},
+	{"state", queue_state},
+	{"type", queue_type},
+	{"vhost", queue_vhost},
+	{NULL, NULL},
 };
-static const char *const queue_defaults[] = { "name", "messages", NULL };
+static const char *const queue_defaults[] = {"name", "messages", NULL};
 
 /* Being declared or deleted: its name is not a queue's. */
 static bool queue_is_visible(struct broker *broker, const struct queue_entry *entry)
@@ -207,16 +210,17 @@ static void queue_visit_one(void *context, struct queue *queue)
 		.ref = queue_ref(queue),
 	};
 
-	if (row.entry->vhost != visit->scope->vhost || !queue_is_visible(visit->scope->broker, row.entry))
+	if (row.entry->vhost != visit->scope->vhost ||
+	    !queue_is_visible(visit->scope->broker, row.entry))
 		return;
 	queue_stats(queue, &row.stats);
 	visit->sink->row(visit->sink, &row);
 }
 
-static bool queue_visit_some(const struct listing_scope *scope, struct listing_position *position, unsigned slice,
-			     struct listing_sink *sink)
+static bool queue_visit_some(const struct listing_scope *scope, struct listing_position *position,
+			     unsigned slice, struct listing_sink *sink)
 {
-	struct queue_visit visit = { scope, sink };
+	struct queue_visit visit = {scope, sink};
 
 	position->ref = queue_list(scope->broker, position->ref, slice, queue_visit_one, &visit);
 	return !actor_ref_is_none(position->ref);
@@ -295,26 +299,27 @@ static json_t *consumer_arguments(const void *object)
 }
 
 static const struct column consumer_columns[] = {
-	{ "queue_name", consumer_queue },
-	{ "channel_pid", consumer_channel },
-	{ "consumer_tag", consumer_tag },
-	{ "ack_required", consumer_ack_required },
-	{ "prefetch_count", consumer_prefetch },
-	{ "active", consumer_active },
-	{ "activity_status", consumer_activity_status },
-	{ "arguments", consumer_arguments },
-	{ "exclusive", consumer_exclusive },
-	{ "priority", consumer_priority },
-	{ NULL, NULL },
+	{"queue_name", consumer_queue},
+	{"channel_pid", consumer_channel},
+	{"consumer_tag", consumer_tag},
+	{"ack_required", consumer_ack_required},
+	{"prefetch_count", consumer_prefetch},
+	{"active", consumer_active},
+	{"activity_status", consumer_activity_status},
+	{"arguments", consumer_arguments},
+	{"exclusive", consumer_exclusive},
+	{"priority", consumer_priority},
+	{NULL, NULL},
 };
 static const char *const consumer_defaults[] = {
-	"queue_name", "channel_pid", "consumer_tag", "ack_required", "prefetch_count", "active", "arguments", NULL,
+	"queue_name",	  "channel_pid", "consumer_tag", "ack_required",
+	"prefetch_count", "active",	 "arguments",	 NULL,
 };
 
 static void consumer_visit_one(void *context, const struct queue_consumer_info *info)
 {
 	const struct consumer_visit *visit = context;
-	struct consumer_row row = { visit->queue, info };
+	struct consumer_row row = {visit->queue, info};
 
 	visit->visit.sink->row(visit->visit.sink, &row);
 }
@@ -330,12 +335,14 @@ static void consumer_visit_queue(void *context, struct queue *queue)
 	queue_for_each_consumer(queue, consumer_visit_one, visit);
 }
 
-static bool consumer_visit_some(const struct listing_scope *scope, struct listing_position *position, unsigned slice,
+static bool consumer_visit_some(const struct listing_scope *scope,
+				struct listing_position *position, unsigned slice,
 				struct listing_sink *sink)
 {
-	struct consumer_visit visit = { { scope, sink }, SLICE_LITERAL("") };
+	struct consumer_visit visit = {{scope, sink}, SLICE_LITERAL("")};
 
-	position->ref = queue_list(scope->broker, position->ref, slice, consumer_visit_queue, &visit);
+	position->ref =
+		queue_list(scope->broker, position->ref, slice, consumer_visit_queue, &visit);
 	return !actor_ref_is_none(position->ref);
 }
 

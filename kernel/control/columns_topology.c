@@ -24,7 +24,8 @@ static json_t *exchange_type(const void *object)
 {
 	const struct exchange *exchange = object;
 
-	return column_text(slice_cstr(exchange->type_name != NULL ? exchange->type_name : "direct"));
+	return column_text(
+		slice_cstr(exchange->type_name != NULL ? exchange->type_name : "direct"));
 }
 
 static json_t *exchange_durable(const void *object)
@@ -54,22 +55,18 @@ static json_t *exchange_policy(const void *object)
 }
 
 static const struct column exchange_columns[] = {
-	{ "name", exchange_name },
-	{ "type", exchange_type },
-	{ "durable", exchange_durable },
-	{ "auto_delete", exchange_auto_delete },
-	{ "internal", exchange_internal },
-	{ "arguments", exchange_arguments },
-	{ "policy", exchange_policy },
-	{ NULL, NULL },
+	{"name", exchange_name},	 {"type", exchange_type},
+	{"durable", exchange_durable},	 {"auto_delete", exchange_auto_delete},
+	{"internal", exchange_internal}, {"arguments", exchange_arguments},
+	{"policy", exchange_policy},	 {NULL, NULL},
 };
-static const char *const exchange_defaults[] = { "name", "type", NULL };
+static const char *const exchange_defaults[] = {"name", "type", NULL};
 
-static bool exchange_visit(const struct listing_scope *scope, struct listing_position *position, unsigned slice,
-			   struct listing_sink *sink)
+static bool exchange_visit(const struct listing_scope *scope, struct listing_position *position,
+			   unsigned slice, struct listing_sink *sink)
 {
-	position->number = topology_list_exchanges(scope->broker->topology, scope->vhost, position->number, slice,
-					    visit_exchange, sink);
+	position->number = topology_list_exchanges(scope->broker->topology, scope->vhost,
+						   position->number, slice, visit_exchange, sink);
 	return position->number != 0;
 }
 
@@ -111,7 +108,9 @@ static json_t *binding_destination(const void *object)
 
 static json_t *binding_destination_kind(const void *object)
 {
-	return json_string(((const struct binding *)object)->view.destination_is_exchange ? "exchange" : "queue");
+	return json_string(((const struct binding *)object)->view.destination_is_exchange
+				   ? "exchange"
+				   : "queue");
 }
 
 static json_t *binding_routing_key(const void *object)
@@ -129,23 +128,24 @@ static json_t *binding_arguments(const void *object)
 }
 
 static const struct column binding_columns[] = {
-	{ "source_name", binding_source },
-	{ "source_kind", binding_source_kind },
-	{ "destination_name", binding_destination },
-	{ "destination_kind", binding_destination_kind },
-	{ "routing_key", binding_routing_key },
-	{ "arguments", binding_arguments },
-	{ NULL, NULL },
+	{"source_name", binding_source},
+	{"source_kind", binding_source_kind},
+	{"destination_name", binding_destination},
+	{"destination_kind", binding_destination_kind},
+	{"routing_key", binding_routing_key},
+	{"arguments", binding_arguments},
+	{NULL, NULL},
 };
 static const char *const binding_defaults[] = {
-	"source_name", "source_kind", "destination_name", "destination_kind", "routing_key", "arguments", NULL,
+	"source_name", "source_kind", "destination_name", "destination_kind", "routing_key",
+	"arguments",   NULL,
 };
 
-static bool binding_visit(const struct listing_scope *scope, struct listing_position *position, unsigned slice,
-			  struct listing_sink *sink)
+static bool binding_visit(const struct listing_scope *scope, struct listing_position *position,
+			  unsigned slice, struct listing_sink *sink)
 {
-	position->number = topology_list_bindings(scope->broker->topology, scope->vhost, position->number, slice,
-					    visit_binding, sink);
+	position->number = topology_list_bindings(scope->broker->topology, scope->vhost,
+						  position->number, slice, visit_binding, sink);
 	return position->number != 0;
 }
 

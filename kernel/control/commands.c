@@ -10,7 +10,8 @@ static void command_ping(struct control_client *client, const json_t *request)
 	const struct control_config *config = control_client_config(client);
 
 	(void)request;
-	control_client_send(client, json_pack("{s:{s:o}}", "value", "node", column_text(slice_cstr(config->cluster_name))));
+	control_client_send(client, json_pack("{s:{s:o}}", "value", "node",
+					      column_text(slice_cstr(config->cluster_name))));
 	control_client_ok(client);
 }
 
@@ -25,13 +26,13 @@ static void command_stop(struct control_client *client, const json_t *request)
 }
 
 const struct control_command control_commands[] = {
-	{ "ping", command_ping },
-	{ "status", control_status },
-	{ "stop", command_stop },
-	{ "list_queues", control_list },
-	{ "list_exchanges", control_list },
-	{ "list_bindings", control_list },
-	{ "list_connections", control_list },
-	{ "list_consumers", control_list },
-	{ NULL, NULL },
+	{"ping", command_ping},
+	{"status", control_status},
+	{"stop", command_stop},
+	{"list_queues", control_list},
+	{"list_exchanges", control_list},
+	{"list_bindings", control_list},
+	{"list_connections", control_list},
+	{"list_consumers", control_list},
+	{NULL, NULL},
 };

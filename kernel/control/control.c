@@ -25,13 +25,14 @@
 #include "loop/timer.h"
 
 #define CONTROL_REQUEST_MAX ((size_t)1 << 20)
-#define CONTROL_OUTPUT_LOW ((size_t)64 << 10) /* with no more than this unsent, more of a list is made */
-#define CONTROL_REST_MS 1000u		      /* when there are no descriptors */
+#define CONTROL_OUTPUT_LOW                                                                         \
+	((size_t)64 << 10)    /* with no more than this unsent, more of a list is made */
+#define CONTROL_REST_MS 1000u /* when there are no descriptors */
 #define CONTROL_BACKLOG 16
 
 /*
- * When descriptors are out, an operator needs us most: one is kept in reserve and given to the client that comes then.
- * If even that is in use, accepting rests a while.
+ * When descriptors are out, an operator needs us most: one is kept in reserve and given to the
+ * client that comes then. If even that is in use, accepting rests a while.
  */
 struct control {
 	struct control_config config;
@@ -48,8 +49,8 @@ struct control_client {
 	struct control *control;
 	struct bufferevent *stream;
 	struct actor_ref ref;
-	bool is_busy;	 /* a command is being answered */
-	bool is_running; /* client_run_requests() is on the stack */
+	bool is_busy;		      /* a command is being answered */
+	bool is_running;	      /* client_run_requests() is on the stack */
 	void (*ready)(void *context); /* who waits for room in the output; NULL: nobody */
 	void *context;
 };
@@ -90,7 +91,8 @@ void control_client_send_raw(struct control_client *client, const struct buffer 
 		log_error("control", "out of memory for an answer");
 }
 
-void control_client_when_ready(struct control_client *client, void (*ready)(void *context), void *context)
+void control_client_when_ready(struct control_client *client, void (*ready)(void *context),
+			       void *context)
 {
 	if (evbuffer_get_length(bufferevent_get_output(client->stream)) <= CONTROL_OUTPUT_LOW) {
 		ready(context);
@@ -121,7 +123,8 @@ void control_client_ok(struct control_client *client)
 	client_finish(client);
 }
 
-void control_client_fail(struct control_client *client, enum control_status status, const char *format, ...)
+void control_client_fail(struct control_client *client, enum control_status status,
+			 const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -129,7 +132,8 @@ void control_client_fail(struct control_client *client, enum control_status stat
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	control_client_send(client, json_pack("{s:o, s:i}", "error", column_text(slice_cstr(text)), "status", (int)status));
+	control_client_send(client, json_pack("{s:o, s:i}", "error", column_text(slice_cstr(text)),
+					      "status", (int)status));
 	client_finish(client);
 }
 
@@ -143,7 +147,8 @@ static void client_run(struct control_client *client, const char *line, size_t s
 
 	client->is_busy = true;
 	if (name == NULL) {
-		control_client_fail(client, CONTROL_DATA, "the request is not an object with a command");
+		control_client_fail(client, CONTROL_DATA,
+				    "the request is not an object with a command");
 	} else {
 		const struct control_command *command = control_commands;
 
@@ -175,7 +180,8 @@ static void client_destroy(struct control_client *client)
 	control_open_reserve(control);
 }
 
-/* Those that have come as whole lines, one after the other, until one has to wait for its answer. */
+/* Those that have come as whole lines, one after the other, until one has to wait for its answer.
+ */
 static void client_run_requests(struct control_client *client)
 {
 	struct evbuffer *input = bufferevent_get_input(client->stream);
@@ -185,7 +191,8 @@ static void client_run_requests(struct control_client *client)
 	if (client->is_running)
 		return;
 	client->is_running = true;
-	while (!client->is_busy && (line = evbuffer_readln(input, &size, EVBUFFER_EOL_LF)) != NULL) {
+	while (!client->is_busy &&
+	       (line = evbuffer_readln(input, &size, EVBUFFER_EOL_LF)) != NULL) {
 		client_run(client, line, size);
 		mem_free(line);
 	}
@@ -198,7 +205,8 @@ static void client_read(struct bufferevent *stream, void *context)
 	struct control_client *client = context;
 
 	client_run_requests(client);
-	if (!client->is_busy && evbuffer_get_length(bufferevent_get_input(stream)) >= CONTROL_REQUEST_MAX) {
+	if (!client->is_busy &&
+	    evbuffer_get_length(bufferevent_get_input(stream)) >= CONTROL_REQUEST_MAX) {
 		log_warning("control", "request too long: limit=%zu", CONTROL_REQUEST_MAX);
 		client_destroy(client);
 	}
@@ -221,7 +229,8 @@ static void client_event(struct bufferevent *stream, short what, void *context)
 /* Root, and the user that the broker runs as. */
 static bool control_may_enter(struct control *control, int fd)
 {
-	static const char refusal[] = "{\"error\":\"access refused: use the broker's user, or root\",\"status\":69}\n";
+	static const char refusal[] =
+		"{\"error\":\"access refused: use the broker's user, or root\",\"status\":69}\n";
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
@@ -229,8 +238,8 @@ static bool control_may_enter(struct control *control, int fd)
 		return false;
 	if (peer.uid == 0 || peer.uid == geteuid())
 		return true;
-	log_limited(&control->refusals, LOG_LEVEL_WARNING, "control", "refused: uid=%ld pid=%ld", (long)peer.uid,
-		    (long)peer.pid);
+	log_limited(&control->refusals, LOG_LEVEL_WARNING, "control", "refused: uid=%ld pid=%ld",
+		    (long)peer.uid, (long)peer.pid);
 	(void)!send(fd, refusal, sizeof(refusal) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return false;
 }
@@ -295,7 +304,8 @@ static void control_rested(struct loop_timer *timer)
 
 /* ---- The socket ---- */
 
-/* True if a process answers at the address (also if it is too busy to): then it is not ours to remove. */
+/* True if a process answers at the address (also if it is too busy to): then it is not ours to
+ * remove. */
 static bool control_is_alive(const struct sockaddr_un *address)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -303,12 +313,14 @@ static bool control_is_alive(const struct sockaddr_un *address)
 
 	if (fd < 0)
 		return false;
-	is_alive = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN;
+	is_alive = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+		   errno == EAGAIN;
 	close(fd);
 	return is_alive;
 }
 
-/* What is left of a process that was killed goes. A file of another kind is somebody's, and stays. */
+/* What is left of a process that was killed goes. A file of another kind is somebody's, and stays.
+ */
 static int control_remove_stale(const struct sockaddr_un *address)
 {
 	struct stat file;
@@ -324,7 +336,7 @@ static int control_remove_stale(const struct sockaddr_un *address)
 
 static int control_bind(const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	mode_t before;
 	int fd, result;
 
@@ -347,7 +359,8 @@ static int control_bind(const char *path)
 	return result;
 }
 
-int control_create(const char *path, const struct control_config *config, struct control **ret_control)
+int control_create(const char *path, const struct control_config *config,
+		   struct control **ret_control)
 {
 	int fd = control_bind(path);
 	struct control *control;
@@ -363,7 +376,8 @@ int control_create(const char *path, const struct control_config *config, struct
 	control_open_reserve(control);
 	list_init(&control->clients);
 	loop_timer_init(&control->rest, control_rested);
-	control->accept = event_new(loop_base(loop_self()), fd, EV_READ | EV_PERSIST, control_accept, control);
+	control->accept = event_new(loop_base(loop_self()), fd, EV_READ | EV_PERSIST,
+				    control_accept, control);
 	if (control->accept == NULL || event_add(control->accept, NULL) != 0) {
 		control_destroy(control);
 		return -ENOMEM;

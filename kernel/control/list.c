@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lists: rows are made on the loop that owns the objects, as lines of JSON, a slice at a time; a letter takes the order
- * there and the lines back. Loop 0 writes them out and orders the next slice once the client has taken most of the last
- * ones: a list of any length costs little memory, and no loop works on it for long at a time.
+ * Lists: rows are made on the loop that owns the objects, as lines of JSON, a slice at a time; a
+ * letter takes the order there and the lines back. Loop 0 writes them out and orders the next slice
+ * once the client has taken most of the last ones: a list of any length costs little memory, and no
+ * loop works on it for long at a time.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@
 #define LISTING_COLUMNS_MAX 64
 
 static const struct listing_kind *const listing_kinds[] = {
-	&listing_queues, &listing_exchanges, &listing_bindings, &listing_connections, &listing_consumers,
+	&listing_queues,      &listing_exchanges, &listing_bindings,
+	&listing_connections, &listing_consumers,
 };
 
 /* One list on its way; goes between loop 0 and the others as the letter itself. */
@@ -97,7 +99,7 @@ static void listing_came_back(struct letter *letter)
 	buffer_clear(&listing->lines);
 	if (!listing->has_more) {
 		listing->loop++;
-		listing->position = (struct listing_position){ 0 };
+		listing->position = (struct listing_position){0};
 	}
 	if (listing->loop < (listing->kind->on_every_loop ? loop_count() : 1)) {
 		control_client_when_ready(client, listing_go_on, listing);
@@ -113,7 +115,8 @@ static void listing_make(struct letter *letter)
 	struct listing *listing = container_of(letter, struct listing, letter);
 	const struct listing_kind *kind = listing->kind;
 
-	listing->has_more = kind->visit(&listing->scope, &listing->position, kind->slice, &listing->sink);
+	listing->has_more =
+		kind->visit(&listing->scope, &listing->position, kind->slice, &listing->sink);
 	listing->letter.deliver = listing_came_back;
 	loop_post(0, &listing->letter);
 }
@@ -134,7 +137,8 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* The names that are no columns, in order, as "a,b". */
-static void listing_print_unknown(const struct listing *listing, const json_t *names, struct buffer *ret_text)
+static void listing_print_unknown(const struct listing *listing, const json_t *names,
+				  struct buffer *ret_text)
 {
 	size_t n = json_array_size(names), n_unknown = 0;
 	const char **unknown = mem_zalloc((n + 1) * sizeof(*unknown));
@@ -157,7 +161,8 @@ static bool listing_choose_columns(struct listing *listing, const json_t *names)
 
 	for (size_t i = 0; i < n; i++) {
 		const char *name = json_string_value(json_array_get(names, i));
-		const struct column *column = name != NULL ? listing_find_column(listing->kind, name) : NULL;
+		const struct column *column =
+			name != NULL ? listing_find_column(listing->kind, name) : NULL;
 
 		if (column == NULL || listing->n_columns == LISTING_COLUMNS_MAX)
 			return false;
@@ -168,16 +173,19 @@ static bool listing_choose_columns(struct listing *listing, const json_t *names)
 	return true;
 }
 
-static void listing_refuse_columns(struct control_client *client, const struct listing *listing, const json_t *names)
+static void listing_refuse_columns(struct control_client *client, const struct listing *listing,
+				   const json_t *names)
 {
 	struct buffer text;
 
 	buffer_init(&text);
 	listing_print_unknown(listing, names, &text);
 	if (text.size != 0)
-		control_client_fail(client, CONTROL_USAGE, "Info key(s) %s are not supported", buffer_cstr(&text));
+		control_client_fail(client, CONTROL_USAGE, "Info key(s) %s are not supported",
+				    buffer_cstr(&text));
 	else
-		control_client_fail(client, CONTROL_USAGE, "Too many columns, or a column that is no name");
+		control_client_fail(client, CONTROL_USAGE,
+				    "Too many columns, or a column that is no name");
 	buffer_fini(&text);
 }
 
@@ -220,10 +228,12 @@ void control_list(struct control_client *client, const json_t *request)
 
 	if (listing->kind->has_vhost) {
 		vhost = vhost != NULL ? vhost : "/";
-		listing->scope.vhost = topology_vhost(listing->scope.broker->topology, slice_cstr(vhost));
+		listing->scope.vhost =
+			topology_vhost(listing->scope.broker->topology, slice_cstr(vhost));
 		if (listing->scope.vhost == NULL) {
 			listing_free(listing);
-			control_client_fail(client, CONTROL_DATA, "Virtual host '%s' does not exist", vhost);
+			control_client_fail(client, CONTROL_DATA,
+					    "Virtual host '%s' does not exist", vhost);
 			return;
 		}
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The `status` command. What RabbitMQ's status has too bears its name in `rabbitmqctl status --formatter json`. */
+/* The `status` command. What RabbitMQ's status has too bears its name in `rabbitmqctl status
+ * --formatter json`. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -50,7 +51,7 @@ static void status_add_plugin(void *context, const struct shunt_plugin *plugin, 
 
 static void status_plugins(json_t *value, const struct control_config *config)
 {
-	struct plugin_lists lists = { json_array(), json_array() };
+	struct plugin_lists lists = {json_array(), json_array()};
 
 	config->plugins_for_each(config->plugins, status_add_plugin, &lists);
 	json_object_set_new(value, "active_plugins", lists.names);
@@ -138,10 +139,14 @@ static void status_totals(json_t *value, const struct control_config *config)
 {
 	json_t *totals = json_object();
 
-	set_number(totals, "connection_count", status_now(COUNTER_CONNECTIONS_OPENED, COUNTER_CONNECTIONS_CLOSED));
-	set_number(totals, "channel_count", status_now(COUNTER_CHANNELS_OPENED, COUNTER_CHANNELS_CLOSED));
-	set_number(totals, "queue_count", status_now(COUNTER_QUEUES_CREATED, COUNTER_QUEUES_DELETED));
-	set_number(totals, "consumer_count", status_now(COUNTER_CONSUMERS_ADDED, COUNTER_CONSUMERS_REMOVED));
+	set_number(totals, "connection_count",
+		   status_now(COUNTER_CONNECTIONS_OPENED, COUNTER_CONNECTIONS_CLOSED));
+	set_number(totals, "channel_count",
+		   status_now(COUNTER_CHANNELS_OPENED, COUNTER_CHANNELS_CLOSED));
+	set_number(totals, "queue_count",
+		   status_now(COUNTER_QUEUES_CREATED, COUNTER_QUEUES_DELETED));
+	set_number(totals, "consumer_count",
+		   status_now(COUNTER_CONSUMERS_ADDED, COUNTER_CONSUMERS_REMOVED));
 	set_number(totals, "virtual_host_count", topology_vhost_count(config->broker->topology));
 	set_number(totals, "messages_published", counter_sum(COUNTER_MESSAGES_PUBLISHED));
 	set_number(totals, "messages_delivered", counter_sum(COUNTER_MESSAGES_DELIVERED));
@@ -159,7 +164,8 @@ static void status_descriptors(json_t *value)
 		set_number(descriptors, "total_used", (uint64_t)directory.st_size);
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
 		set_number(descriptors, "total_limit", limit.rlim_cur);
-	set_number(descriptors, "sockets_used", status_now(COUNTER_CONNECTIONS_OPENED, COUNTER_CONNECTIONS_CLOSED));
+	set_number(descriptors, "sockets_used",
+		   status_now(COUNTER_CONNECTIONS_OPENED, COUNTER_CONNECTIONS_CLOSED));
 	json_object_set_new(value, "file_descriptors", descriptors);
 }
 

@@ -161,7 +161,7 @@ void brlock_read_release(struct brlock *lock)
  */
 static void writer_rest(int n)
 {
-	static const struct timespec nap = { .tv_nsec = WRITER_SLEEP_NS };
+	static const struct timespec nap = {.tv_nsec = WRITER_SLEEP_NS};
 
 	if (n < WRITER_SPINS)
 		relax();

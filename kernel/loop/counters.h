@@ -11,30 +11,30 @@
  * What happened since the process began: counted by each loop on cache lines of its own, summed by
  * whoever asks. They only go up; what there is now is a difference, as opened minus closed.
  */
-#define LOOP_COUNTERS(X) \
-	X(CONNECTIONS_OPENED, connections_opened) \
-	X(CONNECTIONS_CLOSED, connections_closed) \
-	X(CHANNELS_OPENED, channels_opened) \
-	X(CHANNELS_CLOSED, channels_closed) \
-	X(QUEUES_CREATED, queues_created) \
-	X(QUEUES_DELETED, queues_deleted) \
-	X(CONSUMERS_ADDED, consumers_added) \
-	X(CONSUMERS_REMOVED, consumers_removed) \
-	X(MESSAGES_PUBLISHED, messages_published) \
-	X(MESSAGES_CONFIRMED, messages_confirmed) \
-	X(MESSAGES_ROUTED, messages_routed) \
-	X(MESSAGES_UNROUTABLE, messages_unroutable) \
-	X(MESSAGES_RETURNED, messages_returned) \
-	X(MESSAGES_DELIVERED, messages_delivered) \
-	X(MESSAGES_REDELIVERED, messages_redelivered) \
-	X(MESSAGES_ACKED, messages_acked) \
-	X(MESSAGES_REQUEUED, messages_requeued) \
-	X(MESSAGES_DROPPED, messages_dropped) \
-	X(MESSAGES_EXPIRED, messages_expired) \
-	X(BYTES_IN, bytes_in) \
-	X(BYTES_OUT, bytes_out) \
-	X(TURNS, turns) \
-	X(LETTERS, letters) \
+#define LOOP_COUNTERS(X)                                                                           \
+	X(CONNECTIONS_OPENED, connections_opened)                                                  \
+	X(CONNECTIONS_CLOSED, connections_closed)                                                  \
+	X(CHANNELS_OPENED, channels_opened)                                                        \
+	X(CHANNELS_CLOSED, channels_closed)                                                        \
+	X(QUEUES_CREATED, queues_created)                                                          \
+	X(QUEUES_DELETED, queues_deleted)                                                          \
+	X(CONSUMERS_ADDED, consumers_added)                                                        \
+	X(CONSUMERS_REMOVED, consumers_removed)                                                    \
+	X(MESSAGES_PUBLISHED, messages_published)                                                  \
+	X(MESSAGES_CONFIRMED, messages_confirmed)                                                  \
+	X(MESSAGES_ROUTED, messages_routed)                                                        \
+	X(MESSAGES_UNROUTABLE, messages_unroutable)                                                \
+	X(MESSAGES_RETURNED, messages_returned)                                                    \
+	X(MESSAGES_DELIVERED, messages_delivered)                                                  \
+	X(MESSAGES_REDELIVERED, messages_redelivered)                                              \
+	X(MESSAGES_ACKED, messages_acked)                                                          \
+	X(MESSAGES_REQUEUED, messages_requeued)                                                    \
+	X(MESSAGES_DROPPED, messages_dropped)                                                      \
+	X(MESSAGES_EXPIRED, messages_expired)                                                      \
+	X(BYTES_IN, bytes_in)                                                                      \
+	X(BYTES_OUT, bytes_out)                                                                    \
+	X(TURNS, turns)                                                                            \
+	X(LETTERS, letters)                                                                        \
 	X(WAKE_UPS, wake_ups)
 
 /* clang-format off */

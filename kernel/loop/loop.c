@@ -146,7 +146,7 @@ void loop_retire(void *object, void (*destroy)(void *object))
 		self->retired = mem_realloc(self->retired,
 					    self->retired_capacity * sizeof(self->retired[0]));
 	}
-	self->retired[self->n_retired++] = (struct retired){ object, destroy };
+	self->retired[self->n_retired++] = (struct retired){object, destroy};
 }
 
 /* Also what is retired by destroying others. A burst leaves no large array behind. */

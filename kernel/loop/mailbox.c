@@ -82,7 +82,7 @@ static struct outbox outbox_take(struct outbox *outbox)
 {
 	struct outbox taken = *outbox;
 
-	*outbox = (struct outbox){ 0 };
+	*outbox = (struct outbox){0};
 	return taken;
 }
 

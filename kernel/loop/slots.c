@@ -8,12 +8,12 @@
 #include "loop/state.h"
 
 #define CHUNK_SHIFT 8
-#define CHUNK_SIZE (1u << CHUNK_SHIFT)
-#define SLOT_NONE UINT32_MAX
+#define CHUNK_SIZE  (1u << CHUNK_SHIFT)
+#define SLOT_NONE   UINT32_MAX
 
 void slots_init(struct slots *slots)
 {
-	*slots = (struct slots){ .first_free = SLOT_NONE };
+	*slots = (struct slots){.first_free = SLOT_NONE};
 }
 
 void slots_fini(struct slots *slots)
@@ -64,7 +64,7 @@ struct actor_ref slots_add(void *object)
 
 	slot->object = object;
 	slot->serial = ++self->slots.last_serial;
-	return (struct actor_ref){ .loop = self->index, .slot = index, .serial = slot->serial };
+	return (struct actor_ref){.loop = self->index, .slot = index, .serial = slot->serial};
 }
 
 /* NULL if the ref's object is gone. */

@@ -18,7 +18,7 @@ struct actor_ref {
 	uint64_t serial; /* 0: none */
 };
 
-#define ACTOR_REF_NONE ((struct actor_ref){ 0, 0, 0 })
+#define ACTOR_REF_NONE ((struct actor_ref){0, 0, 0})
 
 static inline bool actor_ref_is_none(struct actor_ref ref)
 {

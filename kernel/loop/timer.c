@@ -41,8 +41,8 @@ static void wake_at_deadline(struct loop_timer *timer, uint64_t now_ms)
 
 	if (wait_ms > WAIT_MAX_MS)
 		wait_ms = WAIT_MAX_MS;
-	struct timeval wait = { .tv_sec = (time_t)(wait_ms / 1000u),
-				.tv_usec = (suseconds_t)(wait_ms % 1000u * 1000u) };
+	struct timeval wait = {.tv_sec = (time_t)(wait_ms / 1000u),
+			       .tv_usec = (suseconds_t)(wait_ms % 1000u * 1000u)};
 	bool failed;
 
 	if (timer->wake_ms == 0) {

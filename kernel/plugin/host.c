@@ -22,12 +22,13 @@ static struct slice host_slice(struct shunt_bytes bytes)
 
 static struct shunt_bytes host_bytes(struct slice slice)
 {
-	return (struct shunt_bytes){ slice.data, slice.size };
+	return (struct shunt_bytes){slice.data, slice.size};
 }
 
 /* ---- Registering, configuration, log ---- */
 
-/* What is wrong with it, or NULL. The size comes first: a smaller structure has not got the rest. */
+/* What is wrong with it, or NULL. The size comes first: a smaller structure has not got the rest.
+ */
 static const char *host_fault_of_type(const struct shunt_exchange_type *type)
 {
 	if (type->size != sizeof(*type))
@@ -41,7 +42,8 @@ static const char *host_fault_of_type(const struct shunt_exchange_type *type)
 	return NULL;
 }
 
-static int host_register_exchange_type(const struct shunt_host *host, const struct shunt_exchange_type *type,
+static int host_register_exchange_type(const struct shunt_host *host,
+				       const struct shunt_exchange_type *type,
 				       struct shunt_error *error)
 {
 	const char *fault = host_fault_of_type(type);
@@ -102,7 +104,7 @@ static uint64_t host_hash(const struct shunt_host *host, const void *data, size_
 
 static void host_value(const struct amqp_value *from, struct shunt_value *ret)
 {
-	*ret = (struct shunt_value){ .type = from->type };
+	*ret = (struct shunt_value){.type = from->type};
 	switch ((enum amqp_value_type)from->type) {
 	case AMQP_VALUE_BOOL:
 		ret->boolean = from->boolean;
@@ -139,8 +141,9 @@ static void host_value(const struct amqp_value *from, struct shunt_value *ret)
 	}
 }
 
-static bool host_table_next(const struct shunt_host *host, struct shunt_bytes table, size_t *position,
-			    struct shunt_bytes *ret_name, struct shunt_value *ret_value)
+static bool host_table_next(const struct shunt_host *host, struct shunt_bytes table,
+			    size_t *position, struct shunt_bytes *ret_name,
+			    struct shunt_value *ret_value)
 {
 	struct amqp_table_iter iter;
 	struct amqp_value value;
@@ -158,8 +161,8 @@ static bool host_table_next(const struct shunt_host *host, struct shunt_bytes ta
 	return true;
 }
 
-static bool host_table_find(const struct shunt_host *host, struct shunt_bytes table, const char *name,
-			    struct shunt_value *ret_value)
+static bool host_table_find(const struct shunt_host *host, struct shunt_bytes table,
+			    const char *name, struct shunt_value *ret_value)
 {
 	struct amqp_value value;
 
@@ -170,8 +173,8 @@ static bool host_table_find(const struct shunt_host *host, struct shunt_bytes ta
 	return true;
 }
 
-static bool host_array_next(const struct shunt_host *host, struct shunt_bytes array, size_t *position,
-			    struct shunt_value *ret_value)
+static bool host_array_next(const struct shunt_host *host, struct shunt_bytes array,
+			    size_t *position, struct shunt_value *ret_value)
 {
 	struct amqp_array_iter iter;
 	struct amqp_value value;
@@ -196,36 +199,39 @@ static bool host_properties(const struct shunt_message *view, struct amqp_proper
 	return amqp_properties_decode(ret, message_properties(routed->message)) == 0;
 }
 
-static struct shunt_bytes host_message_headers(const struct shunt_host *host, const struct shunt_message *message)
+static struct shunt_bytes host_message_headers(const struct shunt_host *host,
+					       const struct shunt_message *message)
 {
 	struct amqp_properties properties;
 
 	(void)host;
-	if (!host_properties(message, &properties) || !amqp_properties_has(&properties, AMQP_PROPERTY_HEADERS))
-		return (struct shunt_bytes){ NULL, 0 };
+	if (!host_properties(message, &properties) ||
+	    !amqp_properties_has(&properties, AMQP_PROPERTY_HEADERS))
+		return (struct shunt_bytes){NULL, 0};
 	return host_bytes(properties.headers);
 }
 
-static bool host_text(const struct amqp_properties *p, enum amqp_property property, struct slice text,
-		      struct shunt_value *ret)
+static bool host_text(const struct amqp_properties *p, enum amqp_property property,
+		      struct slice text, struct shunt_value *ret)
 {
 	if (!amqp_properties_has(p, property))
 		return false;
-	*ret = (struct shunt_value){ .type = AMQP_VALUE_STRING, .bytes = host_bytes(text) };
+	*ret = (struct shunt_value){.type = AMQP_VALUE_STRING, .bytes = host_bytes(text)};
 	return true;
 }
 
-static bool host_number(const struct amqp_properties *p, enum amqp_property property, char type, uint64_t number,
-			struct shunt_value *ret)
+static bool host_number(const struct amqp_properties *p, enum amqp_property property, char type,
+			uint64_t number, struct shunt_value *ret)
 {
 	if (!amqp_properties_has(p, property))
 		return false;
-	*ret = (struct shunt_value){ .type = type, .integer = (int64_t)number };
+	*ret = (struct shunt_value){.type = type, .integer = (int64_t)number};
 	return true;
 }
 
-static bool host_message_property(const struct shunt_host *host, const struct shunt_message *message,
-				  enum shunt_property property, struct shunt_value *ret)
+static bool host_message_property(const struct shunt_host *host,
+				  const struct shunt_message *message, enum shunt_property property,
+				  struct shunt_value *ret)
 {
 	struct amqp_properties p;
 
@@ -238,9 +244,11 @@ static bool host_message_property(const struct shunt_host *host, const struct sh
 	case SHUNT_CONTENT_ENCODING:
 		return host_text(&p, AMQP_PROPERTY_CONTENT_ENCODING, p.content_encoding, ret);
 	case SHUNT_DELIVERY_MODE:
-		return host_number(&p, AMQP_PROPERTY_DELIVERY_MODE, AMQP_VALUE_UNSIGNED_BYTE, p.delivery_mode, ret);
+		return host_number(&p, AMQP_PROPERTY_DELIVERY_MODE, AMQP_VALUE_UNSIGNED_BYTE,
+				   p.delivery_mode, ret);
 	case SHUNT_PRIORITY:
-		return host_number(&p, AMQP_PROPERTY_PRIORITY, AMQP_VALUE_UNSIGNED_BYTE, p.priority, ret);
+		return host_number(&p, AMQP_PROPERTY_PRIORITY, AMQP_VALUE_UNSIGNED_BYTE, p.priority,
+				   ret);
 	case SHUNT_CORRELATION_ID:
 		return host_text(&p, AMQP_PROPERTY_CORRELATION_ID, p.correlation_id, ret);
 	case SHUNT_REPLY_TO:
@@ -250,7 +258,8 @@ static bool host_message_property(const struct shunt_host *host, const struct sh
 	case SHUNT_MESSAGE_ID:
 		return host_text(&p, AMQP_PROPERTY_MESSAGE_ID, p.message_id, ret);
 	case SHUNT_TIMESTAMP:
-		return host_number(&p, AMQP_PROPERTY_TIMESTAMP, AMQP_VALUE_TIMESTAMP, p.timestamp, ret);
+		return host_number(&p, AMQP_PROPERTY_TIMESTAMP, AMQP_VALUE_TIMESTAMP, p.timestamp,
+				   ret);
 	case SHUNT_TYPE:
 		return host_text(&p, AMQP_PROPERTY_TYPE, p.type, ret);
 	case SHUNT_USER_ID:

@@ -51,7 +51,8 @@ struct plugins *plugins_create(struct topology *topology, const char *directory,
 	return plugins;
 }
 
-static int plugin_refuse(char *ret_reason, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static int plugin_refuse(char *ret_reason, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 static int plugin_refuse(char *ret_reason, size_t size, const char *format, ...)
 {
@@ -86,7 +87,8 @@ static bool plugin_value_fits(const struct shunt_option *option, const char *val
 
 static const struct shunt_option *plugin_option(const struct shunt_plugin *self, const char *key)
 {
-	for (const struct shunt_option *option = self->options; option != NULL && option->name != NULL; option++)
+	for (const struct shunt_option *option = self->options;
+	     option != NULL && option->name != NULL; option++)
 		if (strcmp(option->name, key) == 0)
 			return option;
 	return NULL;
@@ -96,8 +98,8 @@ static const struct shunt_option *plugin_option(const struct shunt_plugin *self,
 static void plugin_expected(const struct shunt_option *option, char *ret_text, size_t size)
 {
 	if (option->type == SHUNT_OPTION_INTEGER)
-		snprintf(ret_text, size, "a whole number from %lld to %lld", (long long)option->minimum,
-			 (long long)option->maximum);
+		snprintf(ret_text, size, "a whole number from %lld to %lld",
+			 (long long)option->minimum, (long long)option->maximum);
 	else
 		snprintf(ret_text, size, "true or false");
 }
@@ -105,16 +107,20 @@ static void plugin_expected(const struct shunt_option *option, char *ret_text, s
 /* As plugin.NAME.KEY and the log can carry it. */
 static bool plugin_name_is_plain(const char *name)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
 	return name[strspn(name, plain)] == '\0';
 }
 
 static int plugin_check_defaults(const struct shunt_plugin *self, char *ret_reason, size_t size)
 {
-	for (const struct shunt_option *option = self->options; option != NULL && option->name != NULL; option++)
-		if (option->default_value != NULL && !plugin_value_fits(option, option->default_value))
-			return plugin_refuse(ret_reason, size, "its option '%s' does not allow its own default '%s'",
+	for (const struct shunt_option *option = self->options;
+	     option != NULL && option->name != NULL; option++)
+		if (option->default_value != NULL &&
+		    !plugin_value_fits(option, option->default_value))
+			return plugin_refuse(ret_reason, size,
+					     "its option '%s' does not allow its own default '%s'",
 					     option->name, option->default_value);
 	return 0;
 }
@@ -123,22 +129,28 @@ static int plugin_check_defaults(const struct shunt_plugin *self, char *ret_reas
 static int plugin_check(const struct shunt_plugin *self, char *ret_reason, size_t size)
 {
 	if (self->magic != SHUNT_PLUGIN_MAGIC)
-		return plugin_refuse(ret_reason, size, "shunt_plugin has the magic number 0x%08x, not 0x%08x", self->magic,
-				     SHUNT_PLUGIN_MAGIC);
+		return plugin_refuse(ret_reason, size,
+				     "shunt_plugin has the magic number 0x%08x, not 0x%08x",
+				     self->magic, SHUNT_PLUGIN_MAGIC);
 	if (self->abi_major != SHUNT_ABI_MAJOR)
-		return plugin_refuse(ret_reason, size, "it is built for ABI %u.%u, this broker has %u.%u", self->abi_major,
-				     self->abi_minor, SHUNT_ABI_MAJOR, SHUNT_ABI_MINOR);
+		return plugin_refuse(
+			ret_reason, size, "it is built for ABI %u.%u, this broker has %u.%u",
+			self->abi_major, self->abi_minor, SHUNT_ABI_MAJOR, SHUNT_ABI_MINOR);
 	if (self->abi_minor > SHUNT_ABI_MINOR)
-		return plugin_refuse(ret_reason, size, "it is built for ABI %u.%u, newer than this broker's %u.%u",
-				     self->abi_major, self->abi_minor, SHUNT_ABI_MAJOR, SHUNT_ABI_MINOR);
+		return plugin_refuse(ret_reason, size,
+				     "it is built for ABI %u.%u, newer than this broker's %u.%u",
+				     self->abi_major, self->abi_minor, SHUNT_ABI_MAJOR,
+				     SHUNT_ABI_MINOR);
 	if (self->struct_size != sizeof(struct shunt_plugin))
-		return plugin_refuse(ret_reason, size, "struct shunt_plugin has %u bytes, not %zu", self->struct_size,
-				     sizeof(struct shunt_plugin));
-	if (self->name == NULL || self->name[0] == '\0' || self->version == NULL || self->licence == NULL ||
-	    self->start == NULL)
-		return plugin_refuse(ret_reason, size, "it lacks a name, version, licence or start function");
+		return plugin_refuse(ret_reason, size, "struct shunt_plugin has %u bytes, not %zu",
+				     self->struct_size, sizeof(struct shunt_plugin));
+	if (self->name == NULL || self->name[0] == '\0' || self->version == NULL ||
+	    self->licence == NULL || self->start == NULL)
+		return plugin_refuse(ret_reason, size,
+				     "it lacks a name, version, licence or start function");
 	if (!plugin_name_is_plain(self->name))
-		return plugin_refuse(ret_reason, size, "its name has more than letters, digits, '-' and '_'");
+		return plugin_refuse(ret_reason, size,
+				     "its name has more than letters, digits, '-' and '_'");
 	return plugin_check_defaults(self, ret_reason, size);
 }
 
@@ -157,12 +169,13 @@ static int plugin_check_settings(const struct plugin *plugin, char *ret_reason, 
 			continue;
 		option = plugin_option(plugin->self, setting->key);
 		if (option == NULL)
-			return plugin_refuse(ret_reason, size, "%s: plugin '%s' has no option '%s'", setting->where,
-					     name, setting->key);
+			return plugin_refuse(ret_reason, size, "%s: plugin '%s' has no option '%s'",
+					     setting->where, name, setting->key);
 		if (plugin_value_fits(option, setting->value))
 			continue;
 		plugin_expected(option, expected, sizeof(expected));
-		return plugin_refuse(ret_reason, size, "%s: bad value '%s' for 'plugin.%s.%s': expected %s",
+		return plugin_refuse(ret_reason, size,
+				     "%s: bad value '%s' for 'plugin.%s.%s': expected %s",
 				     setting->where, setting->value, name, setting->key, expected);
 	}
 	return 0;
@@ -194,7 +207,8 @@ const char *plugin_name(const struct plugin *plugin)
 
 static const char *plugin_of_type(const struct plugin *plugin, const char *name)
 {
-	const struct exchange_type *other = exchange_type_find(plugin->plugins->topology, slice_cstr(name));
+	const struct exchange_type *other =
+		exchange_type_find(plugin->plugins->topology, slice_cstr(name));
 
 	if (other != NULL)
 		return other->plugin_name;
@@ -204,17 +218,21 @@ static const char *plugin_of_type(const struct plugin *plugin, const char *name)
 	return NULL;
 }
 
-int plugin_add_exchange_type(struct plugin *plugin, const struct shunt_exchange_type *type, struct shunt_error *error)
+int plugin_add_exchange_type(struct plugin *plugin, const struct shunt_exchange_type *type,
+			     struct shunt_error *error)
 {
 	const char *owner;
 
 	error->code = SHUNT_NOT_ALLOWED;
 	if (!plugin->is_starting)
-		return plugin_refuse(error->text, sizeof(error->text),
-				     "exchange type '%s' comes too late: types are registered while starting", type->name);
+		return plugin_refuse(
+			error->text, sizeof(error->text),
+			"exchange type '%s' comes too late: types are registered while starting",
+			type->name);
 	owner = plugin_of_type(plugin, type->name);
 	if (owner != NULL)
-		return plugin_refuse(error->text, sizeof(error->text), "exchange type '%s' is there already, by plugin '%s'",
+		return plugin_refuse(error->text, sizeof(error->text),
+				     "exchange type '%s' is there already, by plugin '%s'",
 				     type->name, owner);
 	plugin->types = mem_realloc(plugin->types, (plugin->n_types + 1) * sizeof(*plugin->types));
 	plugin->types[plugin->n_types++] = type;
@@ -235,7 +253,7 @@ static bool plugin_is_loaded(const struct plugins *plugins, const char *name)
 
 static int plugin_start(struct plugin *plugin, char *ret_reason, size_t size)
 {
-	struct shunt_error error = { 0, "" };
+	struct shunt_error error = {0, ""};
 	int result;
 
 	plugin->is_starting = true;
@@ -252,11 +270,12 @@ static int plugin_start(struct plugin *plugin, char *ret_reason, size_t size)
 static int plugin_register_types(struct plugin *plugin, char *ret_reason, size_t size)
 {
 	for (size_t i = 0; i < plugin->n_types; i++) {
-		int result = exchange_type_register(plugin->plugins->topology, plugin->types[i], plugin->state,
-						    plugin->self->name);
+		int result = exchange_type_register(plugin->plugins->topology, plugin->types[i],
+						    plugin->state, plugin->self->name);
 
 		if (result != 0)
-			return plugin_refuse(ret_reason, size, "exchange type '%s' cannot be registered: %s",
+			return plugin_refuse(ret_reason, size,
+					     "exchange type '%s' cannot be registered: %s",
 					     plugin->types[i]->name, strerror(-result));
 	}
 	return 0;
@@ -269,11 +288,13 @@ static int plugin_open(struct plugin *plugin, char *ret_reason, size_t size)
 		return plugin_refuse(ret_reason, size, "%s", dlerror());
 	plugin->self = dlsym(plugin->object, "shunt_plugin");
 	if (plugin->self == NULL)
-		return plugin_refuse(ret_reason, size, "%s does not export shunt_plugin", plugin->path);
+		return plugin_refuse(ret_reason, size, "%s does not export shunt_plugin",
+				     plugin->path);
 	if (plugin_check(plugin->self, ret_reason, size) != 0)
 		return -1;
 	if (plugin_is_loaded(plugin->plugins, plugin->self->name))
-		return plugin_refuse(ret_reason, size, "a plugin named '%s' is loaded already", plugin->self->name);
+		return plugin_refuse(ret_reason, size, "a plugin named '%s' is loaded already",
+				     plugin->self->name);
 	return 0;
 }
 
@@ -287,10 +308,11 @@ static void plugin_destroy(struct plugin *plugin)
 }
 
 /* "PLACE: cannot load plugin 'NAME': " before the reason. */
-static int plugin_refuse_load(const char *name, const char *where, const char *why, char *ret_reason, size_t size)
+static int plugin_refuse_load(const char *name, const char *where, const char *why,
+			      char *ret_reason, size_t size)
 {
-	return plugin_refuse(ret_reason, size, "%s%scannot load plugin '%s': %s", where != NULL ? where : "",
-			     where != NULL ? ": " : "", name, why);
+	return plugin_refuse(ret_reason, size, "%s%scannot load plugin '%s': %s",
+			     where != NULL ? where : "", where != NULL ? ": " : "", name, why);
 }
 
 static struct plugin *plugin_create(struct plugins *plugins, const char *name_or_path)
@@ -300,13 +322,14 @@ static struct plugin *plugin_create(struct plugins *plugins, const char *name_or
 	host_init(&plugin->host);
 	list_init(&plugin->link);
 	plugin->plugins = plugins;
-	plugin->path = strchr(name_or_path, '/') != NULL ?
-			       mem_strdup(name_or_path) :
-			       mem_printf("%s/%s.so", plugins->directory, name_or_path);
+	plugin->path = strchr(name_or_path, '/') != NULL
+			       ? mem_strdup(name_or_path)
+			       : mem_printf("%s/%s.so", plugins->directory, name_or_path);
 	return plugin;
 }
 
-int plugins_load(struct plugins *plugins, const char *name_or_path, const char *where, char *ret_reason, size_t size)
+int plugins_load(struct plugins *plugins, const char *name_or_path, const char *where,
+		 char *ret_reason, size_t size)
 {
 	struct plugin *plugin = plugin_create(plugins, name_or_path);
 	char why[PLUGIN_WHY_SIZE] = "";
@@ -321,8 +344,8 @@ int plugins_load(struct plugins *plugins, const char *name_or_path, const char *
 	list_add_tail(&plugins->all, &plugin->link);
 	if (plugin_register_types(plugin, why, sizeof(why)) != 0)
 		return plugin_refuse_load(name_or_path, where, why, ret_reason, size);
-	log_info("plugin", "loaded: name=%s version=%s path=\"%s\"", plugin->self->name, plugin->self->version,
-		 plugin->path);
+	log_info("plugin", "loaded: name=%s version=%s path=\"%s\"", plugin->self->name,
+		 plugin->self->version, plugin->path);
 	return 0;
 
 refused:
@@ -336,7 +359,8 @@ int plugins_check_settings(const struct plugins *plugins, char *ret_reason, size
 {
 	for (size_t i = 0; i < plugins->n_settings; i++)
 		if (!plugin_is_loaded(plugins, plugins->settings[i].plugin))
-			return plugin_refuse(ret_reason, size, "%s: plugin '%s' is not loaded", plugins->settings[i].where,
+			return plugin_refuse(ret_reason, size, "%s: plugin '%s' is not loaded",
+					     plugins->settings[i].where,
 					     plugins->settings[i].plugin);
 	return 0;
 }
@@ -359,7 +383,9 @@ void plugins_destroy(struct plugins *plugins)
 }
 
 void plugins_for_each(const struct plugins *plugins,
-		      void (*visit)(void *context, const struct shunt_plugin *plugin, const char *path), void *context)
+		      void (*visit)(void *context, const struct shunt_plugin *plugin,
+				    const char *path),
+		      void *context)
 {
 	struct list *pos;
 
