@@ -254,21 +254,6 @@ static bool elide_gathered(struct queue_log *log, struct queue_log_state *state,
 	return false;
 }
 
-/* Under way: the store may still leave it out. */
-static void elide_under_way(struct queue_log *log, struct queue_log_state *state, uint64_t seq)
-{
-	uint64_t tag = 0;
-
-	forget_completed(log, state);
-	for (size_t i = 0; i < ring_count(&state->under_way); i += 2) {
-		if (*ring_at(&state->under_way, i + 1) > seq)
-			break;
-		tag = *ring_at(&state->under_way, i);
-	}
-	if (tag > 0 && (!log->gathered || tag != log->gathered->tag))
-		store_log_elide(log->store_log, tag, state->queue_id, seq);
-}
-
 /*
  * Neighbours of one kind become one record. The latest range only, so that the order of kinds
  * stays.
@@ -315,7 +300,6 @@ void queue_log_settle(struct queue_log *log, struct queue_log_state *state,
 	if (type != STORE_REQUEUE) {
 		if (elide_gathered(log, state, seq))
 			return;
-		elide_under_way(log, state, seq);
 	}
 	add_range(log, state, type, seq, seq);
 }
@@ -535,7 +519,6 @@ static void flush(struct loop_task *task)
 	batch->append = (struct store_append){
 		.records = batch->records,
 		.n_records = batch->n_records,
-		.tag = batch->tag,
 		.done = appended,
 	};
 	log->n_under_way++;

@@ -80,7 +80,6 @@ struct live_node *node_get(struct node_pool *pool, enum live_kind kind)
 	bug_on(!link);
 	node = container_of(link, struct live_node, link);
 	node->kind = kind;
-	node->redelivered = false;
 	pool->n_spare--;
 	pool->slabs[node->index / SLAB_NODES]->n_used++;
 	return node;
@@ -95,14 +94,4 @@ void node_put(struct node_pool *pool, struct live_node *node)
 	pool->n_spare++;
 	if (--pool->slabs[index]->n_used == 0 && pool->n_spare > SPARE_MAX)
 		remove_slab(pool, index);
-}
-
-const struct live_node *node_find(const struct node_pool *pool, uint32_t index)
-{
-	const struct live_node *node;
-
-	if (index / SLAB_NODES >= pool->n_slabs || !pool->slabs[index / SLAB_NODES])
-		return NULL;
-	node = &pool->slabs[index / SLAB_NODES]->nodes[index % SLAB_NODES];
-	return node->kind == LIVE_SPARE ? NULL : node;
 }

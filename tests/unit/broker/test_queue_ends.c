@@ -169,7 +169,7 @@ static void persistent_in_durable_is_pending(void)
 	CU_ASSERT_EQUAL(ep.outcomes[0].seq, 7);
 	CU_ASSERT_FALSE(ep.outcomes[0].rejected);
 	store_log_stats(store_log_of(fixture_broker.store, 0), &stats);
-	CU_ASSERT_EQUAL(stats.live_bodies, 2);
+	CU_ASSERT_EQUAL(stats.live_messages, 2);
 
 	CU_ASSERT_EQUAL(consume(&ep, 1, 0), 0);
 	turn();
@@ -177,12 +177,12 @@ static void persistent_in_durable_is_pending(void)
 	turn();
 	turn();
 	store_log_stats(store_log_of(fixture_broker.store, 0), &stats);
-	CU_ASSERT_EQUAL(stats.live_bodies, 1);
+	CU_ASSERT_EQUAL(stats.live_messages, 1);
 	(void)destroy_queue();
 	turn();
 	turn();
 	store_log_stats(store_log_of(fixture_broker.store, 0), &stats);
-	CU_ASSERT_EQUAL(stats.live_bodies, 0);
+	CU_ASSERT_EQUAL(stats.live_messages, 0);
 	teardown();
 }
 
@@ -211,7 +211,7 @@ static void delivered_and_done_in_its_turn_is_confirmed(void)
 	turn();
 	CU_ASSERT_EQUAL(ep.n_outcomes, 9);
 	store_log_stats(store_log_of(fixture_broker.store, 0), &stats);
-	CU_ASSERT_EQUAL(stats.live_bodies, 0);
+	CU_ASSERT_EQUAL(stats.live_messages, 0);
 	teardown();
 }
 

@@ -19,8 +19,7 @@ struct store_log {
 	size_t n_appends, n_done;
 	struct store_record records[RECORDS_MAX];
 	size_t n_records;
-	unsigned n_elided, n_released;
-	uint64_t elided_tag, elided_seq;
+	unsigned n_released;
 };
 
 static struct store_log store;
@@ -33,14 +32,6 @@ void store_log_append(struct store_log *log, uint64_t epoch, struct store_append
 	log->n_records = append->n_records;
 	for (size_t i = 0; i < append->n_records; i++)
 		log->records[i] = append->records[i];
-}
-
-void store_log_elide(struct store_log *log, uint64_t tag, uint64_t queue_id, uint64_t seq)
-{
-	CU_ASSERT_EQUAL(queue_id, 5);
-	log->n_elided++;
-	log->elided_tag = tag;
-	log->elided_seq = seq;
 }
 
 void store_log_lead(struct store_log *log, struct store_lead *lead)
@@ -245,29 +236,6 @@ static void settles_become_ranges(void)
 	teardown();
 }
 
-static void settled_while_under_way_is_elided_and_written(void)
-{
-	setup_led();
-	publish(1);
-	loop_run_once(false);
-	publish(2);
-	loop_run_once(false);
-	queue_log_settle(queue_log, &state, STORE_SETTLE, 2);
-	CU_ASSERT_EQUAL(store.n_elided, 1);
-	CU_ASSERT_EQUAL(store.elided_seq, 2);
-	CU_ASSERT_EQUAL(store.elided_tag, store.appends[2]->tag);
-	complete(STORE_DURABLE);
-	queue_log_settle(queue_log, &state, STORE_SETTLE, 1); /* durable: nothing to elide */
-	CU_ASSERT_EQUAL(store.n_elided, 1);
-	loop_run_once(false);
-	CU_ASSERT_EQUAL(store.n_records, 1);
-	CU_ASSERT_EQUAL(store.records[0].seq_first, 1);
-	CU_ASSERT_EQUAL(store.records[0].seq_last, 2);
-	complete(STORE_DURABLE);
-	complete(STORE_DURABLE);
-	teardown();
-}
-
 static void purge_drops_what_was_gathered(void)
 {
 	setup_led();
@@ -356,7 +324,6 @@ static void ended_while_under_way(void)
 UNIT_MAIN("queue_log", UNIT_TEST(one_append_a_turn_after_leading),
 	  UNIT_TEST(body_once_for_several_queues), UNIT_TEST(settled_in_its_turn_is_never_written),
 	  UNIT_TEST(settles_become_ranges),
-	  UNIT_TEST(settled_while_under_way_is_elided_and_written),
 	  UNIT_TEST(purge_drops_what_was_gathered), UNIT_TEST(failed_appends_are_rejected),
 	  UNIT_TEST(nobody_leads_nobody_confirms), UNIT_TEST(several_publishers_hear_their_own),
 	  UNIT_TEST(ended_while_under_way))
