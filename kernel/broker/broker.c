@@ -47,6 +47,8 @@ struct broker *broker_create(unsigned n_loops, struct store *store, const char *
 
 	broker->store = store;
 	broker->n_loops = n_loops;
+	broker->queue_memory_max = QUEUE_MEMORY_MAX;
+	broker->queue_transient_max = QUEUE_TRANSIENT_MAX;
 	broker->topology = topology_create(n_loops, default_vhost);
 	broker->alarms = alarms_create(n_loops, 0);
 	broker->loops = mem_zalloc_aligned(CACHE_LINE_SIZE, n_loops * sizeof(*broker->loops));

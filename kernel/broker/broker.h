@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "broker/backlog.h"
 #include "loop/loop.h"
+#include "loop/slots.h"
 
 struct topology;
 struct store;
@@ -27,14 +28,30 @@ struct broker_loop {
 	struct router *router;	/* scratch space of routing */
 	struct queue_log *log;	/* what goes to the loop's log: broker/queue_log.h */
 	struct chunk_pool pool; /* of the backlogs of its queues */
+	/* How much memory its queues may use now: broker/queue_page_out.c. */
+	uint64_t queue_budget, transient_budget;
+	uint64_t looked_ms, swept_ms;
+	struct loop_task sweep;
+	struct actor_ref sweep_queue; /* where it is */
+	uint64_t sweep_below;
 };
+
+/*
+ * Bytes of messages that a queue keeps in memory: what is beyond is dropped there when it is in the
+ * log, to be read back. Messages that need not be in the log go there, too, when a queue has more
+ * of them than the second. When the memory of all is short, both are QUEUE_MEMORY_MIN.
+ */
+#define QUEUE_MEMORY_MAX    (UINT64_C(16) << 20)
+#define QUEUE_TRANSIENT_MAX (UINT64_C(256) << 20)
+#define QUEUE_MEMORY_MIN    (UINT64_C(1) << 20)
 
 struct broker {
 	struct topology *topology;
 	struct store *store;
 	struct alarms *alarms;
 	unsigned n_loops;
-	struct broker_loop *loops; /* n_loops of them */
+	struct broker_loop *loops;		       /* n_loops of them */
+	uint64_t queue_memory_max, queue_transient_max; /* set before the loops run */
 };
 
 /*
