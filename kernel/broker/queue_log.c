@@ -264,7 +264,7 @@ static bool extend_range(struct queue_log_batch *batch, const struct queue_log_s
 	if (state->range == NONE)
 		return false;
 	struct store_record *range = &batch->ranges[state->range];
-	if (range->type != type)
+	if (range->type != type || type == STORE_PURGE) /* those overlap */
 		return false;
 	if (range->seq_last + 1 == first)
 		range->seq_last = last;
@@ -441,6 +441,22 @@ static void build(struct queue_log_batch *batch)
 		*add_record(batch) = batch->ranges[i];
 }
 
+static void drop_gathered(struct queue_log *log)
+{
+	if (!log->gathered)
+		return;
+	if (!log->is_ended)
+		tell_rest(log->gathered, true);
+	batch_release(log->gathered);
+	log->gathered = NULL;
+}
+
+static void free_if_over(struct queue_log *log)
+{
+	if (log->is_ended && log->n_under_way == 0)
+		mem_free(log);
+}
+
 static void appended(struct store_append *append, enum store_result result)
 {
 	struct queue_log_batch *batch = container_of(append, struct queue_log_batch, append);
@@ -452,33 +468,39 @@ static void appended(struct store_append *append, enum store_result result)
 	if (!log->is_ended)
 		tell_rest(batch, result != STORE_DURABLE);
 	batch_release(batch);
-	if (log->is_ended && log->n_under_way == 0)
-		mem_free(log);
+	free_if_over(log);
+}
+
+static void flush(struct loop_task *task);
+
+/* The end of the log's user: what it has gathered before is its last append. */
+static void end(struct queue_log *log)
+{
+	if (log->gathered)
+		flush(&log->flush);
+	if (log->is_led)
+		store_log_release(log->store_log);
+	log->is_led = false;
 }
 
 static void acquired(struct store_lead *lead, enum store_result result, uint64_t epoch)
 {
 	struct queue_log *log = container_of(lead, struct queue_log, lead);
 
-	if (log->is_ended) {
-		if (--log->n_under_way == 0)
-			mem_free(log);
-		return;
-	}
 	log->n_under_way--;
 	log->is_asked = false;
-	if (result == STORE_DURABLE) {
-		log->is_led = true;
-		log->epoch = epoch;
-		loop_defer_late(&log->flush);
-		return;
+	log->is_led = result == STORE_DURABLE;
+	log->epoch = epoch;
+	if (log->is_led) {
+		if (log->is_ended)
+			end(log);
+		else
+			loop_defer_late(&log->flush);
+	} else {
+		log_error("store", "the log is not to be had: result=%d", (int)result);
+		drop_gathered(log);
 	}
-	log_error("store", "the log is not to be had: result=%d", (int)result);
-	if (log->gathered) {
-		tell_rest(log->gathered, true);
-		batch_release(log->gathered);
-		log->gathered = NULL;
-	}
+	free_if_over(log);
 }
 
 /* From now on appends come back as fenced, and publishers are told no. */
@@ -512,7 +534,8 @@ static void flush(struct loop_task *task)
 	log->gathered = NULL;
 	build(batch);
 	if (batch->n_records == 0) {
-		tell_elided(batch);
+		if (!log->is_ended)
+			tell_elided(batch);
 		batch_release(batch);
 		return;
 	}
@@ -524,7 +547,8 @@ static void flush(struct loop_task *task)
 	log->n_under_way++;
 	store_log_append(log->store_log, log->epoch, &batch->append);
 	drop_bodies(batch);
-	tell_elided(batch);
+	if (!log->is_ended)
+		tell_elided(batch);
 }
 
 struct queue_log *queue_log_create(struct store_log *store_log)
@@ -545,14 +569,9 @@ void queue_log_destroy(struct queue_log *log)
 	if (!log)
 		return;
 	loop_cancel(&log->flush);
-	if (log->is_led)
-		store_log_release(log->store_log);
 	log->is_ended = true;
-	if (log->gathered)
-		batch_free(log->gathered);
-	log->gathered = NULL;
+	end(log);
 	while ((link = list_pop(&log->spare)))
 		batch_free(container_of(link, struct queue_log_batch, link));
-	if (log->n_under_way == 0)
-		mem_free(log);
+	free_if_over(log);
 }
