@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/backlog.h"
 
+#include <errno.h>
+
 #include "base/account.h"
 #include "base/bug.h"
 #include "base/compiler.h"
@@ -295,6 +297,39 @@ uint64_t backlog_append(struct backlog *b, struct message *message, uint64_t exp
 	chunk->n_live++;
 	sum_add(&b->all, message);
 	return seq;
+}
+
+void backlog_restore_begin(struct backlog *b, uint64_t last_seq)
+{
+	bug_on(b->all.count > 0 || last_seq < b->next_seq - 1);
+	b->next_seq = b->cursor = last_seq + 1;
+}
+
+/* Numbers have gaps, so all wait in the heap, which takes ascending ones in O(1). */
+int backlog_restore(struct backlog *b, uint64_t seq, struct message *message, uint64_t expires_at,
+		    uint64_t marks)
+{
+	if (seq == 0 || seq >= b->cursor)
+		return -ERANGE;
+
+	struct chunk *chunk = chunk_find(b, seq / CHUNK_SLOTS);
+
+	if (!chunk)
+		chunk = chunk_open(b, seq / CHUNK_SLOTS);
+
+	struct slot *slot = &chunk->slots[seq % CHUNK_SLOTS];
+
+	if (slot_state(slot) != SLOT_GONE)
+		return -EEXIST;
+	*slot = (struct slot){
+		.message = message,
+		.marks = (expires_at & SLOT_NEVER) | marks |
+			 (uint64_t)SLOT_READY << SLOT_STATE_SHIFT,
+	};
+	chunk->n_live++;
+	sum_add(&b->all, message);
+	heap_push(&b->returned, seq);
+	return 0;
 }
 
 /* Where backlog_head() does not see it at once: no chunk at hand, or some have come back. */

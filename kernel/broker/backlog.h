@@ -145,6 +145,16 @@ void backlog_fini(struct backlog *b);
 uint64_t backlog_append(struct backlog *b, struct message *message, uint64_t expires_at,
 			bool logged);
 
+/*
+ * At the start, while it is empty: numbers up to last_seq have been given away. Then those of them
+ * that are still there, in any order; marks are deliveries, SLOT_REDELIVERED and SLOT_LOGGED. Takes
+ * the message's reference if it returns 0; -EEXIST: there is one of that number, -ERANGE: it was
+ * not given away.
+ */
+void backlog_restore_begin(struct backlog *b, uint64_t last_seq);
+int backlog_restore(struct backlog *b, uint64_t seq, struct message *message, uint64_t expires_at,
+		    uint64_t marks) MUST_USE;
+
 static inline uint64_t backlog_ready(const struct backlog *b)
 {
 	return b->all.count - b->taken.count;
