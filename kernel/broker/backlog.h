@@ -274,13 +274,14 @@ size_t backlog_find_away(struct backlog *b, uint64_t *seqs, size_t max, uint64_t
 void backlog_drop_away(struct backlog *b, uint64_t seq, struct slot *slot);
 
 /*
- * After a restart, in an empty backlog: puts a message of the log in its place, ready and away. In
- * any order, and once for each number; between the first of these and backlog_restored() nothing
- * else may be done but backlog_fini(). The next message's number is above last_seq and above all
- * that were put.
+ * At the start, while it is empty: numbers up to last_seq have been given away. Then those of them
+ * that are still in the log, ready and away, in any order; marks are deliveries, SLOT_REDELIVERED
+ * and SLOT_LOGGED. -EEXIST: there is one of that number, -ERANGE: it was not given away. Until the
+ * end of it nothing else may be done but backlog_fini().
  */
-void backlog_restore(struct backlog *b, uint64_t seq, uint32_t body_size, uint64_t expires_at,
-		     uint32_t deliveries, bool redelivered);
-void backlog_restored(struct backlog *b, uint64_t last_seq);
+void backlog_restore_begin(struct backlog *b, uint64_t last_seq);
+int backlog_restore(struct backlog *b, uint64_t seq, uint32_t body_size, uint64_t expires_at,
+		    uint64_t marks) MUST_USE;
+void backlog_restore_end(struct backlog *b);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/bug.h"
@@ -174,31 +175,36 @@ void backlog_drop_away(struct backlog *b, uint64_t seq, struct slot *slot)
 
 /* ---- After a restart ---- */
 
-void backlog_restore(struct backlog *b, uint64_t seq, uint32_t body_size, uint64_t expires_at,
-		     uint32_t deliveries, bool redelivered)
+void backlog_restore_begin(struct backlog *b, uint64_t last_seq)
 {
-	uint64_t number = seq / CHUNK_SLOTS;
-	struct chunk *chunk = backlog_chunk_find(b, number);
+	bug_on(b->all.count > 0 || last_seq < b->next_seq - 1);
+	b->next_seq = b->cursor = last_seq + 1;
+}
+
+int backlog_restore(struct backlog *b, uint64_t seq, uint32_t body_size, uint64_t expires_at,
+		    uint64_t marks)
+{
+	if (seq == 0 || seq >= b->next_seq)
+		return -ERANGE;
+
+	struct chunk *chunk = backlog_chunk_find(b, seq / CHUNK_SLOTS);
 
 	if (!chunk)
-		chunk = b->found = backlog_chunk_open(b, number);
+		chunk = b->found = backlog_chunk_open(b, seq / CHUNK_SLOTS);
+
 	struct slot *slot = &chunk->slots[seq % CHUNK_SLOTS];
-	bug_on(slot_state(slot) != SLOT_GONE);
-	if (deliveries > SLOT_DELIVERIES_MAX)
-		deliveries = SLOT_DELIVERIES_MAX;
+
+	if (slot_state(slot) != SLOT_GONE)
+		return -EEXIST;
 	*slot = (struct slot){
 		.word = (uint64_t)body_size << 1 | 1,
-		.marks = (expires_at & SLOT_NEVER) | (uint64_t)SLOT_READY << SLOT_STATE_SHIFT |
-			 (uint64_t)deliveries << SLOT_DELIVERIES_SHIFT | SLOT_LOGGED |
-			 (redelivered ? SLOT_REDELIVERED : 0),
+		.marks = (expires_at & SLOT_NEVER) | marks |
+			 (uint64_t)SLOT_READY << SLOT_STATE_SHIFT,
 	};
 	chunk->n_live++;
 	chunk->n_away++;
 	backlog_sum_add(&b->all, slot);
-	if (seq < b->away_from)
-		b->away_from = seq;
-	if (seq >= b->next_seq)
-		b->next_seq = seq + 1;
+	return 0;
 }
 
 static int by_number(const void *a, const void *b)
@@ -238,15 +244,15 @@ static void sort_chunks(struct backlog *b)
 	mem_free(all);
 }
 
-void backlog_restored(struct backlog *b, uint64_t last_seq)
+/* The cursor goes before all of them, as none is taken. */
+void backlog_restore_end(struct backlog *b)
 {
-	if (last_seq >= b->next_seq)
-		b->next_seq = last_seq + 1;
-	if (!is_sorted(b))
-		sort_chunks(b);
 	b->stored_through = b->next_seq - 1;
 	if (b->n_chunks == 0)
-		b->cursor = b->next_seq;
-	else
-		b->at_cursor = container_of(b->chunks.next, struct chunk, link);
+		return;
+	if (!is_sorted(b))
+		sort_chunks(b);
+	b->at_cursor = container_of(b->chunks.next, struct chunk, link);
+	b->cursor = b->at_cursor->number * CHUNK_SLOTS;
+	b->away_from = b->cursor;
 }

@@ -7,6 +7,7 @@ void broker_loop_init(struct broker_loop *part, struct store_log *log)
 {
 	list_init(&part->queues);
 	part->n_queues = 0;
+	part->n_commits = 0;
 	chunk_pool_init(&part->pool);
 	part->log = queue_log_create(log);
 	queue_paging_init(part);

@@ -121,15 +121,16 @@ static bool extend(struct log_range *range, const struct log_range *by)
 }
 
 /*
- * Neighbours of one kind become one. Several consumers of a queue settle in as many runs, so the
- * latest few are looked at, as far as they are of that kind: the order of kinds stays.
+ * Neighbours of one kind become one, but for purges, which overlap. Several consumers of a queue
+ * settle in as many runs, so the latest few are looked at, as far as they are of that kind: the
+ * order of kinds stays.
  */
 uint32_t log_batch_range(struct log_batch *batch, uint32_t latest, const struct log_range *range)
 {
 	uint32_t at = latest;
 
 	for (unsigned i = 0; i < RANGE_SEARCH_MAX && at != LOG_NONE; i++) {
-		if (batch->ranges[at].type != range->type)
+		if (batch->ranges[at].type != range->type || range->type == STORE_PURGE)
 			break;
 		if (extend(&batch->ranges[at], range))
 			return latest;

@@ -87,7 +87,7 @@ uint64_t queue_destroy(struct queue *q)
 	uint64_t ready = backlog_ready(&q->backlog);
 	detach(q);
 	if (q->durable && q->backlog.next_seq > 1)
-		queue_log_purge(q->home->log, &q->log, q->backlog.next_seq - 1);
+		queue_log_purge(q->home->log, &q->log, UINT64_MAX);
 	backlog_fini(&q->backlog);
 	remove_consumers(q, true);
 	loop_retire(q, queue_free);

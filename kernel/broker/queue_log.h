@@ -36,8 +36,8 @@ struct queue_log;
 struct queue_log *queue_log_create(struct store_log *store_log);
 
 /*
- * What was gathered and not appended is dropped. Appends under way may still complete later; nobody
- * is told.
+ * What was gathered is appended; that, and appends under way, complete later, at the latest when
+ * the store ends. Nobody is told.
  */
 void queue_log_destroy(struct queue_log *log);
 
