@@ -160,6 +160,29 @@ static void tell_settled(struct queue_log *log)
 	log->told_capacity = capacity;
 }
 
+/* ---- Telling queues ---- */
+
+void queue_log_listen(struct queue_log *log, const struct queue_log_listener *listener)
+{
+	log->listener = listener;
+}
+
+static void tell_queues(const struct queue_log *log, const struct log_batch *batch, bool failed)
+{
+	const struct queue_log_listener *listener = log->listener;
+
+	if (!listener)
+		return;
+	for (uint32_t i = 0; failed && i < batch->n_entries; i++) {
+		const struct log_entry *entry = &batch->entries[i];
+
+		if (!entry->is_settled)
+			listener->failed(batch->queues[entry->queue].ref, entry->seq);
+	}
+	for (uint32_t i = 0; i < batch->n_queues; i++)
+		listener->completed(batch->queues[i].ref, batch->queues[i].first_seq);
+}
+
 /* ---- The append ---- */
 
 static bool has_gathered(const struct queue_log *log)
@@ -190,6 +213,7 @@ static void appended(struct store_append *append, enum store_result result)
 			if (result != STORE_FENCED)
 				settle_again(log, batch);
 		}
+		tell_queues(log, batch, result != STORE_DURABLE);
 		tell_all(batch, result != STORE_DURABLE);
 	}
 	release(log, batch);
@@ -206,7 +230,7 @@ static void append(struct queue_log *log)
 	batch->append = (struct store_append){
 		.records = batch->records,
 		.n_records = batch->n_records,
-		.is_lazy = batch->n_live == 0,
+		.is_lazy = batch->n_durable == 0,
 		.is_atomic = batch->is_atomic,
 		.done = appended,
 	};
@@ -238,8 +262,10 @@ static void refused(struct queue_log *log, enum store_result result)
 	log_error("store", "the log is not to be had: result=%d", (int)result);
 	log->gathered = NULL;
 	if (batch) {
-		if (!log->is_ended)
+		if (!log->is_ended) {
+			tell_queues(log, batch, true);
 			tell_all(batch, true);
+		}
 		release(log, batch);
 	}
 	fail_barriers(log);

@@ -34,6 +34,7 @@ struct queue_log {
 	struct log_told *told;
 	uint32_t n_told, told_capacity;
 
+	const struct queue_log_listener *listener; /* NULL: nobody */
 	struct list barriers; /* that wait for the log to be led */
 	struct store_lead lead;
 	uint64_t epoch;
