@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/backlog.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "../unit.h"
@@ -38,6 +39,32 @@ static void append(struct backlog *b, unsigned n)
 {
 	while (n-- > 0)
 		(void)backlog_append(b, make(1), SLOT_NEVER, false);
+}
+
+/* In the log, so that they may leave memory. */
+static void append_stored(struct backlog *b, unsigned n)
+{
+	while (n-- > 0)
+		(void)backlog_append(b, make(1), SLOT_NEVER, true);
+	b->stored_through = b->next_seq - 1;
+}
+
+static bool page_out(struct backlog *b, uint64_t seq)
+{
+	struct slot *slot = backlog_find(b, seq);
+
+	if (!slot || !backlog_can_page_out(b, seq, slot))
+		return false;
+	message_unref(backlog_page_out(b, seq, slot));
+	return true;
+}
+
+static void page_in(struct backlog *b, uint64_t seq)
+{
+	struct slot *slot = backlog_find(b, seq);
+
+	CU_ASSERT_FATAL(slot && slot_is_away(slot));
+	backlog_page_in(b, seq, slot, make(slot_body_size(slot)));
 }
 
 static uint64_t take(struct backlog *b)
@@ -243,10 +270,249 @@ static void long_ones_are_dropped_in_the_background(void)
 	teardown();
 }
 
+/* ---- Not in memory ---- */
+
+static void what_is_away_counts_but_not_in_memory(void)
+{
+	struct backlog b;
+	uint64_t alloc;
+
+	setup();
+	backlog_init(&b, &pool);
+	append_stored(&b, 10);
+	alloc = b.all.alloc_bytes / 10;
+	CU_ASSERT_EQUAL(take(&b), 1);
+	CU_ASSERT_TRUE(page_out(&b, 1));
+	CU_ASSERT_TRUE(page_out(&b, 7));
+	CU_ASSERT_FALSE(page_out(&b, 7));
+	CU_ASSERT_EQUAL(b.all.count, 10);
+	CU_ASSERT_EQUAL(b.all.body_bytes, 10);
+	CU_ASSERT_EQUAL(b.all.alloc_bytes, 8 * alloc);
+	CU_ASSERT_EQUAL(b.all.away_count, 2);
+	CU_ASSERT_EQUAL(b.all.away_bytes, 2);
+	CU_ASSERT_EQUAL(b.taken.count, 1);
+	CU_ASSERT_EQUAL(b.taken.body_bytes, 1);
+	CU_ASSERT_EQUAL(b.taken.alloc_bytes, 0);
+	CU_ASSERT_EQUAL(b.taken.away_count, 1);
+	page_in(&b, 7);
+	CU_ASSERT_EQUAL(b.all.alloc_bytes, 9 * alloc);
+	CU_ASSERT_EQUAL(b.all.away_count, 1);
+	CU_ASSERT_TRUE(settle(&b, 1));
+	CU_ASSERT_EQUAL(b.all.away_count, 0);
+	CU_ASSERT_EQUAL(b.taken.away_count, 0);
+	CU_ASSERT_EQUAL(b.all.body_bytes, 9);
+	backlog_fini(&b);
+	teardown();
+}
+
+static void what_is_not_stored_stays(void)
+{
+	struct backlog b;
+
+	setup();
+	backlog_init(&b, &pool);
+	append_stored(&b, 3);
+	append(&b, 1);
+	b.stored_through = 2;
+	backlog_find(&b, 2)->marks |= SLOT_UNSTORED;
+	CU_ASSERT_TRUE(page_out(&b, 1));
+	CU_ASSERT_FALSE(page_out(&b, 2)); /* it failed */
+	CU_ASSERT_FALSE(page_out(&b, 3)); /* not yet */
+	b.stored_through = 4;
+	CU_ASSERT_TRUE(page_out(&b, 3));
+	CU_ASSERT_FALSE(page_out(&b, 4)); /* not logged */
+	backlog_fini(&b);
+	teardown();
+}
+
+/* The newest go first; taken ones may have half of the budget. */
+static void trimming_keeps_the_head(void)
+{
+	struct backlog b;
+	uint64_t below = UINT64_MAX, one;
+	unsigned n = 500 * CHUNK_SLOTS;
+
+	setup();
+	backlog_init(&b, &pool);
+	append_stored(&b, n);
+	one = b.all.alloc_bytes / n;
+	backlog_trim_range(&b, n - 9, n, (n - 5) * one);
+	CU_ASSERT_EQUAL(b.all.away_count, 5);
+	CU_ASSERT_TRUE(slot_is_away(backlog_find(&b, n - 4)));
+	CU_ASSERT_FALSE(slot_is_away(backlog_find(&b, n - 5)));
+	backlog_trim_range(&b, n - 9, n, 0);
+	CU_ASSERT_EQUAL(b.all.away_count, 10);
+
+	while (backlog_trim(&b, &below, 1000 * one))
+		;
+	CU_ASSERT_EQUAL(b.all.away_count, n - 1000);
+	CU_ASSERT_FALSE(slot_is_away(backlog_find(&b, 1000)));
+	for (int i = 0; i < 600; i++)
+		(void)take(&b);
+	CU_ASSERT_TRUE(backlog_is_above(&b, 1000 * one));
+	backlog_trim_range(&b, 1, 1000, 1000 * one);
+	CU_ASSERT_EQUAL(b.taken.away_count, 100);
+	CU_ASSERT_EQUAL(b.all.away_count, n - 900);
+	backlog_fini(&b);
+	teardown();
+}
+
+static void pieces_to_be_read_are_in_order(void)
+{
+	struct backlog b;
+	uint64_t seqs[100];
+
+	setup();
+	backlog_init(&b, &pool);
+	append_stored(&b, 10 * CHUNK_SLOTS);
+	CU_ASSERT_EQUAL(backlog_find_away(&b, seqs, 100, UINT64_MAX), 0);
+	for (uint64_t seq = 500; seq <= 600; seq++)
+		CU_ASSERT_TRUE(page_out(&b, seq));
+	CU_ASSERT_EQUAL(b.away_from, 500);
+	CU_ASSERT_EQUAL_FATAL(backlog_find_away(&b, seqs, 100, UINT64_MAX), 100);
+	CU_ASSERT_EQUAL(seqs[0], 500);
+	CU_ASSERT_EQUAL(seqs[99], 599);
+	CU_ASSERT_EQUAL(b.away_from, 600);
+	CU_ASSERT_EQUAL_FATAL(backlog_find_away(&b, seqs, 100, 1), 1);
+	CU_ASSERT_EQUAL(seqs[0], 600);
+	CU_ASSERT_EQUAL(backlog_find_away(&b, seqs, 100, UINT64_MAX), 0);
+	CU_ASSERT_EQUAL(b.away_from, UINT64_MAX);
+
+	/* One that comes back away is before them; taken ones are not read. */
+	for (int i = 0; i < 3; i++)
+		(void)take(&b);
+	for (uint64_t seq = 1; seq <= 3; seq++)
+		CU_ASSERT_TRUE(page_out(&b, seq));
+	CU_ASSERT_EQUAL(b.away_from, UINT64_MAX);
+	CU_ASSERT_TRUE(give_back(&b, 2));
+	CU_ASSERT_EQUAL(b.away_from, 2);
+	CU_ASSERT_EQUAL(backlog_find_away(&b, seqs, 100, UINT64_MAX), 100);
+	CU_ASSERT_EQUAL(seqs[0], 2);
+	CU_ASSERT_EQUAL(seqs[1], 500);
+	backlog_fini(&b);
+	teardown();
+}
+
+/* ---- Gaps, and after a restart ---- */
+
+static void one_may_leave_from_within(void)
+{
+	struct backlog b;
+
+	setup();
+	backlog_init(&b, &pool);
+	append_stored(&b, 3 * CHUNK_SLOTS);
+	for (uint64_t seq = 100; seq < 300; seq++) {
+		CU_ASSERT_TRUE(page_out(&b, seq));
+		backlog_drop_away(&b, seq, backlog_find(&b, seq));
+	}
+	CU_ASSERT_EQUAL(backlog_ready(&b), 3 * CHUNK_SLOTS - 200);
+	for (uint64_t seq = 1; seq < 100; seq++)
+		CU_ASSERT_EQUAL(take(&b), seq);
+	/* One that waits in the heap, too. */
+	CU_ASSERT_TRUE(give_back(&b, 7));
+	CU_ASSERT_TRUE(give_back(&b, 9));
+	CU_ASSERT_TRUE(page_out(&b, 7));
+	backlog_drop_away(&b, 7, backlog_find(&b, 7));
+	CU_ASSERT_EQUAL(take(&b), 9);
+	for (uint64_t seq = 300; seq <= 3 * CHUNK_SLOTS; seq++)
+		CU_ASSERT_EQUAL(shift(&b), seq);
+	CU_ASSERT_EQUAL(shift(&b), 0);
+	append(&b, 1);
+	CU_ASSERT_EQUAL(shift(&b), 3 * CHUNK_SLOTS + 1);
+	backlog_fini(&b);
+	teardown();
+}
+
+static void restored_ones_come_in_order(void)
+{
+	static uint64_t seqs[2000];
+	struct backlog b;
+
+	setup();
+	backlog_init(&b, &pool);
+	backlog_restore_begin(&b, 1000000);
+	for (uint64_t i = 0; i < 2000; i++) /* every 251st, in no order */
+		CU_ASSERT_EQUAL(backlog_restore(&b, (i * 7 % 2000 + 1) * 251, 10, SLOT_NEVER,
+						SLOT_LOGGED | SLOT_REDELIVERED),
+				0);
+	CU_ASSERT_EQUAL(backlog_restore(&b, 251, 10, SLOT_NEVER, 0), -EEXIST);
+	CU_ASSERT_EQUAL(backlog_restore(&b, 0, 10, SLOT_NEVER, 0), -ERANGE);
+	CU_ASSERT_EQUAL(backlog_restore(&b, 1000001, 10, SLOT_NEVER, 0), -ERANGE);
+	backlog_restore_end(&b);
+	CU_ASSERT_EQUAL(backlog_ready(&b), 2000);
+	CU_ASSERT_EQUAL(b.all.body_bytes, 20000);
+	CU_ASSERT_EQUAL(b.all.away_count, 2000);
+	CU_ASSERT_EQUAL(heap_count(&b.returned), 0);
+
+	size_t n = 0;
+	while (n < 2000) {
+		size_t more = backlog_find_away(&b, seqs + n, 2000 - n, UINT64_MAX);
+
+		CU_ASSERT_FATAL(more > 0);
+		for (size_t i = n; i < n + more; i++)
+			page_in(&b, seqs[i]);
+		n += more;
+	}
+	append(&b, 1);
+	for (uint64_t i = 1; i <= 2000; i++) {
+		CU_ASSERT_EQUAL(seqs[i - 1], i * 251);
+		CU_ASSERT_EQUAL(take(&b), i * 251);
+	}
+	CU_ASSERT_TRUE(slot_is_redelivered(backlog_find(&b, 251)));
+	CU_ASSERT_TRUE(page_out(&b, 251));
+	CU_ASSERT_EQUAL(take(&b), 1000001);
+	backlog_fini(&b);
+	teardown();
+}
+
+static void a_restored_queue_without_messages(void)
+{
+	struct backlog b;
+
+	setup();
+	backlog_init(&b, &pool);
+	backlog_restore_begin(&b, 7);
+	backlog_restore_end(&b);
+	CU_ASSERT_EQUAL(take(&b), 0);
+	append(&b, 1);
+	CU_ASSERT_EQUAL(take(&b), 8);
+	backlog_fini(&b);
+	teardown();
+}
+
+/* A purge of what has gaps, and around what is taken. */
+static void purge_over_gaps(void)
+{
+	struct backlog b;
+
+	setup();
+	backlog_init(&b, &pool);
+	backlog_restore_begin(&b, 5000);
+	for (uint64_t seq = 3; seq <= 5000; seq += 3)
+		CU_ASSERT_EQUAL(backlog_restore(&b, seq, 1, SLOT_NEVER, SLOT_LOGGED), 0);
+	backlog_restore_end(&b);
+	for (uint64_t seq = 3; seq < 1000; seq += 3) {
+		page_in(&b, seq);
+		CU_ASSERT_EQUAL(take(&b), seq);
+	}
+	CU_ASSERT_TRUE(page_out(&b, 3));
+	CU_ASSERT_EQUAL(backlog_purge(&b), 1666 - 333);
+	CU_ASSERT_EQUAL(b.all.count, 333);
+	CU_ASSERT_EQUAL(b.all.away_count, 1);
+	append(&b, 1);
+	CU_ASSERT_TRUE(give_back(&b, 3));
+	CU_ASSERT_EQUAL(take(&b), 3);
+	CU_ASSERT_EQUAL(take(&b), 5001);
+	backlog_fini(&b);
+	teardown();
+}
+
 /* ---- Against a model: an array of states ---- */
 
 #define MODEL_SIZE 20000u
 static enum slot_state model[MODEL_SIZE];
+static bool model_away[MODEL_SIZE];
 
 static uint64_t model_head(uint64_t next)
 {
@@ -256,6 +522,49 @@ static uint64_t model_head(uint64_t next)
 	return 0;
 }
 
+static void model_leave(uint64_t seq)
+{
+	model[seq] = SLOT_GONE;
+	model_away[seq] = false;
+}
+
+/* What is away in memory again, or the other way round; sometimes it goes instead. */
+static void model_turn_over(struct backlog *b, uint64_t seq)
+{
+	struct slot *slot = backlog_find(b, seq);
+
+	CU_ASSERT_EQUAL_FATAL(slot != NULL, model[seq] != SLOT_GONE);
+	if (!slot)
+		return;
+	CU_ASSERT_EQUAL_FATAL(slot_is_away(slot), model_away[seq]);
+	if (!model_away[seq]) {
+		CU_ASSERT_TRUE_FATAL(page_out(b, seq));
+		model_away[seq] = true;
+	} else if (model[seq] == SLOT_READY && rand() % 4 == 0) {
+		backlog_drop_away(b, seq, slot);
+		model_leave(seq);
+	} else {
+		page_in(b, seq);
+		model_away[seq] = false;
+	}
+}
+
+/* Where the model has an away one that is ready, the search has found or will find it. */
+static void model_read(struct backlog *b)
+{
+	uint64_t seqs[20], expected = model_head(b->next_seq);
+	size_t n = backlog_find_away(b, seqs, 20, UINT64_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		CU_ASSERT_FATAL(model[seqs[i]] == SLOT_READY && model_away[seqs[i]]);
+		CU_ASSERT_FATAL(i == 0 || seqs[i] > seqs[i - 1]);
+		page_in(b, seqs[i]);
+		model_away[seqs[i]] = false;
+	}
+	for (; expected < b->away_from && expected < b->next_seq; expected++)
+		CU_ASSERT_FALSE_FATAL(model[expected] == SLOT_READY && model_away[expected]);
+}
+
 static void model_step(struct backlog *b)
 {
 	uint64_t some = (uint64_t)rand() % b->next_seq;
@@ -263,13 +572,13 @@ static void model_step(struct backlog *b)
 	if (rand() % 4 > 0 && b->next_seq > 300)
 		some = b->next_seq - 1 - (uint64_t)rand() % 300;
 
-	switch (rand() % 8) {
+	switch (rand() % 10) {
 	case 0:
 	case 1:
 	case 2:
 		if (b->next_seq < MODEL_SIZE) {
 			model[b->next_seq] = SLOT_READY;
-			append(b, 1);
+			append_stored(b, 1);
 		}
 		break;
 	case 3:
@@ -286,13 +595,20 @@ static void model_step(struct backlog *b)
 
 		CU_ASSERT_EQUAL_FATAL(shift(b), head);
 		if (head > 0)
-			model[head] = SLOT_GONE;
+			model_leave(head);
 		break;
 	}
+	case 8:
+		model_turn_over(b, some);
+		break;
+	case 9:
+		if (rand() % 4 == 0)
+			model_read(b);
+		break;
 	case 6:
 		CU_ASSERT_EQUAL_FATAL(settle(b, some), model[some] == SLOT_TAKEN);
 		if (model[some] == SLOT_TAKEN)
-			model[some] = SLOT_GONE;
+			model_leave(some);
 		break;
 	default:
 		CU_ASSERT_EQUAL_FATAL(give_back(b, some), model[some] == SLOT_TAKEN);
@@ -309,7 +625,7 @@ static void model_purge(struct backlog *b)
 	for (uint64_t seq = 1; seq < b->next_seq; seq++) {
 		if (model[seq] != SLOT_READY)
 			continue;
-		model[seq] = SLOT_GONE;
+		model_leave(seq);
 		n++;
 	}
 	CU_ASSERT_EQUAL_FATAL(backlog_purge(b), n);
@@ -327,10 +643,17 @@ static void like_the_model(void)
 		if (i % 7919 == 7918)
 			model_purge(&b);
 	}
-	uint64_t live = 0;
-	for (uint64_t seq = 1; seq < b.next_seq; seq++)
+	uint64_t live = 0, away = 0, taken_away = 0;
+	for (uint64_t seq = 1; seq < b.next_seq; seq++) {
 		live += model[seq] != SLOT_GONE;
+		away += model_away[seq];
+		taken_away += model_away[seq] && model[seq] == SLOT_TAKEN;
+	}
 	CU_ASSERT_EQUAL(b.all.count, live);
+	CU_ASSERT_EQUAL(b.all.body_bytes, live);
+	CU_ASSERT_EQUAL(b.all.away_count, away);
+	CU_ASSERT_EQUAL(b.taken.away_count, taken_away);
+	CU_ASSERT(away > 0);
 	backlog_fini(&b);
 	teardown();
 }
@@ -339,4 +662,8 @@ UNIT_MAIN("backlog", UNIT_TEST(first_in_first_out), UNIT_TEST(unknown_numbers_ar
 	  UNIT_TEST(returned_ones_come_first_and_in_order), UNIT_TEST(runs_come_back_cheaply),
 	  UNIT_TEST(gaps_are_given_back), UNIT_TEST(purge_of_all),
 	  UNIT_TEST(purge_leaves_what_is_taken), UNIT_TEST(long_ones_are_dropped_in_the_background),
+	  UNIT_TEST(what_is_away_counts_but_not_in_memory), UNIT_TEST(what_is_not_stored_stays),
+	  UNIT_TEST(trimming_keeps_the_head), UNIT_TEST(pieces_to_be_read_are_in_order),
+	  UNIT_TEST(one_may_leave_from_within), UNIT_TEST(restored_ones_come_in_order),
+	  UNIT_TEST(a_restored_queue_without_messages), UNIT_TEST(purge_over_gaps),
 	  UNIT_TEST(like_the_model))
