@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <string.h>
 
 #include "base/bug.h"
 #include "base/log.h"
@@ -82,6 +81,13 @@ static void visit_queue(struct store_recovery *recovery, uint64_t id, uint64_t l
 	}
 }
 
+static const char *why_left_out(int result)
+{
+	if (result == -EEXIST)
+		return "there is another of that number";
+	return result == -ERANGE ? "the number was not given away yet" : "it is malformed";
+}
+
 /* It stays where it is: perhaps somebody can make something of it. */
 static void leave_out(struct restored_queue *restored, uint64_t seq, int result)
 {
@@ -91,8 +97,7 @@ static void leave_out(struct restored_queue *restored, uint64_t seq, int result)
 	log_limited(&limit, LOG_LEVEL_ERROR, "restore",
 		    "a message is left out: queue=%s vhost=\"%s\" number=%llu reason=\"%s\"",
 		    log_quote(quoted, sizeof(quoted), restored->entry->node.key),
-		    restored->entry->vhost->name, (unsigned long long)seq,
-		    result == -EBADMSG ? "it is malformed" : strerror(-result));
+		    restored->entry->vhost->name, (unsigned long long)seq, why_left_out(result));
 }
 
 static void visit_message(struct store_recovery *recovery, const struct store_recovered *message)
