@@ -236,7 +236,7 @@ static void sum_add_message(struct backlog_sum *sum, const struct message *m)
 void backlog_sum_add(struct backlog_sum *sum, const struct slot *slot)
 {
 	if (LIKELY(!slot_is_away(slot))) {
-		sum_add_message(sum, slot_message(slot));
+		sum_add_message(sum, slot_message_there(slot));
 		return;
 	}
 	sum->count++;

@@ -69,15 +69,22 @@ static inline bool slot_is_away(const struct slot *slot)
 	return (slot->word & 1) != 0;
 }
 
-/* NULL: it is away. The slot has a reference. */
+/* Of one that is in memory. The slot has a reference. */
+static inline struct message *slot_message_there(const struct slot *slot)
+{
+	return (struct message *)(uintptr_t)slot->word;
+}
+
+/* NULL: it is away. */
 static inline struct message *slot_message(const struct slot *slot)
 {
-	return UNLIKELY(slot_is_away(slot)) ? NULL : (struct message *)(uintptr_t)slot->word;
+	return UNLIKELY(slot_is_away(slot)) ? NULL : slot_message_there(slot);
 }
 
 static inline uint32_t slot_body_size(const struct slot *slot)
 {
-	return slot_is_away(slot) ? (uint32_t)(slot->word >> 1) : slot_message(slot)->body_size;
+	return slot_is_away(slot) ? (uint32_t)(slot->word >> 1)
+				  : slot_message_there(slot)->body_size;
 }
 
 /* By loop_now_ms(); SLOT_NEVER. */

@@ -53,7 +53,7 @@ static void burst_add(struct queue_burst *burst, struct consumer *c, struct deli
 static void assign(struct queue *q, struct queue_burst *burst, struct consumer *c, uint64_t seq,
 		   struct slot *slot)
 {
-	struct delivery delivery = {.message = slot_message(slot),
+	struct delivery delivery = {.message = slot_message_there(slot),
 				    .seq = seq,
 				    .redelivered = slot_is_redelivered(slot)};
 
@@ -93,7 +93,7 @@ static void gather(struct queue *q, struct queue_burst *burst)
 		}
 		if (UNLIKELY(slot_is_away(slot)))
 			break;
-		uint64_t bytes = queue_delivery_bytes(slot_message(slot));
+		uint64_t bytes = queue_delivery_bytes(slot_message_there(slot));
 		if (UNLIKELY(!consumer_fits(c, bytes))) {
 			consumer_block(&q->consumers, c);
 			continue;

@@ -19,7 +19,7 @@ static bool answer(struct queue *q, struct queue_request *r)
 	if (slot_is_away(slot))
 		return false;
 
-	r->get.delivery = (struct delivery){.message = slot_message(slot),
+	r->get.delivery = (struct delivery){.message = slot_message_there(slot),
 					    .seq = seq,
 					    .redelivered = slot_is_redelivered(slot)};
 	if (r->get.delivery.redelivered)

@@ -113,12 +113,12 @@ static inline bool queue_must_page(struct queue *queue)
 }
 
 /*
- * The message at the head is delivered and becomes taken. Returns it with a reference for the
+ * The message at the head, in memory, is delivered and becomes taken. Returns it with a reference for the
  * delivery.
  */
 static inline struct message *queue_take(struct queue *queue, uint64_t seq, struct slot *slot)
 {
-	struct message *m = slot_message(slot);
+	struct message *m = slot_message_there(slot);
 
 	backlog_take(&queue->backlog, seq, slot);
 	if (UNLIKELY(backlog_is_above(&queue->backlog, queue->home->queue_budget)) &&
