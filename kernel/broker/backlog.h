@@ -166,7 +166,7 @@ struct backlog {
 	struct chunk *found;	 /* by the last search, NULL: none */
 	struct list chunks;	 /* by number */
 	struct chunk **table;	 /* open addressing by number */
-	uint32_t table_size;  /* power of two or 0 */
+	uint32_t table_size;	 /* power of two or 0 */
 	uint32_t n_chunks;
 	struct chunk_pool *pool;
 };

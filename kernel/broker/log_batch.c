@@ -89,10 +89,8 @@ static uint32_t add_body(struct log_batch *batch, struct message *message, bool 
 	}
 	batch->bodies = grow(batch->bodies, batch->n_bodies, &batch->bodies_capacity,
 			     sizeof(*batch->bodies));
-	batch->bodies[batch->n_bodies] =
-		(struct log_body){.message = message_ref(message),
-				  .record = LOG_NONE,
-				  .is_transient = is_transient};
+	batch->bodies[batch->n_bodies] = (struct log_body){
+		.message = message_ref(message), .record = LOG_NONE, .is_transient = is_transient};
 	return batch->n_bodies++;
 }
 

@@ -72,8 +72,7 @@ static void body_came(struct store_read *read, size_t index, enum store_result r
 
 	if (!slot || !slot_is_away(slot))
 		return;
-	struct message *m =
-		result == STORE_DURABLE ? message_from_stored(body, &reason) : NULL;
+	struct message *m = result == STORE_DURABLE ? message_from_stored(body, &reason) : NULL;
 	if (m)
 		backlog_page_in(&q->backlog, seq, slot, m);
 	else if (reason != -ENOMEM)

@@ -35,7 +35,7 @@ struct queue_log {
 	uint32_t n_told, told_capacity;
 
 	const struct queue_log_listener *listener; /* NULL: nobody */
-	struct list barriers; /* that wait for the log to be led */
+	struct list barriers;			   /* that wait for the log to be led */
 	struct store_lead lead;
 	uint64_t epoch;
 	bool is_led, is_asked, is_ended;

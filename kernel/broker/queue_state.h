@@ -40,10 +40,10 @@ struct queue {
 	bool has_transient_records; /* in the log, of a queue that perhaps is not durable */
 	/* Reading back: queue_load.c. */
 	bool is_reading;
-	uint64_t read_first;   /* of what was read last */
-	uint64_t read_through; /* backlog.away_from after that */
+	uint64_t read_first;		       /* of what was read last */
+	uint64_t read_through;		       /* backlog.away_from after that */
 	struct queue_request *gets, *last_get; /* that wait for a body, by queue_request.next */
-	struct queue_burst *burst; /* being handed over, NULL: none */
+	struct queue_burst *burst;	       /* being handed over, NULL: none */
 	struct actor_ref ref;
 	struct queue_entry *entry;
 	uint64_t id;
@@ -113,8 +113,8 @@ static inline bool queue_must_page(struct queue *queue)
 }
 
 /*
- * The message at the head, in memory, is delivered and becomes taken. Returns it with a reference for the
- * delivery.
+ * The message at the head, in memory, is delivered and becomes taken. Returns it with a reference
+ * for the delivery.
  */
 static inline struct message *queue_take(struct queue *queue, uint64_t seq, struct slot *slot)
 {
