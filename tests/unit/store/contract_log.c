@@ -28,8 +28,6 @@ void contract_appends_complete_in_order(void)
 	for (unsigned i = 0; i < N_APPENDS; i++) {
 		CU_ASSERT_EQUAL(entries[i].order, i);
 		CU_ASSERT_EQUAL(entries[i].result, STORE_DURABLE);
-		if (i > 0)
-			CU_ASSERT_TRUE(entries[i].append.position > entries[i - 1].append.position);
 	}
 	CU_ASSERT_EQUAL(stats().appends, N_APPENDS);
 	CU_ASSERT_EQUAL(stats().live_messages, N_APPENDS);
@@ -476,10 +474,10 @@ static void append_elsewhere(void *argument)
 	rival = (struct rival){.lead = {.acquired = rival_acquired, .lost = rival_lost}};
 	store_log_lead(store_log_of(the_store, 1), &rival.lead);
 	for (int i = 0; i < 1000 && !rival.is_acquired; i++)
-		loop_run_once(false);
+		loop_run_once(true);
 	entry_submit(&elsewhere, store_log_of(the_store, 1), rival.epoch);
 	for (int i = 0; i < 1000 && !elsewhere.is_done; i++)
-		loop_run_once(false);
+		loop_run_once(true);
 }
 
 void contract_logs_are_separate(void)
