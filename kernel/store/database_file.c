@@ -20,14 +20,16 @@ static const char *const texts[N_STATEMENTS] = {
 
 /* ---- errors ---- */
 
-static int of_system(const struct database_file *file, int otherwise)
+/*
+ * SQLite keeps the system's error for some failures only, so it is taken from where the system has
+ * put it, which is good for telling people: see step().
+ */
+static int of_system(int otherwise)
 {
-	int error = sqlite3_system_errno(file->sqlite);
-
-	return error > 0 ? -error : -otherwise;
+	return errno > 0 ? -errno : -otherwise;
 }
 
-int database_file_error(const struct database_file *file, int rc)
+int database_file_error(int rc)
 {
 	switch (rc & 0xff) {
 	case SQLITE_OK:
@@ -53,9 +55,9 @@ int database_file_error(const struct database_file *file, int rc)
 	case SQLITE_PERM:
 		return -EACCES;
 	case SQLITE_IOERR:
-		return rc == SQLITE_IOERR_NOMEM ? -ENOMEM : of_system(file, EIO);
+		return rc == SQLITE_IOERR_NOMEM ? -ENOMEM : of_system(EIO);
 	case SQLITE_CANTOPEN:
-		return of_system(file, EIO);
+		return of_system(EIO);
 	default:
 		return -EIO;
 	}
@@ -80,7 +82,7 @@ int database_file_prepare(struct database_file *file)
 					    &file->statements[i], NULL);
 
 		if (rc != SQLITE_OK)
-			return database_file_error(file, rc);
+			return database_file_error(rc);
 	}
 	return 0;
 }
@@ -105,13 +107,19 @@ static void bind_number(sqlite3_stmt *statement, int index, uint64_t number)
 	(void)sqlite3_bind_int64(statement, index, (sqlite3_int64)number);
 }
 
+static int step(sqlite3_stmt *statement)
+{
+	errno = 0;
+	return sqlite3_step(statement);
+}
+
 /*
  * Makes a statement ready again. Its bindings point to bytes of somebody else, but are replaced
  * before it runs the next time.
  */
-static int finish(const struct database_file *file, sqlite3_stmt *statement, int rc)
+static int finish(sqlite3_stmt *statement, int rc)
 {
-	int r = database_file_error(file, rc);
+	int r = database_file_error(rc);
 
 	(void)sqlite3_reset(statement); /* the same failure again */
 	return r;
@@ -121,7 +129,7 @@ static int run(struct database_file *file, enum database_statement which)
 {
 	sqlite3_stmt *statement = file->statements[which];
 
-	return finish(file, statement, sqlite3_step(statement));
+	return finish(statement, step(statement));
 }
 
 /* ---- transactions ---- */
@@ -141,8 +149,8 @@ void database_file_rollback(struct database_file *file)
 int database_file_commit(struct database_file *file, bool *ret_is_undecided)
 {
 	sqlite3_stmt *statement = file->statements[STATEMENT_COMMIT];
-	int rc = sqlite3_step(statement);
-	int r = finish(file, statement, rc);
+	int rc = step(statement);
+	int r = finish(statement, rc);
 
 	if (r < 0)
 		database_file_rollback(file);
@@ -168,10 +176,10 @@ int database_file_find(struct database_file *file, struct slice key, uint64_t *r
 	int rc, r;
 
 	bind_slice(statement, 1, key);
-	rc = sqlite3_step(statement);
+	rc = step(statement);
 	if (rc == SQLITE_ROW)
 		revision = (uint64_t)sqlite3_column_int64(statement, 0);
-	r = finish(file, statement, rc);
+	r = finish(statement, rc);
 	if (r == 0)
 		*ret_revision = revision;
 	return r;
@@ -211,7 +219,7 @@ int database_file_list(struct database_file *file, struct slice prefix,
 	int rc;
 
 	bind_slice(statement, 1, prefix);
-	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+	while ((rc = step(statement)) == SQLITE_ROW) {
 		struct slice key = column(statement, 0);
 
 		if (!slice_starts_with(key, prefix))
@@ -219,5 +227,5 @@ int database_file_list(struct database_file *file, struct slice prefix,
 		visit(context, key, column(statement, 1),
 		      (uint64_t)sqlite3_column_int64(statement, 2));
 	}
-	return finish(file, statement, rc);
+	return finish(statement, rc);
 }

@@ -50,8 +50,8 @@ int database_file_open(const char *path, struct database_file *ret_file,
 
 /* ---- database_file.c ---- */
 
-/* Of a result code of SQLite's. */
-int database_file_error(const struct database_file *file, int rc);
+/* Of a result code of SQLite's; errno is 0 or what the system said meanwhile. */
+int database_file_error(int rc);
 int database_file_prepare(struct database_file *file) MUST_USE;
 /* Also of one that is half open. */
 void database_file_close(struct database_file *file);

@@ -79,7 +79,7 @@ static int refuse_errno(const struct opening *o, int r, const char *what)
 /* What SQLite says about its last failure. */
 static int refuse_sqlite(const struct opening *o, int rc)
 {
-	int r = o->file.sqlite ? database_file_error(&o->file, rc) : -ENOMEM;
+	int r = o->file.sqlite ? database_file_error(rc) : -ENOMEM;
 
 	if (r == -EBUSY)
 		return refuse(o, r, "in use by another process");
@@ -90,8 +90,10 @@ static int refuse_sqlite(const struct opening *o, int rc)
 
 static int execute(struct opening *o, const char *text)
 {
-	int rc = sqlite3_exec(o->file.sqlite, text, NULL, NULL, NULL);
+	int rc;
 
+	errno = 0;
+	rc = sqlite3_exec(o->file.sqlite, text, NULL, NULL, NULL);
 	return rc == SQLITE_OK ? 0 : refuse_sqlite(o, rc);
 }
 
@@ -105,12 +107,12 @@ static int allow_checkpoints(struct opening *o, bool is_allowed)
 
 static int connect_to(struct opening *o, const char *path)
 {
-	int rc = sqlite3_open_v2(
-		path, &o->file.sqlite,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	int rc, r;
 
-	int r = rc == SQLITE_OK ? allow_checkpoints(o, false) : refuse_sqlite(o, rc);
-
+	errno = 0;
+	rc = sqlite3_open_v2(path, &o->file.sqlite, flags, NULL);
+	r = rc == SQLITE_OK ? allow_checkpoints(o, false) : refuse_sqlite(o, rc);
 	return r == 0 ? execute(o, settings) : r;
 }
 
