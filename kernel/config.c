@@ -136,7 +136,7 @@ static int config_log_level(struct config_entry *e)
 	return config_refuse(e, "error, warning, info or debug");
 }
 
-/* ---- Memory ---- */
+/* ---- Memory and disk ---- */
 
 static int config_memory_relative(struct config_entry *e)
 {
@@ -153,13 +153,31 @@ static int config_memory_relative(struct config_entry *e)
 	return 0;
 }
 
-static int config_memory_absolute(struct config_entry *e)
+/* The disk may well be larger than the memory, so it may be above 1. */
+static int config_disk_relative(struct config_entry *e)
+{
+	uint64_t memory = machine_memory_bytes();
+	char *end;
+	double times;
+
+	errno = 0;
+	times = strtod(e->value, &end);
+	if (errno != 0 || end == e->value || *end != '\0' || !(times >= 0 && times <= 1000))
+		return config_refuse(e, "a number from 0 to 1000");
+	if (memory == 0)
+		return config_refuse(e, "disk_free_limit.absolute instead: the size of the memory "
+					"is unknown");
+	e->config->disk_free_limit = (uint64_t)(times * (double)memory);
+	return 0;
+}
+
+static int config_bytes(struct config_entry *e)
 {
 	uint64_t bytes;
 
 	if (config_range(e, true, &bytes) != 0)
 		return -1;
-	e->config->memory_limit = bytes;
+	*(uint64_t *)e->target = bytes;
 	return 0;
 }
 
@@ -324,7 +342,10 @@ static const struct config_key config_keys[] = {
 	{"max_message_size", config_u32, CONFIG_PLACE(max_message_size), 1, 512u << 20},
 	{"handshake_timeout", config_u32, CONFIG_PLACE(handshake_timeout_ms), 100, 3600 * 1000},
 	{"vm_memory_high_watermark.relative", config_memory_relative, 0, 0, 0},
-	{"vm_memory_high_watermark.absolute", config_memory_absolute, 0, 1, INT64_MAX},
+	{"vm_memory_high_watermark.absolute", config_bytes, CONFIG_PLACE(memory_limit), 1,
+	 INT64_MAX},
+	{"disk_free_limit.relative", config_disk_relative, 0, 0, 0},
+	{"disk_free_limit.absolute", config_bytes, CONFIG_PLACE(disk_free_limit), 0, INT64_MAX},
 	{"log.level", config_log_level, 0, 0, 0},
 	{"log.console.level", config_log_level, 0, 0, 0},
 	{"cluster_name", config_text, CONFIG_PLACE(cluster_name), 0, 0},
@@ -474,6 +495,7 @@ void config_init(struct config *config)
 		.max_message_size = 128u << 20,
 		.handshake_timeout_ms = 10000,
 		.memory_limit = (uint64_t)(0.6 * (double)machine_memory_bytes()),
+		.disk_free_limit = 50u * 1000 * 1000,
 		.log_level = LOG_LEVEL_INFO,
 		.product = mem_strdup("Shunt"),
 		.version = mem_strdup(PACKAGE_VERSION),

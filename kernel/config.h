@@ -39,7 +39,8 @@ struct config {
 
 	uint16_t heartbeat_s, channel_max;
 	uint32_t frame_max, max_message_size, handshake_timeout_ms;
-	uint64_t memory_limit; /* bytes; 0: none */
+	uint64_t memory_limit;	  /* bytes; 0: none */
+	uint64_t disk_free_limit; /* bytes; 0: none */
 	enum log_level log_level;
 	char *product, *version; /* what clients are told */
 	char *cluster_name;

@@ -243,8 +243,10 @@ static void server_reload(struct server *server)
 	} else {
 		log_set_level(fresh.log_level);
 		alarms_set_memory_limit(server->broker->alarms, fresh.memory_limit);
-		log_info("server", "configuration reloaded: log.level and vm_memory_high_watermark "
-				   "are in force");
+		alarms_set_disk_limit(server->broker->alarms, fresh.disk_free_limit);
+		log_info("server",
+			 "configuration reloaded: log.level, vm_memory_high_watermark and "
+			 "disk_free_limit are in force");
 	}
 	config_fini(&fresh);
 }
@@ -347,6 +349,9 @@ static enum server_status server_start(struct server *server, bool only_check)
 	server->store = store_memory_create(config->loops);
 	server->broker = broker_create(config->loops, server->store, config->default_vhost);
 	alarms_set_memory_limit(server->broker->alarms, config->memory_limit);
+	if (!only_check)
+		alarms_watch_disk(server->broker->alarms, config->data_dir,
+				  config->disk_free_limit);
 	loop_timer_init(&server->drain, server_drain);
 	return server_load_plugins(server);
 }

@@ -35,6 +35,8 @@ struct client {
 	uint64_t n_deliveries, n_acks, n_commit_oks, n_gets;
 	uint16_t close_code; /* of the last channel or connection that the broker has closed; 0: none */
 	bool is_blocked;
+	unsigned n_blocked;
+	char blocked_reason[32];
 };
 
 static struct store *store;
@@ -151,6 +153,11 @@ static inline void note_method(struct client *client, const struct amqp_frame *f
 	struct amqp_method m;
 
 	CU_ASSERT_EQUAL_FATAL(amqp_method_decode(&m, frame->payload), 0);
+	if (m.id == AMQP_CONNECTION_BLOCKED) {
+		client->n_blocked++;
+		snprintf(client->blocked_reason, sizeof(client->blocked_reason), "%.*s",
+			 (int)m.connection_blocked.reason.size, (const char *)m.connection_blocked.reason.data);
+	}
 	if (m.id == AMQP_CONNECTION_BLOCKED || m.id == AMQP_CONNECTION_UNBLOCKED)
 		client->is_blocked = m.id == AMQP_CONNECTION_BLOCKED;
 	client->n_deliveries += m.id == AMQP_BASIC_DELIVER;
