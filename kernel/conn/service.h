@@ -53,7 +53,6 @@ struct conn_loop {
 	struct channel *publisher;
 	size_t n_publications;
 	struct publication publications[ROUTER_BATCH_MAX];
-	bool mandatory[ROUTER_BATCH_MAX];
 
 	struct settle_batch settles;
 };

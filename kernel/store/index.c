@@ -215,8 +215,14 @@ static void requeue_in(const struct range *range, struct index_chunk *chunk)
 	for (unsigned i = from; i < end; i++) {
 		uint64_t entry = chunk->entries[i];
 
-		if (entry != 0 && (entry & ENTRY_DELIVERIES) != ENTRY_DELIVERIES)
+		if (entry == 0)
+			continue;
+		if ((entry & ENTRY_DELIVERIES) != ENTRY_DELIVERIES)
 			chunk->entries[i] = entry + ENTRY_DELIVERY;
+		if (range->gone)
+			range->gone(range->ctx, range->queue->id,
+				    chunk->group * INDEX_GROUP + chunk->start + i,
+				    entry & ENTRY_PLACE_MASK);
 	}
 }
 
@@ -254,7 +260,8 @@ void index_settle(struct index *index, uint64_t queue_id, uint64_t first, uint64
 	});
 }
 
-void index_requeue(struct index *index, uint64_t queue_id, uint64_t first, uint64_t last)
+void index_requeue(struct index *index, uint64_t queue_id, uint64_t first, uint64_t last,
+		   index_seen_fn *seen, void *ctx)
 {
 	struct range range = {
 		.index = index,
@@ -262,6 +269,8 @@ void index_requeue(struct index *index, uint64_t queue_id, uint64_t first, uint6
 		.first = first,
 		.last = last,
 		.apply = requeue_in,
+		.gone = seen,
+		.ctx = ctx,
 	};
 
 	if (range.queue)
@@ -346,6 +355,16 @@ bool index_move(struct index *index, uint64_t queue_id, uint64_t seq, uint64_t f
 		return false;
 	*entry = (*entry & ~ENTRY_PLACE_MASK) | to;
 	return true;
+}
+
+void index_set_deliveries(struct index *index, uint64_t queue_id, uint64_t seq, unsigned deliveries)
+{
+	uint64_t *entry = entry_find(index, queue_id, seq);
+
+	if (deliveries > INDEX_DELIVERIES_MAX)
+		deliveries = INDEX_DELIVERIES_MAX;
+	if (entry)
+		*entry = (*entry & ~ENTRY_DELIVERIES) | deliveries * ENTRY_DELIVERY;
 }
 
 /* ---- Whole queues, and the index ---- */

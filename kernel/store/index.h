@@ -98,8 +98,15 @@ typedef void index_gone_fn(void *ctx, uint64_t queue_id, uint64_t seq, uint64_t 
 void index_settle(struct index *index, uint64_t queue_id, uint64_t first, uint64_t last,
 		  index_gone_fn *gone, void *ctx);
 
-/* One delivery more for what is live from first to last. */
-void index_requeue(struct index *index, uint64_t queue_id, uint64_t first, uint64_t last);
+/* One delivery more for what is live from first to last; seen is told of each, and may be NULL. */
+typedef index_gone_fn index_seen_fn;
+
+void index_requeue(struct index *index, uint64_t queue_id, uint64_t first, uint64_t last,
+		   index_seen_fn *seen, void *ctx);
+
+/* The count as it was elsewhere, if the message is live. */
+void index_set_deliveries(struct index *index, uint64_t queue_id, uint64_t seq,
+			  unsigned deliveries);
 
 /*
  * What is live in a queue, by ascending number, until visit returns other than 0, which is then

@@ -52,7 +52,6 @@ struct memory_log {
 	struct loop_task tell;
 	struct live live;
 	uint64_t epoch; /* 0: nobody leads */
-	uint64_t position;
 	struct store_lead *leader;
 	struct store_log_stats stats;
 	CHAIN(struct store_append) appends;
@@ -181,7 +180,6 @@ static void memory_append(struct store_log *log, uint64_t epoch, struct store_ap
 		append->result = STORE_ERROR;
 	} else {
 		append->result = STORE_DURABLE;
-		append->position = ++m->position;
 		count(&m->stats, append);
 	}
 	chain_add(&m->appends, append);

@@ -7,15 +7,18 @@
 
 static void check_records(const struct store_append *append)
 {
+	size_t publish = SIZE_MAX;
+
 	for (size_t i = 0; i < append->n_records; i++) {
 		const struct store_record *record = &append->records[i];
 
 		bug_on(record->type < STORE_PUBLISH || record->type > STORE_EXPIRE);
 		bug_on(record->type != STORE_PUBLISH && record->queue_id == 0);
-		if (record->type != STORE_ENQUEUE)
+		if (record->type != STORE_ENQUEUE) {
+			publish = record->type == STORE_PUBLISH ? i : SIZE_MAX;
 			continue;
-		bug_on(record->publish >= i ||
-		       append->records[record->publish].type != STORE_PUBLISH);
+		}
+		bug_on(publish == SIZE_MAX || record->publish != publish);
 		bug_on(record->seq_first != record->seq_last);
 	}
 }

@@ -49,9 +49,9 @@ struct store_body {
 };
 
 enum store_record_type {
-	/* A body, once; its enqueues follow in the same append. */
+	/* A body, once; its enqueues follow directly behind it. */
 	STORE_PUBLISH,
-	/* queue_id holds as seq_first the body of `publish`, a STORE_PUBLISH of this append. */
+	/* queue_id holds as seq_first the body of `publish`, the STORE_PUBLISH before it. */
 	STORE_ENQUEUE,
 	/* queue_id is done with seq_first..seq_last (acknowledged, rejected, dropped). */
 	STORE_SETTLE,
@@ -82,7 +82,8 @@ struct store_record {
 	 * does cannot be known, so the settle is appended all the same.
 	 */
 	_Atomic bool is_elided;
-	uint64_t place; /* the engine's */
+	unsigned deliveries; /* STORE_ENQUEUE: the engine's, when it moves a message; else 0 */
+	uint64_t place;	     /* the engine's */
 };
 
 /*
@@ -103,9 +104,9 @@ struct store_append {
 
 	/* the engine's */
 	struct store_append *next;
-	uint64_t position; /* grows along the log; valid when durable */
 	struct store_log *log;
 	enum store_result result;
+	unsigned n_tries;
 };
 
 /*

@@ -28,8 +28,6 @@ void contract_appends_complete_in_order(void)
 	for (unsigned i = 0; i < N_APPENDS; i++) {
 		CU_ASSERT_EQUAL(entries[i].order, i);
 		CU_ASSERT_EQUAL(entries[i].result, STORE_DURABLE);
-		if (i > 0)
-			CU_ASSERT_TRUE(entries[i].append.position > entries[i - 1].append.position);
 	}
 	CU_ASSERT_EQUAL(stats().appends, N_APPENDS);
 	CU_ASSERT_EQUAL(stats().live_messages, N_APPENDS);
@@ -476,10 +474,19 @@ static void append_elsewhere(void *argument)
 	rival = (struct rival){.lead = {.acquired = rival_acquired, .lost = rival_lost}};
 	store_log_lead(store_log_of(the_store, 1), &rival.lead);
 	for (int i = 0; i < 1000 && !rival.is_acquired; i++)
-		loop_run_once(false);
+		loop_run_once(true);
 	entry_submit(&elsewhere, store_log_of(the_store, 1), rival.epoch);
 	for (int i = 0; i < 1000 && !elsewhere.is_done; i++)
-		loop_run_once(false);
+		loop_run_once(true);
+}
+
+static void look_elsewhere(void *argument)
+{
+	struct store_log_stats there;
+
+	(void)argument;
+	store_log_stats(store_log_of(the_store, 1), &there);
+	CU_ASSERT_EQUAL(there.live_messages, 1);
 }
 
 void contract_logs_are_separate(void)
@@ -496,7 +503,7 @@ void contract_logs_are_separate(void)
 	CU_ASSERT_EQUAL(elsewhere.result, STORE_DURABLE);
 	CU_ASSERT_EQUAL(recover()->n_messages, 0);
 	settle(1, 1, 1);
-	CU_ASSERT_FALSE(body_is_free(&body));
+	loop_pool_visit(1, look_elsewhere, NULL);
 	stage_clear();
 	CU_ASSERT_TRUE(body_is_free(&body));
 }

@@ -79,7 +79,7 @@ static void extremes_of_an_entry_are_kept_apart(void)
 	setup();
 	CU_ASSERT_EQUAL_FATAL(index_add(&index_, 1, 0, most, true, &replaced), 0);
 	for (unsigned i = 0; i < INDEX_DELIVERIES_MAX + 10; i++)
-		index_requeue(&index_, 1, 0, 0);
+		index_requeue(&index_, 1, 0, 0, NULL, NULL);
 	CU_ASSERT_TRUE_FATAL(index_find(&index_, 1, 0, &entry));
 	CU_ASSERT_EQUAL(entry.place, most);
 	CU_ASSERT_EQUAL(entry.deliveries, INDEX_DELIVERIES_MAX);
@@ -101,8 +101,8 @@ static void replacing_keeps_the_deliveries(void)
 
 	setup();
 	add(7, 20);
-	index_requeue(&index_, 7, 0, 100);
-	index_requeue(&index_, 7, 20, 20);
+	index_requeue(&index_, 7, 0, 100, NULL, NULL);
+	index_requeue(&index_, 7, 20, 20, NULL, NULL);
 	CU_ASSERT_EQUAL(index_add(&index_, 7, 20, place_of(500), true, &replaced), 0);
 	CU_ASSERT_EQUAL(replaced, place_of(20));
 	CU_ASSERT_EQUAL(index_count(&index_), 1);
@@ -117,7 +117,7 @@ static void settled_ones_come_back_without_deliveries(void)
 {
 	setup();
 	add(7, 20);
-	index_requeue(&index_, 7, 20, 20);
+	index_requeue(&index_, 7, 20, 20, NULL, NULL);
 	index_settle(&index_, 7, 20, 20, NULL, NULL);
 	CU_ASSERT_FALSE(is_live(7, 20));
 	add(7, 20);
@@ -131,7 +131,7 @@ static void moves_only_from_where_it_is(void)
 
 	setup();
 	add(7, 20);
-	index_requeue(&index_, 7, 20, 20);
+	index_requeue(&index_, 7, 20, 20, NULL, NULL);
 	CU_ASSERT_FALSE(index_move(&index_, 7, 20, place_of(21), place_of(22)));
 	CU_ASSERT_FALSE(index_move(&index_, 7, 21, place_of(20), place_of(22)));
 	CU_ASSERT_FALSE(index_move(&index_, 8, 20, place_of(20), place_of(22)));
@@ -154,7 +154,7 @@ static void unknown_queues_and_numbers(void)
 	CU_ASSERT_EQUAL(entry.place, 5);
 	CU_ASSERT_EQUAL(index_last_seq(&index_, 1), 0);
 	index_settle(&index_, 1, 0, UINT64_MAX, NULL, NULL);
-	index_requeue(&index_, 1, 0, UINT64_MAX);
+	index_requeue(&index_, 1, 0, UINT64_MAX, NULL, NULL);
 	index_forget_queue(&index_, 1, NULL, NULL);
 	CU_ASSERT_FALSE(index_first_queue(&index_, &cursor, &info));
 	add(1, 1000);
@@ -217,8 +217,8 @@ static void huge_ranges_cost_what_is_there(void)
 		add(3, seqs[i]);
 		sum += seqs[i];
 	}
-	index_requeue(&index_, 3, 0, UINT64_MAX);
-	index_requeue(&index_, 3, 1, UINT64_MAX - 1);
+	index_requeue(&index_, 3, 0, UINT64_MAX, NULL, NULL);
+	index_requeue(&index_, 3, 1, UINT64_MAX - 1, NULL, NULL);
 	for (size_t i = 0; i < n; i++)
 		CU_ASSERT_EQUAL(deliveries(3, seqs[i]), i == 0 || i == n - 1 ? 1 : 2);
 	index_settle(&index_, 3, 1, UINT64_MAX - 1, tally_gone, &tally);

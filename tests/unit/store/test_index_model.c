@@ -125,7 +125,7 @@ static void step_requeue(struct model *m)
 	unsigned first, last;
 
 	draw_range(&first, &last);
-	index_requeue(&index_, m->id, model_seq(m, first), model_seq(m, last));
+	index_requeue(&index_, m->id, model_seq(m, first), model_seq(m, last), NULL, NULL);
 	for (unsigned i = first; i <= last; i++)
 		if (m->entries[i].place != 0 && m->entries[i].deliveries < INDEX_DELIVERIES_MAX)
 			m->entries[i].deliveries++;
