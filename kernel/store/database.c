@@ -73,9 +73,9 @@ void database_commit(struct database *db, struct store_commit *commit)
 	struct request *request;
 
 	bug_on(commit->loop >= db->n_loops);
-	request = request_create(commit);
+	request = database_request_create(commit);
 	lock(db);
-	request_chain_add(&db->waiting, request);
+	database_request_chain_add(&db->waiting, request);
 	if (db->waiting.first == request)
 		(void)pthread_cond_signal(&db->work);
 	unlock(db);
@@ -104,7 +104,7 @@ static void complete_all(void *argument)
 	struct request *requests;
 
 	lock(completions->database);
-	requests = request_chain_take(&completions->requests);
+	requests = database_request_chain_take(&completions->requests);
 	unlock(completions->database);
 	complete(requests);
 }
@@ -140,7 +140,7 @@ static void hand_over(struct database *db, struct request *group)
 	while (group) {
 		struct request *next = group->next;
 
-		request_chain_add(&db->completions[group->commit->loop].requests, group);
+		database_request_chain_add(&db->completions[group->commit->loop].requests, group);
 		group = next;
 	}
 	for (unsigned i = 0; i < db->n_loops; i++)
@@ -194,7 +194,7 @@ static void *run(void *argument)
 			wait_for(&db->work, db);
 		if (db->is_stopping)
 			break;
-		group = request_chain_take(&db->waiting);
+		group = database_request_chain_take(&db->waiting);
 		db->is_busy = true;
 		unlock(db);
 		run_group(db, group);
