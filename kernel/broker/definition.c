@@ -30,14 +30,17 @@ enum {
 
 static void put_escaped(struct buffer *buffer, struct slice part)
 {
+	size_t begin = 0;
+
 	for (size_t i = 0; i < part.size; i++) {
-		if (part.data[i] == '%')
-			buffer_append_cstr(buffer, "%25");
-		else if (part.data[i] == '/')
-			buffer_append_cstr(buffer, "%2F");
-		else
-			buffer_append_byte(buffer, part.data[i]);
+		if (part.data[i] != '%' && part.data[i] != '/')
+			continue;
+		buffer_append_slice(buffer, slice_make(part.data + begin, i - begin));
+		buffer_append_cstr(buffer, part.data[i] == '%' ? "%25" : "%2F");
+		begin = i + 1;
 	}
+	if (begin < part.size)
+		buffer_append_slice(buffer, slice_make(part.data + begin, part.size - begin));
 	buffer_append_byte(buffer, '/');
 }
 

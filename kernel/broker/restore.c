@@ -31,11 +31,21 @@ void restore_refuse(struct restore *restore, struct slice key, const char *forma
 		    log_quote(quoted, sizeof(quoted), key), reason);
 }
 
-static bool is_readable(struct slice value, enum definition_kind kind, struct definition *ret)
+static bool is_its_key(struct restore *restore, struct slice key,
+		       const struct definition *definition)
+{
+	buffer_clear(&restore->key);
+	definition_put_key(&restore->key, definition);
+	return slice_equal(buffer_slice(&restore->key), key);
+}
+
+static bool is_readable(struct restore *restore, struct slice key, struct slice value,
+			enum definition_kind kind, struct definition *ret)
 {
 	return definition_read(value, ret) == 0 && ret->kind == kind &&
 	       ret->name.size <= UINT8_MAX &&
-	       amqp_table_validate(ret->arguments, AMQP_TABLE_DEPTH_MAX) == 0;
+	       amqp_table_validate(ret->arguments, AMQP_TABLE_DEPTH_MAX) == 0 &&
+	       is_its_key(restore, key, ret);
 }
 
 bool restore_read(struct restore *restore, struct slice key, struct slice value,
@@ -43,7 +53,7 @@ bool restore_read(struct restore *restore, struct slice key, struct slice value,
 {
 	struct vhost *vhost = restore->vhost;
 
-	if (!is_readable(value, kind, ret)) {
+	if (!is_readable(restore, key, value, kind, ret)) {
 		restore_refuse(restore, key, "it is damaged, or of a later version");
 		return false;
 	}
@@ -148,6 +158,7 @@ static void fini(struct restore *restore)
 		mem_free(container_of(node, struct restored_queue, node));
 	map_fini(&restore->queues);
 	buffer_fini(&restore->dangling);
+	buffer_fini(&restore->key);
 	mem_free(restore->dangling_ends);
 }
 
@@ -160,6 +171,7 @@ int restore_broker(struct broker *broker, const char *default_vhost, char *ret_r
 	OWN(0);
 	map_init(&restore.queues);
 	buffer_init(&restore.dangling);
+	buffer_init(&restore.key);
 	r = run_steps(&restore, ret_reason, size);
 	if (r == 0)
 		say(&restore, begin_ms);

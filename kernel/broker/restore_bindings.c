@@ -22,22 +22,34 @@ struct ends {
 	struct queue_entry *queue;
 };
 
+static struct exchange *find_source(struct restore *restore, struct slice name)
+{
+	struct exchange *source = restore->source;
+
+	if (!source || source->vhost != restore->vhost || !slice_equal(source->node.key, name))
+		source = topology_any_exchange(restore->vhost, name);
+	restore->source = source;
+	return source;
+}
+
+static struct queue_entry *find_queue(struct restore *restore, struct slice name, uint64_t id)
+{
+	struct queue_entry *queue = restore->destination;
+
+	if (!queue || queue->vhost != restore->vhost || !slice_equal(queue->node.key, name))
+		queue = topology_any_queue(restore->vhost, name);
+	restore->destination = queue;
+	return queue && queue->id == id ? queue : NULL;
+}
+
 static bool find_ends(struct restore *restore, const struct definition *definition,
 		      struct ends *ret)
 {
-	struct vhost *vhost = restore->vhost;
-	struct exchange *source = restore->source;
-
-	if (!source || source->vhost != vhost || !slice_equal(source->node.key, definition->source))
-		restore->source = topology_any_exchange(vhost, definition->source);
-	*ret = (struct ends){.source = restore->source};
-	if (definition->destination_is_exchange) {
-		ret->exchange = topology_any_exchange(vhost, definition->name);
-	} else {
-		ret->queue = topology_any_queue(vhost, definition->name);
-		if (ret->queue && ret->queue->id != definition->id)
-			ret->queue = NULL;
-	}
+	*ret = (struct ends){.source = find_source(restore, definition->source)};
+	if (definition->destination_is_exchange)
+		ret->exchange = topology_any_exchange(restore->vhost, definition->name);
+	else
+		ret->queue = find_queue(restore, definition->name, definition->id);
 	return ret->source && (ret->exchange || ret->queue);
 }
 
@@ -59,6 +71,14 @@ static void note_dangling(struct restore *restore, struct slice key)
 	restore->dangling_ends[restore->n_dangling++] = restore->dangling.size;
 }
 
+/* Were its arguments not sorted, it could be there twice. */
+static bool is_in_order(const struct binding *binding, const struct definition *definition)
+{
+	const struct shunt_bytes *arguments = &binding->view.arguments;
+
+	return slice_equal(slice_make(arguments->data, arguments->size), definition->arguments);
+}
+
 static void make_binding(struct restore *restore, struct slice key,
 			 const struct definition *definition, const struct ends *ends)
 {
@@ -77,8 +97,8 @@ static void make_binding(struct restore *restore, struct slice key,
 		return;
 	}
 	binding->durable = true;
-	if (binding_find(restore->vhost, binding)) {
-		restore_refuse(restore, key, "it is there twice");
+	if (!is_in_order(binding, definition)) {
+		restore_refuse(restore, key, "it is damaged, or of a later version");
 		mem_free(binding);
 	} else if (binding_insert(restore->broker->topology, binding, ends->source, ends->queue,
 				  ends->exchange, &error) != 0) {

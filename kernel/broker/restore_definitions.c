@@ -37,8 +37,6 @@ static void visit_vhost(void *context, struct slice key, struct slice value, uin
 		return;
 	if (memchr(definition.name.data, '\0', definition.name.size))
 		restore_refuse(restore, key, "it is damaged, or of a later version");
-	else if (topology_vhost(restore->broker->topology, definition.name))
-		restore_refuse(restore, key, "it is there twice");
 	else if (!make_vhost(restore, definition.name))
 		restore_refuse(restore, key, "its exchanges cannot be made");
 	else
@@ -147,7 +145,7 @@ static void visit_exchange(void *context, struct slice key, struct slice value, 
 	if (!restore_read(restore, key, value, DEFINITION_EXCHANGE, &definition))
 		return;
 	if (topology_any_exchange(restore->vhost, definition.name))
-		restore_refuse(restore, key, "it is there twice");
+		restore_refuse(restore, key, "its name is that of a predeclared exchange");
 	else
 		make_exchange(restore, key, &definition);
 }
@@ -233,8 +231,6 @@ static void visit_queue(void *context, struct slice key, struct slice value, uin
 	    restore_find_queue(restore, definition.id)) {
 		restore_refuse(restore, key, "its id is none, or another's: id=%llu",
 			       (unsigned long long)definition.id);
-	} else if (topology_any_queue(restore->vhost, definition.name)) {
-		restore_refuse(restore, key, "it is there twice");
 	} else {
 		entry = make_entry(restore, key, &definition, &options);
 		if (entry)

@@ -35,9 +35,11 @@ struct restore {
 	uint64_t n_vhosts, n_exchanges, n_queues, n_bindings, n_messages;
 	uint64_t n_failed; /* of all those: what cannot be brought back */
 
-	/* Keys follow each other by vhost and exchange: what the last one has found. */
+	/* Keys follow each other by vhost, exchange and queue: what the last one has found. */
 	struct vhost *vhost;
 	struct exchange *source;
+	struct queue_entry *destination;
+	struct buffer key; /* of the definition that is looked at, as it should be */
 
 	/* Keys of bindings whose ends are not there, one behind the other, and where each ends. */
 	struct buffer dangling;
@@ -53,8 +55,8 @@ void restore_refuse(struct restore *restore, struct slice key, const char *forma
 	PRINTF_FORMAT(3, 4);
 
 /*
- * Reads a definition, with what its kind must have, and (but for a vhost itself) finds its vhost,
- * which is restore->vhost then. False: it has been refused.
+ * Reads a definition that is of this kind and has this key, so that none is there twice; and (but
+ * for a vhost itself) finds its vhost, which is restore->vhost then. False: it has been refused.
  */
 bool restore_read(struct restore *restore, struct slice key, struct slice value,
 		  enum definition_kind kind, struct definition *ret);

@@ -162,6 +162,45 @@ static void unreadable_definitions(void)
 	}
 }
 
+/* So no two definitions can be of one thing. */
+static void definition_under_another_key(void)
+{
+	struct definition definition = {.kind = DEFINITION_QUEUE,
+					.vhost = SLICE_LITERAL("/"),
+					.name = SLICE_LITERAL("q"),
+					.id = 77};
+	struct buffer value;
+
+	buffer_init(&value);
+	begin(1);
+	declare_all();
+	definition_put_value(&value, &definition);
+	put(SLICE_LITERAL("queue/%2F/other"), buffer_slice(&value));
+	assert_fails("cannot bring back all of the queues: failed=1");
+	end();
+	buffer_fini(&value);
+}
+
+static void binding_arguments_are_sorted(void)
+{
+	struct definition definition = {.kind = DEFINITION_BINDING,
+					.vhost = SLICE_LITERAL("/"),
+					.source = SLICE_LITERAL("e"),
+					.name = SLICE_LITERAL("q"),
+					.arguments = SLICE_LITERAL("\1aV\1bV")};
+
+	begin(1);
+	declare_all();
+	definition.id = entry_of("q")->id;
+	define(&definition);
+	restart();
+	CU_ASSERT_EQUAL(count_bindings(), 5);
+	definition.arguments = SLICE_LITERAL("\1bV\1aV");
+	define(&definition);
+	assert_fails("cannot bring back all of the bindings: failed=1");
+	end();
+}
+
 static void refuse_queue(const struct definition *definition)
 {
 	begin(1);
@@ -197,6 +236,14 @@ static void refused_queues(void)
 
 static void refused_exchange(void)
 {
+	begin(1);
+	define(&(struct definition){.kind = DEFINITION_EXCHANGE,
+				    .vhost = SLICE_LITERAL("/"),
+				    .name = SLICE_LITERAL("amq.topic"),
+				    .type = SLICE_LITERAL("direct")});
+	assert_fails("cannot bring back all of the exchanges: failed=1");
+	end();
+
 	begin(1);
 	define(&(struct definition){.kind = DEFINITION_EXCHANGE,
 				    .vhost = SLICE_LITERAL("/"),
@@ -306,6 +353,8 @@ static void end_waits_for_the_store(void)
 UNIT_MAIN("restore", UNIT_TEST(default_vhost_is_for_an_empty_store), UNIT_TEST(several_vhosts),
 	  UNIT_TEST(store_takes_no_default_vhost), UNIT_TEST(topology_of_one_loop),
 	  UNIT_TEST(topology_of_three_loops), UNIT_TEST(type_is_not_loaded),
-	  UNIT_TEST(unreadable_definitions), UNIT_TEST(refused_queues), UNIT_TEST(refused_exchange),
-	  UNIT_TEST(plugin_takes_no_binding), UNIT_TEST(binding_without_an_end_goes),
-	  UNIT_TEST(ids_say_the_loop), UNIT_TEST(no_ids_left), UNIT_TEST(end_waits_for_the_store))
+	  UNIT_TEST(unreadable_definitions), UNIT_TEST(definition_under_another_key),
+	  UNIT_TEST(binding_arguments_are_sorted), UNIT_TEST(refused_queues),
+	  UNIT_TEST(refused_exchange), UNIT_TEST(plugin_takes_no_binding),
+	  UNIT_TEST(binding_without_an_end_goes), UNIT_TEST(ids_say_the_loop),
+	  UNIT_TEST(no_ids_left), UNIT_TEST(end_waits_for_the_store))
