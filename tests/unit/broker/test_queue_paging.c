@@ -122,12 +122,14 @@ static void see_from(uint64_t next, bool acks, bool redelivered)
 
 static void memory_is_bounded_and_all_come_in_order(void)
 {
-	uint64_t n = 20000, before;
+	uint64_t n = 20000, before, slots_before;
 
 	setup_paging(true);
 	before = messages_now();
+	slots_before = account_kind_total(ACCOUNT_QUEUE);
 	publish_numbered(1, n, true);
 	CU_ASSERT(messages_now() - before < 2 * BUDGET);
+	CU_ASSERT(account_kind_total(ACCOUNT_QUEUE) - slots_before < 18 * n);
 	CU_ASSERT_EQUAL(stats_now().ready, n);
 	CU_ASSERT_EQUAL(stats_now().body_bytes, n * BODY_SIZE);
 	CU_ASSERT(stats_now().ready_away > n - BUDGET / BODY_SIZE);
