@@ -44,8 +44,8 @@ static bool is_due(struct queue *q)
 }
 
 /*
- * It leaves the queue, but not the log: whether it can be read after a restart is not known. Not
- * for a message that has been in memory: that would have been settled.
+ * It leaves the queue, but not the log: perhaps it can be read after a restart, and a settle would
+ * lose it for good.
  */
 static void give_up(struct queue *q, uint64_t seq, struct slot *slot, int reason)
 {

@@ -14,7 +14,8 @@
  * the loop are gone through, once a second, for what has been stored before.
  */
 
-#define SWEEP_MS 1000u
+#define SWEEP_MS     1000u
+#define SWEEP_QUEUES 64u /* in one go */
 
 /* ---- Completed appends ---- */
 
@@ -61,8 +62,6 @@ static struct queue *sweep_next(struct broker_loop *part, const struct queue *q)
 	part->sweep_queue = next->ref;
 	return next;
 }
-
-#define SWEEP_QUEUES 64u /* in one go */
 
 static void sweep(struct loop_task *task)
 {
