@@ -25,8 +25,5 @@ int server_open_store(const struct config *config, struct store **ret_store, cha
 		.report = report,
 	};
 
-	(void)ret_reason;
-	(void)size;
-	*ret_store = store_memory_create(options.n_logs);
-	return 0;
+	return store_disk_open(&options, ret_store, ret_reason, size);
 }

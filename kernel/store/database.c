@@ -3,8 +3,8 @@
 
 /*
  * A commit is copied into a request, which waits in the one queue. The thread takes all that wait,
- * has them done in order in one transaction, which syncs once, and tells the watchers. Then the
- * requests go into the lists of their loops, each of which gets one letter to work its list off. A
+ * has them done in order in one transaction, which syncs once. Then the requests go into the lists
+ * of their loops, each of which gets one letter to work its list off, and the watchers are told. A
  * group that failed is answered like any other, and the next one tries again.
  */
 
@@ -155,7 +155,6 @@ static void announce(struct database *db, const struct request *group)
 	for (; group; group = group->next)
 		for (size_t i = 0; i < group->n_changes && group->result == STORE_DURABLE; i++)
 			watchers_announce(db->watchers, &group->changes[i].news);
-	watchers_wake(db->watchers);
 }
 
 /* Here and nowhere else it is known why; a result only says that it failed. */
@@ -173,8 +172,10 @@ static void run_group(struct database *db, struct request *group)
 
 	if (r < 0)
 		report(r);
+	watchers_begin(db->watchers);
 	announce(db, group);
 	hand_over(db, group);
+	watchers_end(db->watchers);
 }
 
 static bool has_work(struct database *db)
