@@ -101,10 +101,13 @@ void chunk_pool_fini(struct chunk_pool *pool)
 
 /* ---- The table: from a number to its chunk ---- */
 
-/* Numbers mostly follow each other, so the low bits scatter well. */
+/*
+ * Scattered: numbers that follow each other would fill the table in one long run, all of which
+ * would be looked at when a chunk goes.
+ */
 static uint32_t table_place(const struct backlog *b, uint64_t number)
 {
-	return (uint32_t)number & (b->table_size - 1);
+	return (uint32_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (b->table_size - 1);
 }
 
 struct chunk *backlog_table_find(const struct backlog *b, uint64_t number)
