@@ -375,6 +375,8 @@ static void write_group(struct writer *w)
 
 	if (r < 0) {
 		report(w, w->group.begin, w->group.size, "the log cannot be written", r);
+		if (w->options.sync != STORE_SYNC_NEVER)
+			(void)sync_current(w); /* what was written before; reported */
 		w->is_distrusted = true;
 		forget_places(&batch);
 		try_again(w, &batch);
