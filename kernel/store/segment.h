@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "store/record.h"
 #include "store/spans.h"
 
 #define SEGMENT_HEADER_SIZE 64u
@@ -77,11 +78,8 @@ void segment_folder_fini(struct segment_folder *folder);
  * and first record are written, not synced; its name is. before: what comes before it. for_settles:
  * may take the last spare. -ENOSPC and other negative errno values.
  */
-struct segment_before {
-	uint64_t serial, end; /* serial 0: none */
-};
 int segment_create(struct segment_folder *folder, uint64_t room, bool for_settles,
-		   const struct segment_before *before, struct segment **ret) MUST_USE;
+		   const struct record_open *before, struct segment **ret) MUST_USE;
 
 /* A segment of an earlier run, closed. No I/O. */
 struct segment *segment_found(const struct segment_folder *folder, uint64_t serial, uint64_t size,
