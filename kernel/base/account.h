@@ -64,6 +64,9 @@ static inline void account_add(enum account_kind kind, ptrdiff_t bytes)
 	atomic_store_explicit(&line->bytes[kind], now + (int64_t)bytes, memory_order_relaxed);
 }
 
+/* What the calling thread has added on its own line, less what it has taken away. */
+int64_t account_own(void);
+
 /* Sums over all threads; never negative. */
 uint64_t account_total(void);
 uint64_t account_kind_total(enum account_kind kind);

@@ -20,9 +20,11 @@
 
 #define CLEAR_PERCENT 95u /* of the memory limit: below it the alarm is cleared */
 #define WATCH_MS      250u
+#define CHECK_BYTES   (64 << 10) /* of a loop: so much is not taken unseen */
 
 struct alarm_loop {
 	_Alignas(CACHE_LINE_SIZE) uint64_t checked_ms;
+	int64_t checked_own; /* account_own() then */
 	struct alarm_listener *listener;
 	unsigned told; /* what the listener knows */
 };
@@ -207,15 +209,20 @@ static void watch(struct loop_timer *timer)
 		loop_timer_start_ms(timer, WATCH_MS);
 }
 
-/* Summing over all loops costs a cache miss for each: once a millisecond is enough. */
+/*
+ * Summing over all loops costs a cache miss for each: once a millisecond is enough, unless this
+ * loop has taken much since. What comes last may be followed by no other check.
+ */
 void alarms_check(struct alarms *alarms)
 {
 	struct alarm_loop *own = &alarms->loops[loop_index(loop_self())];
 	uint64_t now = loop_now_ms();
+	int64_t bytes = account_own();
 
-	if (own->checked_ms == now)
+	if (own->checked_ms == now && bytes - own->checked_own < CHECK_BYTES)
 		return;
 	own->checked_ms = now;
+	own->checked_own = bytes;
 	if (!is_set(alarms, ALARM_MEMORY))
 		memory_set_if_above(alarms);
 	if (!is_set(alarms, ALARM_DISK) && disk_monitor_is_due(&alarms->disk, now))

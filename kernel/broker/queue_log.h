@@ -97,7 +97,7 @@ uint64_t queue_log_completed(const struct queue_log *log, struct queue_log_state
  * completed is in memory. It never says no; but while there is more than QUEUE_LOG_UNDER_WAY_MAX,
  * publishers are to wait.
  */
-#define QUEUE_LOG_UNDER_WAY_MAX (UINT64_C(8) << 20)
+#define QUEUE_LOG_UNDER_WAY_MAX (UINT64_C(16) << 20)
 
 /* Bytes of all that was ever published to it, with what it takes to keep that, about. */
 uint64_t queue_log_added(const struct queue_log *log);

@@ -10,14 +10,28 @@
 static void sums_kinds(void)
 {
 	account_add(ACCOUNT_MESSAGE, 100); /* on the shared line */
+	CU_ASSERT_EQUAL(account_own(), 0);
 	account_set_thread(0);
 	account_add(ACCOUNT_MESSAGE, 20);
 	account_add(ACCOUNT_QUEUE, 3);
 	CU_ASSERT_EQUAL(account_kind_total(ACCOUNT_MESSAGE), 120);
 	CU_ASSERT_EQUAL(account_kind_total(ACCOUNT_QUEUE), 3);
 	CU_ASSERT_EQUAL(account_total(), 123);
+	CU_ASSERT_EQUAL(account_own(), 23);
 	account_add(ACCOUNT_MESSAGE, -120);
 	account_add(ACCOUNT_QUEUE, -3);
+	CU_ASSERT_EQUAL(account_total(), 0);
+}
+
+static void the_last_line_counts(void)
+{
+	account_set_thread(ACCOUNT_THREADS_MAX - 1);
+	account_add(ACCOUNT_OTHER, 7);
+	account_set_thread(0);
+	CU_ASSERT_EQUAL(account_total(), 7);
+	account_set_thread(ACCOUNT_THREADS_MAX - 1);
+	account_add(ACCOUNT_OTHER, -7);
+	account_set_thread(0);
 	CU_ASSERT_EQUAL(account_total(), 0);
 }
 
@@ -63,5 +77,5 @@ static void names(void)
 	CU_ASSERT_STRING_EQUAL(account_kind_name(ACCOUNT_OTHER), "other");
 }
 
-UNIT_MAIN("account", UNIT_TEST(sums_kinds), UNIT_TEST(sums_threads), UNIT_TEST(never_negative),
+UNIT_MAIN("account", UNIT_TEST(sums_kinds), UNIT_TEST(the_last_line_counts), UNIT_TEST(sums_threads), UNIT_TEST(never_negative),
 	  UNIT_TEST(names))

@@ -80,6 +80,18 @@ static bool disk_is_clear(void)
 	return !alarms_disk_is_set(alarms);
 }
 
+/* As nobody may check any more after what comes last. */
+static void much_in_one_millisecond(void)
+{
+	setup(account_total() + 100000);
+	alarms_check(alarms);
+	account_add(ACCOUNT_OTHER, 200000);
+	alarms_check(alarms); /* loop_now_ms() is the turn's */
+	CU_ASSERT_TRUE(alarms_memory_is_set(alarms));
+	account_add(ACCOUNT_OTHER, -200000);
+	teardown();
+}
+
 static void set_and_cleared_with_hysteresis(void)
 {
 	uint64_t base = account_total();
@@ -324,8 +336,9 @@ static void heard_late(void)
 	teardown();
 }
 
-UNIT_MAIN("alarm", UNIT_TEST(heard_late), UNIT_TEST(set_and_cleared_with_hysteresis),
-	  UNIT_TEST(just_below_the_limit_it_stays), UNIT_TEST(no_limit_no_alarm),
-	  UNIT_TEST(ended_with_letters_under_way), UNIT_TEST(low_from_the_start),
-	  UNIT_TEST(low_later), UNIT_TEST(nobody_looks_while_idle), UNIT_TEST(seldom_when_far),
-	  UNIT_TEST(a_disk_that_does_not_tell), UNIT_TEST(a_new_disk_limit), UNIT_TEST(both))
+UNIT_MAIN("alarm", UNIT_TEST(heard_late), UNIT_TEST(much_in_one_millisecond),
+	  UNIT_TEST(set_and_cleared_with_hysteresis), UNIT_TEST(just_below_the_limit_it_stays),
+	  UNIT_TEST(no_limit_no_alarm), UNIT_TEST(ended_with_letters_under_way),
+	  UNIT_TEST(low_from_the_start), UNIT_TEST(low_later), UNIT_TEST(nobody_looks_while_idle),
+	  UNIT_TEST(seldom_when_far), UNIT_TEST(a_disk_that_does_not_tell),
+	  UNIT_TEST(a_new_disk_limit), UNIT_TEST(both))

@@ -5,7 +5,8 @@
 
 /* A log that is behind: who publishes to it is to wait. */
 
-#define MIB (UINT64_C(1) << 20)
+#define MIB   (UINT64_C(1) << 20)
+#define LARGE (2 * MIB)
 
 static unsigned n_told;
 
@@ -20,7 +21,7 @@ static struct queue_log_waiter waiter = {.caught_up = caught_up};
 static void publish_large(uint64_t seq)
 {
 	struct message *m = message_create(SLICE_EMPTY, SLICE_LITERAL("k"), slice_make("\0\0", 2),
-					   (uint32_t)MIB);
+					   (uint32_t)LARGE);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
 	queue_log_publish(queue_log, &state, seq, m, 0, publisher.endpoint.ref, seq);
@@ -37,7 +38,7 @@ static uint64_t fall_behind(void)
 		publish_large(++seq);
 		loop_run_once(false);
 	}
-	CU_ASSERT_EQUAL(seq, QUEUE_LOG_UNDER_WAY_MAX / MIB);
+	CU_ASSERT_EQUAL(seq, QUEUE_LOG_UNDER_WAY_MAX / LARGE);
 	return seq;
 }
 
