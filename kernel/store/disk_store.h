@@ -20,7 +20,7 @@
 struct disk_found {
 	struct segment_folder folder;
 	struct ledger ledger;
-	struct segment_before before;
+	struct record_open before;
 };
 
 /*

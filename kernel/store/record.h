@@ -101,14 +101,23 @@ enum record_state record_look(struct slice bytes, uint64_t seed, uint64_t offset
 
 /* ---- What follows the head ---- */
 
-#define RECORD_OPEN_SIZE  (RECORD_HEAD_SIZE + 16u)
+#define RECORD_OPEN_SIZE  (RECORD_HEAD_SIZE + 24u)
 #define RECORD_BATCH_SIZE (RECORD_HEAD_SIZE + 16u)
 
-/* OPEN: serial of the segment before (0: none), where its records end. BATCH: bytes that follow,
- * up to which offset of the segment all was synced. */
-void record_put_pair(uint8_t *payload, uint64_t first, uint64_t second);
-int record_get_pair(const struct record *record, uint64_t *ret_first,
-		    uint64_t *ret_second) MUST_USE;
+/* Of the segment before. */
+struct record_open {
+	uint64_t serial; /* 0: there is none */
+	uint64_t end;	 /* of its records */
+	uint64_t synced; /* up to which offset all of it was on disk for sure */
+};
+void record_put_open(uint8_t *payload, const struct record_open *open);
+/* -EBADMSG: what an OPEN never holds. */
+int record_get_open(const struct record *record, struct record_open *ret) MUST_USE;
+
+/* BATCH: bytes that follow, up to which offset of the segment all was synced. */
+void record_put_batch(uint8_t *payload, uint64_t size, uint64_t synced);
+int record_get_batch(const struct record *record, uint64_t *ret_size,
+		     uint64_t *ret_synced) MUST_USE;
 
 struct record_target {
 	uint64_t queue_id, seq;

@@ -29,7 +29,7 @@ struct run {
 	struct ledger *ledger;
 	struct scan scan;
 	struct segment *segment; /* of the scan */
-	bool is_last;
+	uint64_t synced;	 /* up to where it was on disk before a crash, for sure */
 	char *reason;
 	size_t reason_size;
 };
@@ -77,7 +77,7 @@ static int write_copy(const char *path, const uint8_t *bytes, uint64_t size)
 static void set_aside(const struct run *run, const struct scan_span *span)
 {
 	const struct segment_folder *folder = run->folder;
-	bool was_synced = !run->is_last || span->offset < run->scan.synced;
+	bool was_synced = span->offset < run->synced;
 	char *path = mem_printf("%s/log-%" PRIu32 "-%" PRIu32 "-%016" PRIx64 "-%" PRIu64 ".bin",
 				run->options->damaged_path, folder->generation, folder->log,
 				run->segment->serial, span->offset);
@@ -96,6 +96,15 @@ static void set_aside(const struct run *run, const struct scan_span *span)
 
 /* ---- Applying records ---- */
 
+static int check_queue(struct run *run, uint64_t queue_id)
+{
+	if (queue_id < run->options->next_id)
+		return 0;
+	return fail(run, run->segment->serial, -EUCLEAN,
+		    "the log knows of a queue that the database has never given an id: this is "
+		    "not its log");
+}
+
 static int apply_message(struct run *run, uint64_t place, const struct record *record)
 {
 	struct record_message message;
@@ -108,10 +117,11 @@ static int apply_message(struct run *run, uint64_t place, const struct record *r
 		struct record_target target = record_get_target(&message, i);
 		int r;
 
-		if (target.queue_id >= run->options->next_id)
-			return fail(run, run->segment->serial, -EUCLEAN,
-				    "the log knows of a queue that the database has never given "
-				    "an id: this is not its log");
+		if (target.queue_id >= STORE_TRANSIENT_ID)
+			continue; /* the queue has gone with its process */
+		r = check_queue(run, target.queue_id);
+		if (r < 0)
+			return r;
 		r = ledger_enqueue(run->ledger, place, &target, false);
 		if (r < 0)
 			return fail(run, run->segment->serial, r, "out of memory");
@@ -123,10 +133,14 @@ static int apply_ranges(struct run *run, uint64_t place, const struct record *re
 {
 	uint64_t queue_id, first, last;
 	uint32_t n;
+	int r;
 
 	if (record_get_ranges(record, &queue_id, &n) < 0)
 		return -EBADMSG;
-	for (uint32_t i = 0; i < n; i++) {
+	if (queue_id >= STORE_TRANSIENT_ID)
+		return 0;
+	r = check_queue(run, queue_id);
+	for (uint32_t i = 0; i < n && r == 0; i++) {
 		record_get_range(record, i, &first, &last);
 		if (record->type == RECORD_PURGE)
 			ledger_purge(run->ledger, place, queue_id, last);
@@ -135,7 +149,7 @@ static int apply_ranges(struct run *run, uint64_t place, const struct record *re
 		else
 			ledger_settle(run->ledger, place, queue_id, first, last);
 	}
-	return 0;
+	return r;
 }
 
 /* A record whose checks are right and whose content is not was never written by us. */
@@ -177,7 +191,7 @@ static bool is_atomic_batch(const struct scan *scan, const struct scan_span *spa
 		return false;
 	record = scan_record(scan, span);
 	if (record.type != RECORD_BATCH || !(record.flags & RECORD_ATOMIC) ||
-	    record_get_pair(&record, &size, &synced) < 0)
+	    record_get_batch(&record, &size, &synced) < 0)
 		return false;
 	*ret_end = span->offset + span->size + size;
 	return true;
@@ -204,7 +218,7 @@ static uint64_t left_out_until(const struct run *run, size_t i)
 	bool is_batch = is_atomic_batch(scan, span, &end);
 	bool is_atomic = !span->is_damaged && (scan_record(scan, span).flags & RECORD_ATOMIC);
 
-	if (!run->is_last || end <= scan->synced || !is_atomic)
+	if (end <= run->synced || !is_atomic)
 		return 0;
 	return is_batch && is_whole(scan, i, end) ? 0 : end;
 }
@@ -240,7 +254,7 @@ static int apply_segment(struct run *run)
 			r = apply(run, span);
 	}
 	if (r == 0 && run->scan.torn > 0)
-		report(run, run->scan.end < run->scan.synced, run->scan.end, run->scan.torn,
+		report(run, run->scan.end < run->synced, run->scan.end, run->scan.torn,
 		       "the end of the log was not complete and is cut off");
 	return r;
 }
@@ -263,57 +277,49 @@ static int check_header(struct run *run, uint64_t serial)
 
 static void check_written(const struct run *run)
 {
-	if (run->scan.header == SEGMENT_HEADER_NONE && (run->scan.n_spans > 0 || !run->is_last))
+	if (run->scan.header == SEGMENT_HEADER_NONE && run->scan.end > SEGMENT_HEADER_SIZE)
 		report(run, true, 0, SEGMENT_HEADER_SIZE,
 		       "the segment's header is damaged; its records are read all the same");
 }
 
-static int read_segment(struct run *run, uint64_t serial, uint64_t known_end)
+/*
+ * How far the segment was on disk is said by its own records, and by the next segment: so what the
+ * first start after a crash leaves out, every later one does.
+ */
+static int read_segment(struct run *run, uint64_t serial, const struct record_open *known)
 {
-	int r = scan_segment(&run->scan, run->folder, serial, known_end);
+	int r = scan_segment(&run->scan, run->folder, serial, known->end);
 
 	if (r < 0)
 		return fail(run, serial, r, strerror(-r));
 	r = check_header(run, serial);
 	if (r < 0)
 		return r;
-	run->is_last = known_end == SCAN_END_UNKNOWN;
+	run->synced = known->synced > run->scan.synced ? known->synced : run->scan.synced;
 	run->segment = segment_found(run->folder, serial, run->scan.file_size, run->scan.end);
 	run->folder->disk_bytes += run->scan.file_size;
 	ledger_add_segment(run->ledger, run->segment);
 	check_written(run);
-	if (!run->is_last && run->scan.file_size < known_end)
-		report(run, true, run->scan.file_size, known_end - run->scan.file_size,
+	if (known->end != SCAN_END_UNKNOWN && known->end > SEGMENT_HEADER_SIZE &&
+	    run->scan.file_size < known->end)
+		report(run, true, run->scan.file_size, known->end - run->scan.file_size,
 		       "the segment is shorter than its records were");
 	return apply_segment(run);
 }
 
 /* ---- All of them ---- */
 
-/* As a later segment says. */
-static uint64_t find_end(const struct run *run, const uint64_t *serials, size_t n, size_t i)
+/* What is known of segment i: what the next one says. After a clean end all was synced. */
+static struct record_open find_known(const struct run *run, const uint64_t *serials, size_t n,
+				     size_t i)
 {
-	for (size_t next = i + 1; next < n; next++) {
-		struct segment_before before;
+	struct record_open known = {.serial = serials[i], .end = SCAN_END_UNKNOWN}, said;
 
-		if (scan_read_open(run->folder, serials[next], &before))
-			return before.serial == serials[i] ? before.end : SCAN_END_UNKNOWN;
-	}
-	return SCAN_END_UNKNOWN;
-}
-
-static int sync_segment(struct run *run, uint64_t serial)
-{
-	char *path = segment_path(run->folder, serial);
-	int fd;
-	int r = disk_open(path, O_RDWR, &fd);
-
-	if (r == 0) {
-		r = disk_sync(fd);
-		(void)disk_close(fd);
-	}
-	mem_free(path);
-	return r < 0 ? fail(run, serial, r, strerror(-r)) : 0;
+	if (i + 1 == n)
+		known.synced = run->options->was_clean ? UINT64_MAX : 0;
+	else if (scan_read_open(run->folder, serials[i + 1], &said) && said.serial == serials[i])
+		known = said;
+	return known;
 }
 
 /*
@@ -324,8 +330,11 @@ static int sync_all(struct run *run, const uint64_t *serials, size_t n)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = sync_segment(run, serials[i]);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		r = segment_sync(run->folder, serials[i]);
+		if (r < 0)
+			return fail(run, serials[i], r, strerror(-r));
+	}
 	if (r == 0) {
 		r = disk_sync_dir(run->folder->path);
 		if (r < 0)
@@ -335,7 +344,7 @@ static int sync_all(struct run *run, const uint64_t *serials, size_t n)
 }
 
 int recovery_run(struct segment_folder *folder, const struct recovery_options *options,
-		 struct ledger *ledger, struct segment_before *ret_before, char *ret_reason,
+		 struct ledger *ledger, struct record_open *ret_before, char *ret_reason,
 		 size_t reason_size)
 {
 	struct run run = {.folder = folder,
@@ -353,14 +362,23 @@ int recovery_run(struct segment_folder *folder, const struct recovery_options *o
 		return r;
 	}
 	scan_init(&run.scan);
-	*ret_before = (struct segment_before){.serial = 0};
+	if (n > 0 && serials[n - 1] - serials[0] > INDEX_SEGMENT_MAX)
+		r = fail(&run, serials[n - 1], -EUCLEAN,
+			 "the segment's number is too far from those of the others");
+	*ret_before = (struct record_open){.serial = 0};
 	for (size_t i = 0; i < n && r == 0; i++) {
-		r = read_segment(&run, serials[i], find_end(&run, serials, n, i));
+		const struct record_open known = find_known(&run, serials, n, i);
+
+		r = read_segment(&run, serials[i], &known);
 		if (r == 0)
-			*ret_before = (struct segment_before){serials[i], run.segment->end};
+			*ret_before = (struct record_open){
+				serials[i], run.segment->end,
+				run.synced < run.segment->end ? run.synced : run.segment->end};
 	}
 	if (r == 0 && n > 0)
 		r = sync_all(&run, serials, n);
+	if (r == 0)
+		segment_folder_tidy(folder);
 	scan_fini(&run.scan);
 	mem_free(serials);
 	ledger->may_retire = true;

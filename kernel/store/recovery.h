@@ -18,6 +18,7 @@
 
 struct recovery_options {
 	uint64_t next_id;	  /* queues' ids in the log are below */
+	bool was_clean;		  /* the last run has synced all that there is */
 	const char *damaged_path; /* folder for copies of damaged bytes, made when needed */
 	void (*report)(void *context, const struct store_report *report);
 	void *context;
@@ -29,7 +30,7 @@ struct recovery_options {
  * of reason; then nothing was changed.
  */
 int recovery_run(struct segment_folder *folder, const struct recovery_options *options,
-		 struct ledger *ledger, struct segment_before *ret_before, char *ret_reason,
+		 struct ledger *ledger, struct record_open *ret_before, char *ret_reason,
 		 size_t reason_size) MUST_USE;
 
 /*

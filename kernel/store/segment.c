@@ -186,7 +186,7 @@ static bool is_usable_spare(const struct segment_folder *folder, uint64_t number
 	return r == 0 && size == folder->segment_size;
 }
 
-static void take_stock_of_spares(struct segment_folder *folder)
+void segment_folder_tidy(struct segment_folder *folder)
 {
 	for (unsigned i = folder->n_spares; i-- > 0;)
 		if (i >= SPARES_MAX || !is_usable_spare(folder, folder->spares[i]))
@@ -203,7 +203,6 @@ int segment_folder_open(struct segment_folder *folder, uint64_t **ret_serials, s
 		mem_free(listing.serials);
 		return r;
 	}
-	take_stock_of_spares(folder);
 	if (listing.n > 0)
 		qsort(listing.serials, listing.n, sizeof(uint64_t), compare);
 	folder->last_serial = listing.n > 0 ? listing.serials[listing.n - 1] : 0;
@@ -311,21 +310,22 @@ static int get_file(struct segment_folder *folder, const char *path, uint64_t si
 }
 
 static int write_begin(const struct segment_folder *folder, struct segment *segment,
-		       const struct segment_before *before)
+		       const struct record_open *before)
 {
 	uint8_t bytes[SEGMENT_HEADER_SIZE + RECORD_OPEN_SIZE] = {0};
 	uint8_t *open = bytes + SEGMENT_HEADER_SIZE;
 	struct iovec piece = {.iov_base = bytes, .iov_len = sizeof(bytes)};
 
 	put_header(folder, segment, bytes);
-	record_put_pair(open + RECORD_HEAD_SIZE, before->serial, before->end);
-	record_seal(open, segment->seed, SEGMENT_HEADER_SIZE, RECORD_OPEN, 0, 16, SLICE_EMPTY);
+	record_put_open(open + RECORD_HEAD_SIZE, before);
+	record_seal(open, segment->seed, SEGMENT_HEADER_SIZE, RECORD_OPEN, 0,
+		    RECORD_OPEN_SIZE - RECORD_HEAD_SIZE, SLICE_EMPTY);
 	segment->end = sizeof(bytes);
 	return disk_write(segment->fd, &piece, 1, 0);
 }
 
 int segment_create(struct segment_folder *folder, uint64_t room, bool for_settles,
-		   const struct segment_before *before, struct segment **ret)
+		   const struct record_open *before, struct segment **ret)
 {
 	uint64_t needed = SEGMENT_HEADER_SIZE + RECORD_OPEN_SIZE + room;
 	uint64_t size = needed <= folder->segment_size ? folder->segment_size : needed;
@@ -355,6 +355,20 @@ void segment_close(struct segment *segment)
 	if (segment->fd >= 0)
 		(void)disk_close(segment->fd);
 	segment->fd = -1;
+}
+
+int segment_sync(const struct segment_folder *folder, uint64_t serial)
+{
+	char *path = segment_path(folder, serial);
+	int fd;
+	int r = disk_open(path, O_RDWR, &fd);
+
+	if (r == 0) {
+		r = disk_sync(fd);
+		(void)disk_close(fd);
+	}
+	mem_free(path);
+	return r;
 }
 
 int segment_retire(struct segment_folder *folder, const struct segment *segment)

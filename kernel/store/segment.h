@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "store/record.h"
 #include "store/spans.h"
 
 #define SEGMENT_HEADER_SIZE 64u
@@ -70,6 +71,8 @@ char *segment_path(const struct segment_folder *folder, uint64_t serial);
  */
 int segment_folder_open(struct segment_folder *folder, uint64_t **ret_serials,
 			size_t *ret_n) MUST_USE;
+/* Removes spares that are too many or of another size than is wanted now. */
+void segment_folder_tidy(struct segment_folder *folder);
 void segment_folder_fini(struct segment_folder *folder);
 
 /*
@@ -77,11 +80,8 @@ void segment_folder_fini(struct segment_folder *folder);
  * and first record are written, not synced; its name is. before: what comes before it. for_settles:
  * may take the last spare. -ENOSPC and other negative errno values.
  */
-struct segment_before {
-	uint64_t serial, end; /* serial 0: none */
-};
 int segment_create(struct segment_folder *folder, uint64_t room, bool for_settles,
-		   const struct segment_before *before, struct segment **ret) MUST_USE;
+		   const struct record_open *before, struct segment **ret) MUST_USE;
 
 /* A segment of an earlier run, closed. No I/O. */
 struct segment *segment_found(const struct segment_folder *folder, uint64_t serial, uint64_t size,
@@ -99,6 +99,9 @@ enum segment_header segment_read_header(const struct segment_folder *folder, uin
 
 /* No more writing. */
 void segment_close(struct segment *segment);
+
+/* One of an earlier run, or that was closed before it was synced. */
+int segment_sync(const struct segment_folder *folder, uint64_t serial) MUST_USE;
 
 /* Makes it a spare, or removes it; durable on return. The structure stays. */
 int segment_retire(struct segment_folder *folder, const struct segment *segment) MUST_USE;

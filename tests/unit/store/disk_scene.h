@@ -32,7 +32,8 @@ void scene_end(void);
 int scene_refused(const char *name, unsigned n_logs);
 extern char scene_reason[512];
 
-/* A body of at least 16 bytes that goes by the tag; the entry frees nothing: scene_free_bodies(). */
+/* A body of at least 16 bytes that goes by the tag; the entry frees nothing: scene_free_bodies().
+ */
 uint32_t scene_publish(struct entry *entry, uint64_t tag, size_t size);
 void scene_free_bodies(void);
 

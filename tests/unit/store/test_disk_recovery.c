@@ -2,7 +2,10 @@
 /* Stores that end, in good order or not, and what is found in them afterwards. */
 #include "disk_scene.h"
 
+#include <errno.h>
 #include <string.h>
+
+#include "store/disk.h"
 
 #include "../unit.h"
 
@@ -334,7 +337,7 @@ static void other_sync(enum store_sync sync, const char *name, const char *kille
 		scene_open(i == 0 ? name : killed, 1);
 		CU_ASSERT_EQUAL(store_is_clean(the_store), i == 0);
 		scene_recover();
-	CU_ASSERT_EQUAL(scene_n_seen, 15 + 40);
+		CU_ASSERT_EQUAL(scene_n_seen, 15 + 40);
 		scene_end();
 		CU_ASSERT_EQUAL(disk_reports.n, 0);
 	}
@@ -351,8 +354,42 @@ static void never_synced(void)
 	other_sync(STORE_SYNC_NEVER, "never", "never-killed");
 }
 
+/* The clean end says that all is on disk, so all must have been synced before: also what was
+ * closed. */
+static void never_synced_but_at_the_end(void)
+{
+	unsigned n_segments;
+
+	disk_options.sync = STORE_SYNC_NEVER;
+	scene_begin("never", 1);
+	for (uint64_t seq = 1; seq <= 40; seq++)
+		scene_put(1, seq, 5000);
+	n_segments = tree_count(disk_stage_path("never/log-1-0"), "0000");
+	CU_ASSERT_TRUE(n_segments > 3);
+	disk_fault_filter(DISK_SYNC);
+	disk_fault_watch();
+	scene_end();
+	CU_ASSERT_EQUAL(disk_fault_count(), n_segments);
+	disk_fault_off();
+	for (unsigned i = 1; i <= n_segments; i++) {
+		scene_begin("never", 1);
+		for (uint64_t seq = 1; seq <= 40; seq++)
+			scene_put(1, seq, 5000);
+		disk_fault_filter(DISK_SYNC);
+		disk_fault_at(i, EIO, false);
+		scene_end();
+		disk_fault_off();
+		CU_ASSERT_TRUE(disk_reports.n_errors > 0);
+		scene_open("never", 1);
+		CU_ASSERT_FALSE(store_is_clean(the_store));
+		scene_end();
+	}
+	disk_options.sync = STORE_SYNC_ALWAYS;
+}
+
 UNIT_MAIN("store/disk_recovery", UNIT_TEST(clean_end), UNIT_TEST(killed_and_then_clean),
 	  UNIT_TEST(definitions_and_ids_stay), UNIT_TEST(large_bodies),
 	  UNIT_TEST(body_of_many_queues_is_written_once), UNIT_TEST(ranges_over_segments),
 	  UNIT_TEST(transient_is_not_recovered), UNIT_TEST(elided_is_not_recovered),
-	  UNIT_TEST(synced_at_intervals), UNIT_TEST(never_synced))
+	  UNIT_TEST(synced_at_intervals), UNIT_TEST(never_synced),
+	  UNIT_TEST(never_synced_but_at_the_end))
