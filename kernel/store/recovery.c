@@ -278,7 +278,7 @@ static int check_header(struct run *run, uint64_t serial)
 static void check_written(const struct run *run)
 {
 	if (run->scan.header == SEGMENT_HEADER_NONE && run->scan.end > SEGMENT_HEADER_SIZE)
-		report(run, true, 0, SEGMENT_HEADER_SIZE,
+		report(run, run->synced > 0, 0, SEGMENT_HEADER_SIZE,
 		       "the segment's header is damaged; its records are read all the same");
 }
 
