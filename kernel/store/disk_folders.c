@@ -42,13 +42,16 @@ static char *folder_path(const struct opening *o, uint64_t generation, uint64_t 
 	return mem_printf("%s/log-%" PRIu64 "-%" PRIu64, o->options->path, generation, index);
 }
 
+/* Only names that folder_path() gives. */
 static bool read_name(const char *name, uint64_t *ret_generation, uint64_t *ret_index)
 {
-	int end = 0;
+	char again[64];
 
-	return sscanf(name, "log-%" SCNu64 "-%" SCNu64 "%n", ret_generation, ret_index, &end) ==
-		       2 &&
-	       name[end] == '\0';
+	if (sscanf(name, "log-%" SCNu64 "-%" SCNu64, ret_generation, ret_index) != 2)
+		return false;
+	(void)snprintf(again, sizeof(again), "log-%" PRIu64 "-%" PRIu64, *ret_generation,
+		       *ret_index);
+	return strcmp(name, again) == 0;
 }
 
 /* ---- Removing ---- */
