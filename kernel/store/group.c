@@ -329,7 +329,7 @@ int group_add(struct group *group, struct store_append *append, bool only_ranges
 		return r;
 	}
 	uint8_t *head = group->bytes + before.n_bytes;
-	record_put_batch(head + RECORD_HEAD_SIZE, size, group->synced);
+	record_put_pair(head + RECORD_HEAD_SIZE, size, group->synced);
 	record_seal(head, group->segment->seed, group->begin + before.size, RECORD_BATCH,
 		    group->flags, 16, SLICE_EMPTY);
 	return 0;

@@ -91,27 +91,29 @@ void record_put_open(uint8_t *payload, const struct record_open *open)
 
 int record_get_open(const struct record *record, struct record_open *ret)
 {
-	const uint8_t *p = record->payload.data;
+	const uint8_t *payload = record->payload.data;
 
-	if (record->payload.size != RECORD_OPEN_SIZE - RECORD_HEAD_SIZE)
+	if (record->type != RECORD_OPEN ||
+	    record->payload.size != RECORD_OPEN_SIZE - RECORD_HEAD_SIZE)
 		return -EBADMSG;
-	*ret = (struct record_open){
-		.serial = get_le64(p), .end = get_le64(p + 8), .synced = get_le64(p + 16)};
+	*ret = (struct record_open){.serial = get_le64(payload),
+				    .end = get_le64(payload + 8),
+				    .synced = get_le64(payload + 16)};
 	return 0;
 }
 
-void record_put_batch(uint8_t *payload, uint64_t size, uint64_t synced)
+void record_put_pair(uint8_t *payload, uint64_t first, uint64_t second)
 {
-	put_le64(payload, size);
-	put_le64(payload + 8, synced);
+	put_le64(payload, first);
+	put_le64(payload + 8, second);
 }
 
-int record_get_batch(const struct record *record, uint64_t *ret_size, uint64_t *ret_synced)
+int record_get_pair(const struct record *record, uint64_t *ret_first, uint64_t *ret_second)
 {
-	if (record->payload.size != RECORD_BATCH_SIZE - RECORD_HEAD_SIZE)
+	if (record->payload.size != 16)
 		return -EBADMSG;
-	*ret_size = get_le64(record->payload.data);
-	*ret_synced = get_le64(record->payload.data + 8);
+	*ret_first = get_le64(record->payload.data);
+	*ret_second = get_le64(record->payload.data + 8);
 	return 0;
 }
 

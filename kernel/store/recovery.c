@@ -17,6 +17,9 @@
  * the last are read up to there; the last one up to the last record that can be read. Nothing is
  * written to a segment that was found: the log goes on in a new one.
  *
+ * The first record of the new one also says how far it is known that all of the segment before was
+ * synced as it was written. So what is decided of its transactions is the same at every start.
+ *
  * Damage costs the records that it is in and no others: it is reported, copied aside, and what
  * follows is read. Only a transaction is all or nothing: if a part of it is missing and there is no
  * proof that it was once synced, it was cut off by a crash before anybody was told, and all of
@@ -191,7 +194,7 @@ static bool is_atomic_batch(const struct scan *scan, const struct scan_span *spa
 		return false;
 	record = scan_record(scan, span);
 	if (record.type != RECORD_BATCH || !(record.flags & RECORD_ATOMIC) ||
-	    record_get_batch(&record, &size, &synced) < 0)
+	    record_get_pair(&record, &size, &synced) < 0)
 		return false;
 	*ret_end = span->offset + span->size + size;
 	return true;
@@ -309,16 +312,24 @@ static int read_segment(struct run *run, uint64_t serial, const struct record_op
 
 /* ---- All of them ---- */
 
-/* What is known of segment i: what the next one says. After a clean end all was synced. */
+/*
+ * What is known of segment i: what the one after it says, or the last of several, if making one had
+ * failed. After a clean end all was synced.
+ */
 static struct record_open find_known(const struct run *run, const uint64_t *serials, size_t n,
 				     size_t i)
 {
 	struct record_open known = {.serial = serials[i], .end = SCAN_END_UNKNOWN}, said;
 
-	if (i + 1 == n)
-		known.synced = run->options->was_clean ? UINT64_MAX : 0;
-	else if (scan_read_open(run->folder, serials[i + 1], &said) && said.serial == serials[i])
+	if (i + 1 == n && run->options->was_clean)
+		known.synced = UINT64_MAX;
+	for (size_t next = i + 1; next < n; next++) {
+		if (!scan_read_open(run->folder, serials[next], &said))
+			continue;
+		if (said.serial != serials[i])
+			break;
 		known = said;
+	}
 	return known;
 }
 

@@ -112,7 +112,7 @@ static void note_synced(struct scan *scan, const struct record *record)
 {
 	uint64_t size, synced;
 
-	if (record->type == RECORD_BATCH && record_get_batch(record, &size, &synced) == 0 &&
+	if (record->type == RECORD_BATCH && record_get_pair(record, &size, &synced) == 0 &&
 	    synced > scan->synced)
 		scan->synced = synced;
 }
@@ -198,5 +198,5 @@ bool scan_read_open(const struct segment_folder *folder, uint64_t serial, struct
 	return r == 0 && n == sizeof(bytes) &&
 	       record_look(slice_make(bytes, n), segment_seed(folder, serial), SEGMENT_HEADER_SIZE,
 			   &record, &size) == RECORD_VALID &&
-	       record.type == RECORD_OPEN && record_get_open(&record, ret) == 0 && ret->serial > 0;
+	       record_get_open(&record, ret) == 0 && ret->serial > 0;
 }

@@ -12,7 +12,7 @@ static void note_content(struct image_record *note, const struct record *record)
 	uint32_t n;
 
 	if (record->type == RECORD_BATCH) {
-		CU_ASSERT_EQUAL(record_get_batch(record, &note->batch_size, &note->synced), 0);
+		CU_ASSERT_EQUAL(record_get_pair(record, &note->batch_size, &note->synced), 0);
 	} else if (record->type == RECORD_MESSAGE) {
 		CU_ASSERT_EQUAL_FATAL(record_get_message(record, &message), 0);
 		struct record_target target = record_get_target(&message, 0);

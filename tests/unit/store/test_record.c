@@ -160,16 +160,18 @@ static void open_and_batch(void)
 		uint8_t *copy;
 		struct record record = record_of(0, payload, size, &copy);
 
+		CU_ASSERT_NOT_EQUAL(record_get_open(&record, &got), 0); /* of another type */
+		record.type = RECORD_OPEN;
 		CU_ASSERT_EQUAL(record_get_open(&record, &got) == 0, size == 24);
-		CU_ASSERT_EQUAL(record_get_batch(&record, &first, &second) == 0, size == 16);
+		CU_ASSERT_EQUAL(record_get_pair(&record, &first, &second) == 0, size == 16);
 		free(copy);
 	}
 	CU_ASSERT_EQUAL(got.serial, said.serial);
 	CU_ASSERT_EQUAL(got.end, said.end);
 	CU_ASSERT_EQUAL(got.synced, said.synced);
-	record_put_batch(payload, UINT64_C(1) << 40, 64);
+	record_put_pair(payload, UINT64_C(1) << 40, 64);
 	const struct record batch = {.payload = slice_make(payload, 16)};
-	CU_ASSERT_EQUAL(record_get_batch(&batch, &first, &second), 0);
+	CU_ASSERT_EQUAL(record_get_pair(&batch, &first, &second), 0);
 	CU_ASSERT_EQUAL(first, UINT64_C(1) << 40);
 	CU_ASSERT_EQUAL(second, 64);
 }

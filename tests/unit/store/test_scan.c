@@ -170,7 +170,7 @@ static void how_far_it_was_synced(void)
 	begin();
 	CU_ASSERT_EQUAL(scan.synced, 0);
 	for (unsigned i = 2; i < N; i += 3) {
-		record_put_batch(bytes + AT(i) + RECORD_HEAD_SIZE, 0, i == 8 ? AT(1) : AT(i));
+		record_put_pair(bytes + AT(i) + RECORD_HEAD_SIZE, 0, i == 8 ? AT(1) : AT(i));
 		record_seal(bytes + AT(i), segment_seed(&folder, 1), AT(i), RECORD_BATCH, 0, 16,
 			    SLICE_EMPTY);
 		memset(bytes + AT(i) + 32, 0, PADDED - 32);
