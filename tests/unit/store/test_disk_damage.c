@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 #include "../unit.h"
 
 #define SMALL 12 /* messages in the first segment, before the large ones */
@@ -211,7 +213,42 @@ static void whole_segment_is_missing(void)
 	image_free(&image);
 }
 
+static void add_segment(struct segment_folder *folder, uint64_t end)
+{
+	const struct record_open before = {.serial = 1, .end = end, .synced = end};
+	struct segment *segment;
+
+	CU_ASSERT_EQUAL_FATAL(segment_create(folder, 100, false, &before, &segment), 0);
+	segment_free(segment);
+}
+
+/*
+ * A segment that could not be made, and could not be removed either: what was written to the one
+ * before it afterwards counts.
+ */
+static void next_segment_was_made_in_vain(void)
+{
+	struct segment_folder folder;
+
+	make("last", false, 1);
+	tree_copy(disk_stage_path("last-killed"), disk_stage_path("vain"));
+	folder = image.folder;
+	folder.path = mem_strdup(disk_stage_path("vain/log-1-0"));
+	folder.segment_size = SEGMENT_SIZE_MIN;
+	folder.last_serial = 1;
+	folder.last_spare = 10;
+	add_segment(&folder, image_message(&image, 1, 6)->offset);
+	add_segment(&folder, image.end);
+	segment_folder_fini(&folder);
+	scene_open("vain", 1);
+	scene_recover();
+	check_others(false, 0, 0);
+	scene_end();
+	CU_ASSERT_EQUAL(disk_reports.n, 0);
+	image_free(&image);
+}
+
 UNIT_MAIN("store/disk_damage", UNIT_TEST(in_a_segment_that_another_follows),
 	  UNIT_TEST(in_the_last_segment), UNIT_TEST(at_the_end_of_a_closed_segment),
 	  UNIT_TEST(at_the_end_after_a_clean_end), UNIT_TEST(closed_segment_is_cut_off),
-	  UNIT_TEST(whole_segment_is_missing))
+	  UNIT_TEST(whole_segment_is_missing), UNIT_TEST(next_segment_was_made_in_vain))
