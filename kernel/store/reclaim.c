@@ -383,6 +383,7 @@ static void begin(struct reclaim *reclaim, struct segment *segment)
 	reclaim->job = job;
 	reclaim->next_span = 0;
 	reclaim->has_left_out = false;
+	reclaim->is_at_it = true;
 	if (helper_give(reclaim->log->helper, &job->job) < 0)
 		give_up(reclaim);
 }
@@ -402,7 +403,7 @@ static void timer_fired(struct loop_timer *timer)
 	if (segment)
 		begin(reclaim, segment);
 	else
-		reclaim->is_forced = false;
+		reclaim->is_forced = reclaim->is_at_it = false;
 }
 
 void reclaim_init(struct reclaim *reclaim, struct disk_log *log)
@@ -416,7 +417,7 @@ void reclaim_look(struct reclaim *reclaim)
 	if (reclaim->segment || reclaim->is_stopped || loop_timer_is_armed(&reclaim->timer) ||
 	    !reclaim_is_worth_it(reclaim))
 		return;
-	uint64_t now = loop_now_ms(), delay = reclaim->is_forced ? 0 : LOOK_MS;
+	uint64_t now = loop_now_ms(), delay = reclaim->is_forced || reclaim->is_at_it ? 0 : LOOK_MS;
 	if (now + delay < reclaim->not_before_ms)
 		delay = reclaim->not_before_ms - now;
 	loop_timer_start_ms(&reclaim->timer, delay);

@@ -25,6 +25,7 @@ struct reclaim {
 	struct disk_log *log;
 	struct loop_timer timer;
 	bool is_forced; /* however little it gains */
+	bool is_at_it;	/* the last look has found something */
 	bool is_stopped;
 	struct segment *segment; /* being moved, pinned; NULL: none */
 	struct reclaim_job *job; /* its bytes */

@@ -18,6 +18,7 @@
 #include "../unit.h"
 
 unsigned ops_pending;
+static bool is_idle;
 static char path[256];
 
 /* ---- Life ---- */
@@ -95,7 +96,7 @@ void wait_until(bool (*is_so)(void))
 	struct loop_timer timer;
 
 	condition = is_so;
-	is_true = false;
+	is_true = condition();
 	loop_timer_init(&timer, look);
 	loop_timer_start_ms(&timer, 0);
 	wait_for(&is_true);
@@ -140,7 +141,7 @@ static void op_done(struct store_append *append, enum store_result result)
 		op->done(op);
 	else
 		CU_ASSERT_EQUAL(result, STORE_DURABLE);
-	ops_pending--;
+	is_idle = --ops_pending == 0;
 	mem_free(op);
 }
 
@@ -204,14 +205,10 @@ void op_submit(struct op *op)
 	CALL(store_log_append(the_log, the_epoch, &op->append));
 }
 
-static bool is_idle(void)
-{
-	return ops_pending == 0;
-}
-
 void ops_wait(void)
 {
-	wait_until(is_idle);
+	is_idle = ops_pending == 0;
+	wait_for(&is_idle);
 }
 
 uint64_t room_number(uint64_t queue_id, uint64_t seq)
