@@ -31,6 +31,7 @@ enum {
 };
 
 static uint64_t random_state;
+static bool compacts; /* in every other round */
 
 static uint64_t draw(uint64_t below)
 {
@@ -104,7 +105,7 @@ static void choose_range(struct happening *event)
 	uint64_t dice = draw(100);
 
 	event->queue = draw_queue();
-	if (event->queue == model.slots[SLOW] && draw(3) > 0)
+	if (event->queue == model.slots[SLOW] && draw(10) > 0)
 		return;
 	uint64_t next = model.next_seq[event->queue];
 	if (next == 0)
@@ -245,7 +246,7 @@ static void step(void)
 		submit(&event, draw(2));
 	else if (dice < 94)
 		elide_one();
-	else if (dice < 98)
+	else if (dice < 98 || !compacts || draw(10) > 0)
 		read_something();
 	else
 		store_log_compact(the_log);
@@ -321,6 +322,7 @@ static void one_round(uint64_t seed)
 
 	random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
 	disk_options.sync = draw(4) == 0 ? STORE_SYNC_ALWAYS : STORE_SYNC_NEVER;
+	compacts = seed % 2 == 0;
 	model_init();
 	room_begin();
 	room_end();
