@@ -131,6 +131,15 @@ static void retire(void *context, struct segment *segment)
 	writer_retire(log->writer, segment);
 }
 
+void disk_log_give_back(struct disk_log *log)
+{
+	if (log->is_closing)
+		return;
+	if (log->ledger.may_retire)
+		ledger_retire(&log->ledger, retire, log);
+	reclaim_look(&log->reclaim);
+}
+
 static void take_news(struct disk_log *log)
 {
 	struct writer_news news;
@@ -142,10 +151,7 @@ static void take_news(struct disk_log *log)
 	take_each(segment, next_segment, news.retired) ledger_drop_segment(&log->ledger, segment);
 	take_each(append, next_append, news.done) finish_append(log, append);
 	helper_finish(log->helper);
-	if (log->ledger.may_retire && !log->is_closing)
-		ledger_retire(&log->ledger, retire, log);
-	if (!log->is_closing)
-		reclaim_look(&log->reclaim);
+	disk_log_give_back(log);
 }
 
 static void target_unref(struct disk_wake_target *target)
@@ -228,7 +234,7 @@ static void run_tell(struct loop_task *task)
 
 /* ---- The door ---- */
 
-void disk_log_append_own(struct disk_log *log, struct store_append *append)
+static void hand_over(struct disk_log *log, struct store_append *append)
 {
 	for (size_t i = 0; i < append->n_records; i++) {
 		struct store_record *record = &append->records[i];
@@ -239,6 +245,12 @@ void disk_log_append_own(struct disk_log *log, struct store_append *append)
 	}
 	ring_push(&log->under_way, (uint64_t)(uintptr_t)append);
 	writer_append(log->writer, append);
+}
+
+void disk_log_append_own(struct disk_log *log, struct store_append *append)
+{
+	append->is_own = true;
+	hand_over(log, append);
 }
 
 void disk_log_append(struct store_log *store_log, uint64_t epoch, struct store_append *append)
@@ -256,7 +268,8 @@ void disk_log_append(struct store_log *store_log, uint64_t epoch, struct store_a
 	for (size_t i = 0; i < append->n_records; i++)
 		if (append->records[i].type == STORE_PUBLISH)
 			log->stats.bytes += append->records[i].body.bytes.size;
-	disk_log_append_own(log, append);
+	append->is_own = false;
+	hand_over(log, append);
 }
 
 void disk_log_read(struct store_log *store_log, struct store_read *read)
@@ -392,8 +405,8 @@ int disk_log_create(struct store *store, unsigned loop, const struct store_optio
 
 static bool has_news(const struct disk_log *log)
 {
-	return ring_count(&log->under_way) > 0 || log->refused.first || log->leads.first ||
-	       log->failed_reads.first;
+	return ring_count(&log->under_way) > 0 || helper_is_busy(log->helper) ||
+	       log->refused.first || log->leads.first || log->failed_reads.first;
 }
 
 /* Both threads end with nothing left to do; what is told then may ask for more. */

@@ -79,7 +79,9 @@ void disk_log_lead(struct store_log *log, struct store_lead *lead);
 void disk_log_release(struct store_log *log);
 void disk_log_stats(const struct store_log *log, struct store_log_stats *ret_stats);
 
-/* For reclaim: an append of the log's own, whoever leads. */
+/* For reclaim: an append of the log's own, whoever leads; synced when it completes. */
 void disk_log_append_own(struct disk_log *log, struct store_append *append);
+/* Lets segments go that may, and looks for what else there is to be had. */
+void disk_log_give_back(struct disk_log *log);
 
 #endif

@@ -265,7 +265,7 @@ static int add_ranges(struct group *group, struct store_record *first, size_t n_
 			  RECORD_RANGES_SIZE(n), SLICE_EMPTY);
 }
 
-static int add_records(struct group *group, struct store_append *append, bool only_ranges)
+static int add_records(struct group *group, struct store_append *append)
 {
 	size_t used;
 
@@ -277,8 +277,6 @@ static int add_records(struct group *group, struct store_append *append, bool on
 		used = 1;
 		if (is_range(record))
 			r = add_ranges(group, record, n_left, &used);
-		else if (only_ranges)
-			record->place = 0;
 		else
 			r = add_message(group, record, n_left, &used);
 		if (r < 0)
@@ -311,7 +309,7 @@ static void take_back(struct group *group, const struct mark *to)
 		group->pieces[to->n_pieces - 1].size = to->last_size;
 }
 
-int group_add(struct group *group, struct store_append *append, bool only_ranges)
+int group_add(struct group *group, struct store_append *append)
 {
 	const struct mark before = mark(group);
 	int r = extend(group, RECORD_BATCH_SIZE) ? 0 : -ENOMEM;
@@ -320,7 +318,7 @@ int group_add(struct group *group, struct store_append *append, bool only_ranges
 	if (r == 0)
 		r = add_piece(group, NULL, RECORD_BATCH_SIZE);
 	if (r == 0)
-		r = add_records(group, append, only_ranges);
+		r = add_records(group, append);
 	uint64_t size = group->size - before.size - RECORD_BATCH_SIZE;
 	if (r < 0 || size == 0) {
 		take_back(group, &before);

@@ -2,9 +2,6 @@
 #include "store/helper.h"
 
 #include <pthread.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stddef.h>
 
 #include "base/bug.h"
 #include "base/mem.h"
@@ -19,6 +16,7 @@ struct helper {
 	void *context;
 	pthread_t thread;
 	bool is_running;
+	size_t n_given; /* the loop's: jobs that are not back */
 
 	/* under the lock */
 	pthread_mutex_t lock;
@@ -116,6 +114,7 @@ int helper_give(struct helper *helper, struct helper_job *job)
 	add(&helper->given, job);
 	bug_on(pthread_cond_signal(&helper->wake) != 0);
 	unlock(helper);
+	helper->n_given++;
 	return 0;
 }
 
@@ -130,8 +129,14 @@ void helper_finish(struct helper *helper)
 		unlock(helper);
 		if (!job)
 			return;
+		helper->n_given--;
 		job->done(job);
 	}
+}
+
+bool helper_is_busy(const struct helper *helper)
+{
+	return helper->n_given > 0;
 }
 
 void helper_stop(struct helper *helper)

@@ -9,7 +9,7 @@
  * costs the disk less than new ones.
  *
  * One spare is kept for settles, which must find room when the disk is full, so that there can be
- * room again.
+ * room again. Without one, nothing else gets room.
  */
 
 #include <stdbool.h>
@@ -53,11 +53,13 @@ struct segment {
 	uint64_t n_live;  /* messages, once for each queue */
 	uint64_t n_total; /* that there ever were */
 	uint64_t floor;	  /* lowest serial that its ranges and moved messages concern; UINT64_MAX */
-	struct spans spans; /* what it ever held */
-	unsigned n_pins;    /* reads under way */
-	bool is_closed;	    /* nothing more is written */
-	bool is_retiring;   /* on its way to be a spare */
-	bool is_unreadable; /* part of it: not to be compacted again */
+	uint64_t copied_from;	/* of these the lowest that a message was moved from */
+	struct spans spans;	/* what it ever held */
+	uint64_t n_carried_for; /* so many segments it holds others' ranges for; 0: it has none */
+	unsigned n_pins;	/* reads under way */
+	bool is_closed;		/* nothing more is written */
+	bool is_retiring;	/* on its way to be a spare */
+	bool is_unreadable;	/* part of it: not to be compacted again */
 };
 
 uint64_t segment_seed(const struct segment_folder *folder, uint64_t serial);
@@ -78,10 +80,13 @@ void segment_folder_fini(struct segment_folder *folder);
 /*
  * The next segment, with room for at least `room` bytes of records: from a spare or new. Its header
  * and first record are written, not synced; its name is. before: what comes before it. for_settles:
- * may take the last spare. -ENOSPC and other negative errno values.
+ * may take the last spare; else there is one afterwards. -ENOSPC and other negative errno values.
  */
 int segment_create(struct segment_folder *folder, uint64_t room, bool for_settles,
 		   const struct record_open *before, struct segment **ret) MUST_USE;
+
+/* Makes a spare, if there is none. 0 or a negative errno value. */
+int segment_keep_spare(struct segment_folder *folder) MUST_USE;
 
 /* A segment of an earlier run, closed. No I/O. */
 struct segment *segment_found(const struct segment_folder *folder, uint64_t serial, uint64_t size,

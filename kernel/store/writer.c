@@ -22,9 +22,9 @@
  * Failures. A write that failed may have left anything behind the segment's end, and after a failed
  * sync the system may have forgotten what it held: so neither segment is written to any more, and
  * the next one says where its records end. Publishes of a write that failed are refused
- * (STORE_ERROR), those of a sync that failed are uncertain (STORE_UNKNOWN). Ranges are tried once
- * more, in the next segment, as they are what makes room. When there is no room for a segment,
- * ranges may use the last spare.
+ * (STORE_ERROR), those of a sync that failed are uncertain (STORE_UNKNOWN). Ranges alone are tried
+ * once more, in the next segment, as they are what makes room. When there is no room for a segment,
+ * ranges may use the last spare; publishes are refused until there is one again.
  */
 
 #define GROUP_MAX	(UINT64_C(2) << 20)
@@ -109,6 +109,7 @@ struct writer {
 	struct group group;
 	bool is_unsure; /* a sync has failed, and no barrier has been told yet */
 	int failure;	/* of a sync: what is on disk cannot be said any more */
+	int no_room;	/* why the last one that wanted some got none; 0: it did */
 
 	_Atomic uint64_t n_syncs, disk_bytes;
 };
@@ -197,6 +198,11 @@ static void publish_opened(struct writer *w, struct segment *segment)
 	unlock(w);
 }
 
+static void note_disk_bytes(struct writer *w)
+{
+	atomic_store_explicit(&w->disk_bytes, w->folder.disk_bytes, memory_order_relaxed);
+}
+
 /* The current segment is closed once there is another, so that it can be used if there is none. */
 static int roll(struct writer *w, uint64_t room, bool for_settles)
 {
@@ -210,7 +216,7 @@ static int roll(struct writer *w, uint64_t room, bool for_settles)
 	if (w->current)
 		w->before = (struct record_open){w->current->serial, w->current->end, w->synced};
 	r = segment_create(&w->folder, room, for_settles, &w->before, &next);
-	atomic_store_explicit(&w->disk_bytes, w->folder.disk_bytes, memory_order_relaxed);
+	note_disk_bytes(w);
 	if (r < 0)
 		return r;
 	if (w->current)
@@ -242,7 +248,7 @@ static void retire_some(struct writer *w)
 		segment_chain_add(&w->retired, segment);
 		unlock(w);
 	}
-	atomic_store_explicit(&w->disk_bytes, w->folder.disk_bytes, memory_order_relaxed);
+	note_disk_bytes(w);
 	if (r < 0) {
 		report(w, 0, 0, "a segment that is not needed any more cannot be put aside", r);
 		w->retire_not_before_ms = clock_monotonic_ms() + RETIRE_AGAIN_MS;
@@ -259,22 +265,27 @@ static bool has_bodies(const struct store_append *append)
 	return false;
 }
 
-static bool only_ranges(const struct store_append *append)
+/* Nothing of it is written any more; it keeps its place among those that are. */
+static bool is_through(const struct store_append *append)
 {
-	return append->n_tries > 0;
-}
-
-/* What of it will be written from now on: its ranges. */
-static void give_up_bodies(struct store_append *append)
-{
-	append->n_tries++;
-	if (has_bodies(append))
-		append->result = STORE_ERROR;
+	return append->n_records == 0 || append->result == STORE_ERROR;
 }
 
 static uint64_t size_of(const struct store_append *append)
 {
-	return append->n_records == 0 ? 0 : group_append_size(append);
+	return is_through(append) ? 0 : group_append_size(append);
+}
+
+/* What makes room: ranges, and what is moved so that its segment may go. */
+static bool is_preferred(const struct store_append *append)
+{
+	return append->is_own || !has_bodies(append);
+}
+
+/* A spare is kept before anything else gets room. */
+static bool may_write(const struct writer *w, const struct store_append *append)
+{
+	return is_through(append) || w->folder.n_spares > 0 || is_preferred(append);
 }
 
 static bool fits(const struct writer *w, uint64_t before, uint64_t size)
@@ -283,30 +294,41 @@ static bool fits(const struct writer *w, uint64_t before, uint64_t size)
 	       size <= w->current->size - w->current->end - before;
 }
 
-/* Room for the first append, which loses its bodies, and then everything, when there is none. */
-static bool make_room(struct writer *w, struct store_append *append)
+static int make_room(struct writer *w, const struct store_append *append)
 {
-	while (!fits(w, 0, size_of(append))) {
-		uint64_t size = size_of(append);
-		bool for_settles = only_ranges(append) || !has_bodies(append);
-		int r = size == UINT64_MAX ? -EMSGSIZE : roll(w, size, for_settles);
+	uint64_t size = size_of(append);
+	int r = 0;
 
-		if (r == 0)
-			continue;
-		report(w, 0, size, "there is no room for the log", r);
-		if (for_settles) {
-			append->result = STORE_ERROR;
-			return false;
-		}
-		give_up_bodies(append);
+	if (size == UINT64_MAX)
+		return -EMSGSIZE;
+	if (!fits(w, 0, size))
+		r = roll(w, size, is_preferred(append));
+	if (r == 0 && !may_write(w, append)) {
+		r = segment_keep_spare(&w->folder);
+		note_disk_bytes(w);
 	}
-	return true;
+	return r;
+}
+
+/* Told once, however many are refused for it. */
+static void find_room(struct writer *w, struct store_append *append)
+{
+	int r = is_through(append) ? 0 : make_room(w, append);
+
+	if (r < 0 && r != w->no_room)
+		report(w, 0, size_of(append), "there is no room for the log", r);
+	if (r < 0)
+		append->result = STORE_ERROR;
+	if (r < 0 || !is_through(append))
+		w->no_room = r;
 }
 
 static bool must_sync(const struct writer *w, const struct store_append *append)
 {
-	return w->options.sync == STORE_SYNC_ALWAYS && !append->is_lazy &&
-	       append->result != STORE_ERROR;
+	if (append->result == STORE_ERROR)
+		return false;
+	return append->is_own ? w->options.sync != STORE_SYNC_NEVER
+			      : w->options.sync == STORE_SYNC_ALWAYS && !append->is_lazy;
 }
 
 /* Encodes as many as fit. Those that fail are among `batch`, too, so that the order stays. */
@@ -316,10 +338,10 @@ static bool encode(struct writer *w, struct chain *batch)
 	bool syncs = false;
 
 	group_begin(&w->group, w->current, w->synced);
-	while ((append = w->todo.first) && w->group.size < GROUP_MAX &&
+	while ((append = w->todo.first) && w->group.size < GROUP_MAX && may_write(w, append) &&
 	       fits(w, w->group.size, size_of(append))) {
 		(void)chain_pop(&w->todo);
-		if (group_add(&w->group, append, only_ranges(append)) < 0)
+		if (!is_through(append) && group_add(&w->group, append) < 0)
 			append->result = STORE_ERROR;
 		syncs |= must_sync(w, append);
 		chain_add(batch, append);
@@ -327,24 +349,14 @@ static bool encode(struct writer *w, struct chain *batch)
 	return syncs;
 }
 
-/* Once more, without bodies; those that had that already are through. */
+/* Once more; but not what has bodies, and what was tried twice. */
 static void try_again(struct writer *w, struct chain *batch)
 {
-	struct chain again = {NULL, NULL}, through = {NULL, NULL};
-	struct store_append *append;
-
-	while ((append = chain_pop(batch))) {
-		if (append->n_tries > 0) {
+	for (struct store_append *append = batch->first; append; append = append->next)
+		if (append->n_tries++ > 0 || has_bodies(append))
 			append->result = STORE_ERROR;
-			chain_add(&through, append);
-			continue;
-		}
-		give_up_bodies(append);
-		chain_add(&again, append);
-	}
-	chain_move(&again, &w->todo);
-	w->todo = again;
-	*batch = through;
+	chain_move(batch, &w->todo);
+	chain_move(&w->todo, batch);
 }
 
 static void forget_places(struct chain *batch)
@@ -374,34 +386,44 @@ static void hand_back(struct writer *w, struct chain *batch)
 	unlock(w);
 }
 
+/* A barrier, or what is refused: there may be no segment for it, and it needs none. */
+static void answer_first(struct writer *w)
+{
+	struct chain batch = {NULL, NULL};
+	struct store_append *first = chain_pop(&w->todo);
+
+	bug_on(!first);
+	chain_add(&batch, first);
+	forget_places(&batch);
+	note_unsure(w, &batch, must_sync(w, first) && sync_current(w) < 0);
+	hand_back(w, &batch);
+}
+
 static void write_group(struct writer *w)
 {
 	struct chain batch = {NULL, NULL};
-	struct store_append *first = w->todo.first;
-	bool was_dirty;
 
-	bool is_idle_barrier = !w->current && first->n_records == 0;
-	if (is_idle_barrier || !make_room(w, first)) {
-		(void)chain_pop(&w->todo);
-		chain_add(&batch, first);
-		forget_places(&batch);
-		hand_back(w, &batch);
+	find_room(w, w->todo.first);
+	if (!fits(w, 0, size_of(w->todo.first))) {
+		answer_first(w);
 		return;
 	}
-	was_dirty = is_dirty(w);
+	bool was_dirty = is_dirty(w);
 	bool syncs = encode(w, &batch);
 	int r = group_write(&w->group);
 
 	if (r < 0) {
 		report(w, w->group.begin, w->group.size, "the log cannot be written", r);
+		if (w->options.sync != STORE_SYNC_NEVER)
+			(void)sync_current(w); /* what was written before; reported */
 		w->is_distrusted = true;
 		forget_places(&batch);
 		try_again(w, &batch);
-	} else {
-		if (!was_dirty)
-			w->dirty_since_ms = clock_monotonic_ms();
-		note_unsure(w, &batch, syncs && sync_current(w) < 0);
+		return;
 	}
+	if (!was_dirty)
+		w->dirty_since_ms = clock_monotonic_ms();
+	note_unsure(w, &batch, syncs && sync_current(w) < 0);
 	hand_back(w, &batch);
 }
 
