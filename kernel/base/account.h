@@ -9,15 +9,16 @@
 #include "base/compiler.h"
 
 /*
- * How many bytes the process holds in messages, queues and connections: what the memory alarm
- * watches. Each thread adds on a cache line of its own, without contention; whoever asks sums them.
- * What one thread adds another may take away, so only the sums mean something, and a sum taken
- * while others add is as exact as a glance.
+ * How many bytes the process holds in messages, queues and connections, and on the way to and from
+ * the log: what the memory alarm watches. Each thread adds on a cache line of its own, without
+ * contention; whoever asks sums them. What one thread adds another may take away, so only the sums
+ * mean something, and a sum taken while others add is as exact as a glance.
  */
 #define ACCOUNT_KINDS(X)                                                                           \
 	X(MESSAGE, message)                                                                        \
 	X(QUEUE, queue)                                                                            \
 	X(CONNECTION, connection)                                                                  \
+	X(LOG, log)                                                                                \
 	X(OTHER, other)
 
 /* clang-format off */

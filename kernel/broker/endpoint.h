@@ -40,8 +40,8 @@ struct endpoint_ops {
 	void (*deliver)(struct endpoint *endpoint, uint32_t consumer,
 			const struct delivery *deliveries, size_t count);
 
-	/* Targets that were pending when publish_batch() returned. `taken_bytes` of the endpoint's
-	 * publishes have left its account. */
+	/* Targets that were pending when router_publish() returned. `taken_bytes` of the
+	 * endpoint's publishes have left its account: see publication.inflight_bytes. */
 	void (*published)(struct endpoint *endpoint, const struct publish_outcome *outcomes,
 			  size_t count, uint64_t taken_bytes);
 

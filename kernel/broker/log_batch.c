@@ -3,11 +3,54 @@
 
 #include <stdatomic.h>
 
+#include "base/account.h"
 #include "base/bug.h"
 #include "base/mem.h"
 
 #define LARGE_RECORDS	 4096u
 #define RANGE_SEARCH_MAX 8u /* of a queue's latest ranges */
+
+/* ---- Memory: accounted for by room, so that adding something costs nothing more ---- */
+
+static void *grow(void *array, uint32_t count, uint32_t *capacity, size_t size)
+{
+	uint32_t wanted = *capacity > 0 ? *capacity * 2 : 16;
+
+	if (count < *capacity)
+		return array;
+	bug_on(count > UINT32_MAX / 2);
+	account_add(ACCOUNT_LOG, (ptrdiff_t)((wanted - *capacity) * size));
+	*capacity = wanted;
+	return mem_realloc(array, wanted * size);
+}
+
+static void give_back(void *array, uint32_t capacity, size_t size)
+{
+	account_add(ACCOUNT_LOG, -(ptrdiff_t)(capacity * size));
+	mem_free(array);
+}
+
+static void give_back_entries(struct log_batch *batch)
+{
+	give_back(batch->entries, batch->entries_capacity, sizeof(*batch->entries));
+	give_back(batch->bodies, batch->bodies_capacity, sizeof(*batch->bodies));
+	batch->entries = NULL;
+	batch->bodies = NULL;
+	batch->entries_capacity = batch->bodies_capacity = 0;
+}
+
+/* The records are built anew each time, and not kept if there are many. */
+static void make_room_for_records(struct log_batch *batch, uint32_t most)
+{
+	if (most <= batch->records_capacity)
+		return;
+	give_back(batch->records, batch->records_capacity, sizeof(*batch->records));
+	batch->records_capacity = most > LARGE_RECORDS ? most : most + most / 2;
+	account_add(ACCOUNT_LOG, (ptrdiff_t)(batch->records_capacity * sizeof(*batch->records)));
+	batch->records = mem_alloc(batch->records_capacity * sizeof(*batch->records));
+}
+
+/* ---- Life ---- */
 
 struct log_batch *log_batch_create(struct queue_log *log)
 {
@@ -28,11 +71,10 @@ void log_batch_drop_bodies(struct log_batch *batch)
 void log_batch_destroy(struct log_batch *batch)
 {
 	log_batch_drop_bodies(batch);
-	mem_free(batch->bodies);
-	mem_free(batch->entries);
-	mem_free(batch->queues);
-	mem_free(batch->ranges);
-	mem_free(batch->records);
+	give_back_entries(batch);
+	give_back(batch->queues, batch->queues_capacity, sizeof(*batch->queues));
+	give_back(batch->ranges, batch->ranges_capacity, sizeof(*batch->ranges));
+	give_back(batch->records, batch->records_capacity, sizeof(*batch->records));
 	mem_free(batch);
 }
 
@@ -47,14 +89,10 @@ void log_batch_clear_entries(struct log_batch *batch)
 	log_batch_drop_bodies(batch);
 	batch->n_entries = batch->n_queues = 0;
 	batch->n_live = batch->n_durable = 0;
+	batch->bytes = 0;
 	batch->is_atomic = false;
-	if (batch->entries_capacity > LARGE_RECORDS) {
-		mem_free(batch->entries);
-		mem_free(batch->bodies);
-		batch->entries = NULL;
-		batch->bodies = NULL;
-		batch->entries_capacity = batch->bodies_capacity = 0;
-	}
+	if (batch->entries_capacity > LARGE_RECORDS)
+		give_back_entries(batch);
 }
 
 void log_batch_clear(struct log_batch *batch)
@@ -64,14 +102,7 @@ void log_batch_clear(struct log_batch *batch)
 	batch->is_built = false;
 }
 
-static void *grow(void *array, uint32_t count, uint32_t *capacity, size_t size)
-{
-	if (count < *capacity)
-		return array;
-	bug_on(count > UINT32_MAX / 2);
-	*capacity = *capacity > 0 ? *capacity * 2 : 16;
-	return mem_realloc(array, *capacity * size);
-}
+/* ---- What is gathered ---- */
 
 /*
  * Queues that get a message together ask one after the other, some for a durable body and others
@@ -91,14 +122,15 @@ static uint32_t add_body(struct log_batch *batch, struct message *message, bool 
 			     sizeof(*batch->bodies));
 	batch->bodies[batch->n_bodies] = (struct log_body){
 		.message = message_ref(message), .record = LOG_NONE, .is_transient = is_transient};
+	batch->bytes += message->alloc_size;
 	return batch->n_bodies++;
 }
 
-uint32_t log_batch_queue(struct log_batch *batch, struct actor_ref queue, uint64_t first_seq)
+uint32_t log_batch_queue(struct log_batch *batch, const struct log_queue *queue)
 {
 	batch->queues = grow(batch->queues, batch->n_queues, &batch->queues_capacity,
 			     sizeof(*batch->queues));
-	batch->queues[batch->n_queues] = (struct log_queue){.ref = queue, .first_seq = first_seq};
+	batch->queues[batch->n_queues] = *queue;
 	return batch->n_queues++;
 }
 
@@ -113,6 +145,7 @@ uint32_t log_batch_publish(struct log_batch *batch, struct message *message,
 	batch->entries[at] = *entry;
 	batch->entries[at].body = body;
 	batch->entries[at].next = LOG_NONE;
+	batch->bytes += LOG_ENTRY_COST;
 	batch->n_live++;
 	batch->n_durable += !entry->is_transient;
 	return at;
@@ -198,7 +231,7 @@ static void build_entry(struct log_batch *batch, struct log_entry *entry)
 	entry->record = batch->n_records++;
 	batch->records[entry->record] = (struct store_record){
 		.type = STORE_ENQUEUE,
-		.queue_id = entry->queue_id,
+		.queue_id = batch->queues[entry->queue].id,
 		.seq_first = entry->seq,
 		.seq_last = entry->seq,
 		.publish = body->record,
@@ -218,13 +251,7 @@ static void build_range(struct log_batch *batch, const struct log_range *range)
 
 void log_batch_build(struct log_batch *batch)
 {
-	uint32_t most = batch->n_bodies + batch->n_entries + batch->n_ranges;
-
-	if (batch->records_capacity < most) {
-		mem_free(batch->records);
-		batch->records_capacity = most + most / 2;
-		batch->records = mem_alloc(batch->records_capacity * sizeof(*batch->records));
-	}
+	make_room_for_records(batch, batch->n_bodies + batch->n_entries + batch->n_ranges);
 	batch->n_records = 0;
 	for (uint32_t i = 0; i < batch->n_entries; i++)
 		if (!batch->entries[i].is_settled)

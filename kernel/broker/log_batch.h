@@ -27,7 +27,7 @@ struct log_body {
 };
 
 struct log_entry {
-	uint64_t queue_id, seq, expires_wall_ms;
+	uint64_t seq, expires_wall_ms;
 	struct actor_ref publisher;
 	uint64_t publisher_seq; /* 0: nobody waits for it (any more) */
 	uint32_t body;
@@ -41,6 +41,7 @@ struct log_entry {
 /* A queue that has entries. */
 struct log_queue {
 	struct actor_ref ref;
+	uint64_t id;
 	uint64_t first_seq;
 };
 
@@ -49,6 +50,10 @@ struct log_range {
 	uint32_t before; /* the one before of the same queue */
 	uint64_t queue_id, first, last;
 };
+
+/* What an entry costs beside its message, about. */
+#define LOG_ENTRY_COST                                                                             \
+	(sizeof(struct log_entry) + sizeof(struct log_body) + 2 * sizeof(struct store_record))
 
 struct log_batch {
 	struct store_append append;
@@ -64,6 +69,7 @@ struct log_batch {
 	uint32_t n_bodies, n_entries, n_queues, n_ranges, n_records;
 	uint32_t bodies_capacity, entries_capacity, queues_capacity, ranges_capacity,
 		records_capacity;
+	uint64_t bytes;	    /* of its messages and entries, about; settled or not */
 	uint32_t n_live;    /* entries that are not settled */
 	uint32_t n_durable; /* those of them that must be */
 	bool is_built;	    /* it has become records */
@@ -81,8 +87,8 @@ void log_batch_clear_entries(struct log_batch *batch);
 void log_batch_drop_bodies(struct log_batch *batch);
 bool log_batch_is_large(const struct log_batch *batch);
 
-/* A queue that will have entries, and the number of the first. Returns its index. */
-uint32_t log_batch_queue(struct log_batch *batch, struct actor_ref queue, uint64_t first_seq);
+/* A queue that will have entries. Returns its index. */
+uint32_t log_batch_queue(struct log_batch *batch, const struct log_queue *queue);
 
 /* References the message. Returns the entry's index. */
 uint32_t log_batch_publish(struct log_batch *batch, struct message *message,

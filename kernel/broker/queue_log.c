@@ -91,10 +91,15 @@ static void publish(struct queue_log *log, struct queue_log_state *state, struct
 
 	if (run->tag != batch->tag)
 		begin_run(log, state, batch->tag);
-	entry.queue_id = state->queue_id;
-	entry.queue = run->last == LOG_NONE ? log_batch_queue(batch, state->queue, entry.seq)
-					    : batch->entries[run->last].queue;
+	if (run->last == LOG_NONE)
+		entry.queue = log_batch_queue(batch, &(struct log_queue){.ref = state->queue,
+									 .id = state->queue_id,
+									 .first_seq = entry.seq});
+	else
+		entry.queue = batch->entries[run->last].queue;
+	log->added_bytes -= batch->bytes;
 	uint32_t at = log_batch_publish(batch, message, &entry);
+	log->added_bytes += batch->bytes;
 	if (run->last == LOG_NONE)
 		run->first = at;
 	else

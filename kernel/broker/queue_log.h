@@ -92,6 +92,25 @@ void queue_log_publish_transient(struct queue_log *log, struct queue_log_state *
  */
 uint64_t queue_log_completed(const struct queue_log *log, struct queue_log_state *state);
 
+/*
+ * Back pressure: publishing is faster than the disk, and what has been published and has not
+ * completed is in memory. It never says no; but while there is more than QUEUE_LOG_UNDER_WAY_MAX,
+ * publishers are to wait.
+ */
+#define QUEUE_LOG_UNDER_WAY_MAX (UINT64_C(8) << 20)
+
+/* Bytes of all that was ever published to it, with what it takes to keep that, about. */
+uint64_t queue_log_added(const struct queue_log *log);
+
+bool queue_log_is_behind(const struct queue_log *log);
+
+/* Waits until it has caught up, or ends. caught_up() never runs inside the call. */
+struct queue_log_waiter {
+	void (*caught_up)(struct queue_log_waiter *waiter);
+	struct list link; /* the log's */
+};
+void queue_log_wait(struct queue_log *log, struct queue_log_waiter *waiter);
+
 /* All that was published since the last append comes back as a whole or not at all. */
 void queue_log_make_atomic(struct queue_log *log);
 

@@ -43,6 +43,7 @@ struct log_batch *queue_log_gather(struct queue_log *log)
 
 static void release(struct queue_log *log, struct log_batch *batch)
 {
+	queue_log_note_done(log, batch);
 	if (log->is_ended || log->n_spare >= SPARE_MAX || log_batch_is_large(batch)) {
 		log_batch_destroy(batch);
 		return;
@@ -363,6 +364,7 @@ static void forget_settled(struct queue_log *log)
 
 	if (!batch || batch->n_live > 0 || batch->n_entries == 0)
 		return;
+	queue_log_note_done(log, batch);
 	log_batch_clear_entries(batch);
 	batch->tag = log->next_tag++;
 }
@@ -426,6 +428,7 @@ struct queue_log *queue_log_create(struct store_log *store_log)
 	log->next_tag = 1;
 	list_init(&log->spare);
 	list_init(&log->barriers);
+	queue_log_pressure_init(log);
 	ring_init(&log->batches);
 	loop_task_init(&log->flush, run_flush);
 	loop_timer_init(&log->timer, settles_are_due);
@@ -443,6 +446,7 @@ void queue_log_destroy(struct queue_log *log)
 	log->is_ended = true;
 	log->n_under_way++;
 	fail_barriers(log);
+	queue_log_pressure_end(log);
 	if (log->is_led)
 		end(log);
 	else if (has_gathered(log))

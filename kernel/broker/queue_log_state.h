@@ -31,6 +31,11 @@ struct queue_log {
 	unsigned n_under_way; /* calls of the store that have not answered */
 	uint64_t n_failed;    /* appends with settles that were not durable */
 
+	/* Back pressure: queue_log_pressure.c. */
+	uint64_t added_bytes, done_bytes; /* of what was ever published */
+	struct list waiters;
+	struct loop_task wake;
+
 	struct log_told *told;
 	uint32_t n_told, told_capacity;
 
@@ -59,6 +64,14 @@ struct log_batch *queue_log_gather(struct queue_log *log);
 
 /* Adds ranges that wait for more, but not for long. */
 void queue_log_expect_more(struct queue_log *log, const struct log_batch *batch);
+
+/* The batch's entries have completed, or are not to be appended. */
+void queue_log_note_done(struct queue_log *log, struct log_batch *batch);
+
+void queue_log_pressure_init(struct queue_log *log);
+
+/* Nobody waits any more. */
+void queue_log_pressure_end(struct queue_log *log);
 
 /* The entry's publisher, if it waits, is told at the turn's end. */
 void queue_log_tell_soon(struct queue_log *log, struct log_entry *entry);

@@ -30,8 +30,9 @@ struct publication {
 	bool unroutable; /* reached no queue (then nothing is pending) and, if mandatory, is to be
 			    returned: message is still referenced for that, and the caller's */
 	bool rejected;	 /* a queue on this loop rejected it */
-	uint32_t n_pending;    /* targets that will report with endpoint_ops.published */
-	uint64_t remote_bytes; /* on their way to other loops; come back as taken_bytes */
+	uint32_t n_pending; /* targets that will report with endpoint_ops.published */
+	/* On their way to other loops, or to a log that is behind: come back as taken_bytes. */
+	uint64_t inflight_bytes;
 };
 
 /*

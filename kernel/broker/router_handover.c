@@ -17,8 +17,17 @@
  * one letter with all its messages and targets; the same letter comes back with how it went, so
  * that what one loop allocates it also frees.
  *
+ * The bytes in a letter are the publisher's account (publication.inflight_bytes) until it comes
+ * back. If the log over there is behind, and got more from this letter, the letter waits there. So
+ * does what went to this loop's log: then nothing is under way, but the publisher's account is
+ * charged all the same, until the log has caught up. Who has too much on its account is not read
+ * from (conn/pressure.h).
+ *
  * Of an atomic batch, each loop gets its part at once, and so in one append to its log.
  */
+
+/* What a message costs on its way beside itself, about: in the letter, and then in the log. */
+#define WAY_COST 256u
 
 struct route_item {
 	struct message *message;
@@ -28,6 +37,7 @@ struct route_item {
 
 struct route_letter {
 	struct letter letter;
+	struct queue_log_waiter waiter;
 	struct broker *broker;
 	struct actor_ref publisher; /* none: nobody wants the letter back */
 	bool is_atomic;
@@ -70,6 +80,13 @@ static void come_back(struct letter *letter)
 	mem_free(route);
 }
 
+static void go_back(struct queue_log_waiter *waiter)
+{
+	struct route_letter *route = container_of(waiter, struct route_letter, waiter);
+
+	loop_post(route->publisher.loop, &route->letter);
+}
+
 static void give_item(struct route_letter *route, const struct route_item *item,
 		      const struct route_target *targets)
 {
@@ -89,19 +106,25 @@ static void arrive(struct letter *letter)
 {
 	struct route_letter *route = container_of(letter, struct route_letter, letter);
 	const struct route_target *targets = route->targets;
+	struct queue_log *log = broker_loop_self(route->broker)->log;
+	uint64_t added = queue_log_added(log);
 
 	for (uint32_t i = 0; i < route->n_items; i++) {
 		give_item(route, &route->items[i], targets);
 		targets += route->items[i].n_targets;
 	}
 	if (route->is_atomic)
-		queue_log_make_atomic(broker_loop_self(route->broker)->log);
+		queue_log_make_atomic(log);
 	if (actor_ref_is_none(route->publisher)) {
 		mem_free(route);
 		return;
 	}
 	route->letter.deliver = come_back;
-	loop_post(route->publisher.loop, &route->letter);
+	route->waiter.caught_up = go_back;
+	if (queue_log_added(log) != added && queue_log_is_behind(log))
+		queue_log_wait(log, &route->waiter);
+	else
+		go_back(&route->waiter);
 }
 
 /* The size depends on how many bindings there are, so it may fail. */
@@ -186,8 +209,8 @@ static void put_in_letter(struct router_remote *remote, struct publication *publ
 		remote->last_item = index + 1;
 		route->items[route->n_items++] =
 			(struct route_item){.message = message, .seq = publication->seq};
-		route->taken_bytes += message->alloc_size;
-		publication->remote_bytes += message->alloc_size;
+		route->taken_bytes += message->alloc_size + WAY_COST;
+		publication->inflight_bytes += message->alloc_size + WAY_COST;
 	}
 	route->items[route->n_items - 1].n_targets++;
 	route->targets[route->n_targets++] = *target;
@@ -201,6 +224,36 @@ static void post_letters(struct router *router)
 			loop_post(i, &router->remotes[i].letter->letter);
 		router->remotes[i] = (struct router_remote){0};
 	}
+}
+
+/* ---- What this loop's log has got ---- */
+
+/* On a publisher's account until the log has caught up. */
+struct route_charge {
+	struct queue_log_waiter waiter;
+	struct actor_ref publisher;
+	uint64_t bytes;
+};
+
+static void take_off(struct queue_log_waiter *waiter)
+{
+	struct route_charge *charge = container_of(waiter, struct route_charge, waiter);
+	struct endpoint *endpoint = slots_get(charge->publisher);
+
+	if (endpoint)
+		endpoint->ops->published(endpoint, NULL, 0, charge->bytes);
+	mem_free(charge);
+}
+
+static void charge_for_log(struct queue_log *log, struct actor_ref publisher,
+			   struct publication *publication, uint64_t bytes)
+{
+	struct route_charge *charge = mem_alloc(sizeof(*charge));
+
+	*charge = (struct route_charge){
+		.waiter = {.caught_up = take_off}, .publisher = publisher, .bytes = bytes};
+	publication->inflight_bytes += bytes;
+	queue_log_wait(log, &charge->waiter);
 }
 
 /* ---- One publication ---- */
@@ -238,6 +291,9 @@ static void hand_over_one(struct router *router, struct actor_ref publisher,
 int router_hand_over(struct router *router, const struct publish_batch *batch,
 		     struct publication *publications, size_t count)
 {
+	struct queue_log *log = broker_loop_self(router->broker)->log;
+	uint64_t added = queue_log_added(log);
+
 	if (router->has_remote) {
 		count_remotes(router, publications, count);
 		if (!create_letters(router, batch) && batch->is_atomic) {
@@ -250,7 +306,7 @@ int router_hand_over(struct router *router, const struct publish_batch *batch,
 
 		publication->rejected = false;
 		publication->n_pending = 0;
-		publication->remote_bytes = 0;
+		publication->inflight_bytes = 0;
 		publication->unroutable = router->first[i] == router->first[i + 1];
 		if (!publication->unroutable)
 			hand_over_one(router, batch->publisher, publication, i);
@@ -258,6 +314,9 @@ int router_hand_over(struct router *router, const struct publish_batch *batch,
 	if (router->has_remote)
 		post_letters(router);
 	if (batch->is_atomic)
-		queue_log_make_atomic(broker_loop_self(router->broker)->log);
+		queue_log_make_atomic(log);
+	if (queue_log_added(log) != added && queue_log_is_behind(log))
+		charge_for_log(log, batch->publisher, &publications[count - 1],
+			       queue_log_added(log) - added);
 	return 0;
 }

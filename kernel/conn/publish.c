@@ -103,8 +103,8 @@ static void publish_return(struct channel *ch, struct message *message)
 /* What the router said of one publication. */
 static int publish_settle(struct channel *ch, struct publication *p, struct amqp_error *error)
 {
-	ch->inflight_bytes += p->remote_bytes;
-	pressure_add_inflight(ch->connection, p->remote_bytes);
+	ch->inflight_bytes += p->inflight_bytes;
+	pressure_add_inflight(ch->connection, p->inflight_bytes);
 	if (p->unroutable) {
 		counter_add(COUNTER_MESSAGES_UNROUTABLE, 1);
 		if (p->mandatory)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/account.h"
 #include "base/bug.h"
 #include "base/mem.h"
 
@@ -25,12 +26,27 @@ void unacked_init(struct unacked *u, uint64_t first_tag)
 	*u = (struct unacked){.base = first_tag, .end = first_tag};
 }
 
+static void unacked_give_back_ring(struct unacked *u)
+{
+	account_add(ACCOUNT_CONNECTION, -(ptrdiff_t)(u->capacity * sizeof(*u->entries)));
+	mem_free(u->entries);
+	u->entries = NULL;
+	u->capacity = 0;
+}
+
+static void unacked_give_back_stragglers(struct unacked *u)
+{
+	account_add(ACCOUNT_CONNECTION,
+		    -(ptrdiff_t)(u->stragglers_capacity * sizeof(*u->stragglers)));
+	mem_free(u->stragglers);
+	u->stragglers = NULL;
+	u->stragglers_capacity = 0;
+}
+
 void unacked_fini(struct unacked *u)
 {
-	mem_free(u->entries);
-	mem_free(u->stragglers);
-	u->entries = NULL;
-	u->stragglers = NULL;
+	unacked_give_back_ring(u);
+	unacked_give_back_stragglers(u);
 }
 
 static size_t unacked_held_in_ring(const struct unacked *u)
@@ -56,7 +72,8 @@ static int unacked_grow(struct unacked *u, uint64_t span)
 		return -ENOMEM;
 	for (uint64_t tag = u->base; tag != u->end; tag++)
 		entries[tag & (capacity - 1)] = *unacked_in_ring(u, tag);
-	mem_free(u->entries);
+	unacked_give_back_ring(u);
+	account_add(ACCOUNT_CONNECTION, (ptrdiff_t)(capacity * sizeof(*entries)));
 	u->entries = entries;
 	u->capacity = capacity;
 	return 0;
@@ -100,6 +117,8 @@ static int unacked_reserve_stragglers(struct unacked *u, size_t count)
 	stragglers = mem_try_realloc(u->stragglers, capacity * sizeof(*stragglers));
 	if (stragglers == NULL)
 		return -ENOMEM;
+	account_add(ACCOUNT_CONNECTION,
+		    (ptrdiff_t)((capacity - u->stragglers_capacity) * sizeof(*stragglers)));
 	u->stragglers = stragglers;
 	u->stragglers_capacity = capacity;
 	return 0;
@@ -130,11 +149,8 @@ static void unacked_compact_stragglers(struct unacked *u)
 			u->stragglers[kept++] = u->stragglers[i];
 	u->n_stragglers = kept;
 	u->n_stragglers_gone = 0;
-	if (kept != 0)
-		return;
-	mem_free(u->stragglers);
-	u->stragglers = NULL;
-	u->stragglers_capacity = 0;
+	if (kept == 0)
+		unacked_give_back_stragglers(u);
 }
 
 /* ---- Coming and going ---- */
@@ -204,9 +220,6 @@ void unacked_remove(struct unacked *u, struct unacked_entry *entry)
 	}
 	while (u->base != u->end && unacked_in_ring(u, u->base)->state == UNACKED_GONE)
 		u->base++;
-	if (u->base == u->end && u->capacity > UNACKED_KEPT_CAPACITY) {
-		mem_free(u->entries);
-		u->entries = NULL;
-		u->capacity = 0;
-	}
+	if (u->base == u->end && u->capacity > UNACKED_KEPT_CAPACITY)
+		unacked_give_back_ring(u);
 }

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/account.h"
 #include "base/bug.h"
 #include "base/list.h"
 #include "base/mem.h"
@@ -59,6 +60,7 @@ static uint8_t *arena_get(struct fetch *fetch, size_t size)
 		arena = mem_try_alloc(sizeof(*arena) + wanted);
 		if (!arena)
 			return NULL;
+		account_add(ACCOUNT_LOG, (ptrdiff_t)wanted);
 		*arena = (struct arena){.before = fetch->arena, .size = wanted};
 		fetch->arena = arena;
 	}
@@ -240,6 +242,7 @@ static void free_fetch(struct fetch *fetch)
 		struct arena *arena = fetch->arena;
 
 		fetch->arena = arena->before;
+		account_add(ACCOUNT_LOG, -(ptrdiff_t)arena->size);
 		mem_free(arena);
 	}
 	mem_free(fetch);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/account.h"
 #include "base/bug.h"
 #include "base/mem.h"
 #include "store/disk.h"
@@ -28,6 +29,7 @@ void group_init(struct group *group)
 
 void group_fini(struct group *group)
 {
+	account_add(ACCOUNT_LOG, -(ptrdiff_t)group->capacity);
 	mem_free(group->bytes);
 	mem_free(group->pieces);
 	mem_free(group->parts);
@@ -91,6 +93,7 @@ static uint8_t *extend(struct group *group, size_t n)
 		uint8_t *grown = mem_try_realloc(group->bytes, wanted);
 		if (!grown)
 			return NULL;
+		account_add(ACCOUNT_LOG, (ptrdiff_t)(wanted - group->capacity));
 		group->bytes = grown;
 		group->capacity = wanted;
 	}

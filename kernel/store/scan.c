@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "base/account.h"
 #include "base/bug.h"
 #include "base/mem.h"
 #include "store/disk.h"
@@ -17,6 +18,7 @@ void scan_init(struct scan *scan)
 
 void scan_fini(struct scan *scan)
 {
+	account_add(ACCOUNT_LOG, -(ptrdiff_t)scan->capacity);
 	mem_free(scan->bytes);
 	mem_free(scan->spans);
 	scan_init(scan);
@@ -30,9 +32,11 @@ static int read_all(struct scan *scan, int fd, uint64_t size)
 	int r = 0;
 
 	if (size > scan->capacity) {
+		account_add(ACCOUNT_LOG, -(ptrdiff_t)scan->capacity);
 		mem_free(scan->bytes);
 		scan->bytes = mem_try_alloc(size);
 		scan->capacity = scan->bytes ? size : 0;
+		account_add(ACCOUNT_LOG, (ptrdiff_t)scan->capacity);
 		if (!scan->bytes)
 			return -ENOMEM;
 	}

@@ -65,12 +65,16 @@ enum store_record_type {
 
 struct store_record {
 	enum store_record_type type;
-	uint32_t publish;   /* STORE_ENQUEUE: which record of this append holds the body */
-	uint64_t queue_id;  /* never used again after the queue is deleted */
-	uint64_t seq_first; /* the queue's own sequence numbers, from 1 */
-	uint64_t seq_last;
-	uint64_t expires_ms;	/* STORE_ENQUEUE: wall clock, 0 = never */
-	struct store_body body; /* STORE_PUBLISH */
+	uint32_t publish; /* STORE_ENQUEUE: which record of this append holds the body */
+	union {
+		struct {		    /* all but STORE_PUBLISH */
+			uint64_t queue_id;  /* never used again after the queue is deleted */
+			uint64_t seq_first; /* the queue's own sequence numbers, from 1 */
+			uint64_t seq_last;
+			uint64_t expires_ms; /* STORE_ENQUEUE: wall clock, 0 = never */
+		};
+		struct store_body body; /* STORE_PUBLISH */
+	};
 	/*
 	 * STORE_PUBLISH: kept for this run only, to be read back. It is not there after a restart,
 	 * and need not be durable.

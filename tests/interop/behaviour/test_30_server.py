@@ -2,12 +2,12 @@
 """Shunt as a whole, each test with a shuntd of its own: settings, plugins, limits, the end."""
 
 import re
-import select
 import signal
 import subprocess
 
 from lib import wire
 from lib.case import Skip
+from lib.watch import MiB, ShortQueues, send_until_blocked
 
 
 def exit_status(t, *options):
@@ -148,37 +148,16 @@ def test_memory_alarm_blocks_publishers_only(t):
     """connection.blocked comes once, consumers go on, and when they have taken enough, connection.unblocked."""
     broker = t.shuntd("vm_memory_high_watermark.absolute=40MB")
     publisher, consumer = t.wire_to(broker), t.wire_to(broker)
-    consumer.call(1, "queue.declare", queue="q")
-    body = bytes(100000)
-    sent = 0
-    publisher.socket.setblocking(False)
-    try:
-        while sent < 3000:
-            frames = (wire.encode_frame(wire.METHOD, 1, wire.encode_method("basic.publish", routing_key="q")) +
-                      wire.encode_frame(wire.HEADER, 1, wire.encode_content_header(len(body))) +
-                      wire.encode_frame(wire.BODY, 1, body))
-            _send_all_or_give_up(publisher, frames)
-            sent += 1
-    except BlockingIOError:
-        pass
-    publisher.socket.settimeout(publisher.limit)
-    assert sent < 3000, "300 MB went in with a limit of 40 MB"
+    queues = ShortQueues(consumer, 100000, 100 * MiB)
+    sent = send_until_blocked(publisher, queues.chunks())
+    assert sent is not None, "100 MiB went in with a limit of 40 MB"
     blocked = publisher.read_method("connection.blocked", channel=0)
     assert blocked.reason == "low on memory", blocked
-    assert consumer.call(1, "queue.declare", queue="q", passive=True).message_count > 100
-    consumer.call(1, "basic.consume", queue="q", no_ack=True)
-    for _ in range(sent):
+    assert queues.ready() > 100
+    queues.consume(no_ack=True)
+    for _ in range(sent * queues.per_queue):
         consumer.read_message()
     publisher.read_method("connection.unblocked", channel=0)
-
-
-def _send_all_or_give_up(client, data):
-    """Sends without blocking; BlockingIOError when the broker has taken nothing for 2 s (it may end in mid-frame)."""
-    while data:
-        _, writable, _ = select.select([], [client.socket], [], 2)
-        if not writable:
-            raise BlockingIOError()
-        data = data[client.socket.send(data):]
 
 
 def test_out_of_file_descriptors(t):

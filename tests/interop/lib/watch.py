@@ -107,6 +107,55 @@ def send_until_refused(client, data, most, idle=1.5):
         client.socket.settimeout(client.limit)
 
 
+def send_until_blocked(client, chunks):
+    """Sends them until connection.blocked, or anything, comes; returns how many went whole, at least. None: all of them,
+    and nothing came."""
+    sent = 0
+    client.socket.setblocking(False)
+    try:
+        for chunk in chunks:
+            rest = memoryview(chunk)
+            while rest:
+                readable, writable, _ = select.select([client.socket], [client.socket], [], 10)
+                if readable:
+                    return sent
+                assert writable, "refused without connection.blocked"
+                rest = rest[client.socket.send(rest):]
+            sent += 1
+        return None
+    finally:
+        client.socket.settimeout(client.limit)
+
+
+class ShortQueues:
+    """Messages of a long queue go to the disk. So what takes memory beyond a limit for sure is many queues that are
+    short: each keeps a MiB in memory whatever happens. The owner declares them."""
+
+    def __init__(self, owner, body_size, total):
+        self.owner = owner
+        self.body_size = body_size
+        self.per_queue = 900 * 1024 // (body_size + 200)
+        self.names = ["short.%d" % i for i in range(total // (self.per_queue * body_size))]
+        for name in self.names:
+            owner.call(1, "queue.declare", queue=name)
+
+    def chunks(self):
+        """What fills them, one after the other."""
+        for name in self.names:
+            yield publish_frames(1, "", name, bytes(self.body_size)) * self.per_queue
+
+    def ready(self):
+        return sum(self.owner.call(1, "queue.declare", queue=name, passive=True).message_count for name in self.names)
+
+    def consume(self, **how):
+        for name in self.names:
+            self.owner.send(1, "basic.consume", queue=name, nowait=True, **how)
+
+    def purge(self):
+        for name in self.names:
+            self.owner.call(1, "queue.purge", queue=name)
+
+
 def has_input(client):
     """Something has come that is not read yet, in the socket or taken from it before."""
     return bool(client._input) or bool(select.select([client.socket], [], [], 0)[0])   # pylint: disable=protected-access

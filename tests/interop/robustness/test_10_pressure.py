@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Back pressure: whoever is too fast waits, whoever does not read pays for it alone, and memory has bounds."""
 
-import select
+import itertools
 import threading
 
 from lib import wire
 from lib.runner import limit
-from lib.watch import (MiB, check_growth, check_peak, forget_peak, frames, publish_frames, resident_bytes,
-                       send_until_refused)
+from lib.watch import (MiB, ShortQueues, check_growth, check_peak, forget_peak, frames, publish_frames, resident_bytes,
+                       send_until_blocked, send_until_refused)
 
 
 def two_clients(t, broker):
@@ -15,70 +15,111 @@ def two_clients(t, broker):
     return t.wire_to(broker), t.wire_to(broker)
 
 
-def publish_until_blocked(client, data, most):
-    """Sends data again and again until connection.blocked comes; returns how many whole copies were sent, at least."""
-    sent = 0
-    client.socket.setblocking(False)
-    try:
-        while sent < most:
-            rest = memoryview(data)
-            while rest:
-                readable, writable, _ = select.select([client.socket], [client.socket], [], 10)
-                if readable:
-                    return sent // len(data)
-                assert writable, "refused without connection.blocked"
-                n = client.socket.send(rest)
-                sent += n
-                rest = rest[n:]
-        raise AssertionError("%d MB went in without connection.blocked" % (sent / 1e6))
-    finally:
-        client.socket.settimeout(client.limit)
+LIMIT = 64 * MiB
 
 
-def check_alarm(t, body_size, batch):
-    """A publisher for ever, into a queue on another loop, with a memory limit of 64 MiB."""
-    broker = t.shuntd("vm_memory_high_watermark.absolute=64MiB", loops=2)
+def limited(t, loops=2):
+    return t.shuntd("vm_memory_high_watermark.absolute=%d" % LIMIT, loops=loops)
+
+
+def check_bound(broker):
+    """What the limit counts, what is under way, and what malloc adds."""
+    check_peak(broker, (LIMIT + 8 * MiB) * 1.4)
+
+
+def check_alarm(t, body_size):
+    """A publisher into queues on another loop, more than there is memory for."""
+    broker = limited(t)
     consumer, publisher = two_clients(t, broker)
-    consumer.call(1, "queue.declare", queue="q")
-    data = publish_frames(1, "", "q", bytes(body_size)) * batch
-    publish_until_blocked(publisher, data, 400 * MiB)
+    queues = ShortQueues(consumer, body_size, 150 * MiB)
+    assert send_until_blocked(publisher, queues.chunks()) is not None, "150 MiB went in with a limit of 64"
     blocked = publisher.read_method("connection.blocked", channel=0)
     assert blocked.reason == "low on memory", blocked
-    # what the limit counts, what is under way, and what malloc adds
-    check_peak(broker, (64 + 8) * MiB * 1.4)
-    # consumers go on, also a connection that has never published: it empties the queue
-    ready = consumer.call(1, "queue.declare", queue="q", passive=True).message_count
+    check_bound(broker)
+    # others go on, also a connection that has never published: it empties the queues
+    ready = queues.ready()
     assert ready * body_size > 8 * MiB, ready
-    consumer.send(1, "queue.purge", queue="q")
-    consumer.read_method("queue.purge-ok")
+    queues.purge()
     publisher.read_method("connection.unblocked", channel=0)
-    check_peak(broker, (64 + 8) * MiB * 1.4)
-    return broker, consumer, publisher
+    check_bound(broker)
 
 
 @limit(40)
 def test_publisher_of_large_messages_is_held_by_the_memory_alarm(t):
-    check_alarm(t, 100000, 1)
+    check_alarm(t, 100000)
 
 
 @limit(60)
 def test_publisher_of_small_messages_is_held_by_the_memory_alarm(t):
-    check_alarm(t, 100, 500)
+    check_alarm(t, 100)
+
+
+def check_flooded_queue(t, body_size, batch, properties, on_own_loop):
+    """A publisher without confirms, as fast as it can, into one queue. Its messages go to the disk, and what is known of
+    them stays in memory: whichever of the two holds it, memory is bounded, and nothing of what went in is lost."""
+    broker = limited(t)
+    owner, publisher = two_clients(t, broker)
+    (publisher if on_own_loop else owner).call(1, "queue.declare", queue="q", durable=True)
+    data = publish_frames(1, "", "q", bytes(body_size), properties) * batch
+    count = 250 * MiB // len(data)
+    sent = send_until_blocked(publisher, itertools.repeat(data, count))
+    check_bound(broker)
+    if sent is None:
+        t.wait(lambda: owner.call(1, "queue.declare", queue="q", passive=True).message_count == count * batch,
+               "%d messages" % (count * batch))
+    else:
+        assert publisher.read_method("connection.blocked", channel=0).reason == "low on memory"
+    check_bound(broker)
+    owner.call(1, "basic.qos", prefetch_count=100)
+    owner.call(1, "basic.consume", queue="q")
+    for _ in range(min(1000, (count if sent is None else sent) * batch)):
+        message = owner.read_message()
+        assert len(message.body) == body_size
+        owner.send(1, "basic.ack", delivery_tag=message.method.delivery_tag)
+    check_bound(broker)
+
+
+PERSISTENT = {"delivery_mode": 2}
+
+
+@limit(60)
+def test_flood_of_large_messages_into_one_queue(t):
+    check_flooded_queue(t, 100000, 1, None, False)
+
+
+@limit(60)
+def test_flood_of_small_messages_into_one_queue(t):
+    check_flooded_queue(t, 100, 500, None, False)
+
+
+@limit(60)
+def test_flood_of_large_persistent_messages_into_one_queue(t):
+    check_flooded_queue(t, 100000, 1, PERSISTENT, False)
+
+
+@limit(60)
+def test_flood_of_small_persistent_messages_into_one_queue(t):
+    check_flooded_queue(t, 100, 500, PERSISTENT, False)
+
+
+@limit(60)
+def test_flood_of_persistent_messages_on_one_loop(t):
+    check_flooded_queue(t, 1000, 50, PERSISTENT, True)
 
 
 @limit(40)
 def test_consumers_go_on_while_publishers_are_blocked(t):
     """connection.blocked is for the publisher; a consumer takes all there is, and then publishing goes on."""
-    broker = t.shuntd("vm_memory_high_watermark.absolute=40MiB", loops=2)
+    broker = limited(t)
     consumer, publisher = two_clients(t, broker)
-    consumer.call(1, "queue.declare", queue="q")
-    publish_until_blocked(publisher, publish_frames(1, "", "q", bytes(100000)), 400 * MiB)
+    queues = ShortQueues(consumer, 100000, 150 * MiB)
+    assert send_until_blocked(publisher, queues.chunks()) is not None
     publisher.read_method("connection.blocked", channel=0)
     other = t.wire_to(broker)   # a third may come in, declare and read
     other.call(1, "queue.declare", queue="other", exclusive=True)
-    ready = consumer.call(1, "queue.declare", queue="q", passive=True).message_count
+    ready = queues.ready()
     consumer.call(1, "basic.qos", prefetch_count=20)
-    consumer.call(1, "basic.consume", queue="q")
+    queues.consume()
     for _ in range(ready):
         message = consumer.read_message()
         consumer.send(1, "basic.ack", delivery_tag=message.method.delivery_tag)
@@ -138,14 +179,15 @@ def test_consumer_that_stops_reading_costs_its_prefetch(t):
 def test_what_waits_for_sockets_counts_for_the_memory_alarm(t):
     """200 consumers without acknowledgements on one connection that does not read: each has a credit of 1 MiB, and what
     is taken out of the queue for them is memory as before."""
-    broker = t.shuntd("vm_memory_high_watermark.absolute=64MiB", loops=2)
+    broker = limited(t)
     deaf, publisher = two_clients(t, broker)
     deaf.call(1, "queue.declare", queue="q")
     for _ in range(200):
         deaf.call(1, "basic.consume", queue="q", no_ack=True)
-    publish_until_blocked(publisher, publish_frames(1, "", "q", bytes(100)) * 500, 400 * MiB)
+    data = publish_frames(1, "", "q", bytes(100)) * 500
+    assert send_until_blocked(publisher, itertools.repeat(data, 400 * MiB // len(data))) is not None
     publisher.read_method("connection.blocked", channel=0)
-    check_peak(broker, (64 + 8) * MiB * 1.4)
+    check_bound(broker)
 
 
 def check_flood(t, broker, prepare, data):

@@ -392,10 +392,11 @@ static void barrier_waits_for_the_log_to_be_led(void)
 	setup();
 	queue_log_settle(queue_log, &state, STORE_SETTLE, 1);
 	queue_log_barrier(queue_log, &barriers[0]);
-	teardown(); /* before it could begin */
+	teardown_early(); /* before it could begin */
 	CU_ASSERT_EQUAL(n_stopped, 2);
 	grant(STORE_DURABLE);
 	complete(STORE_DURABLE); /* of what it was for */
+	check_account();
 	setup_led();
 	queue_log_barrier(queue_log, &barriers[1]);
 	teardown();
@@ -472,29 +473,32 @@ static void ended_while_under_way(void)
 	publish(1);
 	loop_run_once(false);
 	publish(2);
-	teardown();
+	teardown_early();
 	CU_ASSERT_EQUAL(store.n_appends - store.n_done, 2); /* what was gathered goes at the end */
 	CU_ASSERT_EQUAL(store.n_released, 1);
 	complete(STORE_DURABLE);
 	complete(STORE_DURABLE);
+	check_account();
 }
 
 static void ended_before_it_was_led(void)
 {
 	setup();
 	queue_log_settle(queue_log, &state, STORE_REQUEUE, 7);
-	teardown();
+	teardown_early();
 	grant(STORE_DURABLE);
 	CU_ASSERT_EQUAL_FATAL(store.n_appends, 1);
 	CU_ASSERT_EQUAL(store.records[0].type, STORE_REQUEUE);
 	CU_ASSERT_EQUAL(store.n_released, 1);
 	complete(STORE_DURABLE);
+	check_account();
 
 	setup();
 	queue_log_settle(queue_log, &state, STORE_SETTLE, 7);
-	teardown();
+	teardown_early();
 	grant(STORE_ERROR);
 	CU_ASSERT_EQUAL(store.n_appends, 0);
+	check_account();
 }
 
 static void last_purge_is_not_part_of_another(void)

@@ -176,7 +176,7 @@ static void persistent_is_pending(void)
 	publication.message->persistent = true;
 	CU_ASSERT_EQUAL(router_publish(broker, &batch, &error), 1);
 	CU_ASSERT_EQUAL(publication.n_pending, 1);
-	CU_ASSERT_EQUAL(publication.remote_bytes, 0);
+	CU_ASSERT_EQUAL(publication.inflight_bytes, 0);
 	CU_ASSERT_EQUAL(n_outcomes, 0);
 	turn();
 	CU_ASSERT_EQUAL(n_outcomes, 1);
@@ -229,8 +229,8 @@ static void to_another_loop(void)
 	for (size_t i = 0; i < COUNT; i++) {
 		CU_ASSERT_FALSE(publications[i].unroutable);
 		CU_ASSERT_EQUAL(publications[i].n_pending, 2);
-		CU_ASSERT_EQUAL(publications[i].remote_bytes, each);
-		bytes += publications[i].remote_bytes;
+		CU_ASSERT_TRUE(publications[i].inflight_bytes >= each);
+		bytes += publications[i].inflight_bytes;
 	}
 	CU_ASSERT_EQUAL(n_outcomes, 0);
 	turn();
@@ -251,9 +251,9 @@ static void without_confirms(void)
 	declare_on_1("q", 0);
 	CU_ASSERT_TRUE(publish("", "q"));
 	CU_ASSERT_EQUAL(publication.n_pending, 0);
-	CU_ASSERT_TRUE(publication.remote_bytes > 0);
+	CU_ASSERT_TRUE(publication.inflight_bytes > 0);
 	turn();
-	CU_ASSERT_EQUAL(taken_bytes, publication.remote_bytes);
+	CU_ASSERT_EQUAL(taken_bytes, publication.inflight_bytes);
 	CU_ASSERT_EQUAL(n_outcomes, 0);
 	CU_ASSERT_EQUAL(ready("q"), 1);
 	router_end();

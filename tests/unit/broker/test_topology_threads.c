@@ -66,7 +66,7 @@ static void route_batch(void)
 	for (size_t i = 0; i < 10; i++) {
 		if (i < n) {
 			n_wrong += i % 5 == 1 && publications[i].unroutable;
-			bytes_out += publications[i].remote_bytes;
+			bytes_out += publications[i].inflight_bytes;
 		}
 		message_unref(publications[i].message);
 	}

@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_CONN_CONVERSATION_H
 #define TESTS_UNIT_CONN_CONVERSATION_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -201,6 +202,8 @@ static inline void write_out(struct client *client)
 	if (client->fd < 0 || client->out.size == 0)
 		return;
 	n = write(client->fd, client->out.data, client->out.size);
+	if (n < 0 && errno == EAGAIN)
+		return; /* it is not read from */
 	buffer_consume(&client->out, n > 0 ? (size_t)n : client->out.size);
 }
 

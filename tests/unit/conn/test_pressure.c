@@ -2,6 +2,7 @@
 /* What stops reading from a connection, and that it always goes on. */
 #include "broker/alarm.h"
 #include "conversation.h"
+#include "store/engine.h"
 
 static struct client a, b; /* on loop 0 and loop 1 */
 
@@ -179,4 +180,117 @@ static void an_alarm_that_passes_unseen(void)
 	stop();
 }
 
-UNIT_MAIN("pressure", UNIT_TEST(the_alarm_blocks_and_unblocks), UNIT_TEST(reasons), UNIT_TEST(an_alarm_that_passes_unseen))
+/* ---- A log that is slower than who publishes ---- */
+
+static struct store_engine_ops slow_ops;
+static const struct store_engine_ops *real_ops;
+static struct {
+	bool is_slow;
+	unsigned n_appended; /* messages */
+	struct store_append *first, *last;
+	struct store_log *log;
+	uint64_t epoch;
+} slow; /* of the one loop that has durable queues */
+
+static void append_slowly(struct store_log *log, uint64_t epoch, struct store_append *append)
+{
+	for (size_t i = 0; i < append->n_records; i++)
+		slow.n_appended += append->records[i].type == STORE_PUBLISH;
+	if (!slow.is_slow) {
+		real_ops->append(log, epoch, append);
+		return;
+	}
+	slow.log = log;
+	slow.epoch = epoch;
+	if (slow.first)
+		slow.last->next = append;
+	else
+		slow.first = append;
+	slow.last = append;
+}
+
+static void go_on(void *unused)
+{
+	struct store_append *append, *next;
+
+	(void)unused;
+	slow.is_slow = false;
+	for (append = slow.first; append; append = next) {
+		next = append->next;
+		append->next = NULL;
+		real_ops->append(slow.log, slow.epoch, append);
+	}
+	slow.first = NULL;
+}
+
+/* b publishes until nothing is taken any more. Returns how many messages that were. */
+static unsigned publish_until_refused(struct slice properties)
+{
+	enum { SIZE = 90000, ROOM = SIZE + 1000, MOST = 1000 };
+
+	for (unsigned n = 0; n < MOST; n++) {
+		if (b.out.capacity - b.out.size < ROOM) {
+			size_t before = b.out.size;
+
+			settle(&a, &b);
+			if (b.out.size == before)
+				return n;
+		}
+		publish(&b, 1, SLICE_LITERAL("q"), properties, SIZE);
+	}
+	return MOST;
+}
+
+/* No confirms are waited for, and there is no alarm. */
+static void check_slow_log(struct client *owner)
+{
+	const struct slice persistent = SLICE_LITERAL("\x10\x00\x02");
+	unsigned n, taken;
+
+	start();
+	real_ops = store->ops;
+	slow_ops = *real_ops;
+	slow_ops.append = append_slowly;
+	store->ops = &slow_ops;
+	memset(&slow, 0, sizeof(slow));
+	PUT(owner, 1, AMQP_QUEUE_DECLARE, queue_declare, .queue = SLICE_LITERAL("q"), .durable = true);
+	settle(&a, &b);
+	slow.is_slow = true;
+	n = publish_until_refused(persistent);
+	taken = slow.n_appended;
+	CU_ASSERT_TRUE(taken * 90000 > 8 << 20);
+	CU_ASSERT_TRUE(taken * 90000 < 14 << 20); /* and what is under way between loops */
+	CU_ASSERT_TRUE(taken < n);
+	loop_pool_visit(owner == &a ? 0 : 1, go_on, NULL);
+	for (int i = 0; i < 100 && slow.n_appended < n; i++)
+		settle(&a, &b);
+	CU_ASSERT_EQUAL(slow.n_appended, n);
+	CU_ASSERT_EQUAL(b.close_code, 0);
+	store->ops = real_ops;
+	stop();
+}
+
+static void a_slow_log_holds_publishers(void)
+{
+	check_slow_log(&b);
+}
+
+static void a_slow_log_of_another_loop_holds_publishers(void)
+{
+	check_slow_log(&a);
+}
+
+/* What does not go to the log is none of its business. */
+static void a_slow_log_does_not_hold_transient_messages(void)
+{
+	start();
+	PUT(&b, 1, AMQP_QUEUE_DECLARE, queue_declare, .queue = SLICE_LITERAL("q"));
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(publish_until_refused(SLICE_LITERAL("\0\0")), 1000);
+	settle(&a, &b);
+	stop();
+}
+
+UNIT_MAIN("pressure", UNIT_TEST(the_alarm_blocks_and_unblocks), UNIT_TEST(reasons), UNIT_TEST(an_alarm_that_passes_unseen),
+	  UNIT_TEST(a_slow_log_holds_publishers), UNIT_TEST(a_slow_log_of_another_loop_holds_publishers),
+	  UNIT_TEST(a_slow_log_does_not_hold_transient_messages))

@@ -4,7 +4,19 @@
 #include <stdlib.h>
 
 #include "../unit.h"
+#include "base/account.h"
 #include "base/mem.h"
+
+/* All that it had counted for is given back. */
+static void end(struct unacked *u)
+{
+	uint64_t bytes =
+		u->capacity * sizeof(*u->entries) + u->stragglers_capacity * sizeof(*u->stragglers);
+
+	CU_ASSERT_EQUAL(account_total(), bytes);
+	unacked_fini(u);
+	CU_ASSERT_EQUAL(account_total(), 0);
+}
 
 static void a_tag_finds_its_entry(void)
 {
@@ -22,7 +34,7 @@ static void a_tag_finds_its_entry(void)
 	unacked_remove(&u, entry);
 	CU_ASSERT_PTR_NULL(unacked_find(&u, 1));
 	CU_ASSERT_EQUAL(u.held, 0);
-	unacked_fini(&u);
+	end(&u);
 }
 
 /* Tags of deliveries that need no acknowledgement are not in the ring. */
@@ -36,7 +48,7 @@ static void gaps_are_not_found(void)
 	for (uint64_t tag = 0; tag < 50; tag++)
 		CU_ASSERT_EQUAL(unacked_find(&u, tag) != NULL, tag == 3 || tag == 40);
 	CU_ASSERT_EQUAL(u.held, 2);
-	unacked_fini(&u);
+	end(&u);
 }
 
 static void one_in_a_transaction_is_not_found(void)
@@ -49,7 +61,7 @@ static void one_in_a_transaction_is_not_found(void)
 	CU_ASSERT_PTR_NULL(unacked_find(&u, 1));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(unacked_at(&u, 1));
 	unacked_remove(&u, unacked_at(&u, 1));
-	unacked_fini(&u);
+	end(&u);
 }
 
 /* Against an array of what is held. */
@@ -88,11 +100,12 @@ static void any_order_of_removal(void)
 			unacked_remove(&u, unacked_find(&u, tag));
 	CU_ASSERT_EQUAL(u.held, 0);
 	CU_ASSERT_PTR_NULL(u.entries); /* a large ring is given back */
-	unacked_fini(&u);
+	end(&u);
 	free(held);
 }
 
-/* A client that keeps some for long and settles the rest costs what it keeps, not all tags that there were. */
+/* A client that keeps some for long and settles the rest costs what it keeps, not all tags that
+ * there were. */
 static void the_ring_does_not_span_what_is_gone(void)
 {
 	enum { COUNT = 1000000, KEPT_EVERY = 20000 };
@@ -118,7 +131,7 @@ static void the_ring_does_not_span_what_is_gone(void)
 	CU_ASSERT_EQUAL(n, COUNT / KEPT_EVERY);
 	CU_ASSERT_EQUAL(u.held, 0);
 	CU_ASSERT_PTR_NULL(u.stragglers);
-	unacked_fini(&u);
+	end(&u);
 }
 
 static void a_gap_needs_no_memory(void)
@@ -132,7 +145,7 @@ static void a_gap_needs_no_memory(void)
 	CU_ASSERT_PTR_NOT_NULL(unacked_find(&u, 1));
 	CU_ASSERT_PTR_NOT_NULL(unacked_find(&u, UINT64_C(1) << 40));
 	CU_ASSERT_PTR_NULL(unacked_find(&u, 2));
-	unacked_fini(&u);
+	end(&u);
 }
 
 /* Against an array again: mostly settled at once, and what is kept in any order. */
@@ -165,7 +178,7 @@ static void stragglers_in_any_order(void)
 	CU_ASSERT_EQUAL(u.held, n);
 	for (uint64_t t = 0; t <= COUNT; t++)
 		CU_ASSERT_EQUAL(unacked_find(&u, t) != NULL, held[t]);
-	unacked_fini(&u);
+	end(&u);
 	free(held);
 }
 
@@ -179,7 +192,7 @@ static void memory_may_be_out(void)
 	mem_fault_after(-1);
 	CU_ASSERT_EQUAL(u.held, 0);
 	CU_ASSERT_EQUAL(unacked_add(&u, 1, 1, 0), 0);
-	unacked_fini(&u);
+	end(&u);
 }
 
 UNIT_MAIN("unacked", UNIT_TEST(a_tag_finds_its_entry), UNIT_TEST(gaps_are_not_found),
