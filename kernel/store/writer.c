@@ -297,11 +297,13 @@ static void find_room(struct writer *w, struct store_append *append)
 {
 	int r = is_through(append) ? 0 : make_room(w, append);
 
+	if (r < 0 && !has_bodies(append) && append->n_tries++ == 0)
+		r = make_room(w, append);
 	if (r < 0 && r != w->no_room)
 		report(w, 0, size_of(append), "there is no room for the log", r);
 	if (r < 0)
 		append->result = STORE_ERROR;
-	if (r < 0 || !is_through(append))
+	if (r < 0 || !is_preferred(append))
 		w->no_room = r;
 }
 
@@ -476,8 +478,7 @@ static void *run(void *argument)
 		retire_some(w);
 		tell(w);
 	}
-	if (w->options.sync != STORE_SYNC_NEVER)
-		(void)sync_current(w); /* reported, and w->failure says it */
+	(void)sync_current(w); /* reported, and w->failure says it */
 	return NULL;
 }
 
