@@ -181,6 +181,29 @@ static int config_bytes(struct config_entry *e)
 	return 0;
 }
 
+/* ---- Store ---- */
+
+static int config_store_sync(struct config_entry *e)
+{
+	struct config *config = e->config;
+	uint64_t ms;
+
+	if (strcmp(e->value, "always") == 0) {
+		config->store_sync = STORE_SYNC_ALWAYS;
+	} else if (strcmp(e->value, "never") == 0) {
+		config->store_sync = STORE_SYNC_NEVER;
+	} else if (strncmp(e->value, "interval:", 9) == 0 &&
+		   config_parse_number(e->value + 9, false, &ms) && ms >= e->minimum &&
+		   ms <= e->maximum) {
+		config->store_sync = STORE_SYNC_INTERVAL;
+		config->store_sync_interval_ms = (uint32_t)ms;
+	} else {
+		return config_refuse(
+			e, "always, never, or interval:MS with MS from 1 to 60000 milliseconds");
+	}
+	return 0;
+}
+
 /* ---- Listeners ---- */
 
 static int config_add_listener(struct config_entry *e)
@@ -352,6 +375,8 @@ static const struct config_key config_keys[] = {
 	{"compat.product", config_text, CONFIG_PLACE(product), 0, 0},
 	{"compat.version", config_text, CONFIG_PLACE(version), 0, 0},
 	{"data_dir", config_text, CONFIG_PLACE(data_dir), 0, 0},
+	{"store.sync", config_store_sync, 0, 1, 60000},
+	{"store.segment_size", config_bytes, CONFIG_PLACE(store_segment_size), 64u << 10, 1u << 30},
 	{"loops", config_u32, CONFIG_PLACE(loops), 0, CONFIG_LOOPS_MAX},
 	{"control.socket", config_text, CONFIG_PLACE(control_socket), 0, 0},
 	{"plugins.dir", config_text, CONFIG_PLACE(plugins_dir), 0, 0},
@@ -500,6 +525,8 @@ void config_init(struct config *config)
 		.product = mem_strdup("Shunt"),
 		.version = mem_strdup(PACKAGE_VERSION),
 		.cluster_name = mem_printf("shunt@%s", host),
+		.store_sync = STORE_SYNC_ALWAYS,
+		.store_segment_size = 16u << 20,
 		.data_dir = mem_strdup(SHUNT_LOCALSTATEDIR "/lib/shunt"),
 		.control_socket = mem_strdup(SHUNT_RUNDIR "/shunt/control.sock"),
 		.plugins_dir = mem_strdup(SHUNT_PLUGINS_DIR),

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "plugin/loader.h"
+#include "store/store.h"
 
 #define CONFIG_LISTENERS_MAX 64
 
@@ -46,7 +47,10 @@ struct config {
 	char *cluster_name;
 
 	char *data_dir, *control_socket, *plugins_dir;
-	unsigned loops; /* 0: one per core */
+	enum store_sync store_sync;
+	uint32_t store_sync_interval_ms; /* of STORE_SYNC_INTERVAL */
+	uint64_t store_segment_size;	 /* bytes */
+	unsigned loops;			 /* 0: one per core */
 
 	struct config_plugin *plugins; /* in order */
 	size_t n_plugins;

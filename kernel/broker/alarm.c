@@ -80,16 +80,20 @@ static void letter_arrived(struct letter *letter)
 	mem_free(l);
 }
 
+static void tell(struct alarms *alarms, unsigned loop)
+{
+	struct alarm_letter *l = mem_alloc(sizeof(*l));
+
+	l->letter.deliver = letter_arrived;
+	l->alarms = alarms;
+	atomic_fetch_add(&alarms->refs, 1);
+	loop_post(loop, &l->letter);
+}
+
 static void tell_all(struct alarms *alarms)
 {
-	for (unsigned i = 0; i < alarms->n_loops; i++) {
-		struct alarm_letter *l = mem_alloc(sizeof(*l));
-
-		l->letter.deliver = letter_arrived;
-		l->alarms = alarms;
-		atomic_fetch_add(&alarms->refs, 1);
-		loop_post(i, &l->letter);
-	}
+	for (unsigned i = 0; i < alarms->n_loops; i++)
+		tell(alarms, i);
 }
 
 /* ---- Setting and clearing ---- */
@@ -289,4 +293,8 @@ bool alarms_disk_is_set(const struct alarms *alarms)
 void alarms_listen(struct alarms *alarms, unsigned loop, struct alarm_listener *listener)
 {
 	alarms->loops[loop].listener = listener;
+	/* The loop may have heard of an alarm when there was nobody to listen. */
+	alarms->loops[loop].told = 0;
+	if (atomic_load(&alarms->set) != 0)
+		tell(alarms, loop);
 }

@@ -49,8 +49,10 @@ bool alarms_disk_is_set(const struct alarms *alarms);
 /* Called by the publish path once a batch; cheap. */
 void alarms_check(struct alarms *alarms);
 
-/* `changed` runs on its own loop whenever an alarm is set or cleared; set_alarms are the bits of
- * those that are set now. One per loop. */
+/*
+ * `changed` runs on its own loop whenever an alarm is set or cleared, and if one is set already;
+ * set_alarms are the bits of those that are set now. One per loop, before other loops run.
+ */
 struct alarm_listener {
 	void (*changed)(struct alarm_listener *listener, unsigned set_alarms);
 };

@@ -3,24 +3,14 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/disk.h"
 
 /* Bytes in a millisecond that a fast disk takes, 1 GB/s. RabbitMQ reckons with a fourth of it, and
  * then waits twice as long. */
 #define FAST_RATE 1000000u
-
-int disk_free_bytes(const char *path, uint64_t *ret_free_bytes)
-{
-	struct statvfs disk;
-
-	if (statvfs(path, &disk) != 0)
-		return -errno;
-	*ret_free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
-	return 0;
-}
 
 uint64_t disk_interval_ms(uint64_t free_bytes, uint64_t limit_bytes)
 {

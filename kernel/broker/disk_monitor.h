@@ -9,9 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Bytes that this process may still write; 0 or -errno. */
+/* Bytes that this process may still write; 0 or -errno. Outside of tests disk_free_bytes(). */
 typedef int (*disk_measure_fn)(const char *path, uint64_t *ret_free_bytes);
-int disk_free_bytes(const char *path, uint64_t *ret_free_bytes) __attribute__((warn_unused_result));
 
 #define DISK_INTERVAL_MIN_MS 100u
 #define DISK_INTERVAL_MAX_MS 10000u

@@ -30,6 +30,7 @@ void log_batch_destroy(struct log_batch *batch)
 	log_batch_drop_bodies(batch);
 	mem_free(batch->bodies);
 	mem_free(batch->entries);
+	mem_free(batch->queues);
 	mem_free(batch->ranges);
 	mem_free(batch->records);
 	mem_free(batch);
@@ -44,8 +45,8 @@ bool log_batch_is_large(const struct log_batch *batch)
 void log_batch_clear_entries(struct log_batch *batch)
 {
 	log_batch_drop_bodies(batch);
-	batch->n_entries = 0;
-	batch->n_live = 0;
+	batch->n_entries = batch->n_queues = 0;
+	batch->n_live = batch->n_durable = 0;
 	batch->is_atomic = false;
 	if (batch->entries_capacity > LARGE_RECORDS) {
 		mem_free(batch->entries);
@@ -72,22 +73,39 @@ static void *grow(void *array, uint32_t count, uint32_t *capacity, size_t size)
 	return mem_realloc(array, *capacity * size);
 }
 
-static uint32_t add_body(struct log_batch *batch, struct message *message)
+/*
+ * Queues that get a message together ask one after the other, some for a durable body and others
+ * for a transient one: it is the last or the one before.
+ */
+static uint32_t add_body(struct log_batch *batch, struct message *message, bool is_transient)
 {
-	/* Queues that get a message together ask one after the other. */
-	if (batch->n_bodies > 0 && batch->bodies[batch->n_bodies - 1].message == message)
-		return batch->n_bodies - 1;
+	for (uint32_t i = batch->n_bodies; i > 0 && i + 2 > batch->n_bodies; i--) {
+		const struct log_body *body = &batch->bodies[i - 1];
+
+		if (body->message != message)
+			break;
+		if (body->is_transient == is_transient)
+			return i - 1;
+	}
 	batch->bodies = grow(batch->bodies, batch->n_bodies, &batch->bodies_capacity,
 			     sizeof(*batch->bodies));
-	batch->bodies[batch->n_bodies] =
-		(struct log_body){.message = message_ref(message), .record = LOG_NONE};
+	batch->bodies[batch->n_bodies] = (struct log_body){
+		.message = message_ref(message), .record = LOG_NONE, .is_transient = is_transient};
 	return batch->n_bodies++;
+}
+
+uint32_t log_batch_queue(struct log_batch *batch, struct actor_ref queue, uint64_t first_seq)
+{
+	batch->queues = grow(batch->queues, batch->n_queues, &batch->queues_capacity,
+			     sizeof(*batch->queues));
+	batch->queues[batch->n_queues] = (struct log_queue){.ref = queue, .first_seq = first_seq};
+	return batch->n_queues++;
 }
 
 uint32_t log_batch_publish(struct log_batch *batch, struct message *message,
 			   const struct log_entry *entry)
 {
-	uint32_t body = add_body(batch, message);
+	uint32_t body = add_body(batch, message, entry->is_transient);
 	uint32_t at = batch->n_entries++;
 
 	batch->entries =
@@ -96,6 +114,7 @@ uint32_t log_batch_publish(struct log_batch *batch, struct message *message,
 	batch->entries[at].body = body;
 	batch->entries[at].next = LOG_NONE;
 	batch->n_live++;
+	batch->n_durable += !entry->is_transient;
 	return at;
 }
 
@@ -103,6 +122,7 @@ void log_batch_settle(struct log_batch *batch, struct log_entry *entry)
 {
 	entry->is_settled = true;
 	batch->n_live--;
+	batch->n_durable -= !entry->is_transient;
 	/* Nothing hangs on when the engine sees it. */
 	if (batch->is_built)
 		atomic_store_explicit(&batch->records[entry->record].is_elided, true,
@@ -121,15 +141,16 @@ static bool extend(struct log_range *range, const struct log_range *by)
 }
 
 /*
- * Neighbours of one kind become one. Several consumers of a queue settle in as many runs, so the
- * latest few are looked at, as far as they are of that kind: the order of kinds stays.
+ * Neighbours of one kind become one, but for purges, which overlap. Several consumers of a queue
+ * settle in as many runs, so the latest few are looked at, as far as they are of that kind: the
+ * order of kinds stays.
  */
 uint32_t log_batch_range(struct log_batch *batch, uint32_t latest, const struct log_range *range)
 {
 	uint32_t at = latest;
 
 	for (unsigned i = 0; i < RANGE_SEARCH_MAX && at != LOG_NONE; i++) {
-		if (batch->ranges[at].type != range->type)
+		if (batch->ranges[at].type != range->type || range->type == STORE_PURGE)
 			break;
 		if (extend(&batch->ranges[at], range))
 			return latest;
@@ -161,6 +182,7 @@ static void build_body(struct log_batch *batch, struct log_body *body)
 	body->record = batch->n_records++;
 	batch->records[body->record] = (struct store_record){
 		.type = STORE_PUBLISH,
+		.is_transient = body->is_transient,
 		.body = {.bytes = message_stored(body->message),
 			 .owner = body->message,
 			 .hold = body_hold,

@@ -23,6 +23,7 @@ struct queue_log;
 struct log_body {
 	struct message *message;
 	uint32_t record; /* where it is in `records`, LOG_NONE: not there yet */
+	bool is_transient;
 };
 
 struct log_entry {
@@ -30,9 +31,17 @@ struct log_entry {
 	struct actor_ref publisher;
 	uint64_t publisher_seq; /* 0: nobody waits for it (any more) */
 	uint32_t body;
+	uint32_t queue;	 /* in `queues` */
 	uint32_t record; /* where it is in `records`, once built */
 	uint32_t next;	 /* of the same queue, without those settled */
 	bool is_settled; /* meanwhile: it is left out, if that is still possible */
+	bool is_transient;
+};
+
+/* A queue that has entries. */
+struct log_queue {
+	struct actor_ref ref;
+	uint64_t first_seq;
 };
 
 struct log_range {
@@ -49,12 +58,15 @@ struct log_batch {
 	uint64_t range_tag; /* of its ranges, which may stay when entries have gone */
 	struct log_body *bodies;
 	struct log_entry *entries;
+	struct log_queue *queues;
 	struct log_range *ranges;
 	struct store_record *records;
-	uint32_t n_bodies, n_entries, n_ranges, n_records;
-	uint32_t bodies_capacity, entries_capacity, ranges_capacity, records_capacity;
-	uint32_t n_live; /* entries that are not settled */
-	bool is_built;	 /* it has become records */
+	uint32_t n_bodies, n_entries, n_queues, n_ranges, n_records;
+	uint32_t bodies_capacity, entries_capacity, queues_capacity, ranges_capacity,
+		records_capacity;
+	uint32_t n_live;    /* entries that are not settled */
+	uint32_t n_durable; /* those of them that must be */
+	bool is_built;	    /* it has become records */
 	bool is_atomic;
 };
 
@@ -68,6 +80,9 @@ void log_batch_clear(struct log_batch *batch);
 void log_batch_clear_entries(struct log_batch *batch);
 void log_batch_drop_bodies(struct log_batch *batch);
 bool log_batch_is_large(const struct log_batch *batch);
+
+/* A queue that will have entries, and the number of the first. Returns its index. */
+uint32_t log_batch_queue(struct log_batch *batch, struct actor_ref queue, uint64_t first_seq);
 
 /* References the message. Returns the entry's index. */
 uint32_t log_batch_publish(struct log_batch *batch, struct message *message,

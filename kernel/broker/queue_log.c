@@ -83,29 +83,54 @@ static void begin_run(const struct queue_log *log, struct queue_log_state *state
 	*run = (struct queue_log_run){.tag = tag, .first = LOG_NONE, .last = LOG_NONE};
 }
 
-void queue_log_publish(struct queue_log *log, struct queue_log_state *state, uint64_t seq,
-		       struct message *message, uint64_t expires_wall_ms,
-		       struct actor_ref publisher, uint64_t publisher_seq)
+static void publish(struct queue_log *log, struct queue_log_state *state, struct message *message,
+		    struct log_entry entry)
 {
 	struct log_batch *batch = queue_log_gather(log);
-	const struct log_entry entry = {
-		.queue_id = state->queue_id,
-		.seq = seq,
-		.expires_wall_ms = expires_wall_ms,
-		.publisher = publisher,
-		.publisher_seq = publisher_seq,
-	};
-	uint32_t at = log_batch_publish(batch, message, &entry);
 	struct queue_log_run *run = &state->latest;
 
 	if (run->tag != batch->tag)
 		begin_run(log, state, batch->tag);
+	entry.queue_id = state->queue_id;
+	entry.queue = run->last == LOG_NONE ? log_batch_queue(batch, state->queue, entry.seq)
+					    : batch->entries[run->last].queue;
+	uint32_t at = log_batch_publish(batch, message, &entry);
 	if (run->last == LOG_NONE)
 		run->first = at;
 	else
 		batch->entries[run->last].next = at;
 	run->last = at;
 	loop_defer_late(&log->flush);
+}
+
+void queue_log_publish(struct queue_log *log, struct queue_log_state *state, uint64_t seq,
+		       struct message *message, uint64_t expires_wall_ms,
+		       struct actor_ref publisher, uint64_t publisher_seq)
+{
+	publish(log, state, message,
+		(struct log_entry){.seq = seq,
+				   .expires_wall_ms = expires_wall_ms,
+				   .publisher = publisher,
+				   .publisher_seq = publisher_seq});
+}
+
+void queue_log_publish_transient(struct queue_log *log, struct queue_log_state *state, uint64_t seq,
+				 struct message *message)
+{
+	publish(log, state, message, (struct log_entry){.seq = seq, .is_transient = true});
+}
+
+/* The oldest that is known and not settled is in the first run. */
+uint64_t queue_log_completed(const struct queue_log *log, struct queue_log_state *state)
+{
+	struct queue_log_run run = state->latest;
+	const struct log_batch *batch;
+
+	forget_older(log, state);
+	if (ring_count(&state->older) > 0)
+		run = older_run(state, 0);
+	batch = queue_log_batch(log, run.tag);
+	return batch && run.first != LOG_NONE ? batch->entries[run.first].seq - 1 : UINT64_MAX;
 }
 
 void queue_log_make_atomic(struct queue_log *log)

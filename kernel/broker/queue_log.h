@@ -36,10 +36,21 @@ struct queue_log;
 struct queue_log *queue_log_create(struct store_log *store_log);
 
 /*
- * What was gathered and not appended is dropped. Appends under way may still complete later; nobody
- * is told.
+ * What was gathered is appended; that, and appends under way, complete later, at the latest when
+ * the store ends. Nobody is told.
  */
 void queue_log_destroy(struct queue_log *log);
+
+/*
+ * Who hears how it went with what queues published (queue_log_state.queue): `failed` for each
+ * message that is not in the log after all, then `completed` for each queue of the append, with the
+ * first of its numbers there. The queue may be gone. An append may be told of in several parts.
+ */
+struct queue_log_listener {
+	void (*failed)(struct actor_ref queue, uint64_t seq);
+	void (*completed)(struct actor_ref queue, uint64_t first_seq);
+};
+void queue_log_listen(struct queue_log *log, const struct queue_log_listener *listener);
 
 /* A queue's entries in one append. */
 struct queue_log_run {
@@ -50,6 +61,7 @@ struct queue_log_run {
 /* What a queue knows of its records. Belongs to the queue. */
 struct queue_log_state {
 	uint64_t queue_id;
+	struct actor_ref queue;	     /* ACTOR_REF_NONE: the listener hears nothing of it */
 	uint64_t range_tag;	     /* the gathered append that the index below is of */
 	uint32_t range;		     /* its latest range of settles there */
 	struct queue_log_run latest; /* the append to which it was published last */
@@ -66,6 +78,19 @@ void queue_log_state_fini(struct queue_log_state *state);
 void queue_log_publish(struct queue_log *log, struct queue_log_state *state, uint64_t seq,
 		       struct message *message, uint64_t expires_wall_ms,
 		       struct actor_ref publisher, uint64_t publisher_seq);
+
+/*
+ * The same for a message that goes to the log only to be read back in this run: it need not be
+ * durable, and its publisher does not wait for it.
+ */
+void queue_log_publish_transient(struct queue_log *log, struct queue_log_state *state, uint64_t seq,
+				 struct message *message);
+
+/*
+ * What the queue has published up to this number is in the log, has failed, or is settled;
+ * UINT64_MAX: all of it.
+ */
+uint64_t queue_log_completed(const struct queue_log *log, struct queue_log_state *state);
 
 /* All that was published since the last append comes back as a whole or not at all. */
 void queue_log_make_atomic(struct queue_log *log);

@@ -76,6 +76,8 @@ static void answered(struct queue_log *log)
 {
 	if (--log->n_under_way > 0 || !log->is_ended)
 		return;
+	if (log->gathered)
+		log_batch_destroy(log->gathered);
 	ring_fini(&log->batches);
 	mem_free(log);
 }
@@ -158,7 +160,35 @@ static void tell_settled(struct queue_log *log)
 	log->told_capacity = capacity;
 }
 
+/* ---- Telling queues ---- */
+
+void queue_log_listen(struct queue_log *log, const struct queue_log_listener *listener)
+{
+	log->listener = listener;
+}
+
+static void tell_queues(const struct queue_log *log, const struct log_batch *batch, bool failed)
+{
+	const struct queue_log_listener *listener = log->listener;
+
+	if (!listener)
+		return;
+	for (uint32_t i = 0; failed && i < batch->n_entries; i++) {
+		const struct log_entry *entry = &batch->entries[i];
+
+		if (!entry->is_settled)
+			listener->failed(batch->queues[entry->queue].ref, entry->seq);
+	}
+	for (uint32_t i = 0; i < batch->n_queues; i++)
+		listener->completed(batch->queues[i].ref, batch->queues[i].first_seq);
+}
+
 /* ---- The append ---- */
+
+static bool has_gathered(const struct queue_log *log)
+{
+	return log->gathered && (log->gathered->n_live > 0 || log->gathered->n_ranges > 0);
+}
 
 /* Settles that did not get to the log. What was requeued is not worth it. */
 static void settle_again(struct queue_log *log, const struct log_batch *failed)
@@ -183,6 +213,7 @@ static void appended(struct store_append *append, enum store_result result)
 			if (result != STORE_FENCED)
 				settle_again(log, batch);
 		}
+		tell_queues(log, batch, result != STORE_DURABLE);
 		tell_all(batch, result != STORE_DURABLE);
 	}
 	release(log, batch);
@@ -199,7 +230,7 @@ static void append(struct queue_log *log)
 	batch->append = (struct store_append){
 		.records = batch->records,
 		.n_records = batch->n_records,
-		.is_lazy = batch->n_live == 0,
+		.is_lazy = batch->n_durable == 0,
 		.is_atomic = batch->is_atomic,
 		.done = appended,
 	};
@@ -231,10 +262,22 @@ static void refused(struct queue_log *log, enum store_result result)
 	log_error("store", "the log is not to be had: result=%d", (int)result);
 	log->gathered = NULL;
 	if (batch) {
-		tell_all(batch, true);
+		if (!log->is_ended) {
+			tell_queues(log, batch, true);
+			tell_all(batch, true);
+		}
 		release(log, batch);
 	}
 	fail_barriers(log);
+}
+
+/* The log's user is gone: what it has left is the last append. */
+static void end(struct queue_log *log)
+{
+	if (has_gathered(log))
+		append(log);
+	store_log_release(log->store_log);
+	log->is_led = false;
 }
 
 static void acquired(struct store_lead *lead, enum store_result result, uint64_t epoch)
@@ -242,11 +285,14 @@ static void acquired(struct store_lead *lead, enum store_result result, uint64_t
 	struct queue_log *log = container_of(lead, struct queue_log, lead);
 
 	log->is_asked = false;
-	if (!log->is_ended && result == STORE_DURABLE) {
+	if (result == STORE_DURABLE) {
 		log->is_led = true;
 		log->epoch = epoch;
-		loop_defer_late(&log->flush);
-	} else if (!log->is_ended) {
+		if (log->is_ended)
+			end(log);
+		else
+			loop_defer_late(&log->flush);
+	} else {
 		refused(log, result);
 	}
 	answered(log);
@@ -296,11 +342,6 @@ static void begin_barriers(struct queue_log *log)
 
 	while ((link = list_pop(&log->barriers)))
 		begin_barrier(log, container_of(link, struct queue_log_barrier, link));
-}
-
-static bool has_gathered(const struct queue_log *log)
-{
-	return log->gathered && (log->gathered->n_live > 0 || log->gathered->n_ranges > 0);
 }
 
 void queue_log_barrier(struct queue_log *log, struct queue_log_barrier *barrier)
@@ -399,16 +440,16 @@ void queue_log_destroy(struct queue_log *log)
 		return;
 	loop_cancel(&log->flush);
 	loop_timer_stop(&log->timer);
-	if (log->is_led)
-		store_log_release(log->store_log);
 	log->is_ended = true;
+	log->n_under_way++;
 	fail_barriers(log);
-	if (log->gathered)
-		log_batch_destroy(log->gathered);
-	log->gathered = NULL;
+	if (log->is_led)
+		end(log);
+	else if (has_gathered(log))
+		ask_to_lead(log);
 	while ((link = list_pop(&log->spare)))
 		log_batch_destroy(container_of(link, struct log_batch, link));
 	mem_free(log->told);
-	log->n_under_way++;
+	log->told = NULL;
 	answered(log);
 }

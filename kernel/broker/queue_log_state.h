@@ -34,7 +34,8 @@ struct queue_log {
 	struct log_told *told;
 	uint32_t n_told, told_capacity;
 
-	struct list barriers; /* that wait for the log to be led */
+	const struct queue_log_listener *listener; /* NULL: nobody */
+	struct list barriers;			   /* that wait for the log to be led */
 	struct store_lead lead;
 	uint64_t epoch;
 	bool is_led, is_asked, is_ended;

@@ -17,6 +17,7 @@
 #include "control/columns.h"
 #include "loop/counters.h"
 #include "loop/loop.h"
+#include "store/disk.h"
 #include "net/listener.h"
 
 static void set_text(json_t *object, const char *key, const char *text)

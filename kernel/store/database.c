@@ -3,8 +3,8 @@
 
 /*
  * A commit is copied into a request, which waits in the one queue. The thread takes all that wait,
- * has them done in order in one transaction, which syncs once, and tells the watchers. Then the
- * requests go into the lists of their loops, each of which gets one letter to work its list off. A
+ * has them done in order in one transaction, which syncs once. Then the requests go into the lists
+ * of their loops, each of which gets one letter to work its list off, and the watchers are told. A
  * group that failed is answered like any other, and the next one tries again.
  */
 
@@ -73,9 +73,9 @@ void database_commit(struct database *db, struct store_commit *commit)
 	struct request *request;
 
 	bug_on(commit->loop >= db->n_loops);
-	request = request_create(commit);
+	request = database_request_create(commit);
 	lock(db);
-	request_chain_add(&db->waiting, request);
+	database_request_chain_add(&db->waiting, request);
 	if (db->waiting.first == request)
 		(void)pthread_cond_signal(&db->work);
 	unlock(db);
@@ -104,7 +104,7 @@ static void complete_all(void *argument)
 	struct request *requests;
 
 	lock(completions->database);
-	requests = request_chain_take(&completions->requests);
+	requests = database_request_chain_take(&completions->requests);
 	unlock(completions->database);
 	complete(requests);
 }
@@ -140,7 +140,7 @@ static void hand_over(struct database *db, struct request *group)
 	while (group) {
 		struct request *next = group->next;
 
-		request_chain_add(&db->completions[group->commit->loop].requests, group);
+		database_request_chain_add(&db->completions[group->commit->loop].requests, group);
 		group = next;
 	}
 	for (unsigned i = 0; i < db->n_loops; i++)
@@ -155,7 +155,6 @@ static void announce(struct database *db, const struct request *group)
 	for (; group; group = group->next)
 		for (size_t i = 0; i < group->n_changes && group->result == STORE_DURABLE; i++)
 			watchers_announce(db->watchers, &group->changes[i].news);
-	watchers_wake(db->watchers);
 }
 
 /* Here and nowhere else it is known why; a result only says that it failed. */
@@ -173,8 +172,10 @@ static void run_group(struct database *db, struct request *group)
 
 	if (r < 0)
 		report(r);
+	watchers_begin(db->watchers);
 	announce(db, group);
 	hand_over(db, group);
+	watchers_end(db->watchers);
 }
 
 static bool has_work(struct database *db)
@@ -194,7 +195,7 @@ static void *run(void *argument)
 			wait_for(&db->work, db);
 		if (db->is_stopping)
 			break;
-		group = request_chain_take(&db->waiting);
+		group = database_request_chain_take(&db->waiting);
 		db->is_busy = true;
 		unlock(db);
 		run_group(db, group);

@@ -11,8 +11,7 @@ static const char *const texts[N_STATEMENTS] = {
 	[STATEMENT_ROLLBACK] = "ROLLBACK",
 	[STATEMENT_SET] = "UPDATE meta SET value = ?2 WHERE name = ?1",
 	[STATEMENT_FIND] = "SELECT revision FROM definition WHERE key = ?1",
-	[STATEMENT_PUT] = "INSERT INTO definition(key, value, revision) VALUES (?1, ?2, ?3) "
-			  "ON CONFLICT(key) DO UPDATE SET value = ?2, revision = ?3",
+	[STATEMENT_PUT] = "REPLACE INTO definition(key, value, revision) VALUES (?1, ?2, ?3)",
 	[STATEMENT_DELETE] = "DELETE FROM definition WHERE key = ?1",
 	[STATEMENT_LIST] =
 		"SELECT key, value, revision FROM definition WHERE key >= ?1 ORDER BY key",

@@ -67,7 +67,7 @@ static void copy_changes(struct request *request, const struct store_commit *com
 	}
 }
 
-struct request *request_create(struct store_commit *commit)
+struct request *database_request_create(struct store_commit *commit)
 {
 	size_t size = measure(commit);
 	struct request *copy = size > 0 ? mem_try_alloc(size) : NULL;
@@ -80,7 +80,7 @@ struct request *request_create(struct store_commit *commit)
 	return request;
 }
 
-void request_chain_add(struct request_chain *chain, struct request *request)
+void database_request_chain_add(struct request_chain *chain, struct request *request)
 {
 	request->next = NULL;
 	if (chain->first)
@@ -90,7 +90,7 @@ void request_chain_add(struct request_chain *chain, struct request *request)
 	chain->last = request;
 }
 
-struct request *request_chain_take(struct request_chain *chain)
+struct request *database_request_chain_take(struct request_chain *chain)
 {
 	struct request *first = chain->first;
 

@@ -38,10 +38,10 @@ struct request_chain {
  * Copies the changes. Never NULL: one that could not be copied still takes its turn, to say so. One
  * reference, for news_owner_unref().
  */
-struct request *request_create(struct store_commit *commit);
+struct request *database_request_create(struct store_commit *commit);
 
-void request_chain_add(struct request_chain *chain, struct request *request);
+void database_request_chain_add(struct request_chain *chain, struct request *request);
 /* The first of all, which are chained by `next`; the chain is empty then. */
-struct request *request_chain_take(struct request_chain *chain);
+struct request *database_request_chain_take(struct request_chain *chain);
 
 #endif

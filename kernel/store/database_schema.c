@@ -53,6 +53,7 @@ static const char new_rows[] =
 static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE;"
 			       "PRAGMA synchronous = FULL;"
 			       "PRAGMA cell_size_check = ON;"
+			       "PRAGMA wal_autocheckpoint = 4000;"
 			       "PRAGMA journal_size_limit = 16777216;"
 			       "PRAGMA cache_size = -16384;";
 

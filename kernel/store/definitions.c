@@ -183,13 +183,14 @@ void definitions_commit(struct definitions *d, struct store_commit *commit)
 	if (is_as_expected(d, commit)) {
 		commit->revision = ++d->revision;
 		commit->result = STORE_DURABLE;
+		watchers_begin(d->watchers);
 		while (prepared) {
 			struct definition *next = prepared->next;
 
 			swap_in(d, prepared);
 			prepared = next;
 		}
-		watchers_wake(d->watchers);
+		watchers_end(d->watchers);
 	} else {
 		commit->result = STORE_FENCED;
 	}

@@ -103,27 +103,38 @@ static int sweep(const struct opening *o)
 	return disk_list(o->options->path, sweep_one, &context);
 }
 
+/* An empty file is none: ours are never empty. */
+static int look_at_database(const char *path)
+{
+	uint64_t size = 0;
+	int fd;
+	int r = disk_open(path, O_RDONLY, &fd);
+
+	if (r < 0)
+		return r;
+	r = disk_size(fd, &size);
+	(void)disk_close(fd);
+	return r == 0 && size == 0 ? -ENOENT : r;
+}
+
 int disk_folders_check_database(const struct store_options *options, const char *database_path,
 				char *ret_reason, size_t size)
 {
 	const struct opening o = {.options = options, .reason = ret_reason, .size = size};
 	struct sweep context = {.o = &o, .only_looks = true};
-	int fd;
-	int r = disk_open(database_path, O_RDONLY, &fd);
+	int r = look_at_database(database_path);
 
-	if (r == 0) {
-		(void)disk_close(fd);
+	if (r == 0)
 		return 0;
-	}
 	if (r != -ENOENT)
 		return fail(&o, r, database_path, strerror(-r));
 	r = disk_list(options->path, sweep_one, &context);
 	if (r < 0)
 		return fail(&o, r, options->path, strerror(-r));
-	return context.has_found
-		       ? fail(&o, -EUCLEAN, database_path,
-			      "the database is missing, and there are logs that belong to it")
-		       : 0;
+	return context.has_found ? fail(&o, -EUCLEAN, database_path,
+					"the database is missing or empty, and there are logs that "
+					"belong to it")
+				 : 0;
 }
 
 /* ---- Making ---- */

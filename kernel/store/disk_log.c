@@ -368,8 +368,7 @@ void disk_log_stats(const struct store_log *store_log, struct store_log_stats *r
 
 int disk_log_create(struct store *store, unsigned loop, const struct store_options *options,
 		    _Atomic uint64_t *n_epochs, struct segment_folder *folder,
-		    struct ledger *ledger, const struct segment_before *before,
-		    struct disk_log **ret)
+		    struct ledger *ledger, const struct record_open *before, struct disk_log **ret)
 {
 	struct disk_log *log = mem_zalloc(sizeof(*log));
 	const struct writer_options writer_options = {

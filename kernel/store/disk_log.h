@@ -60,7 +60,7 @@ struct disk_log {
  */
 int disk_log_create(struct store *store, unsigned loop, const struct store_options *options,
 		    _Atomic uint64_t *n_epochs, struct segment_folder *folder,
-		    struct ledger *ledger, const struct segment_before *before,
+		    struct ledger *ledger, const struct record_open *before,
 		    struct disk_log **ret) MUST_USE;
 
 /*

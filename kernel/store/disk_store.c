@@ -114,7 +114,9 @@ static void destroy(struct store *store)
 		loop_pool_visit(i, finish_log, &finishing);
 		clean &= finishing.result == 0;
 	}
-	if (database_close(s->database, clean) < 0 || !clean)
+	/* As long as nobody has led a log, what it was before is still so. */
+	bool leaves_clean = clean && (s->was_clean || atomic_load(&s->n_epochs) > 0);
+	if (database_close(s->database, leaves_clean) < 0 || !clean)
 		report_unclean(s);
 	/* What the ends of commits have asked for. */
 	for (unsigned i = 0; i < store->n_logs; i++) {

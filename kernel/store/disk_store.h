@@ -20,7 +20,7 @@
 struct disk_found {
 	struct segment_folder folder;
 	struct ledger ledger;
-	struct segment_before before;
+	struct record_open before;
 };
 
 /*
@@ -32,7 +32,7 @@ struct disk_found {
 int disk_folders_open(const struct store_options *options, struct database *database,
 		      struct disk_found **ret_found, char *ret_reason, size_t size) MUST_USE;
 
-/* -EUCLEAN if there are logs, but no database. */
+/* -EUCLEAN if there are logs, but no database, or an empty file. */
 int disk_folders_check_database(const struct store_options *options, const char *database_path,
 				char *ret_reason, size_t size) MUST_USE;
 

@@ -82,6 +82,26 @@ enum record_state record_look(struct slice bytes, uint64_t seed, uint64_t offset
 
 /* ---- What follows the head ---- */
 
+void record_put_open(uint8_t *payload, const struct record_open *open)
+{
+	put_le64(payload, open->serial);
+	put_le64(payload + 8, open->end);
+	put_le64(payload + 16, open->synced);
+}
+
+int record_get_open(const struct record *record, struct record_open *ret)
+{
+	const uint8_t *payload = record->payload.data;
+
+	if (record->type != RECORD_OPEN ||
+	    record->payload.size != RECORD_OPEN_SIZE - RECORD_HEAD_SIZE)
+		return -EBADMSG;
+	*ret = (struct record_open){.serial = get_le64(payload),
+				    .end = get_le64(payload + 8),
+				    .synced = get_le64(payload + 16)};
+	return 0;
+}
+
 void record_put_pair(uint8_t *payload, uint64_t first, uint64_t second)
 {
 	put_le64(payload, first);

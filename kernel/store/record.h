@@ -24,7 +24,7 @@
 #define RECORD_SIZE_MAX	 (UINT32_C(1) << 30)
 
 enum record_type {
-	RECORD_OPEN = 1,    /* serial of the segment before and where it ends */
+	RECORD_OPEN = 1,    /* what is known of the segment before */
 	RECORD_BATCH = 2,   /* the append that follows: its size, and what is synced */
 	RECORD_MESSAGE = 3, /* a body and the queues that hold it */
 	RECORD_SETTLE = 4,  /* ranges of a queue, as the following ones */
@@ -101,11 +101,18 @@ enum record_state record_look(struct slice bytes, uint64_t seed, uint64_t offset
 
 /* ---- What follows the head ---- */
 
-#define RECORD_OPEN_SIZE  (RECORD_HEAD_SIZE + 16u)
+#define RECORD_OPEN_SIZE  (RECORD_HEAD_SIZE + 24u)
 #define RECORD_BATCH_SIZE (RECORD_HEAD_SIZE + 16u)
 
-/* OPEN: serial of the segment before (0: none), where its records end. BATCH: bytes that follow,
- * up to which offset of the segment all was synced. */
+/* Of the segment before: its serial (0: there is none), where its records end, and up to which
+ * offset it is known that all of it was synced as it was written. */
+struct record_open {
+	uint64_t serial, end, synced;
+};
+void record_put_open(uint8_t *payload, const struct record_open *open);
+int record_get_open(const struct record *record, struct record_open *ret) MUST_USE;
+
+/* BATCH: bytes that follow, up to which offset of the segment all was synced. */
 void record_put_pair(uint8_t *payload, uint64_t first, uint64_t second);
 int record_get_pair(const struct record *record, uint64_t *ret_first,
 		    uint64_t *ret_second) MUST_USE;

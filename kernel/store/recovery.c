@@ -17,6 +17,9 @@
  * the last are read up to there; the last one up to the last record that can be read. Nothing is
  * written to a segment that was found: the log goes on in a new one.
  *
+ * The first record of the new one also says how far it is known that all of the segment before was
+ * synced as it was written. So what is decided of its transactions is the same at every start.
+ *
  * Damage costs the records that it is in and no others: it is reported, copied aside, and what
  * follows is read. Only a transaction is all or nothing: if a part of it is missing and there is no
  * proof that it was once synced, it was cut off by a crash before anybody was told, and all of
@@ -29,7 +32,7 @@ struct run {
 	struct ledger *ledger;
 	struct scan scan;
 	struct segment *segment; /* of the scan */
-	bool is_last;
+	uint64_t synced;	 /* up to there everything in it was durable once */
 	char *reason;
 	size_t reason_size;
 };
@@ -77,7 +80,7 @@ static int write_copy(const char *path, const uint8_t *bytes, uint64_t size)
 static void set_aside(const struct run *run, const struct scan_span *span)
 {
 	const struct segment_folder *folder = run->folder;
-	bool was_synced = !run->is_last || span->offset < run->scan.synced;
+	bool was_synced = span->offset < run->synced;
 	char *path = mem_printf("%s/log-%" PRIu32 "-%" PRIu32 "-%016" PRIx64 "-%" PRIu64 ".bin",
 				run->options->damaged_path, folder->generation, folder->log,
 				run->segment->serial, span->offset);
@@ -204,7 +207,7 @@ static uint64_t left_out_until(const struct run *run, size_t i)
 	bool is_batch = is_atomic_batch(scan, span, &end);
 	bool is_atomic = !span->is_damaged && (scan_record(scan, span).flags & RECORD_ATOMIC);
 
-	if (!run->is_last || end <= scan->synced || !is_atomic)
+	if (end <= run->synced || !is_atomic)
 		return 0;
 	return is_batch && is_whole(scan, i, end) ? 0 : end;
 }
@@ -240,7 +243,7 @@ static int apply_segment(struct run *run)
 			r = apply(run, span);
 	}
 	if (r == 0 && run->scan.torn > 0)
-		report(run, run->scan.end < run->scan.synced, run->scan.end, run->scan.torn,
+		report(run, run->scan.end < run->synced, run->scan.end, run->scan.torn,
 		       "the end of the log was not complete and is cut off");
 	return r;
 }
@@ -263,13 +266,14 @@ static int check_header(struct run *run, uint64_t serial)
 
 static void check_written(const struct run *run)
 {
-	if (run->scan.header == SEGMENT_HEADER_NONE && (run->scan.n_spans > 0 || !run->is_last))
+	if (run->scan.header == SEGMENT_HEADER_NONE && run->scan.n_spans > 0)
 		report(run, true, 0, SEGMENT_HEADER_SIZE,
 		       "the segment's header is damaged; its records are read all the same");
 }
 
-static int read_segment(struct run *run, uint64_t serial, uint64_t known_end)
+static int read_segment(struct run *run, uint64_t serial, const struct record_open *known)
 {
+	uint64_t known_end = known ? known->end : SCAN_END_UNKNOWN;
 	int r = scan_segment(&run->scan, run->folder, serial, known_end);
 
 	if (r < 0)
@@ -277,12 +281,14 @@ static int read_segment(struct run *run, uint64_t serial, uint64_t known_end)
 	r = check_header(run, serial);
 	if (r < 0)
 		return r;
-	run->is_last = known_end == SCAN_END_UNKNOWN;
+	run->synced = run->scan.synced;
+	if (known && known->synced > run->synced)
+		run->synced = known->synced;
 	run->segment = segment_found(run->folder, serial, run->scan.file_size, run->scan.end);
 	run->folder->disk_bytes += run->scan.file_size;
 	ledger_add_segment(run->ledger, run->segment);
 	check_written(run);
-	if (!run->is_last && run->scan.file_size < known_end)
+	if (known && run->scan.file_size < known_end)
 		report(run, true, run->scan.file_size, known_end - run->scan.file_size,
 		       "the segment is shorter than its records were");
 	return apply_segment(run);
@@ -290,16 +296,14 @@ static int read_segment(struct run *run, uint64_t serial, uint64_t known_end)
 
 /* ---- All of them ---- */
 
-/* As a later segment says. */
-static uint64_t find_end(const struct run *run, const uint64_t *serials, size_t n, size_t i)
+/* What a later segment says. */
+static bool find_end(const struct run *run, const uint64_t *serials, size_t n, size_t i,
+		     struct record_open *ret)
 {
-	for (size_t next = i + 1; next < n; next++) {
-		struct segment_before before;
-
-		if (scan_read_open(run->folder, serials[next], &before))
-			return before.serial == serials[i] ? before.end : SCAN_END_UNKNOWN;
-	}
-	return SCAN_END_UNKNOWN;
+	for (size_t next = i + 1; next < n; next++)
+		if (scan_read_open(run->folder, serials[next], ret))
+			return ret->serial == serials[i];
+	return false;
 }
 
 static int sync_segment(struct run *run, uint64_t serial)
@@ -335,7 +339,7 @@ static int sync_all(struct run *run, const uint64_t *serials, size_t n)
 }
 
 int recovery_run(struct segment_folder *folder, const struct recovery_options *options,
-		 struct ledger *ledger, struct segment_before *ret_before, char *ret_reason,
+		 struct ledger *ledger, struct record_open *ret_before, char *ret_reason,
 		 size_t reason_size)
 {
 	struct run run = {.folder = folder,
@@ -353,11 +357,15 @@ int recovery_run(struct segment_folder *folder, const struct recovery_options *o
 		return r;
 	}
 	scan_init(&run.scan);
-	*ret_before = (struct segment_before){.serial = 0};
+	*ret_before = (struct record_open){.serial = 0};
 	for (size_t i = 0; i < n && r == 0; i++) {
-		r = read_segment(&run, serials[i], find_end(&run, serials, n, i));
+		struct record_open known;
+		bool is_known = find_end(&run, serials, n, i, &known);
+
+		r = read_segment(&run, serials[i], is_known ? &known : NULL);
 		if (r == 0)
-			*ret_before = (struct segment_before){serials[i], run.segment->end};
+			*ret_before =
+				(struct record_open){serials[i], run.segment->end, run.synced};
 	}
 	if (r == 0 && n > 0)
 		r = sync_all(&run, serials, n);

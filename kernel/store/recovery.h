@@ -29,7 +29,7 @@ struct recovery_options {
  * of reason; then nothing was changed.
  */
 int recovery_run(struct segment_folder *folder, const struct recovery_options *options,
-		 struct ledger *ledger, struct segment_before *ret_before, char *ret_reason,
+		 struct ledger *ledger, struct record_open *ret_before, char *ret_reason,
 		 size_t reason_size) MUST_USE;
 
 /*

@@ -17,7 +17,7 @@
 struct target {
 	struct segment_folder *folder;
 	struct segment *segment; /* NULL: none yet */
-	struct segment_before before;
+	struct record_open before;
 	struct group group;
 	struct store_record *records; /* of the message under way: its body, then its queues */
 	size_t n_records, capacity;
@@ -74,7 +74,8 @@ static int close_segment(struct target *target)
 		return r;
 	if (r == 0)
 		r = disk_sync(target->segment->fd);
-	target->before = (struct segment_before){target->segment->serial, target->segment->end};
+	target->before = (struct record_open){target->segment->serial, target->segment->end,
+					      target->segment->end};
 	segment_free(target->segment);
 	target->segment = NULL;
 	return r;

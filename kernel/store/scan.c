@@ -180,8 +180,7 @@ struct record scan_record(const struct scan *scan, const struct scan_span *span)
 	};
 }
 
-bool scan_read_open(const struct segment_folder *folder, uint64_t serial,
-		    struct segment_before *ret)
+bool scan_read_open(const struct segment_folder *folder, uint64_t serial, struct record_open *ret)
 {
 	uint8_t bytes[RECORD_OPEN_SIZE];
 	char *path = segment_path(folder, serial);
@@ -199,6 +198,5 @@ bool scan_read_open(const struct segment_folder *folder, uint64_t serial,
 	return r == 0 && n == sizeof(bytes) &&
 	       record_look(slice_make(bytes, n), segment_seed(folder, serial), SEGMENT_HEADER_SIZE,
 			   &record, &size) == RECORD_VALID &&
-	       record.type == RECORD_OPEN &&
-	       record_get_pair(&record, &ret->serial, &ret->end) == 0 && ret->serial > 0;
+	       record_get_open(&record, ret) == 0 && ret->serial > 0;
 }

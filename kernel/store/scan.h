@@ -54,7 +54,6 @@ struct record scan_record(const struct scan *scan, const struct scan_span *span)
  * What a segment's first record says of the one before. False when it cannot be read, or the
  * segment is the first.
  */
-bool scan_read_open(const struct segment_folder *folder, uint64_t serial,
-		    struct segment_before *ret);
+bool scan_read_open(const struct segment_folder *folder, uint64_t serial, struct record_open *ret);
 
 #endif

@@ -324,21 +324,22 @@ static int get_file(struct segment_folder *folder, const char *path, uint64_t si
 }
 
 static int write_begin(const struct segment_folder *folder, struct segment *segment,
-		       const struct segment_before *before)
+		       const struct record_open *before)
 {
 	uint8_t bytes[SEGMENT_HEADER_SIZE + RECORD_OPEN_SIZE] = {0};
 	uint8_t *open = bytes + SEGMENT_HEADER_SIZE;
 	struct iovec piece = {.iov_base = bytes, .iov_len = sizeof(bytes)};
 
 	put_header(folder, segment, bytes);
-	record_put_pair(open + RECORD_HEAD_SIZE, before->serial, before->end);
-	record_seal(open, segment->seed, SEGMENT_HEADER_SIZE, RECORD_OPEN, 0, 16, SLICE_EMPTY);
+	record_put_open(open + RECORD_HEAD_SIZE, before);
+	record_seal(open, segment->seed, SEGMENT_HEADER_SIZE, RECORD_OPEN, 0,
+		    RECORD_OPEN_SIZE - RECORD_HEAD_SIZE, SLICE_EMPTY);
 	segment->end = sizeof(bytes);
 	return disk_write(segment->fd, &piece, 1, 0);
 }
 
 int segment_create(struct segment_folder *folder, uint64_t room, bool for_settles,
-		   const struct segment_before *before, struct segment **ret)
+		   const struct record_open *before, struct segment **ret)
 {
 	uint64_t needed = SEGMENT_HEADER_SIZE + RECORD_OPEN_SIZE + room;
 	uint64_t size = needed <= folder->segment_size ? folder->segment_size : needed;

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "store/record.h"
 #include "store/spans.h"
 
 #define SEGMENT_HEADER_SIZE 64u
@@ -79,11 +80,8 @@ void segment_folder_fini(struct segment_folder *folder);
  * and first record are written, not synced; its name is. before: what comes before it. for_settles:
  * may take the last spare; else there is one afterwards. -ENOSPC and other negative errno values.
  */
-struct segment_before {
-	uint64_t serial, end; /* serial 0: none */
-};
 int segment_create(struct segment_folder *folder, uint64_t room, bool for_settles,
-		   const struct segment_before *before, struct segment **ret) MUST_USE;
+		   const struct record_open *before, struct segment **ret) MUST_USE;
 
 /* Makes a spare, if there is none. 0 or a negative errno value. */
 int segment_keep_spare(struct segment_folder *folder) MUST_USE;

@@ -155,13 +155,16 @@ static void notify(struct side *side, const struct news *news)
 	side->last = notice;
 }
 
-void watchers_announce(struct watchers *w, const struct news *news)
+void watchers_begin(struct watchers *w)
 {
 	lock(w);
+}
+
+void watchers_announce(struct watchers *w, const struct news *news)
+{
 	w->revision = news->revision;
 	for (unsigned i = 0; i < w->n_sides; i++)
 		notify(&w->sides[i], news);
-	unlock(w);
 }
 
 /* A watcher may unwatch itself, or another one. */
@@ -195,20 +198,21 @@ static void tell(struct letter *letter)
 	drop_notices(first);
 }
 
-void watchers_wake(struct watchers *w)
+static void wake(struct side *side, unsigned loop)
 {
-	lock(w);
-	for (unsigned i = 0; i < w->n_sides; i++) {
-		struct side *side = &w->sides[i];
+	if (!side->first || side->wake)
+		return;
+	side->wake = mem_alloc(sizeof(*side->wake));
+	*side->wake = (struct wake){.letter = {.deliver = tell}, .side = side};
+	if (loop_self())
+		loop_post(loop, &side->wake->letter);
+	else
+		loop_post_outside(loop, &side->wake->letter);
+}
 
-		if (!side->first || side->wake)
-			continue;
-		side->wake = mem_alloc(sizeof(*side->wake));
-		*side->wake = (struct wake){.letter = {.deliver = tell}, .side = side};
-		if (loop_self())
-			loop_post(i, &side->wake->letter);
-		else
-			loop_post_outside(i, &side->wake->letter);
-	}
+void watchers_end(struct watchers *w)
+{
+	for (unsigned i = 0; i < w->n_sides; i++)
+		wake(&w->sides[i], i);
 	unlock(w);
 }

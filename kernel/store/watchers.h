@@ -8,7 +8,7 @@
  * on their own loops in that order. A change is shared and not copied, so that announcing a large
  * value cannot fail.
  *
- * Announcing: any thread, one at a time. Adding and removing: the watch's loop.
+ * Announcing: any thread. Adding and removing: the watch's loop.
  */
 
 #include <stdatomic.h>
@@ -44,9 +44,13 @@ void watchers_destroy(struct watchers *watchers);
 void watchers_add(struct watchers *watchers, struct store_watch *watch);
 void watchers_remove(struct watchers *watchers, struct store_watch *watch);
 
-/* Queues it for the loops that watch its key. */
+/*
+ * Announcing: between begin and end, during which nobody else can announce, begin or stop to watch,
+ * or be told. So a commit that is completed in between is not told to those who begin to watch when
+ * they know of it, and nobody is told of it before.
+ */
+void watchers_begin(struct watchers *watchers);
 void watchers_announce(struct watchers *watchers, const struct news *news);
-/* Sends a letter to each loop that has something queued; after one or many announcements. */
-void watchers_wake(struct watchers *watchers);
+void watchers_end(struct watchers *watchers);
 
 #endif

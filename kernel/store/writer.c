@@ -96,12 +96,12 @@ struct writer {
 
 	/* the thread's */
 	struct segment_folder folder;
-	struct segment_before before; /* of the next segment, while there is no current one */
-	struct segment *current;      /* NULL: none yet */
-	bool is_distrusted;	      /* the current one: not to be written to any more */
-	bool has_lost_sync;	      /* of the current one: no sync says anything any more */
-	uint64_t synced;	      /* up to where the current one is */
-	uint64_t dirty_since_ms;      /* valid while it is synced less far than written */
+	struct record_open before; /* of the next segment, while there is no current one */
+	struct segment *current;   /* NULL: none yet */
+	bool is_distrusted;	   /* the current one: not to be written to any more */
+	bool has_lost_sync;	   /* of the current one: no sync says anything any more */
+	uint64_t synced;	   /* up to where the current one is */
+	uint64_t dirty_since_ms;   /* valid while it is synced less far than written */
 	struct chain todo;
 	struct segment_chain retiring;
 	uint64_t retire_not_before_ms;
@@ -196,7 +196,7 @@ static int roll(struct writer *w, uint64_t room, bool for_settles)
 	if (w->options.sync != STORE_SYNC_NEVER)
 		(void)sync_current(w); /* reported; who waits for it has been told */
 	if (w->current)
-		w->before = (struct segment_before){w->current->serial, w->current->end};
+		w->before = (struct record_open){w->current->serial, w->current->end, w->synced};
 	r = segment_create(&w->folder, room, for_settles, &w->before, &next);
 	note_disk_bytes(w);
 	if (r < 0)
@@ -376,6 +376,7 @@ static void answer_first(struct writer *w)
 	struct chain batch = {NULL, NULL};
 	struct store_append *first = chain_pop(&w->todo);
 
+	bug_on(!first);
 	chain_add(&batch, first);
 	forget_places(&batch);
 	note_unsure(w, &batch, must_sync(w, first) && sync_current(w) < 0);
@@ -397,6 +398,8 @@ static void write_group(struct writer *w)
 
 	if (r < 0) {
 		report(w, w->group.begin, w->group.size, "the log cannot be written", r);
+		if (w->options.sync != STORE_SYNC_NEVER)
+			(void)sync_current(w); /* what was written before; reported */
 		w->is_distrusted = true;
 		forget_places(&batch);
 		try_again(w, &batch);
@@ -493,7 +496,7 @@ static void init_lock(struct writer *w)
 	(void)pthread_condattr_destroy(&attributes);
 }
 
-int writer_create(struct segment_folder *folder, const struct segment_before *before,
+int writer_create(struct segment_folder *folder, const struct record_open *before,
 		  const struct writer_options *options, struct writer **ret)
 {
 	struct writer *w = mem_zalloc(sizeof(*w));

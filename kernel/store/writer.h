@@ -33,7 +33,7 @@ struct writer_options {
  * Begins behind `before`. Takes the folder over, unless it fails: a negative errno value (no
  * thread).
  */
-int writer_create(struct segment_folder *folder, const struct segment_before *before,
+int writer_create(struct segment_folder *folder, const struct record_open *before,
 		  const struct writer_options *options, struct writer **ret) MUST_USE;
 
 /* Hands over; results are in the order of the calls. An append without records is a barrier. */

@@ -305,7 +305,26 @@ static void both(void)
 	teardown();
 }
 
-UNIT_MAIN("alarm", UNIT_TEST(set_and_cleared_with_hysteresis),
+/* The loops have turned already when somebody begins to listen. */
+static void heard_late(void)
+{
+	uint64_t base = account_total();
+
+	setup(base + 1);
+	account_add(ACCOUNT_OTHER, 1000);
+	loop_pool_visit(1, check, NULL);
+	turn_all();
+	for (unsigned i = 0; i < 2; i++) {
+		listeners[i] = (struct listener){.listener.changed = changed};
+		alarms_listen(alarms, i, &listeners[i].listener);
+	}
+	turn_all();
+	expect_told(1, ALARM_MEMORY);
+	account_add(ACCOUNT_OTHER, -1000);
+	teardown();
+}
+
+UNIT_MAIN("alarm", UNIT_TEST(heard_late), UNIT_TEST(set_and_cleared_with_hysteresis),
 	  UNIT_TEST(just_below_the_limit_it_stays), UNIT_TEST(no_limit_no_alarm),
 	  UNIT_TEST(ended_with_letters_under_way), UNIT_TEST(low_from_the_start),
 	  UNIT_TEST(low_later), UNIT_TEST(nobody_looks_while_idle), UNIT_TEST(seldom_when_far),

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/disk_monitor.h"
 
+#include "store/disk.h"
+
 #include <errno.h>
 #include <sys/statvfs.h>
 

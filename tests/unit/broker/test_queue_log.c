@@ -395,6 +395,7 @@ static void barrier_waits_for_the_log_to_be_led(void)
 	teardown(); /* before it could begin */
 	CU_ASSERT_EQUAL(n_stopped, 2);
 	grant(STORE_DURABLE);
+	complete(STORE_DURABLE); /* of what it was for */
 	setup_led();
 	queue_log_barrier(queue_log, &barriers[1]);
 	teardown();
@@ -470,9 +471,42 @@ static void ended_while_under_way(void)
 	setup_led();
 	publish(1);
 	loop_run_once(false);
-	publish(2); /* gathered, never appended */
+	publish(2);
 	teardown();
+	CU_ASSERT_EQUAL(store.n_appends - store.n_done, 2); /* what was gathered goes at the end */
+	CU_ASSERT_EQUAL(store.n_released, 1);
 	complete(STORE_DURABLE);
+	complete(STORE_DURABLE);
+}
+
+static void ended_before_it_was_led(void)
+{
+	setup();
+	queue_log_settle(queue_log, &state, STORE_REQUEUE, 7);
+	teardown();
+	grant(STORE_DURABLE);
+	CU_ASSERT_EQUAL_FATAL(store.n_appends, 1);
+	CU_ASSERT_EQUAL(store.records[0].type, STORE_REQUEUE);
+	CU_ASSERT_EQUAL(store.n_released, 1);
+	complete(STORE_DURABLE);
+
+	setup();
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 7);
+	teardown();
+	grant(STORE_ERROR);
+	CU_ASSERT_EQUAL(store.n_appends, 0);
+}
+
+static void last_purge_is_not_part_of_another(void)
+{
+	setup_led();
+	queue_log_purge(queue_log, &state, 5);
+	queue_log_purge(queue_log, &state, UINT64_MAX);
+	queue_log_flush(queue_log);
+	CU_ASSERT_EQUAL_FATAL(store.n_records, 2);
+	CU_ASSERT_EQUAL(store.records[1].seq_last, UINT64_MAX);
+	complete(STORE_DURABLE);
+	teardown();
 }
 
 UNIT_MAIN("queue_log", UNIT_TEST(one_append_a_turn_after_leading),
@@ -484,4 +518,5 @@ UNIT_MAIN("queue_log", UNIT_TEST(one_append_a_turn_after_leading),
 	  UNIT_TEST(failed_appends_are_rejected), UNIT_TEST(failed_settles_are_appended_again),
 	  UNIT_TEST(barrier_takes_what_is_gathered), UNIT_TEST(barrier_waits_for_the_log_to_be_led),
 	  UNIT_TEST(atomic_is_for_one_append), UNIT_TEST(nobody_leads_nobody_confirms),
-	  UNIT_TEST(several_publishers_hear_their_own), UNIT_TEST(ended_while_under_way))
+	  UNIT_TEST(several_publishers_hear_their_own), UNIT_TEST(ended_while_under_way),
+	  UNIT_TEST(ended_before_it_was_led), UNIT_TEST(last_purge_is_not_part_of_another))

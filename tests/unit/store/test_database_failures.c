@@ -2,7 +2,9 @@
 #include "store/database.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -128,14 +130,36 @@ static void half_made_file_does_no_harm(void)
 
 /* ---- failures ---- */
 
-/* SQLite's own calls come here; which of them fail is counted down in all threads together. */
-static _Atomic int syncs_to_fail;
-static _Atomic int writes_to_fail;
+/*
+ * SQLite's own calls come here. First some pass, then some fail; counted in all threads together.
+ * Below zero: none fails.
+ */
+struct fault {
+	_Atomic int n_passing;
+	_Atomic int n_failing;
+};
+static struct fault syncs, writes;
+
+static void set_fault(struct fault *fault, int n_passing, int n_failing)
+{
+	atomic_store(&fault->n_passing, n_passing);
+	atomic_store(&fault->n_failing, n_failing);
+}
+
+static bool is_due(struct fault *fault)
+{
+	return atomic_fetch_sub(&fault->n_passing, 1) <= 0 &&
+	       atomic_fetch_sub(&fault->n_failing, 1) > 0;
+}
+
+static bool has_happened(struct fault *fault)
+{
+	return atomic_load(&fault->n_failing) <= 0;
+}
 
 __attribute__((visibility("default"))) int fdatasync(int fd)
 {
-	if (atomic_load(&syncs_to_fail) > 0) {
-		(void)atomic_fetch_sub(&syncs_to_fail, 1);
+	if (is_due(&syncs)) {
 		errno = EIO;
 		return -1;
 	}
@@ -146,8 +170,7 @@ ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t offset)
 	__attribute__((visibility("default")));
 ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t offset)
 {
-	if (atomic_load(&writes_to_fail) > 0) {
-		(void)atomic_fetch_sub(&writes_to_fail, 1);
+	if (is_due(&writes)) {
 		errno = ENOSPC;
 		return -1;
 	}
@@ -192,9 +215,9 @@ static void failed_write_is_an_error(void)
 {
 	stage_set(1);
 	CU_ASSERT_EQUAL(put_one("a", "1", 0, NULL), STORE_DURABLE);
-	atomic_store(&writes_to_fail, 1);
+	set_fault(&writes, 0, 1);
 	CU_ASSERT_EQUAL(put_one("a", "2", STORE_ANY_REVISION, NULL), STORE_ERROR);
-	CU_ASSERT_EQUAL(atomic_load(&writes_to_fail), 0);
+	CU_ASSERT_TRUE(has_happened(&writes));
 	CU_ASSERT_STRING_EQUAL(load("").text, "a=1;");
 	CU_ASSERT_EQUAL(put_one("a", "3", STORE_ANY_REVISION, NULL), STORE_DURABLE);
 	stage_clear();
@@ -207,9 +230,9 @@ static void failed_sync_is_undone_before_the_answer(void)
 
 	stage_set(1);
 	CU_ASSERT_EQUAL(put_one("a", "1", 0, NULL), STORE_DURABLE);
-	atomic_store(&syncs_to_fail, 1);
+	set_fault(&syncs, 0, 1);
 	CU_ASSERT_EQUAL(put_one("a", "2", STORE_ANY_REVISION, NULL), STORE_ERROR);
-	CU_ASSERT_EQUAL(atomic_load(&syncs_to_fail), 0);
+	CU_ASSERT_TRUE(has_happened(&syncs));
 	counted = load_after_kill(NULL);
 	CU_ASSERT_STRING_EQUAL(counted.text, "a=1;");
 	CU_ASSERT_STRING_EQUAL(load("").text, "a=1;");
@@ -223,9 +246,9 @@ static void failed_syncs_leave_it_unknown(void)
 
 	stage_set(1);
 	CU_ASSERT_EQUAL(put_one("a", "1", 0, NULL), STORE_DURABLE);
-	atomic_store(&syncs_to_fail, 2);
+	set_fault(&syncs, 0, 2);
 	CU_ASSERT_EQUAL(put_one("a", "2", STORE_ANY_REVISION, NULL), STORE_UNKNOWN);
-	CU_ASSERT_EQUAL(atomic_load(&syncs_to_fail), 0);
+	CU_ASSERT_TRUE(has_happened(&syncs));
 	CU_ASSERT_STRING_EQUAL(load("").text, "a=1;");
 	CU_ASSERT_EQUAL(put_one("b", "1", 0, NULL), STORE_DURABLE);
 	counted = load_after_kill(NULL);
@@ -238,13 +261,100 @@ static void failed_start_is_told(void)
 	struct database *db = NULL;
 
 	make_file();
-	atomic_store(&syncs_to_fail, 2);
+	set_fault(&syncs, 0, 2);
 	CU_ASSERT_EQUAL(database_open(path, 1, &db, reason, sizeof(reason)), -EIO);
 	CU_ASSERT_PTR_NULL(db);
-	atomic_store(&syncs_to_fail, 0);
+	set_fault(&syncs, 0, 0);
 	CU_ASSERT_EQUAL_FATAL(database_open(path, 1, &db, reason, sizeof(reason)), 0);
 	CU_ASSERT_EQUAL(database_close(db, true), 0);
 	remove_folder();
+}
+
+/* ---- every call ---- */
+
+/* The thread is idle: the faults are not for this. */
+static struct counted load_after_kill_in_peace(void)
+{
+	int n_writes = atomic_exchange(&writes.n_passing, INT_MAX),
+	    n_syncs = atomic_exchange(&syncs.n_passing, INT_MAX);
+	struct counted counted = load_after_kill(NULL);
+
+	atomic_store(&writes.n_passing, n_writes);
+	atomic_store(&syncs.n_passing, n_syncs);
+	return counted;
+}
+
+/* Ten values for one key; the file must hold the last that was durable, now and after a kill. */
+static void put_ten(void)
+{
+	char value[8], expected[16] = "";
+
+	for (unsigned i = 0; i < 10; i++) {
+		struct counted counted;
+		enum store_result result;
+
+		(void)snprintf(value, sizeof(value), "%u", i);
+		result = put_one("k", value, STORE_ANY_REVISION, NULL);
+		if (result == STORE_DURABLE)
+			(void)snprintf(expected, sizeof(expected), "k=%u;", i);
+		CU_ASSERT_STRING_EQUAL(load("").text, expected);
+		if (result == STORE_UNKNOWN || result == STORE_FENCED)
+			CU_FAIL("one failure is not so bad");
+		counted = load_after_kill_in_peace();
+		CU_ASSERT_STRING_EQUAL(counted.text, expected);
+	}
+}
+
+/* The n-th of the calls since the file was opened fails, for each n. */
+static void every_call_fails_once(void)
+{
+	struct fault *const faults[] = {&writes, &syncs};
+
+	for (unsigned i = 0; i < 2; i++) {
+		bool is_over = false;
+
+		for (int n = 0; n < 100 && !is_over; n++) {
+			stage_set(1);
+			set_fault(faults[i], n, 1);
+			put_ten();
+			is_over = !has_happened(faults[i]);
+			set_fault(faults[i], 0, 0);
+			reopen();
+			CU_ASSERT_EQUAL(load("").n, 1);
+			stage_clear();
+		}
+		CU_ASSERT_TRUE(is_over);
+	}
+}
+
+/* The n-th of the calls of opening a file fails, for each n: then it can be opened the next time.
+ */
+static void every_call_of_opening_fails_once(void)
+{
+	struct fault *const faults[] = {&writes, &syncs};
+
+	for (unsigned i = 0; i < 2; i++) {
+		bool is_over = false;
+		unsigned n_failures = 0;
+
+		for (int n = 0; n < 100 && !is_over; n++) {
+			struct database *db = NULL;
+			int r;
+
+			make_folder();
+			set_fault(faults[i], n, 1);
+			r = database_open(path, 1, &db, reason, sizeof(reason));
+			is_over = !has_happened(faults[i]);
+			set_fault(faults[i], 0, 0);
+			n_failures += r < 0;
+			CU_ASSERT_EQUAL(r == 0, db != NULL);
+			CU_ASSERT_EQUAL(database_close(db, false), 0);
+			CU_ASSERT_EQUAL(database_open(path, 1, &db, reason, sizeof(reason)), 0);
+			CU_ASSERT_EQUAL(database_close(db, true), 0);
+			remove_folder();
+		}
+		CU_ASSERT_TRUE(is_over && n_failures > 5);
+	}
 }
 
 UNIT_MAIN("store/database_failures", UNIT_TEST(set_up), UNIT_TEST(garbage_is_refused),
@@ -253,4 +363,5 @@ UNIT_MAIN("store/database_failures", UNIT_TEST(set_up), UNIT_TEST(garbage_is_ref
 	  UNIT_TEST(log_without_its_file_is_refused), UNIT_TEST(missing_folder_is_an_error),
 	  UNIT_TEST(half_made_file_does_no_harm), UNIT_TEST(full_disk_is_an_answer),
 	  UNIT_TEST(failed_write_is_an_error), UNIT_TEST(failed_sync_is_undone_before_the_answer),
-	  UNIT_TEST(failed_syncs_leave_it_unknown), UNIT_TEST(failed_start_is_told))
+	  UNIT_TEST(failed_syncs_leave_it_unknown), UNIT_TEST(failed_start_is_told),
+	  UNIT_TEST(every_call_fails_once), UNIT_TEST(every_call_of_opening_fails_once))
