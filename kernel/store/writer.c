@@ -10,6 +10,7 @@
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/chain.h"
 #include "store/disk.h"
 #include "store/group.h"
 #include "store/thread.h"
@@ -30,56 +31,6 @@
 #define GROUP_MAX	(UINT64_C(2) << 20)
 #define LAZY_SYNC_MS	200u  /* what nobody waits for is synced after so long */
 #define RETIRE_AGAIN_MS 1000u /* after one failed */
-
-/* Append lists. */
-struct chain {
-	struct store_append *first, *last;
-};
-
-static void chain_add(struct chain *chain, struct store_append *append)
-{
-	append->next = NULL;
-	if (chain->first)
-		chain->last->next = append;
-	else
-		chain->first = append;
-	chain->last = append;
-}
-
-static struct store_append *chain_pop(struct chain *chain)
-{
-	struct store_append *append = chain->first;
-
-	if (append)
-		chain->first = append->next;
-	return append;
-}
-
-static void chain_move(struct chain *to, struct chain *from)
-{
-	if (!from->first)
-		return;
-	if (to->first)
-		to->last->next = from->first;
-	else
-		to->first = from->first;
-	to->last = from->last;
-	from->first = NULL;
-}
-
-struct segment_chain {
-	struct segment *first, *last;
-};
-
-static void segment_chain_add(struct segment_chain *chain, struct segment *segment)
-{
-	segment->next = NULL;
-	if (chain->first)
-		chain->last->next = segment;
-	else
-		chain->first = segment;
-	chain->last = segment;
-}
 
 struct writer {
 	struct writer_options options;
@@ -211,15 +162,19 @@ static int roll(struct writer *w, uint64_t room, bool for_settles)
 	return 0;
 }
 
-/* As a failed one may have gone half way, those behind it wait, too. */
+/*
+ * As a failed one may have gone half way, those behind it wait, too. Each takes a sync, so appends
+ * come between them.
+ */
 static void retire_some(struct writer *w)
 {
 	struct segment *segment;
+	bool waits = false;
 	int r = 0;
 
 	if (!w->retiring.first || clock_monotonic_ms() < w->retire_not_before_ms)
 		return;
-	while (r == 0 && (segment = w->retiring.first)) {
+	while (!waits && (segment = w->retiring.first)) {
 		struct segment *following = segment->next;
 
 		r = segment_retire(&w->folder, segment);
@@ -228,6 +183,7 @@ static void retire_some(struct writer *w)
 		w->retiring.first = following;
 		lock(w);
 		segment_chain_add(&w->retired, segment);
+		waits = w->incoming.first || w->todo.first;
 		unlock(w);
 	}
 	note_disk_bytes(w);
