@@ -2,7 +2,8 @@
 #ifndef KERNEL_STORE_CHAIN_H
 #define KERNEL_STORE_CHAIN_H
 
-/* First-in-first-out lists of appends and of segments, by their `next`. */
+/* Lists of appends and of segments, by their `next`, first in, first out; `last` is valid while
+ * there is a first. */
 
 #include <stddef.h>
 

@@ -186,7 +186,7 @@ static bool is_usable_spare(const struct segment_folder *folder, uint64_t number
 	return r == 0 && size == folder->segment_size;
 }
 
-static void take_stock_of_spares(struct segment_folder *folder)
+void segment_folder_tidy(struct segment_folder *folder)
 {
 	for (unsigned i = folder->n_spares; i-- > 0;)
 		if (i >= SPARES_MAX || !is_usable_spare(folder, folder->spares[i]))
@@ -203,7 +203,6 @@ int segment_folder_open(struct segment_folder *folder, uint64_t **ret_serials, s
 		mem_free(listing.serials);
 		return r;
 	}
-	take_stock_of_spares(folder);
 	if (listing.n > 0)
 		qsort(listing.serials, listing.n, sizeof(uint64_t), compare);
 	folder->last_serial = listing.n > 0 ? listing.serials[listing.n - 1] : 0;
@@ -369,6 +368,20 @@ void segment_close(struct segment *segment)
 	if (segment->fd >= 0)
 		(void)disk_close(segment->fd);
 	segment->fd = -1;
+}
+
+int segment_sync(const struct segment_folder *folder, uint64_t serial)
+{
+	char *path = segment_path(folder, serial);
+	int fd;
+	int r = disk_open(path, O_RDWR, &fd);
+
+	if (r == 0) {
+		r = disk_sync(fd);
+		(void)disk_close(fd);
+	}
+	mem_free(path);
+	return r;
 }
 
 int segment_retire(struct segment_folder *folder, const struct segment *segment)

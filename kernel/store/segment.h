@@ -73,6 +73,8 @@ char *segment_path(const struct segment_folder *folder, uint64_t serial);
  */
 int segment_folder_open(struct segment_folder *folder, uint64_t **ret_serials,
 			size_t *ret_n) MUST_USE;
+/* Removes spares that are too many or of another size than is wanted now. */
+void segment_folder_tidy(struct segment_folder *folder);
 void segment_folder_fini(struct segment_folder *folder);
 
 /*
@@ -102,6 +104,9 @@ enum segment_header segment_read_header(const struct segment_folder *folder, uin
 
 /* No more writing. */
 void segment_close(struct segment *segment);
+
+/* One of an earlier run, or that was closed before it was synced. */
+int segment_sync(const struct segment_folder *folder, uint64_t serial) MUST_USE;
 
 /* Makes it a spare, or removes it; durable on return. The structure stays. */
 int segment_retire(struct segment_folder *folder, const struct segment *segment) MUST_USE;

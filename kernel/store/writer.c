@@ -50,8 +50,9 @@ struct writer {
 	struct record_open before; /* of the next segment, while there is no current one */
 	struct segment *current;   /* NULL: none yet */
 	bool is_distrusted;	   /* the current one: not to be written to any more */
-	bool has_lost_sync;	   /* of the current one: no sync says anything any more */
+	bool is_lost;		   /* and not to be synced: that has failed */
 	uint64_t synced;	   /* up to where the current one is */
+	uint64_t unsynced_from;	   /* first serial left without a sync (never); 0: none */
 	uint64_t dirty_since_ms;   /* valid while it is synced less far than written */
 	struct chain todo;
 	struct segment_chain retiring;
@@ -98,7 +99,7 @@ static bool is_dirty(const struct writer *w)
 /* When what is dirty must be synced though nobody waits. UINT64_MAX: not at all. */
 static uint64_t sync_due_ms(const struct writer *w)
 {
-	if (!is_dirty(w) || w->has_lost_sync || w->options.sync == STORE_SYNC_NEVER)
+	if (!is_dirty(w) || w->is_lost || w->options.sync == STORE_SYNC_NEVER)
 		return UINT64_MAX;
 	return w->dirty_since_ms + (w->options.sync == STORE_SYNC_INTERVAL
 					    ? w->options.sync_interval_ms
@@ -109,7 +110,7 @@ static int sync_current(struct writer *w)
 {
 	int r;
 
-	if (!is_dirty(w) || w->has_lost_sync)
+	if (!is_dirty(w) || w->is_lost)
 		return 0;
 	r = disk_sync(w->current->fd);
 	(void)atomic_fetch_add_explicit(&w->n_syncs, 1, memory_order_relaxed);
@@ -118,10 +119,25 @@ static int sync_current(struct writer *w)
 		return 0;
 	}
 	report(w, w->synced, w->current->end - w->synced, "the log cannot be synced", r);
-	w->is_distrusted = w->has_lost_sync = true;
+	w->is_distrusted = w->is_lost = true;
 	w->is_unsure = true;
 	w->failure = r;
 	return r;
+}
+
+/* At the end: segments that were closed without. */
+static void sync_left(struct writer *w)
+{
+	for (uint64_t serial = w->unsynced_from; serial > 0 && serial < w->current->serial;
+	     serial++) {
+		int r = segment_sync(&w->folder, serial);
+
+		if (r < 0 && r != -ENOENT) { /* that one is not needed any more */
+			report(w, 0, 0, "an earlier segment cannot be synced", r);
+			w->failure = r;
+		}
+	}
+	w->unsynced_from = 0;
 }
 
 /* ---- Segments ---- */
@@ -146,6 +162,8 @@ static int roll(struct writer *w, uint64_t room, bool for_settles)
 
 	if (w->options.sync != STORE_SYNC_NEVER)
 		(void)sync_current(w); /* reported; who waits for it has been told */
+	else if (is_dirty(w) && w->unsynced_from == 0)
+		w->unsynced_from = w->current->serial;
 	if (w->current)
 		w->before = (struct record_open){w->current->serial, w->current->end, w->synced};
 	r = segment_create(&w->folder, room, for_settles, &w->before, &next);
@@ -155,7 +173,7 @@ static int roll(struct writer *w, uint64_t room, bool for_settles)
 	if (w->current)
 		segment_close(w->current);
 	w->current = next;
-	w->is_distrusted = w->has_lost_sync = false;
+	w->is_distrusted = w->is_lost = false;
 	w->synced = 0;
 	w->dirty_since_ms = clock_monotonic_ms();
 	publish_opened(w, next);
@@ -437,7 +455,8 @@ static void *run(void *argument)
 		retire_some(w);
 		tell(w);
 	}
-	(void)sync_current(w); /* reported, and w->failure says it */
+	if (sync_current(w) == 0) /* reported, and w->failure says it */
+		sync_left(w);
 	return NULL;
 }
 
