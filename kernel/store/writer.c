@@ -51,6 +51,7 @@ struct writer {
 	struct segment *current;   /* NULL: none yet */
 	bool is_distrusted;	   /* the current one: not to be written to any more */
 	bool is_lost;		   /* and not to be synced: that has failed */
+	bool has_tail;		   /* behind its end may be what was refused */
 	uint64_t synced;	   /* up to where the current one is */
 	uint64_t unsynced_from;	   /* first serial left without a sync (never); 0: none */
 	uint64_t dirty_since_ms;   /* valid while it is synced less far than written */
@@ -173,7 +174,9 @@ static int roll(struct writer *w, uint64_t room, bool for_settles)
 	if (w->current)
 		segment_close(w->current);
 	w->current = next;
-	w->is_distrusted = w->is_lost = false;
+	if (w->has_tail)
+		segment_keep_with(next, w->before.serial);
+	w->is_distrusted = w->is_lost = w->has_tail = false;
 	w->synced = 0;
 	w->dirty_since_ms = clock_monotonic_ms();
 	publish_opened(w, next);
@@ -375,6 +378,8 @@ static void write_group(struct writer *w)
 		if (w->options.sync != STORE_SYNC_NEVER)
 			(void)sync_current(w); /* what was written before; reported */
 		w->is_distrusted = true;
+		w->has_tail |= segment_cut(&w->folder, w->current) < 0;
+		note_disk_bytes(w);
 		forget_places(&batch);
 		try_again(w, &batch);
 		return;

@@ -169,6 +169,47 @@ static void a_failed_write_costs_no_more_than_itself(void)
 	room_end();
 }
 
+static bool has_lost_second(void)
+{
+	return !room_has_segment(2);
+}
+
+/*
+ * The bytes of what was refused are in a segment whose end only the next one tells, and that one
+ * goes first.
+ */
+static void what_was_refused_does_not_come_back(bool can_be_cut)
+{
+	room_begin();
+	room_publish(1, 1, 3, SIZE);
+	disk_fault_filter(can_be_cut ? DISK_WRITE : DISK_WRITE | DISK_TRUNCATE);
+	disk_fault_torn_at(1, EIO, !can_be_cut, 4000);
+	CU_ASSERT_EQUAL(try_publish(1, 4), STORE_ERROR);
+	disk_fault_off();
+	CU_ASSERT_EQUAL(try_settle(1, 4, 4), STORE_DURABLE);
+	room_publish(2, 1, 200, SIZE);
+	room_settle(2, 1, 200);
+	CALL(store_log_compact(the_log));
+	if (can_be_cut)
+		wait_until(has_lost_second);
+	room_copy();
+	room_end();
+	room_open_copy();
+	CU_ASSERT_EQUAL(recover()->n_messages, 3);
+	CU_ASSERT_EQUAL(room_read(1, 4, SIZE), STORE_ERROR);
+	room_end();
+}
+
+static void what_was_cut_off_does_not_come_back(void)
+{
+	what_was_refused_does_not_come_back(true);
+}
+
+static void what_cannot_be_cut_off_does_not_come_back(void)
+{
+	what_was_refused_does_not_come_back(false);
+}
+
 static void what_fails_for_want_of_room_is_not_done_in_part(void)
 {
 	struct op *op;
@@ -323,6 +364,8 @@ UNIT_MAIN("store/writer", UNIT_TEST(one_sync_for_many), UNIT_TEST(lazy_ones_are_
 	  UNIT_TEST(at_intervals), UNIT_TEST(never),
 	  UNIT_TEST(after_a_failed_sync_the_segment_is_left),
 	  UNIT_TEST(a_failed_write_costs_no_more_than_itself),
+	  UNIT_TEST(what_was_cut_off_does_not_come_back),
+	  UNIT_TEST(what_cannot_be_cut_off_does_not_come_back),
 	  UNIT_TEST(what_fails_for_want_of_room_is_not_done_in_part),
 	  UNIT_TEST(reads_that_fail_say_so), UNIT_TEST(settles_find_room_when_publishes_do_not),
 	  UNIT_TEST(a_full_disk_is_compacted), UNIT_TEST(the_end_answers_all))
