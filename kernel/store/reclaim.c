@@ -19,6 +19,9 @@
  * A message must not be appended behind its own settle: the copy would come back to life at the
  * next start. The ledger knows the settles that have been written; those that are on their way to
  * the writer are looked through.
+ *
+ * A requeue that is carried counts twice after a crash that leaves both segments: the count of
+ * deliveries may be too high then, never too low.
  */
 
 #define LOOK_MS	    100u /* after something changed */

@@ -363,6 +363,23 @@ int segment_create(struct segment_folder *folder, uint64_t room, bool for_settle
 	return 0;
 }
 
+int segment_cut(struct segment_folder *folder, struct segment *segment)
+{
+	int r = disk_truncate(segment->fd, segment->end);
+
+	if (r < 0)
+		return r;
+	folder->disk_bytes -= segment->size - segment->end;
+	segment->size = segment->end;
+	return disk_sync(segment->fd);
+}
+
+void segment_keep_with(struct segment *segment, uint64_t serial)
+{
+	segment->floor = serial;
+	segment->is_unreadable = true;
+}
+
 void segment_close(struct segment *segment)
 {
 	if (segment->fd >= 0)

@@ -59,7 +59,7 @@ struct segment {
 	unsigned n_pins;	/* reads under way */
 	bool is_closed;		/* nothing more is written */
 	bool is_retiring;	/* on its way to be a spare */
-	bool is_unreadable;	/* part of it: not to be compacted again */
+	bool is_unreadable;	/* part of it, or it must stay where it is: not to be compacted */
 };
 
 uint64_t segment_seed(const struct segment_folder *folder, uint64_t serial);
@@ -101,6 +101,15 @@ enum segment_header {
 };
 enum segment_header segment_read_header(const struct segment_folder *folder, uint64_t serial,
 					const uint8_t bytes[SEGMENT_HEADER_SIZE]);
+
+/*
+ * Cuts off what a failed write has left behind the end, as only the next segment says where that
+ * is, and it may go first. The file is of no use as a spare then.
+ */
+int segment_cut(struct segment_folder *folder, struct segment *segment) MUST_USE;
+
+/* If that fails: the next one, not published yet, must not go before that serial. */
+void segment_keep_with(struct segment *segment, uint64_t serial);
 
 /* No more writing. */
 void segment_close(struct segment *segment);

@@ -51,6 +51,7 @@ struct writer {
 	struct segment *current;   /* NULL: none yet */
 	bool is_distrusted;	   /* the current one: not to be written to any more */
 	bool is_lost;		   /* and not to be synced: that has failed */
+	bool has_tail;		   /* behind its end may be what was refused */
 	uint64_t synced;	   /* up to where the current one is */
 	uint64_t unsynced_from;	   /* first serial left without a sync (never); 0: none */
 	uint64_t dirty_since_ms;   /* valid while it is synced less far than written */
@@ -173,22 +174,28 @@ static int roll(struct writer *w, uint64_t room, bool for_settles)
 	if (w->current)
 		segment_close(w->current);
 	w->current = next;
-	w->is_distrusted = w->is_lost = false;
+	if (w->has_tail)
+		segment_keep_with(next, w->before.serial);
+	w->is_distrusted = w->is_lost = w->has_tail = false;
 	w->synced = 0;
 	w->dirty_since_ms = clock_monotonic_ms();
 	publish_opened(w, next);
 	return 0;
 }
 
-/* As a failed one may have gone half way, those behind it wait, too. */
+/*
+ * As a failed one may have gone half way, those behind it wait, too. Each takes a sync, so appends
+ * come between them.
+ */
 static void retire_some(struct writer *w)
 {
 	struct segment *segment;
+	bool waits = false;
 	int r = 0;
 
 	if (!w->retiring.first || clock_monotonic_ms() < w->retire_not_before_ms)
 		return;
-	while (r == 0 && (segment = w->retiring.first)) {
+	while (!waits && (segment = w->retiring.first)) {
 		struct segment *following = segment->next;
 
 		r = segment_retire(&w->folder, segment);
@@ -197,6 +204,7 @@ static void retire_some(struct writer *w)
 		w->retiring.first = following;
 		lock(w);
 		segment_chain_add(&w->retired, segment);
+		waits = w->incoming.first || w->todo.first;
 		unlock(w);
 	}
 	note_disk_bytes(w);
@@ -266,11 +274,13 @@ static void find_room(struct writer *w, struct store_append *append)
 {
 	int r = is_through(append) ? 0 : make_room(w, append);
 
+	if (r < 0 && !has_bodies(append) && append->n_tries++ == 0)
+		r = make_room(w, append);
 	if (r < 0 && r != w->no_room)
 		report(w, 0, size_of(append), "there is no room for the log", r);
 	if (r < 0)
 		append->result = STORE_ERROR;
-	if (r < 0 || !is_through(append))
+	if (r < 0 || !is_preferred(append))
 		w->no_room = r;
 }
 
@@ -368,6 +378,8 @@ static void write_group(struct writer *w)
 		if (w->options.sync != STORE_SYNC_NEVER)
 			(void)sync_current(w); /* what was written before; reported */
 		w->is_distrusted = true;
+		w->has_tail |= segment_cut(&w->folder, w->current) < 0;
+		note_disk_bytes(w);
 		forget_places(&batch);
 		try_again(w, &batch);
 		return;

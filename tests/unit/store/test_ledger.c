@@ -371,52 +371,5 @@ static void pins_and_the_newest_stay(void)
 	ledger_fini(&ledger);
 }
 
-/* ---- Spans ---- */
-
-enum { SPAN_QUEUES = 900 };
-
-static void spans_answer_by_queue(void)
-{
-	static uint64_t first[SPAN_QUEUES + 1], last[SPAN_QUEUES + 1];
-	struct spans spans = {.table = NULL};
-
-	random_state = 7;
-	memset(first, 0, sizeof(first));
-	CU_ASSERT_FALSE(spans_overlap(&spans, 1, 0, UINT64_MAX));
-	for (unsigned i = 0; i < 20000; i++) {
-		uint64_t queue = 1 + draw(SPAN_QUEUES), seq = 1 + draw(1000);
-
-		spans_add(&spans, queue * queue, seq);
-		if (first[queue] == 0 || seq < first[queue])
-			first[queue] = seq;
-		if (seq > last[queue])
-			last[queue] = seq;
-		queue = 1 + draw(SPAN_QUEUES);
-		uint64_t from = draw(1100), to = from + draw(40);
-		CU_ASSERT_EQUAL(spans_overlap(&spans, queue * queue, from, to),
-				first[queue] != 0 && from <= last[queue] && to >= first[queue]);
-	}
-	CU_ASSERT_FALSE(spans.is_full);
-	spans_fini(&spans);
-}
-
-static void too_many_queues_are_everything(void)
-{
-	struct spans spans = {.table = NULL};
-
-	for (uint64_t queue = 1; queue <= 1024; queue++)
-		spans_add(&spans, queue, 5);
-	CU_ASSERT_TRUE(spans_overlap(&spans, 3, 5, 5));
-	CU_ASSERT_FALSE(spans_overlap(&spans, 3, 6, 6));
-	spans_add(&spans, 7, 6);
-	CU_ASSERT_FALSE(spans_overlap(&spans, 5000, 1, 9));
-	spans_add(&spans, 5000, 5);
-	CU_ASSERT_TRUE(spans_overlap(&spans, 6000, 1, 1));
-	spans_add(&spans, 6000, 1);
-	CU_ASSERT_PTR_NULL(spans.table);
-	spans_fini(&spans);
-}
-
 UNIT_MAIN("store/ledger", UNIT_TEST(what_is_left_says_the_same),
-	  UNIT_TEST(the_end_of_a_copy_outlives_the_original), UNIT_TEST(pins_and_the_newest_stay),
-	  UNIT_TEST(spans_answer_by_queue), UNIT_TEST(too_many_queues_are_everything))
+	  UNIT_TEST(the_end_of_a_copy_outlives_the_original), UNIT_TEST(pins_and_the_newest_stay))
