@@ -18,20 +18,6 @@
  * for the sake of something that is only about to be.
  */
 
-#define chain_add(chain, item)                                                                     \
-	do {                                                                                       \
-		(item)->next = NULL;                                                               \
-		if ((chain)->first)                                                                \
-			(chain)->last->next = (item);                                              \
-		else                                                                               \
-			(chain)->first = (item);                                                   \
-		(chain)->last = (item);                                                            \
-	} while (0)
-
-/* Empties the chain, and runs the statement behind it for each, which may be gone afterwards. */
-#define take_each(item, following, list)                                                           \
-	for ((item) = (list); (item) && ((following) = (item)->next, true); (item) = (following))
-
 /* Outlives the log while letters are under way. */
 struct disk_wake_target {
 	_Atomic unsigned refs;
@@ -147,9 +133,12 @@ static void take_news(struct disk_log *log)
 	struct store_append *append, *next_append;
 
 	writer_take_news(log->writer, &news);
-	take_each(segment, next_segment, news.opened) ledger_add_segment(&log->ledger, segment);
-	take_each(segment, next_segment, news.retired) ledger_drop_segment(&log->ledger, segment);
-	take_each(append, next_append, news.done) finish_append(log, append);
+	chain_take_each(segment, next_segment, &news.opened)
+		ledger_add_segment(&log->ledger, segment);
+	chain_take_each(segment, next_segment, &news.retired)
+		ledger_drop_segment(&log->ledger, segment);
+	chain_take_each(append, next_append, &news.done)
+		finish_append(log, append);
 	helper_finish(log->helper);
 	disk_log_give_back(log);
 }
@@ -187,11 +176,9 @@ static void told(void *context)
 
 static void tell_leads(struct disk_log *log)
 {
-	struct store_lead *lead = log->leads.first, *following;
+	struct store_lead *lead, *following;
 
-	log->leads.first = NULL;
-	take_each(lead, following, lead)
-	{
+	chain_take_each(lead, following, &log->leads) {
 		struct store_lead *before = log->leader;
 
 		log->epoch = 0;
@@ -206,11 +193,9 @@ static void tell_leads(struct disk_log *log)
 
 static void tell_failed_reads(struct disk_log *log)
 {
-	struct store_read *read = log->failed_reads.first, *following;
+	struct store_read *read, *following;
 
-	log->failed_reads.first = NULL;
-	take_each(read, following, read)
-	{
+	chain_take_each(read, following, &log->failed_reads) {
 		for (size_t i = 0; i < read->n_seqs; i++)
 			read->body(read, i, STORE_ERROR, SLICE_EMPTY);
 		read->done(read);
@@ -219,10 +204,10 @@ static void tell_failed_reads(struct disk_log *log)
 
 static void tell(struct disk_log *log)
 {
-	struct store_append *append = log->refused.first, *following;
+	struct store_append *append, *following;
 
-	log->refused.first = NULL;
-	take_each(append, following, append) append->done(append, append->result);
+	chain_take_each(append, following, &log->refused)
+		append->done(append, append->result);
 	tell_failed_reads(log);
 	tell_leads(log);
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/chain.h"
 #include "base/compiler.h"
 #include "base/ring.h"
 #include "loop/task.h"
@@ -24,12 +25,6 @@
 
 struct disk_store;
 struct disk_wake_target;
-
-/* First-in-first-out, by `next`. */
-#define DISK_CHAIN(type)                                                                           \
-	struct {                                                                                   \
-		type *first, *last;                                                                \
-	}
 
 struct disk_log {
 	struct store_log log; /* first */
@@ -49,9 +44,9 @@ struct disk_log {
 	struct ring under_way; /* appends handed to the writer and not back yet, in order */
 
 	/* to be told without the writer */
-	DISK_CHAIN(struct store_append) refused;
-	DISK_CHAIN(struct store_lead) leads;
-	DISK_CHAIN(struct store_read) failed_reads;
+	CHAIN(struct store_append) refused;
+	CHAIN(struct store_lead) leads;
+	CHAIN(struct store_read) failed_reads;
 };
 
 /*

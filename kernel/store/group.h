@@ -48,6 +48,9 @@ uint64_t group_append_size(const struct store_append *append);
  */
 int group_add(struct group *group, struct store_append *append) MUST_USE;
 
+/* Adds a BATCH of nothing: it says how far the segment was synced when it came to its end. */
+int group_add_end(struct group *group) MUST_USE;
+
 /* Writes all of it; the segment's end moves behind it. */
 int group_write(struct group *group) MUST_USE;
 

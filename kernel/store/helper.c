@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "base/bug.h"
+#include "base/chain.h"
 #include "base/mem.h"
 #include "store/thread.h"
 
@@ -25,22 +26,12 @@ struct helper {
 	bool is_stopping, has_told;
 };
 
-static void add(struct jobs *jobs, struct helper_job *job)
-{
-	job->next = NULL;
-	if (jobs->first)
-		jobs->last->next = job;
-	else
-		jobs->first = job;
-	jobs->last = job;
-}
-
 static struct helper_job *pop(struct jobs *jobs)
 {
 	struct helper_job *job = jobs->first;
 
 	if (job)
-		jobs->first = job->next;
+		chain_drop_first(jobs);
 	return job;
 }
 
@@ -81,7 +72,7 @@ static void bring_back(struct helper *helper, struct helper_job *job)
 	bool tells;
 
 	lock(helper);
-	add(&helper->back, job);
+	chain_add(&helper->back, job);
 	tells = !helper->has_told;
 	helper->has_told = true;
 	unlock(helper);
@@ -111,7 +102,7 @@ int helper_give(struct helper *helper, struct helper_job *job)
 		helper->is_running = true;
 	}
 	lock(helper);
-	add(&helper->given, job);
+	chain_add(&helper->given, job);
 	bug_on(pthread_cond_signal(&helper->wake) != 0);
 	unlock(helper);
 	helper->n_given++;

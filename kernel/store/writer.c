@@ -8,9 +8,9 @@
 #include <time.h>
 
 #include "base/bug.h"
+#include "base/chain.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "store/chain.h"
 #include "store/disk.h"
 #include "store/group.h"
 #include "store/thread.h"
@@ -32,6 +32,10 @@
 #define LAZY_SYNC_MS	200u  /* what nobody waits for is synced after so long */
 #define RETIRE_AGAIN_MS 1000u /* after one failed */
 
+struct appends {
+	struct store_append *first, *last;
+};
+
 struct writer {
 	struct writer_options options;
 	pthread_t thread;
@@ -40,8 +44,8 @@ struct writer {
 	/* shared, under the lock */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct chain incoming, done;
-	struct segment_chain opened, to_retire, retired;
+	struct appends incoming, done;
+	CHAIN(struct segment) opened, to_retire, retired;
 	bool is_stopping;
 	bool has_told;
 
@@ -54,12 +58,13 @@ struct writer {
 	bool has_tail;		   /* behind its end may be what was refused */
 	uint64_t synced;	   /* up to where the current one is */
 	uint64_t unsynced_from;	   /* first serial left without a sync (never); 0: none */
+	uint64_t noted_end;	   /* its end when that was last noted in it */
 	uint64_t dirty_since_ms;   /* valid while it is synced less far than written */
-	struct chain todo;
-	struct segment_chain retiring;
+	struct appends todo;
+	CHAIN(struct segment) retiring;
 	uint64_t retire_not_before_ms;
 	struct group group;
-	bool is_unsure; /* a sync has failed, and no barrier has been told yet */
+	bool is_unsure; /* a sync has failed, and no barrier that came later has been told */
 	int failure;	/* of a sync: what is on disk cannot be said any more */
 	int no_room;	/* why the last one that wanted some got none; 0: it did */
 
@@ -107,6 +112,26 @@ static uint64_t sync_due_ms(const struct writer *w)
 					    : LAZY_SYNC_MS);
 }
 
+static void make_barriers_unsure(struct store_append *append)
+{
+	for (; append; append = append->next)
+		if (append->n_records == 0)
+			append->result = STORE_UNKNOWN;
+}
+
+/*
+ * What was written and not synced is lost, perhaps. Barriers are behind what they are for: those
+ * that wait already speak of it, and so may the next one that comes.
+ */
+static void note_lost(struct writer *w)
+{
+	w->is_unsure = true;
+	make_barriers_unsure(w->todo.first);
+	lock(w);
+	make_barriers_unsure(w->incoming.first);
+	unlock(w);
+}
+
 static int sync_current(struct writer *w)
 {
 	int r;
@@ -121,7 +146,7 @@ static int sync_current(struct writer *w)
 	}
 	report(w, w->synced, w->current->end - w->synced, "the log cannot be synced", r);
 	w->is_distrusted = w->is_lost = true;
-	w->is_unsure = true;
+	note_lost(w);
 	w->failure = r;
 	return r;
 }
@@ -146,13 +171,31 @@ static void sync_left(struct writer *w)
 static void publish_opened(struct writer *w, struct segment *segment)
 {
 	lock(w);
-	segment_chain_add(&w->opened, segment);
+	chain_add(&w->opened, segment);
 	unlock(w);
 }
 
 static void note_disk_bytes(struct writer *w)
 {
 	atomic_store_explicit(&w->disk_bytes, w->folder.disk_bytes, memory_order_relaxed);
+}
+
+/*
+ * The last record says that all before it was synced: so, should some of it be damaged later, it is
+ * known for that and not for what a crash has cut off. Nothing is lost where there is no such
+ * record.
+ */
+static int note_end(struct writer *w)
+{
+	if (!w->current || w->is_distrusted || is_dirty(w) || w->current->end == w->noted_end)
+		return 0;
+	group_begin(&w->group, w->current, w->synced);
+	int r = group_add_end(&w->group);
+
+	if (r == 0)
+		r = group_write(&w->group);
+	w->noted_end = w->current->end;
+	return r;
 }
 
 /* The current segment is closed once there is another, so that it can be used if there is none. */
@@ -171,13 +214,15 @@ static int roll(struct writer *w, uint64_t room, bool for_settles)
 	note_disk_bytes(w);
 	if (r < 0)
 		return r;
-	if (w->current)
+	if (w->current) {
+		(void)!note_end(w); /* see there */
 		segment_close(w->current);
+	}
 	w->current = next;
 	if (w->has_tail)
 		segment_keep_with(next, w->before.serial);
 	w->is_distrusted = w->is_lost = w->has_tail = false;
-	w->synced = 0;
+	w->synced = w->noted_end = 0;
 	w->dirty_since_ms = clock_monotonic_ms();
 	publish_opened(w, next);
 	return 0;
@@ -203,7 +248,7 @@ static void retire_some(struct writer *w)
 			break;
 		w->retiring.first = following;
 		lock(w);
-		segment_chain_add(&w->retired, segment);
+		chain_add(&w->retired, segment);
 		waits = w->incoming.first || w->todo.first;
 		unlock(w);
 	}
@@ -250,7 +295,7 @@ static bool may_write(const struct writer *w, const struct store_append *append)
 static bool fits(const struct writer *w, uint64_t before, uint64_t size)
 {
 	return w->current && !w->is_distrusted &&
-	       size <= w->current->size - w->current->end - before;
+	       size + RECORD_BATCH_SIZE <= w->current->size - w->current->end - before;
 }
 
 static int make_room(struct writer *w, const struct store_append *append)
@@ -261,7 +306,7 @@ static int make_room(struct writer *w, const struct store_append *append)
 	if (size == UINT64_MAX)
 		return -EMSGSIZE;
 	if (!fits(w, 0, size))
-		r = roll(w, size, is_preferred(append));
+		r = roll(w, size + RECORD_BATCH_SIZE, is_preferred(append));
 	if (r == 0 && !may_write(w, append)) {
 		r = segment_keep_spare(&w->folder);
 		note_disk_bytes(w);
@@ -293,7 +338,7 @@ static bool must_sync(const struct writer *w, const struct store_append *append)
 }
 
 /* Encodes as many as fit. Those that fail are among `batch`, too, so that the order stays. */
-static bool encode(struct writer *w, struct chain *batch)
+static bool encode(struct writer *w, struct appends *batch)
 {
 	struct store_append *append;
 	bool syncs = false;
@@ -301,7 +346,7 @@ static bool encode(struct writer *w, struct chain *batch)
 	group_begin(&w->group, w->current, w->synced);
 	while ((append = w->todo.first) && w->group.size < GROUP_MAX && may_write(w, append) &&
 	       fits(w, w->group.size, size_of(append))) {
-		(void)chain_pop(&w->todo);
+		chain_drop_first(&w->todo);
 		if (!is_through(append) && group_add(&w->group, append) < 0)
 			append->result = STORE_ERROR;
 		syncs |= must_sync(w, append);
@@ -311,7 +356,7 @@ static bool encode(struct writer *w, struct chain *batch)
 }
 
 /* Once more; but not what has bodies, and what was tried twice. */
-static void try_again(struct writer *w, struct chain *batch)
+static void try_again(struct writer *w, struct appends *batch)
 {
 	for (struct store_append *append = batch->first; append; append = append->next)
 		if (append->n_tries++ > 0 || has_bodies(append))
@@ -320,7 +365,7 @@ static void try_again(struct writer *w, struct chain *batch)
 	chain_move(&w->todo, batch);
 }
 
-static void forget_places(struct chain *batch)
+static void forget_places(struct appends *batch)
 {
 	for (struct store_append *append = batch->first; append; append = append->next)
 		for (size_t i = 0; i < append->n_records; i++)
@@ -328,7 +373,7 @@ static void forget_places(struct chain *batch)
 }
 
 /* What waited for the sync, and barriers, which speak of what was synced by others, too. */
-static void note_unsure(struct writer *w, struct chain *batch, bool has_failed)
+static void note_unsure(struct writer *w, struct appends *batch, bool has_failed)
 {
 	for (struct store_append *append = batch->first; append; append = append->next) {
 		bool is_barrier = append->n_records == 0 && w->is_unsure;
@@ -340,7 +385,7 @@ static void note_unsure(struct writer *w, struct chain *batch, bool has_failed)
 	}
 }
 
-static void hand_back(struct writer *w, struct chain *batch)
+static void hand_back(struct writer *w, struct appends *batch)
 {
 	lock(w);
 	chain_move(&w->done, batch);
@@ -350,10 +395,11 @@ static void hand_back(struct writer *w, struct chain *batch)
 /* A barrier, or what is refused: there may be no segment for it, and it needs none. */
 static void answer_first(struct writer *w)
 {
-	struct chain batch = {NULL, NULL};
-	struct store_append *first = chain_pop(&w->todo);
+	struct appends batch = {NULL, NULL};
+	struct store_append *first = w->todo.first;
 
 	bug_on(!first);
+	chain_drop_first(&w->todo);
 	chain_add(&batch, first);
 	forget_places(&batch);
 	note_unsure(w, &batch, must_sync(w, first) && sync_current(w) < 0);
@@ -362,7 +408,7 @@ static void answer_first(struct writer *w)
 
 static void write_group(struct writer *w)
 {
-	struct chain batch = {NULL, NULL};
+	struct appends batch = {NULL, NULL};
 
 	find_room(w, w->todo.first);
 	if (!fits(w, 0, size_of(w->todo.first))) {
@@ -422,14 +468,7 @@ static bool take(struct writer *w)
 	       clock_monotonic_ms() < due_ms(w))
 		wait_until(w, due_ms(w));
 	chain_move(&w->todo, &w->incoming);
-	if (w->to_retire.first) {
-		if (w->retiring.first)
-			w->retiring.last->next = w->to_retire.first;
-		else
-			w->retiring.first = w->to_retire.first;
-		w->retiring.last = w->to_retire.last;
-		w->to_retire.first = NULL;
-	}
+	chain_move(&w->retiring, &w->to_retire);
 	goes_on = !w->is_stopping || w->todo.first;
 	unlock(w);
 	return goes_on;
@@ -460,8 +499,11 @@ static void *run(void *argument)
 		retire_some(w);
 		tell(w);
 	}
-	if (sync_current(w) == 0) /* reported, and w->failure says it */
+	if (sync_current(w) == 0) { /* reported, and w->failure says it */
 		sync_left(w);
+		if (note_end(w) == 0)
+			(void)sync_current(w); /* reported */
+	}
 	return NULL;
 }
 
@@ -544,18 +586,18 @@ void writer_append(struct writer *w, struct store_append *append)
 void writer_retire(struct writer *w, struct segment *segment)
 {
 	lock(w);
-	segment_chain_add(&w->to_retire, segment);
+	chain_add(&w->to_retire, segment);
 	bug_on(pthread_cond_signal(&w->wake) != 0);
 	unlock(w);
 }
 
 void writer_take_news(struct writer *w, struct writer_news *ret_news)
 {
+	*ret_news = (struct writer_news){.done.first = NULL};
 	lock(w);
-	*ret_news = (struct writer_news){
-		.opened = w->opened.first, .done = w->done.first, .retired = w->retired.first};
-	w->opened.first = w->retired.first = NULL;
-	w->done.first = NULL;
+	chain_move(&ret_news->opened, &w->opened);
+	chain_move(&ret_news->done, &w->done);
+	chain_move(&ret_news->retired, &w->retired);
 	w->has_told = false;
 	unlock(w);
 }

@@ -167,7 +167,7 @@ enum store_result scene_do(struct entry *entry)
 	struct doing doing = {.entry = entry};
 
 	for (size_t i = 0; i < entry->append.n_records; i++)
-		if (entry->records[i].queue_id > 0) {
+		if (entry->records[i].type != STORE_PUBLISH) {
 			doing.log = (unsigned)(entry->records[i].queue_id % n_logs_now);
 			break;
 		}
