@@ -350,12 +350,13 @@ static bool finish_commits(struct database *db)
 }
 
 /* No id from next_id up was given out, so the next run may go on there. */
-static int set_end(struct database *db)
+static int set_end(struct database *db, bool clean)
 {
-	const struct content_number numbers[] = {{"is_clean", true},
-						 {"next_id", atomic_load(&db->content.next_id)}};
+	const struct content_number numbers[] = {{"next_id", atomic_load(&db->content.next_id)},
+						 {"is_clean", true}};
+	int r = content_set(&db->content, numbers, clean ? 2 : 1);
 
-	return content_set(&db->content, numbers, 2);
+	return clean ? r : 0;
 }
 
 int database_close(struct database *db, bool clean)
@@ -370,7 +371,7 @@ int database_close(struct database *db, bool clean)
 	for (unsigned i = 0; i < db->n_loops; i++)
 		if (db->completions[i].letter)
 			db->completions[i].letter->completions = NULL;
-	r = clean ? set_end(db) : 0;
+	r = set_end(db, clean);
 	destroy(db);
 	return r;
 }

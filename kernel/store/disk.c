@@ -285,6 +285,18 @@ int disk_allocate(int fd, uint64_t size)
 	return r == -EOPNOTSUPP || r == -ENOSYS ? fill_with_zeros(fd, size) : r;
 }
 
+int disk_truncate(int fd, uint64_t size)
+{
+	int r = enter(DISK_TRUNCATE);
+
+	if (r < 0)
+		return r;
+	do
+		r = ftruncate(fd, (off_t)size);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
 int disk_free_bytes(const char *path, uint64_t *ret_bytes)
 {
 	struct statvfs fs;

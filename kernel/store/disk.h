@@ -43,6 +43,9 @@ int disk_sync_dir(const char *path) MUST_USE;
  */
 int disk_allocate(int fd, uint64_t size) MUST_USE;
 
+/* Cuts off what is behind the size. */
+int disk_truncate(int fd, uint64_t size) MUST_USE;
+
 int disk_rename(const char *from, const char *to) MUST_USE;
 int disk_unlink(const char *path) MUST_USE;
 /* For its owner, and its group to look at. -EEXIST if there is anything of that name. */
@@ -94,7 +97,8 @@ enum disk_kind {
 	DISK_LIST = 1 << 11,
 	DISK_SIZE = 1 << 12,
 	DISK_FREE_BYTES = 1 << 13,
-	DISK_ALL = (1 << 14) - 1,
+	DISK_TRUNCATE = 1 << 14,
+	DISK_ALL = (1 << 15) - 1,
 };
 
 /* Only operations of these kinds are counted and fail, until disk_fault_off(). */

@@ -42,13 +42,16 @@ static char *folder_path(const struct opening *o, uint64_t generation, uint64_t 
 	return mem_printf("%s/log-%" PRIu64 "-%" PRIu64, o->options->path, generation, index);
 }
 
+/* Only names that folder_path() gives. */
 static bool read_name(const char *name, uint64_t *ret_generation, uint64_t *ret_index)
 {
-	int end = 0;
+	char again[64];
 
-	return sscanf(name, "log-%" SCNu64 "-%" SCNu64 "%n", ret_generation, ret_index, &end) ==
-		       2 &&
-	       name[end] == '\0';
+	if (sscanf(name, "log-%" SCNu64 "-%" SCNu64, ret_generation, ret_index) != 2)
+		return false;
+	(void)snprintf(again, sizeof(again), "log-%" PRIu64 "-%" PRIu64, *ret_generation,
+		       *ret_index);
+	return strcmp(name, again) == 0;
 }
 
 /* ---- Removing ---- */
@@ -85,7 +88,7 @@ static int sweep_one(void *context, const char *name)
 	if (!read_name(name, &generation, &index))
 		return 0;
 	sweep->has_found = true;
-	if (sweep->only_looks || generation == sweep->o->generation)
+	if (sweep->only_looks || (generation == sweep->o->generation && index < sweep->o->count))
 		return 0;
 	path = folder_path(sweep->o, generation, index);
 	r = remove_folder(path);
@@ -95,7 +98,7 @@ static int sweep_one(void *context, const char *name)
 	return r;
 }
 
-/* Folders of other generations. */
+/* Folders that are not the database's. */
 static int sweep(const struct opening *o)
 {
 	struct sweep context = {.o = o};
@@ -173,10 +176,38 @@ static int name_logs(struct opening *o, uint64_t generation, uint64_t count)
 	return 0;
 }
 
+static int find_any(void *context, const char *name)
+{
+	(void)context, (void)name;
+	return -EUCLEAN;
+}
+
+/* In a folder of a log there is something. */
+static int check_empty(void *context, const char *name)
+{
+	const struct opening *o = context;
+	uint64_t generation, index;
+	char *path;
+	int r;
+
+	if (!read_name(name, &generation, &index))
+		return 0;
+	path = folder_path(o, generation, index);
+	r = disk_list(path, find_any, NULL);
+	if (r < 0)
+		r = fail(o, r, path,
+			 r == -EUCLEAN ? "the database knows nothing of this log" : strerror(-r));
+	mem_free(path);
+	return r;
+}
+
+/* An earlier try may have left empty folders. */
 static int begin_anew(struct opening *o)
 {
-	int r = make_folders(o, 1, o->options->n_logs);
+	int r = disk_list(o->options->path, check_empty, o);
 
+	if (r == 0)
+		r = make_folders(o, 1, o->options->n_logs);
 	return r < 0 ? r : name_logs(o, 1, o->options->n_logs);
 }
 
@@ -259,6 +290,7 @@ static int read_logs(const struct opening *o, struct disk_found **ret_found)
 			.o = o,
 			.found = &found[i],
 			.recovery = {.next_id = database_state(o->database)->next_id,
+				     .was_clean = database_state(o->database)->was_clean,
 				     .damaged_path = damaged,
 				     .report = o->options->report,
 				     .context = o->options->context},
@@ -313,28 +345,33 @@ static int write_anew(struct opening *o, struct disk_found *found, struct segmen
 	return r < 0 ? fail(o, r, o->options->path, strerror(-r)) : 0;
 }
 
-static int change_count(struct opening *o)
+static int write_into(struct opening *o, struct disk_found *found)
 {
 	unsigned n = o->options->n_logs;
 	struct segment_folder *folders = mem_zalloc(n * sizeof(*folders));
-	struct disk_found *found = NULL;
-	uint64_t old_count = o->count;
 	int r = make_folders(o, o->generation + 1, n);
 
 	for (unsigned i = 0; i < n; i++)
 		folders[i] = folder_of(o, o->generation + 1, i);
 	if (r == 0)
-		r = read_logs(o, &found);
-	if (r == 0) {
 		r = write_anew(o, found, folders);
-		free_found(found, old_count);
-	}
-	if (r == 0)
-		r = name_logs(o, o->generation + 1, n);
 	for (unsigned i = 0; i < n; i++)
 		segment_folder_fini(&folders[i]);
 	mem_free(folders);
-	return r < 0 ? r : sweep(o);
+	return r;
+}
+
+static int change_count(struct opening *o)
+{
+	struct disk_found *found = NULL;
+	uint64_t old_count = o->count;
+	int r = read_logs(o, &found);
+
+	if (r < 0)
+		return r;
+	r = write_into(o, found);
+	free_found(found, old_count);
+	return r < 0 ? r : name_logs(o, o->generation + 1, o->options->n_logs);
 }
 
 int disk_folders_open(const struct store_options *options, struct database *database,
@@ -349,11 +386,19 @@ int disk_folders_open(const struct store_options *options, struct database *data
 		.reason = ret_reason,
 		.size = size,
 	};
+	struct disk_found *found = NULL;
 	int r = o.generation == 0 ? begin_anew(&o) : check_folders(&o);
 
-	if (r == 0)
-		r = sweep(&o);
 	if (r == 0 && o.count != options->n_logs)
 		r = change_count(&o);
-	return r < 0 ? r : read_logs(&o, ret_found);
+	if (r == 0)
+		r = read_logs(&o, &found);
+	if (r < 0)
+		return r;
+	r = sweep(&o); /* not before what stays has been read */
+	if (r < 0)
+		free_found(found, o.count);
+	else
+		*ret_found = found;
+	return r;
 }

@@ -18,20 +18,6 @@
  * for the sake of something that is only about to be.
  */
 
-#define chain_add(chain, item)                                                                     \
-	do {                                                                                       \
-		(item)->next = NULL;                                                               \
-		if ((chain)->first)                                                                \
-			(chain)->last->next = (item);                                              \
-		else                                                                               \
-			(chain)->first = (item);                                                   \
-		(chain)->last = (item);                                                            \
-	} while (0)
-
-/* Empties the chain, and runs the statement behind it for each, which may be gone afterwards. */
-#define take_each(item, following, list)                                                           \
-	for ((item) = (list); (item) && ((following) = (item)->next, true); (item) = (following))
-
 /* Outlives the log while letters are under way. */
 struct disk_wake_target {
 	_Atomic unsigned refs;
@@ -131,6 +117,15 @@ static void retire(void *context, struct segment *segment)
 	writer_retire(log->writer, segment);
 }
 
+void disk_log_give_back(struct disk_log *log)
+{
+	if (log->is_closing)
+		return;
+	if (log->ledger.may_retire)
+		ledger_retire(&log->ledger, retire, log);
+	reclaim_look(&log->reclaim);
+}
+
 static void take_news(struct disk_log *log)
 {
 	struct writer_news news;
@@ -138,14 +133,14 @@ static void take_news(struct disk_log *log)
 	struct store_append *append, *next_append;
 
 	writer_take_news(log->writer, &news);
-	take_each(segment, next_segment, news.opened) ledger_add_segment(&log->ledger, segment);
-	take_each(segment, next_segment, news.retired) ledger_drop_segment(&log->ledger, segment);
-	take_each(append, next_append, news.done) finish_append(log, append);
+	chain_take_each(segment, next_segment, &news.opened)
+		ledger_add_segment(&log->ledger, segment);
+	chain_take_each(segment, next_segment, &news.retired)
+		ledger_drop_segment(&log->ledger, segment);
+	chain_take_each(append, next_append, &news.done)
+		finish_append(log, append);
 	helper_finish(log->helper);
-	if (log->ledger.may_retire && !log->is_closing)
-		ledger_retire(&log->ledger, retire, log);
-	if (!log->is_closing)
-		reclaim_look(&log->reclaim);
+	disk_log_give_back(log);
 }
 
 static void target_unref(struct disk_wake_target *target)
@@ -181,11 +176,9 @@ static void told(void *context)
 
 static void tell_leads(struct disk_log *log)
 {
-	struct store_lead *lead = log->leads.first, *following;
+	struct store_lead *lead, *following;
 
-	log->leads.first = NULL;
-	take_each(lead, following, lead)
-	{
+	chain_take_each(lead, following, &log->leads) {
 		struct store_lead *before = log->leader;
 
 		log->epoch = 0;
@@ -200,11 +193,9 @@ static void tell_leads(struct disk_log *log)
 
 static void tell_failed_reads(struct disk_log *log)
 {
-	struct store_read *read = log->failed_reads.first, *following;
+	struct store_read *read, *following;
 
-	log->failed_reads.first = NULL;
-	take_each(read, following, read)
-	{
+	chain_take_each(read, following, &log->failed_reads) {
 		for (size_t i = 0; i < read->n_seqs; i++)
 			read->body(read, i, STORE_ERROR, SLICE_EMPTY);
 		read->done(read);
@@ -213,10 +204,10 @@ static void tell_failed_reads(struct disk_log *log)
 
 static void tell(struct disk_log *log)
 {
-	struct store_append *append = log->refused.first, *following;
+	struct store_append *append, *following;
 
-	log->refused.first = NULL;
-	take_each(append, following, append) append->done(append, append->result);
+	chain_take_each(append, following, &log->refused)
+		append->done(append, append->result);
 	tell_failed_reads(log);
 	tell_leads(log);
 }
@@ -228,7 +219,7 @@ static void run_tell(struct loop_task *task)
 
 /* ---- The door ---- */
 
-void disk_log_append_own(struct disk_log *log, struct store_append *append)
+static void hand_over(struct disk_log *log, struct store_append *append)
 {
 	for (size_t i = 0; i < append->n_records; i++) {
 		struct store_record *record = &append->records[i];
@@ -239,6 +230,12 @@ void disk_log_append_own(struct disk_log *log, struct store_append *append)
 	}
 	ring_push(&log->under_way, (uint64_t)(uintptr_t)append);
 	writer_append(log->writer, append);
+}
+
+void disk_log_append_own(struct disk_log *log, struct store_append *append)
+{
+	append->is_own = true;
+	hand_over(log, append);
 }
 
 void disk_log_append(struct store_log *store_log, uint64_t epoch, struct store_append *append)
@@ -256,7 +253,8 @@ void disk_log_append(struct store_log *store_log, uint64_t epoch, struct store_a
 	for (size_t i = 0; i < append->n_records; i++)
 		if (append->records[i].type == STORE_PUBLISH)
 			log->stats.bytes += append->records[i].body.bytes.size;
-	disk_log_append_own(log, append);
+	append->is_own = false;
+	hand_over(log, append);
 }
 
 void disk_log_read(struct store_log *store_log, struct store_read *read)
@@ -392,8 +390,8 @@ int disk_log_create(struct store *store, unsigned loop, const struct store_optio
 
 static bool has_news(const struct disk_log *log)
 {
-	return ring_count(&log->under_way) > 0 || log->refused.first || log->leads.first ||
-	       log->failed_reads.first;
+	return ring_count(&log->under_way) > 0 || helper_is_busy(log->helper) ||
+	       log->refused.first || log->leads.first || log->failed_reads.first;
 }
 
 /* Both threads end with nothing left to do; what is told then may ask for more. */

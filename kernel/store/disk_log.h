@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/chain.h"
 #include "base/compiler.h"
 #include "base/ring.h"
 #include "loop/task.h"
@@ -24,12 +25,6 @@
 
 struct disk_store;
 struct disk_wake_target;
-
-/* First-in-first-out, by `next`. */
-#define DISK_CHAIN(type)                                                                           \
-	struct {                                                                                   \
-		type *first, *last;                                                                \
-	}
 
 struct disk_log {
 	struct store_log log; /* first */
@@ -49,9 +44,9 @@ struct disk_log {
 	struct ring under_way; /* appends handed to the writer and not back yet, in order */
 
 	/* to be told without the writer */
-	DISK_CHAIN(struct store_append) refused;
-	DISK_CHAIN(struct store_lead) leads;
-	DISK_CHAIN(struct store_read) failed_reads;
+	CHAIN(struct store_append) refused;
+	CHAIN(struct store_lead) leads;
+	CHAIN(struct store_read) failed_reads;
 };
 
 /*
@@ -79,7 +74,9 @@ void disk_log_lead(struct store_log *log, struct store_lead *lead);
 void disk_log_release(struct store_log *log);
 void disk_log_stats(const struct store_log *log, struct store_log_stats *ret_stats);
 
-/* For reclaim: an append of the log's own, whoever leads. */
+/* For reclaim: an append of the log's own, whoever leads; synced when it completes. */
 void disk_log_append_own(struct disk_log *log, struct store_append *append);
+/* Lets segments go that may, and looks for what else there is to be had. */
+void disk_log_give_back(struct disk_log *log);
 
 #endif

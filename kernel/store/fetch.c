@@ -231,7 +231,7 @@ static void unpin(struct fetch *fetch)
 	for (size_t i = 0; i < fetch->n_items; i++) {
 		struct segment *segment = fetch->items[i].segment;
 
-		if (segment && --segment->n_pins == 0)
+		if (segment && --segment->n_pins == 0 && segment->n_live == 0)
 			fetch->options.ledger->may_retire = true;
 	}
 }

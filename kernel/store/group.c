@@ -64,17 +64,18 @@ uint64_t group_append_size(const struct store_append *append)
 {
 	uint64_t size = RECORD_BATCH_SIZE;
 
+	if (append->n_records > RECORD_SIZE_MAX / 128)
+		return UINT64_MAX;
 	for (size_t i = 0; i < append->n_records; i++) {
 		const struct store_record *record = &append->records[i];
 
-		if (record->type == STORE_PUBLISH)
-			size += RECORD_HEAD_SIZE + 8 + RECORD_ALIGN + record->body.bytes.size;
-		else if (record->type == STORE_ENQUEUE)
+		if (record->type == STORE_ENQUEUE)
 			size += 32;
-		else
+		else if (record->type != STORE_PUBLISH)
 			size += RECORD_HEAD_SIZE + RECORD_RANGES_SIZE(1);
-		if (record->body.bytes.size > RECORD_SIZE_MAX / 2 ||
-		    append->n_records > RECORD_SIZE_MAX / 128)
+		else if (record->body.bytes.size <= RECORD_SIZE_MAX / 2)
+			size += RECORD_HEAD_SIZE + 8 + RECORD_ALIGN + record->body.bytes.size;
+		else
 			return UINT64_MAX;
 	}
 	return size;
@@ -268,7 +269,7 @@ static int add_ranges(struct group *group, struct store_record *first, size_t n_
 			  RECORD_RANGES_SIZE(n), SLICE_EMPTY);
 }
 
-static int add_records(struct group *group, struct store_append *append, bool only_ranges)
+static int add_records(struct group *group, struct store_append *append)
 {
 	size_t used;
 
@@ -280,8 +281,6 @@ static int add_records(struct group *group, struct store_append *append, bool on
 		used = 1;
 		if (is_range(record))
 			r = add_ranges(group, record, n_left, &used);
-		else if (only_ranges)
-			record->place = 0;
 		else
 			r = add_message(group, record, n_left, &used);
 		if (r < 0)
@@ -314,7 +313,7 @@ static void take_back(struct group *group, const struct mark *to)
 		group->pieces[to->n_pieces - 1].size = to->last_size;
 }
 
-int group_add(struct group *group, struct store_append *append, bool only_ranges)
+int group_add(struct group *group, struct store_append *append)
 {
 	const struct mark before = mark(group);
 	int r = extend(group, RECORD_BATCH_SIZE) ? 0 : -ENOMEM;
@@ -323,7 +322,7 @@ int group_add(struct group *group, struct store_append *append, bool only_ranges
 	if (r == 0)
 		r = add_piece(group, NULL, RECORD_BATCH_SIZE);
 	if (r == 0)
-		r = add_records(group, append, only_ranges);
+		r = add_records(group, append);
 	uint64_t size = group->size - before.size - RECORD_BATCH_SIZE;
 	if (r < 0 || size == 0) {
 		take_back(group, &before);
@@ -336,6 +335,17 @@ int group_add(struct group *group, struct store_append *append, bool only_ranges
 	record_seal(head, group->segment->seed, group->begin + before.size, RECORD_BATCH,
 		    group->flags, 16, SLICE_EMPTY);
 	return 0;
+}
+
+int group_add_end(struct group *group)
+{
+	uint8_t *head = extend(group, RECORD_BATCH_SIZE);
+
+	if (!head)
+		return -ENOMEM;
+	record_put_pair(head + RECORD_HEAD_SIZE, 0, group->synced);
+	return add_record(group, head, RECORD_BATCH, 0, RECORD_BATCH_SIZE - RECORD_HEAD_SIZE,
+			  SLICE_EMPTY);
 }
 
 /* ---- Writing ---- */

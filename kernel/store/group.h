@@ -43,10 +43,13 @@ void group_begin(struct group *group, struct segment *segment, uint64_t synced);
 uint64_t group_append_size(const struct store_append *append);
 
 /*
- * Adds the append's records and notes each one's place in it (0: left out). only_ranges: its bodies
- * are left out. There is room in the segment. 0, or -ENOMEM with nothing added.
+ * Adds the append's records and notes each one's place in it (0: left out). There is room in the
+ * segment. 0, or -ENOMEM with nothing added.
  */
-int group_add(struct group *group, struct store_append *append, bool only_ranges) MUST_USE;
+int group_add(struct group *group, struct store_append *append) MUST_USE;
+
+/* Adds a BATCH of nothing: it says how far the segment was synced when it came to its end. */
+int group_add_end(struct group *group) MUST_USE;
 
 /* Writes all of it; the segment's end moves behind it. */
 int group_write(struct group *group) MUST_USE;

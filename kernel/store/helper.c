@@ -2,11 +2,9 @@
 #include "store/helper.h"
 
 #include <pthread.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stddef.h>
 
 #include "base/bug.h"
+#include "base/chain.h"
 #include "base/mem.h"
 #include "store/thread.h"
 
@@ -19,6 +17,7 @@ struct helper {
 	void *context;
 	pthread_t thread;
 	bool is_running;
+	size_t n_given; /* the loop's: jobs that are not back */
 
 	/* under the lock */
 	pthread_mutex_t lock;
@@ -27,22 +26,12 @@ struct helper {
 	bool is_stopping, has_told;
 };
 
-static void add(struct jobs *jobs, struct helper_job *job)
-{
-	job->next = NULL;
-	if (jobs->first)
-		jobs->last->next = job;
-	else
-		jobs->first = job;
-	jobs->last = job;
-}
-
 static struct helper_job *pop(struct jobs *jobs)
 {
 	struct helper_job *job = jobs->first;
 
 	if (job)
-		jobs->first = job->next;
+		chain_drop_first(jobs);
 	return job;
 }
 
@@ -83,7 +72,7 @@ static void bring_back(struct helper *helper, struct helper_job *job)
 	bool tells;
 
 	lock(helper);
-	add(&helper->back, job);
+	chain_add(&helper->back, job);
 	tells = !helper->has_told;
 	helper->has_told = true;
 	unlock(helper);
@@ -113,9 +102,10 @@ int helper_give(struct helper *helper, struct helper_job *job)
 		helper->is_running = true;
 	}
 	lock(helper);
-	add(&helper->given, job);
+	chain_add(&helper->given, job);
 	bug_on(pthread_cond_signal(&helper->wake) != 0);
 	unlock(helper);
+	helper->n_given++;
 	return 0;
 }
 
@@ -130,8 +120,14 @@ void helper_finish(struct helper *helper)
 		unlock(helper);
 		if (!job)
 			return;
+		helper->n_given--;
 		job->done(job);
 	}
+}
+
+bool helper_is_busy(const struct helper *helper)
+{
+	return helper->n_given > 0;
 }
 
 void helper_stop(struct helper *helper)

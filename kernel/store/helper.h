@@ -7,6 +7,9 @@
  * The thread begins with the first job.
  */
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/compiler.h"
 
 struct helper_job {
@@ -27,6 +30,9 @@ int helper_give(struct helper *helper, struct helper_job *job) MUST_USE;
 
 /* Calls done() for what is back, in the order of the jobs. */
 void helper_finish(struct helper *helper);
+
+/* Jobs were given that are not back. On the loop. */
+bool helper_is_busy(const struct helper *helper);
 
 /* Runs what was given; done() is still to be called, by helper_finish(). */
 void helper_stop(struct helper *helper);

@@ -91,6 +91,15 @@ static void lower_floor(struct segment *segment, uint64_t serial)
 		segment->floor = serial;
 }
 
+static void note_copied(struct segment *to, const struct segment *from)
+{
+	if (from == to)
+		return;
+	lower_floor(to, from->serial);
+	if (from->serial < to->copied_from)
+		to->copied_from = from->serial;
+}
+
 struct going {
 	struct ledger *ledger;
 	struct segment *by; /* where the record is that ends it */
@@ -141,8 +150,7 @@ int ledger_enqueue(struct ledger *ledger, uint64_t place, const struct record_ta
 		struct segment *from = ledger_segment_at(ledger, replaced);
 
 		leave(ledger, from);
-		if (from != segment)
-			lower_floor(segment, from->serial);
+		note_copied(segment, from);
 	}
 	return 0;
 }
@@ -191,7 +199,7 @@ bool ledger_move(struct ledger *ledger, uint64_t queue_id, uint64_t seq, uint64_
 	struct segment *new = ledger_segment_at(ledger, to);
 
 	/* Dead or not, the copy must not outlive the segment that it is from. */
-	lower_floor(new, old->serial);
+	note_copied(new, old);
 	if (!index_move(&ledger->index, queue_id, seq, from, to))
 		return false;
 	new->n_live++;
@@ -199,6 +207,33 @@ bool ledger_move(struct ledger *ledger, uint64_t queue_id, uint64_t seq, uint64_
 	spans_add(&new->spans, queue_id, seq);
 	leave(ledger, old);
 	return true;
+}
+
+void ledger_carry(const struct segment *from, struct segment *to)
+{
+	lower_floor(to, from->floor);
+}
+
+/*
+ * Copies in it may have gone before their originals do. What has ended a copy speaks of the
+ * original as well, so it must outlive that, too.
+ */
+void ledger_let_go(struct ledger *ledger, struct segment *segment)
+{
+	uint64_t from = segment->copied_from;
+
+	for (size_t i = 0; i < ledger->n_segments && from < UINT64_MAX; i++) {
+		struct segment *later = ledger->segments[i];
+
+		if (!later || later->serial <= segment->serial)
+			continue;
+		if (later->floor <= segment->serial)
+			lower_floor(later, from);
+		if (later->copied_from <= segment->serial && from < later->copied_from)
+			later->copied_from = from;
+	}
+	segment->floor = segment->copied_from = UINT64_MAX;
+	ledger->may_retire = true;
 }
 
 void ledger_retire(struct ledger *ledger, void (*retire)(void *context, struct segment *segment),

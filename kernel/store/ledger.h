@@ -58,6 +58,12 @@ void ledger_purge(struct ledger *ledger, uint64_t place, uint64_t queue_id, uint
 bool ledger_move(struct ledger *ledger, uint64_t queue_id, uint64_t seq, uint64_t from,
 		 uint64_t to);
 
+/* Ranges of the one were written again in the other. */
+void ledger_carry(const struct segment *from, struct segment *to);
+
+/* All ranges in it that concern a segment that is left were carried, and nothing is live in it. */
+void ledger_let_go(struct ledger *ledger, struct segment *segment);
+
 /* Calls `retire` for each segment that may go now, in that order; they are marked. */
 void ledger_retire(struct ledger *ledger, void (*retire)(void *context, struct segment *segment),
 		   void *context);

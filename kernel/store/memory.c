@@ -16,36 +16,13 @@
 #include <stdbool.h>
 
 #include "base/bug.h"
+#include "base/chain.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "loop/loop.h"
 #include "store/definitions.h"
 #include "store/engine.h"
 #include "store/live.h"
-
-/* A first-in-first-out chain of structures with a `next`. */
-#define CHAIN(type)                                                                                \
-	struct {                                                                                   \
-		type *first;                                                                       \
-		type *last;                                                                        \
-	}
-
-#define chain_add(chain, item)                                                                     \
-	do {                                                                                       \
-		(item)->next = NULL;                                                               \
-		if ((chain)->first)                                                                \
-			(chain)->last->next = (item);                                              \
-		else                                                                               \
-			(chain)->first = (item);                                                   \
-		(chain)->last = (item);                                                            \
-	} while (0)
-
-/*
- * Empties the chain, and runs the statement behind it for each item, which may be gone afterwards.
- */
-#define chain_take_each(item, following, chain)                                                    \
-	for ((item) = (chain)->first, (chain)->first = NULL;                                       \
-	     (item) && ((following) = (item)->next, true); (item) = (following))
 
 struct memory_log {
 	struct store_log log; /* first */

@@ -19,14 +19,17 @@
  * A message must not be appended behind its own settle: the copy would come back to life at the
  * next start. The ledger knows the settles that have been written; those that are on their way to
  * the writer are looked through.
+ *
+ * A requeue that is carried counts twice after a crash that leaves both segments: the count of
+ * deliveries may be too high then, never too low.
  */
 
-#define LOOK_MS	     100u /* after something changed */
-#define PAUSE_MS     50u  /* after a piece: 20 MiB/s at most */
-#define PIECE_BYTES  ((size_t)1 << 20)
-#define PIECE_MAX    4096u /* records */
-#define SEGMENTS_MIN 4u	   /* with fewer than these it is not worth it */
-#define LIVE_PART    4u	   /* less than a quarter is alive */
+#define LOOK_MS	    100u /* after something changed */
+#define PAUSE_MS    50u	 /* after a piece: 20 MiB/s at most */
+#define PIECE_BYTES ((size_t)1 << 20)
+#define PIECE_MAX   4096u  /* records */
+#define STEPS_MAX   50000u /* so that the loop is not held up for long */
+#define AGAIN_MS    5000u  /* after an append was refused */
 
 struct reclaim_job {
 	struct helper_job job; /* first */
@@ -36,46 +39,6 @@ struct reclaim_job {
 	struct scan scan;
 	int result;
 };
-
-/* ---- Choosing ---- */
-
-static bool is_candidate(const struct segment *segment)
-{
-	return segment && segment->is_closed && !segment->is_retiring && !segment->is_unreadable &&
-	       segment->n_pins == 0;
-}
-
-static bool is_mostly_dead(const struct reclaim *reclaim, const struct segment *segment)
-{
-	if (segment->n_live == 0)
-		return false;
-	return reclaim->is_forced ? segment->n_live < segment->n_total
-				  : segment->n_live < segment->n_total / LIVE_PART;
-}
-
-/* The oldest first: it may be what keeps others. */
-static struct segment *choose(const struct reclaim *reclaim)
-{
-	const struct ledger *ledger = &reclaim->log->ledger;
-	struct segment *kept = NULL;
-	size_t n_kept = 0;
-
-	if (ledger->n_left < SEGMENTS_MIN && !reclaim->is_forced)
-		return NULL;
-	for (size_t i = 0; i + 1 < ledger->n_segments; i++) {
-		struct segment *segment = ledger->segments[i];
-
-		if (!is_candidate(segment))
-			continue;
-		if (is_mostly_dead(reclaim, segment))
-			return segment;
-		if (segment->n_live == 0) {
-			kept = kept ? kept : segment;
-			n_kept++;
-		}
-	}
-	return n_kept >= SEGMENTS_MIN || reclaim->is_forced ? kept : NULL;
-}
 
 /* ---- A piece ---- */
 
@@ -92,16 +55,19 @@ static struct store_record *add_record(struct reclaim *reclaim, uint64_t place)
 	return &reclaim->records[reclaim->n_records++];
 }
 
-static bool concerns_others(const struct reclaim *reclaim, uint64_t queue_id, uint64_t first,
+static bool concerns_others(struct reclaim *reclaim, uint64_t queue_id, uint64_t first,
 			    uint64_t last)
 {
 	const struct ledger *ledger = &reclaim->log->ledger;
+	uint64_t floor = reclaim->segment->floor;
+	size_t i = floor > ledger->first_serial ? (size_t)(floor - ledger->first_serial) : 0;
 
-	for (size_t i = 0; i < ledger->n_segments; i++) {
+	for (; i < ledger->n_segments; i++) {
 		const struct segment *segment = ledger->segments[i];
 
 		if (segment == reclaim->segment)
 			break;
+		reclaim->n_steps++;
 		if (segment && !segment->is_retiring &&
 		    spans_overlap(&segment->spans, queue_id, first, last))
 			return true;
@@ -123,6 +89,18 @@ static enum store_record_type type_of(uint8_t type)
 	}
 }
 
+static void add_range(struct reclaim *reclaim, const struct store_record *range)
+{
+	struct store_record *last =
+		reclaim->n_records > 0 ? &reclaim->records[reclaim->n_records - 1] : NULL;
+
+	if (last && last->type == range->type && last->queue_id == range->queue_id &&
+	    last->seq_last < UINT64_MAX && last->seq_last + 1 == range->seq_first)
+		last->seq_last = range->seq_last;
+	else
+		*add_record(reclaim, 0) = *range;
+}
+
 static void carry_ranges(struct reclaim *reclaim, const struct record *record)
 {
 	uint64_t queue_id, first, last;
@@ -132,12 +110,14 @@ static void carry_ranges(struct reclaim *reclaim, const struct record *record)
 		return;
 	for (uint32_t i = 0; i < n; i++) {
 		record_get_range(record, i, &first, &last);
+		if (record->type == RECORD_PURGE)
+			first = 0;
 		if (!concerns_others(reclaim, queue_id, first, last))
 			continue;
-		*add_record(reclaim, 0) = (struct store_record){.type = type_of(record->type),
-								.queue_id = queue_id,
-								.seq_first = first,
-								.seq_last = last};
+		add_range(reclaim, &(struct store_record){.type = type_of(record->type),
+							  .queue_id = queue_id,
+							  .seq_first = first,
+							  .seq_last = last});
 	}
 }
 
@@ -177,6 +157,7 @@ static size_t carry(struct reclaim *reclaim, const struct scan_span *span)
 {
 	struct record record;
 
+	reclaim->n_steps++;
 	if (span->is_damaged)
 		return 0;
 	record = scan_record(&reclaim->job->scan, span);
@@ -189,7 +170,7 @@ static size_t carry(struct reclaim *reclaim, const struct scan_span *span)
 	return 0;
 }
 
-/* ---- Settles that are on their way ---- */
+/* ---- What is on its way ---- */
 
 static int compare(const void *a, const void *b)
 {
@@ -220,18 +201,26 @@ static size_t lower_bound(struct store_record **sorted, size_t n, uint64_t queue
 	return low;
 }
 
-static void leave_out(struct store_record **sorted, size_t n, const struct store_record *range)
+/* What a range does to the copies that come behind it. */
+static void foresee(struct reclaim *reclaim, struct store_record **sorted, size_t n,
+		    const struct store_record *range)
 {
 	uint64_t first = range->type == STORE_PURGE ? 0 : range->seq_first;
 
 	for (size_t i = lower_bound(sorted, n, range->queue_id, first);
 	     i < n && sorted[i]->queue_id == range->queue_id &&
 	     sorted[i]->seq_first <= range->seq_last;
-	     i++)
-		atomic_store_explicit(&sorted[i]->is_elided, true, memory_order_relaxed);
+	     i++) {
+		if (range->type != STORE_REQUEUE) {
+			atomic_store_explicit(&sorted[i]->is_elided, true, memory_order_relaxed);
+			reclaim->has_left_out = true;
+		} else if (sorted[i]->deliveries < INDEX_DELIVERIES_MAX) {
+			sorted[i]->deliveries++;
+		}
+	}
 }
 
-static void leave_out_settled(struct reclaim *reclaim)
+static void foresee_all(struct reclaim *reclaim)
 {
 	const struct ring *under_way = &reclaim->log->under_way;
 	struct store_record **sorted =
@@ -248,10 +237,9 @@ static void leave_out_settled(struct reclaim *reclaim)
 			(const struct store_append *)(uintptr_t)*ring_at(under_way, i);
 
 		for (size_t k = 0; k < append->n_records; k++)
-			if (append->records[k].type == STORE_SETTLE ||
-			    append->records[k].type == STORE_EXPIRE ||
-			    append->records[k].type == STORE_PURGE)
-				leave_out(sorted, n, &append->records[k]);
+			if (append->records[k].type != STORE_PUBLISH &&
+			    append->records[k].type != STORE_ENQUEUE)
+				foresee(reclaim, sorted, n, &append->records[k]);
 	}
 	mem_free(sorted);
 }
@@ -281,46 +269,61 @@ static void give_up(struct reclaim *reclaim)
 
 static void appended(struct store_append *append, enum store_result result);
 
+/* All of it has been looked at. */
+static void finish(struct reclaim *reclaim)
+{
+	struct segment *segment = reclaim->segment;
+
+	if (segment->n_live == 0)
+		ledger_let_go(&reclaim->log->ledger, segment);
+	else if (!reclaim->has_left_out)
+		segment->is_unreadable = true; /* what is alive is where it is damaged */
+	end(reclaim);
+}
+
 static void next_piece(struct reclaim *reclaim)
 {
 	const struct scan *scan = &reclaim->job->scan;
 	size_t bytes = 0;
 
-	reclaim->n_records = 0;
+	reclaim->n_records = reclaim->n_steps = 0;
 	while (reclaim->next_span < scan->n_spans && bytes < PIECE_BYTES &&
-	       reclaim->n_records < PIECE_MAX)
+	       reclaim->n_records < PIECE_MAX && reclaim->n_steps < STEPS_MAX)
 		bytes += carry(reclaim, &scan->spans[reclaim->next_span++]);
 	if (reclaim->n_records == 0) {
-		/* Whatever ranges there were concern nobody any more. */
-		if (reclaim->segment->n_live == 0)
-			reclaim->segment->floor = UINT64_MAX;
-		end(reclaim);
+		if (reclaim->next_span < scan->n_spans)
+			loop_timer_start_ms(&reclaim->timer, 0);
+		else
+			finish(reclaim);
 		return;
 	}
-	leave_out_settled(reclaim);
+	foresee_all(reclaim);
 	reclaim->append = (struct store_append){
 		.records = reclaim->records, .n_records = reclaim->n_records, .done = appended};
 	reclaim->is_appending = true;
 	disk_log_append_own(reclaim->log, &reclaim->append);
 }
 
-/* The copies depend on what this segment depends on, until it has gone. */
+/* All of a piece is in one segment. Its ranges depend on what this segment depends on. */
 static void note_moved(struct reclaim *reclaim)
 {
 	struct ledger *ledger = &reclaim->log->ledger;
-	uint64_t floor = reclaim->segment->floor;
+	struct segment *to = NULL; /* where ranges are */
 
 	for (size_t i = 0; i < reclaim->n_records; i++) {
 		const struct store_record *record = &reclaim->records[i];
 
 		if (record->place == 0)
 			continue;
-		struct segment *to = ledger_segment_at(ledger, record->place);
 		if (reclaim->places[i] != 0)
 			(void)ledger_move(ledger, record->queue_id, record->seq_first,
 					  reclaim->places[i], record->place);
-		else if (record->type != STORE_PUBLISH && floor < to->floor)
-			to->floor = floor;
+		else if (record->type != STORE_PUBLISH)
+			to = ledger_segment_at(ledger, record->place);
+	}
+	if (to) {
+		ledger_carry(reclaim->segment, to);
+		reclaim_note_carried(ledger, to);
 	}
 }
 
@@ -330,7 +333,9 @@ static void appended(struct store_append *append, enum store_result result)
 
 	reclaim->is_appending = false;
 	if (result == STORE_ERROR) {
-		give_up(reclaim);
+		reclaim->is_forced = false;
+		reclaim->not_before_ms = loop_now_ms() + AGAIN_MS;
+		end(reclaim);
 		return;
 	}
 	note_moved(reclaim);
@@ -380,6 +385,8 @@ static void begin(struct reclaim *reclaim, struct segment *segment)
 	reclaim->segment = segment;
 	reclaim->job = job;
 	reclaim->next_span = 0;
+	reclaim->has_left_out = false;
+	reclaim->is_at_it = true;
 	if (helper_give(reclaim->log->helper, &job->job) < 0)
 		give_up(reclaim);
 }
@@ -391,13 +398,15 @@ static void timer_fired(struct loop_timer *timer)
 
 	if (reclaim->segment) {
 		next_piece(reclaim);
+		if (!reclaim->segment)
+			disk_log_give_back(reclaim->log);
 		return;
 	}
-	segment = choose(reclaim);
+	segment = reclaim_choose(reclaim);
 	if (segment)
 		begin(reclaim, segment);
 	else
-		reclaim->is_forced = false;
+		reclaim->is_forced = reclaim->is_at_it = false;
 }
 
 void reclaim_init(struct reclaim *reclaim, struct disk_log *log)
@@ -409,14 +418,20 @@ void reclaim_init(struct reclaim *reclaim, struct disk_log *log)
 void reclaim_look(struct reclaim *reclaim)
 {
 	if (reclaim->segment || reclaim->is_stopped || loop_timer_is_armed(&reclaim->timer) ||
-	    (reclaim->log->ledger.n_left < SEGMENTS_MIN && !reclaim->is_forced))
+	    !reclaim_is_worth_it(reclaim))
 		return;
-	loop_timer_start_ms(&reclaim->timer, reclaim->is_forced ? 0 : LOOK_MS);
+	uint64_t now = loop_now_ms(), delay = reclaim->is_forced || reclaim->is_at_it ? 0 : LOOK_MS;
+	if (now + delay < reclaim->not_before_ms)
+		delay = reclaim->not_before_ms - now;
+	loop_timer_start_ms(&reclaim->timer, delay);
 }
 
 void reclaim_all(struct reclaim *reclaim)
 {
 	reclaim->is_forced = true;
+	reclaim->not_before_ms = 0;
+	if (!reclaim->segment)
+		loop_timer_stop(&reclaim->timer);
 	reclaim_look(reclaim);
 }
 

@@ -17,6 +17,7 @@
 #include "store/store.h"
 
 struct disk_log;
+struct ledger;
 struct segment;
 struct reclaim_job;
 
@@ -24,10 +25,14 @@ struct reclaim {
 	struct disk_log *log;
 	struct loop_timer timer;
 	bool is_forced; /* however little it gains */
+	bool is_at_it;	/* the last look has found something */
 	bool is_stopped;
 	struct segment *segment; /* being moved, pinned; NULL: none */
 	struct reclaim_job *job; /* its bytes */
 	size_t next_span;
+	unsigned n_steps;	    /* of the piece */
+	bool has_left_out;	    /* messages that are alive still, and will be settled */
+	uint64_t not_before_ms;	    /* the last append was refused */
 	struct store_append append; /* the piece under way */
 	bool is_appending;
 	struct store_record *records;
@@ -44,6 +49,12 @@ void reclaim_fini(struct reclaim *reclaim);
 void reclaim_look(struct reclaim *reclaim);
 /* Now, and whatever it gains. */
 void reclaim_all(struct reclaim *reclaim);
+
+/* What to move next; NULL: nothing is worth it. (reclaim_choose.c) */
+struct segment *reclaim_choose(const struct reclaim *reclaim);
+bool reclaim_is_worth_it(const struct reclaim *reclaim);
+/* Ranges were carried to that segment, for the sake of others before it. */
+void reclaim_note_carried(const struct ledger *ledger, struct segment *to);
 
 static inline bool reclaim_is_own(const struct reclaim *reclaim, const struct store_append *append)
 {

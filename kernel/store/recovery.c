@@ -32,7 +32,7 @@ struct run {
 	struct ledger *ledger;
 	struct scan scan;
 	struct segment *segment; /* of the scan */
-	uint64_t synced;	 /* up to there everything in it was durable once */
+	uint64_t synced;	 /* up to where it was on disk before a crash, for sure */
 	char *reason;
 	size_t reason_size;
 };
@@ -99,6 +99,15 @@ static void set_aside(const struct run *run, const struct scan_span *span)
 
 /* ---- Applying records ---- */
 
+static int check_queue(struct run *run, uint64_t queue_id)
+{
+	if (queue_id < run->options->next_id)
+		return 0;
+	return fail(run, run->segment->serial, -EUCLEAN,
+		    "the log knows of a queue that the database has never given an id: this is "
+		    "not its log");
+}
+
 static int apply_message(struct run *run, uint64_t place, const struct record *record)
 {
 	struct record_message message;
@@ -111,10 +120,11 @@ static int apply_message(struct run *run, uint64_t place, const struct record *r
 		struct record_target target = record_get_target(&message, i);
 		int r;
 
-		if (target.queue_id >= run->options->next_id)
-			return fail(run, run->segment->serial, -EUCLEAN,
-				    "the log knows of a queue that the database has never given "
-				    "an id: this is not its log");
+		if (target.queue_id >= STORE_TRANSIENT_ID)
+			continue; /* the queue has gone with its process */
+		r = check_queue(run, target.queue_id);
+		if (r < 0)
+			return r;
 		r = ledger_enqueue(run->ledger, place, &target, false);
 		if (r < 0)
 			return fail(run, run->segment->serial, r, "out of memory");
@@ -126,10 +136,14 @@ static int apply_ranges(struct run *run, uint64_t place, const struct record *re
 {
 	uint64_t queue_id, first, last;
 	uint32_t n;
+	int r;
 
 	if (record_get_ranges(record, &queue_id, &n) < 0)
 		return -EBADMSG;
-	for (uint32_t i = 0; i < n; i++) {
+	if (queue_id >= STORE_TRANSIENT_ID)
+		return 0;
+	r = check_queue(run, queue_id);
+	for (uint32_t i = 0; i < n && r == 0; i++) {
 		record_get_range(record, i, &first, &last);
 		if (record->type == RECORD_PURGE)
 			ledger_purge(run->ledger, place, queue_id, last);
@@ -138,7 +152,7 @@ static int apply_ranges(struct run *run, uint64_t place, const struct record *re
 		else
 			ledger_settle(run->ledger, place, queue_id, first, last);
 	}
-	return 0;
+	return r;
 }
 
 /* A record whose checks are right and whose content is not was never written by us. */
@@ -266,58 +280,57 @@ static int check_header(struct run *run, uint64_t serial)
 
 static void check_written(const struct run *run)
 {
-	if (run->scan.header == SEGMENT_HEADER_NONE && run->scan.n_spans > 0)
-		report(run, true, 0, SEGMENT_HEADER_SIZE,
+	if (run->scan.header == SEGMENT_HEADER_NONE && run->scan.end > SEGMENT_HEADER_SIZE)
+		report(run, run->synced > 0, 0, SEGMENT_HEADER_SIZE,
 		       "the segment's header is damaged; its records are read all the same");
 }
 
+/*
+ * How far the segment was on disk is said by its own records, and by the next segment: so what the
+ * first start after a crash leaves out, every later one does.
+ */
 static int read_segment(struct run *run, uint64_t serial, const struct record_open *known)
 {
-	uint64_t known_end = known ? known->end : SCAN_END_UNKNOWN;
-	int r = scan_segment(&run->scan, run->folder, serial, known_end);
+	int r = scan_segment(&run->scan, run->folder, serial, known->end);
 
 	if (r < 0)
 		return fail(run, serial, r, strerror(-r));
 	r = check_header(run, serial);
 	if (r < 0)
 		return r;
-	run->synced = run->scan.synced;
-	if (known && known->synced > run->synced)
-		run->synced = known->synced;
+	run->synced = known->synced > run->scan.synced ? known->synced : run->scan.synced;
 	run->segment = segment_found(run->folder, serial, run->scan.file_size, run->scan.end);
 	run->folder->disk_bytes += run->scan.file_size;
 	ledger_add_segment(run->ledger, run->segment);
 	check_written(run);
-	if (known && run->scan.file_size < known_end)
-		report(run, true, run->scan.file_size, known_end - run->scan.file_size,
+	if (known->end != SCAN_END_UNKNOWN && known->end > SEGMENT_HEADER_SIZE &&
+	    run->scan.file_size < known->end)
+		report(run, true, run->scan.file_size, known->end - run->scan.file_size,
 		       "the segment is shorter than its records were");
 	return apply_segment(run);
 }
 
 /* ---- All of them ---- */
 
-/* What a later segment says. */
-static bool find_end(const struct run *run, const uint64_t *serials, size_t n, size_t i,
-		     struct record_open *ret)
+/*
+ * What is known of segment i: what the one after it says, or the last of several, if making one had
+ * failed. After a clean end all was synced.
+ */
+static struct record_open find_known(const struct run *run, const uint64_t *serials, size_t n,
+				     size_t i)
 {
-	for (size_t next = i + 1; next < n; next++)
-		if (scan_read_open(run->folder, serials[next], ret))
-			return ret->serial == serials[i];
-	return false;
-}
+	struct record_open known = {.serial = serials[i], .end = SCAN_END_UNKNOWN}, said;
 
-static int sync_segment(struct run *run, uint64_t serial)
-{
-	char *path = segment_path(run->folder, serial);
-	int fd;
-	int r = disk_open(path, O_RDWR, &fd);
-
-	if (r == 0) {
-		r = disk_sync(fd);
-		(void)disk_close(fd);
+	if (i + 1 == n && run->options->was_clean)
+		known.synced = UINT64_MAX;
+	for (size_t next = i + 1; next < n; next++) {
+		if (!scan_read_open(run->folder, serials[next], &said))
+			continue;
+		if (said.serial != serials[i])
+			break;
+		known = said;
 	}
-	mem_free(path);
-	return r < 0 ? fail(run, serial, r, strerror(-r)) : 0;
+	return known;
 }
 
 /*
@@ -328,8 +341,11 @@ static int sync_all(struct run *run, const uint64_t *serials, size_t n)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < n && r == 0; i++)
-		r = sync_segment(run, serials[i]);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		r = segment_sync(run->folder, serials[i]);
+		if (r < 0)
+			return fail(run, serials[i], r, strerror(-r));
+	}
 	if (r == 0) {
 		r = disk_sync_dir(run->folder->path);
 		if (r < 0)
@@ -357,18 +373,23 @@ int recovery_run(struct segment_folder *folder, const struct recovery_options *o
 		return r;
 	}
 	scan_init(&run.scan);
+	if (n > 0 && serials[n - 1] - serials[0] > INDEX_SEGMENT_MAX)
+		r = fail(&run, serials[n - 1], -EUCLEAN,
+			 "the segment's number is too far from those of the others");
 	*ret_before = (struct record_open){.serial = 0};
 	for (size_t i = 0; i < n && r == 0; i++) {
-		struct record_open known;
-		bool is_known = find_end(&run, serials, n, i, &known);
+		const struct record_open known = find_known(&run, serials, n, i);
 
-		r = read_segment(&run, serials[i], is_known ? &known : NULL);
+		r = read_segment(&run, serials[i], &known);
 		if (r == 0)
-			*ret_before =
-				(struct record_open){serials[i], run.segment->end, run.synced};
+			*ret_before = (struct record_open){
+				serials[i], run.segment->end,
+				run.synced < run.segment->end ? run.synced : run.segment->end};
 	}
 	if (r == 0 && n > 0)
 		r = sync_all(&run, serials, n);
+	if (r == 0)
+		segment_folder_tidy(folder);
 	scan_fini(&run.scan);
 	mem_free(serials);
 	ledger->may_retire = true;

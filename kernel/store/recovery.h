@@ -18,6 +18,7 @@
 
 struct recovery_options {
 	uint64_t next_id;	  /* queues' ids in the log are below */
+	bool was_clean;		  /* the last run has synced all that there is */
 	const char *damaged_path; /* folder for copies of damaged bytes, made when needed */
 	void (*report)(void *context, const struct store_report *report);
 	void *context;

@@ -110,7 +110,7 @@ static int write_message(struct target *target)
 	int r = make_room(target, group_append_size(&append));
 
 	if (r == 0)
-		r = group_add(&target->group, &append, false);
+		r = group_add(&target->group, &append);
 	if (r == 0 && (is_large || target->group.size >= WRITE_SIZE))
 		r = flush(target);
 	target->n_records = 0;

@@ -186,7 +186,7 @@ static bool is_usable_spare(const struct segment_folder *folder, uint64_t number
 	return r == 0 && size == folder->segment_size;
 }
 
-static void take_stock_of_spares(struct segment_folder *folder)
+void segment_folder_tidy(struct segment_folder *folder)
 {
 	for (unsigned i = folder->n_spares; i-- > 0;)
 		if (i >= SPARES_MAX || !is_usable_spare(folder, folder->spares[i]))
@@ -203,7 +203,6 @@ int segment_folder_open(struct segment_folder *folder, uint64_t **ret_serials, s
 		mem_free(listing.serials);
 		return r;
 	}
-	take_stock_of_spares(folder);
 	if (listing.n > 0)
 		qsort(listing.serials, listing.n, sizeof(uint64_t), compare);
 	folder->last_serial = listing.n > 0 ? listing.serials[listing.n - 1] : 0;
@@ -228,7 +227,7 @@ static struct segment *make(const struct segment_folder *folder, uint64_t serial
 	segment->seed = segment_seed(folder, serial);
 	segment->size = size;
 	segment->fd = -1;
-	segment->floor = UINT64_MAX;
+	segment->floor = segment->copied_from = UINT64_MAX;
 	return segment;
 }
 
@@ -265,44 +264,57 @@ static int allocate(const char *path, uint64_t size, int *ret_fd)
 static int take_spare(struct segment_folder *folder, const char *path, int *ret_fd)
 {
 	char *from = spare_path(folder, folder->spares[folder->n_spares - 1]);
-	int r = disk_open(from, O_RDWR, ret_fd);
+	int fd;
+	int r = disk_open(from, O_RDWR, &fd);
 
+	if (r == -ENOENT) { /* somebody has cleaned up */
+		folder->n_spares--;
+		folder->disk_bytes -= folder->segment_size;
+	}
 	if (r == 0) {
 		r = disk_rename(from, path);
 		if (r < 0)
-			(void)disk_close(*ret_fd);
+			(void)disk_close(fd);
 	}
 	mem_free(from);
-	if (r == 0)
-		folder->n_spares--;
-	return r;
+	if (r < 0)
+		return r;
+	folder->n_spares--;
+	*ret_fd = fd;
+	return 0;
 }
 
-/* The one spare that is kept for settles. That there is none is no error: it is tried again. */
-static void keep_a_spare(struct segment_folder *folder)
+/* A number that was tried is not used again: its file may be there all the same. */
+int segment_keep_spare(struct segment_folder *folder)
 {
-	uint64_t number = folder->last_spare + 1;
-	char *path = spare_path(folder, number);
+	char *path;
 	int fd;
+	int r;
 
-	if (allocate(path, folder->segment_size, &fd) == 0) {
-		(void)disk_close(fd);
-		add_spare(folder, number);
-		folder->disk_bytes += folder->segment_size;
-	}
+	if (folder->n_spares > 0)
+		return 0;
+	path = spare_path(folder, ++folder->last_spare);
+	r = allocate(path, folder->segment_size, &fd);
 	mem_free(path);
+	if (r < 0)
+		return r;
+	(void)disk_close(fd); /* nothing was written to it */
+	add_spare(folder, folder->last_spare);
+	folder->disk_bytes += folder->segment_size;
+	return 0;
 }
 
 static int get_file(struct segment_folder *folder, const char *path, uint64_t size,
 		    bool for_settles, int *ret_fd)
 {
 	bool is_standard = size == folder->segment_size;
+	int r = segment_keep_spare(folder);
 
-	if (folder->n_spares == 0)
-		keep_a_spare(folder);
-	if (is_standard && folder->n_spares > 1)
-		return take_spare(folder, path, ret_fd);
-	int r = allocate(path, size, ret_fd);
+	if (r < 0 && !for_settles)
+		return r;
+	if (is_standard && folder->n_spares > 1 && take_spare(folder, path, ret_fd) == 0)
+		return 0;
+	r = allocate(path, size, ret_fd);
 	if (r == 0)
 		folder->disk_bytes += size;
 	else if (is_standard && for_settles && folder->n_spares > 0)
@@ -351,11 +363,42 @@ int segment_create(struct segment_folder *folder, uint64_t room, bool for_settle
 	return 0;
 }
 
+int segment_cut(struct segment_folder *folder, struct segment *segment)
+{
+	int r = disk_truncate(segment->fd, segment->end);
+
+	if (r < 0)
+		return r;
+	folder->disk_bytes -= segment->size - segment->end;
+	segment->size = segment->end;
+	return disk_sync(segment->fd);
+}
+
+void segment_keep_with(struct segment *segment, uint64_t serial)
+{
+	segment->floor = serial;
+	segment->is_unreadable = true;
+}
+
 void segment_close(struct segment *segment)
 {
 	if (segment->fd >= 0)
 		(void)disk_close(segment->fd);
 	segment->fd = -1;
+}
+
+int segment_sync(const struct segment_folder *folder, uint64_t serial)
+{
+	char *path = segment_path(folder, serial);
+	int fd;
+	int r = disk_open(path, O_RDWR, &fd);
+
+	if (r == 0) {
+		r = disk_sync(fd);
+		(void)disk_close(fd);
+	}
+	mem_free(path);
+	return r;
 }
 
 int segment_retire(struct segment_folder *folder, const struct segment *segment)

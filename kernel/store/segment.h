@@ -9,7 +9,7 @@
  * costs the disk less than new ones.
  *
  * One spare is kept for settles, which must find room when the disk is full, so that there can be
- * room again.
+ * room again. Without one, nothing else gets room.
  */
 
 #include <stdbool.h>
@@ -53,11 +53,13 @@ struct segment {
 	uint64_t n_live;  /* messages, once for each queue */
 	uint64_t n_total; /* that there ever were */
 	uint64_t floor;	  /* lowest serial that its ranges and moved messages concern; UINT64_MAX */
-	struct spans spans; /* what it ever held */
-	unsigned n_pins;    /* reads under way */
-	bool is_closed;	    /* nothing more is written */
-	bool is_retiring;   /* on its way to be a spare */
-	bool is_unreadable; /* part of it: not to be compacted again */
+	uint64_t copied_from;	/* of these the lowest that a message was moved from */
+	struct spans spans;	/* what it ever held */
+	uint64_t n_carried_for; /* so many segments it holds others' ranges for; 0: it has none */
+	unsigned n_pins;	/* reads under way */
+	bool is_closed;		/* nothing more is written */
+	bool is_retiring;	/* on its way to be a spare */
+	bool is_unreadable;	/* part of it, or it must stay where it is: not to be compacted */
 };
 
 uint64_t segment_seed(const struct segment_folder *folder, uint64_t serial);
@@ -71,15 +73,20 @@ char *segment_path(const struct segment_folder *folder, uint64_t serial);
  */
 int segment_folder_open(struct segment_folder *folder, uint64_t **ret_serials,
 			size_t *ret_n) MUST_USE;
+/* Removes spares that are too many or of another size than is wanted now. */
+void segment_folder_tidy(struct segment_folder *folder);
 void segment_folder_fini(struct segment_folder *folder);
 
 /*
  * The next segment, with room for at least `room` bytes of records: from a spare or new. Its header
  * and first record are written, not synced; its name is. before: what comes before it. for_settles:
- * may take the last spare. -ENOSPC and other negative errno values.
+ * may take the last spare; else there is one afterwards. -ENOSPC and other negative errno values.
  */
 int segment_create(struct segment_folder *folder, uint64_t room, bool for_settles,
 		   const struct record_open *before, struct segment **ret) MUST_USE;
+
+/* Makes a spare, if there is none. 0 or a negative errno value. */
+int segment_keep_spare(struct segment_folder *folder) MUST_USE;
 
 /* A segment of an earlier run, closed. No I/O. */
 struct segment *segment_found(const struct segment_folder *folder, uint64_t serial, uint64_t size,
@@ -95,8 +102,20 @@ enum segment_header {
 enum segment_header segment_read_header(const struct segment_folder *folder, uint64_t serial,
 					const uint8_t bytes[SEGMENT_HEADER_SIZE]);
 
+/*
+ * Cuts off what a failed write has left behind the end, as only the next segment says where that
+ * is, and it may go first. The file is of no use as a spare then.
+ */
+int segment_cut(struct segment_folder *folder, struct segment *segment) MUST_USE;
+
+/* If that fails: the next one, not published yet, must not go before that serial. */
+void segment_keep_with(struct segment *segment, uint64_t serial);
+
 /* No more writing. */
 void segment_close(struct segment *segment);
+
+/* One of an earlier run, or that was closed before it was synced. */
+int segment_sync(const struct segment_folder *folder, uint64_t serial) MUST_USE;
 
 /* Makes it a spare, or removes it; durable on return. The structure stays. */
 int segment_retire(struct segment_folder *folder, const struct segment *segment) MUST_USE;

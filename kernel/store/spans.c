@@ -53,6 +53,21 @@ static void grow(struct spans *spans)
 	mem_free(old.table);
 }
 
+/* NULL: it has become full. */
+static struct span *add(struct spans *spans, uint64_t queue_id, uint64_t seq)
+{
+	struct span *span;
+
+	if (spans->n >= spans->size / 2)
+		grow(spans);
+	if (spans->is_full)
+		return NULL;
+	span = find(spans, queue_id);
+	*span = (struct span){.queue_id = queue_id, .first = seq, .last = seq};
+	spans->n++;
+	return span;
+}
+
 void spans_add(struct spans *spans, uint64_t queue_id, uint64_t seq)
 {
 	struct span *span = spans->table ? &spans->table[spans->recent] : NULL;
@@ -60,14 +75,11 @@ void spans_add(struct spans *spans, uint64_t queue_id, uint64_t seq)
 	if (spans->is_full)
 		return;
 	if (UNLIKELY(!span || span->queue_id != queue_id)) {
-		if (spans->n >= spans->size / 2)
-			grow(spans);
-		if (spans->is_full)
-			return;
-		span = find(spans, queue_id);
-		if (span->queue_id == 0) {
-			*span = (struct span){.queue_id = queue_id, .first = seq, .last = seq};
-			spans->n++;
+		span = spans->table ? find(spans, queue_id) : NULL;
+		if (!span || span->queue_id == 0) {
+			span = add(spans, queue_id, seq);
+			if (!span)
+				return;
 		}
 		spans->recent = (uint32_t)(span - spans->table);
 	}

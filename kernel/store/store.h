@@ -111,6 +111,7 @@ struct store_append {
 	struct store_log *log;
 	enum store_result result;
 	unsigned n_tries;
+	bool is_own; /* the log itself wants it: synced whatever the mode, and room is kept for it */
 };
 
 /*

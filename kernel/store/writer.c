@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/bug.h"
+#include "base/chain.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/disk.h"
@@ -22,64 +23,18 @@
  * Failures. A write that failed may have left anything behind the segment's end, and after a failed
  * sync the system may have forgotten what it held: so neither segment is written to any more, and
  * the next one says where its records end. Publishes of a write that failed are refused
- * (STORE_ERROR), those of a sync that failed are uncertain (STORE_UNKNOWN). Ranges are tried once
- * more, in the next segment, as they are what makes room. When there is no room for a segment,
- * ranges may use the last spare.
+ * (STORE_ERROR), those of a sync that failed are uncertain (STORE_UNKNOWN). Ranges alone are tried
+ * once more, in the next segment, as they are what makes room. When there is no room for a segment,
+ * ranges may use the last spare; publishes are refused until there is one again.
  */
 
 #define GROUP_MAX	(UINT64_C(2) << 20)
 #define LAZY_SYNC_MS	200u  /* what nobody waits for is synced after so long */
 #define RETIRE_AGAIN_MS 1000u /* after one failed */
 
-/* Append lists. */
-struct chain {
+struct appends {
 	struct store_append *first, *last;
 };
-
-static void chain_add(struct chain *chain, struct store_append *append)
-{
-	append->next = NULL;
-	if (chain->first)
-		chain->last->next = append;
-	else
-		chain->first = append;
-	chain->last = append;
-}
-
-static struct store_append *chain_pop(struct chain *chain)
-{
-	struct store_append *append = chain->first;
-
-	if (append)
-		chain->first = append->next;
-	return append;
-}
-
-static void chain_move(struct chain *to, struct chain *from)
-{
-	if (!from->first)
-		return;
-	if (to->first)
-		to->last->next = from->first;
-	else
-		to->first = from->first;
-	to->last = from->last;
-	from->first = NULL;
-}
-
-struct segment_chain {
-	struct segment *first, *last;
-};
-
-static void segment_chain_add(struct segment_chain *chain, struct segment *segment)
-{
-	segment->next = NULL;
-	if (chain->first)
-		chain->last->next = segment;
-	else
-		chain->first = segment;
-	chain->last = segment;
-}
 
 struct writer {
 	struct writer_options options;
@@ -89,8 +44,8 @@ struct writer {
 	/* shared, under the lock */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct chain incoming, done;
-	struct segment_chain opened, to_retire, retired;
+	struct appends incoming, done;
+	CHAIN(struct segment) opened, to_retire, retired;
 	bool is_stopping;
 	bool has_told;
 
@@ -99,14 +54,19 @@ struct writer {
 	struct record_open before; /* of the next segment, while there is no current one */
 	struct segment *current;   /* NULL: none yet */
 	bool is_distrusted;	   /* the current one: not to be written to any more */
+	bool is_lost;		   /* and not to be synced: that has failed */
+	bool has_tail;		   /* behind its end may be what was refused */
 	uint64_t synced;	   /* up to where the current one is */
+	uint64_t unsynced_from;	   /* first serial left without a sync (never); 0: none */
+	uint64_t noted_end;	   /* its end when that was last noted in it */
 	uint64_t dirty_since_ms;   /* valid while it is synced less far than written */
-	struct chain todo;
-	struct segment_chain retiring;
+	struct appends todo;
+	CHAIN(struct segment) retiring;
 	uint64_t retire_not_before_ms;
 	struct group group;
-	bool is_unsure; /* a sync has failed, and no barrier has been told yet */
+	bool is_unsure; /* a sync has failed, and no barrier that came later has been told */
 	int failure;	/* of a sync: what is on disk cannot be said any more */
+	int no_room;	/* why the last one that wanted some got none; 0: it did */
 
 	_Atomic uint64_t n_syncs, disk_bytes;
 };
@@ -145,18 +105,38 @@ static bool is_dirty(const struct writer *w)
 /* When what is dirty must be synced though nobody waits. UINT64_MAX: not at all. */
 static uint64_t sync_due_ms(const struct writer *w)
 {
-	if (!is_dirty(w) || w->is_distrusted || w->options.sync == STORE_SYNC_NEVER)
+	if (!is_dirty(w) || w->is_lost || w->options.sync == STORE_SYNC_NEVER)
 		return UINT64_MAX;
 	return w->dirty_since_ms + (w->options.sync == STORE_SYNC_INTERVAL
 					    ? w->options.sync_interval_ms
 					    : LAZY_SYNC_MS);
 }
 
+static void make_barriers_unsure(struct store_append *append)
+{
+	for (; append; append = append->next)
+		if (append->n_records == 0)
+			append->result = STORE_UNKNOWN;
+}
+
+/*
+ * What was written and not synced is lost, perhaps. Barriers are behind what they are for: those
+ * that wait already speak of it, and so may the next one that comes.
+ */
+static void note_lost(struct writer *w)
+{
+	w->is_unsure = true;
+	make_barriers_unsure(w->todo.first);
+	lock(w);
+	make_barriers_unsure(w->incoming.first);
+	unlock(w);
+}
+
 static int sync_current(struct writer *w)
 {
 	int r;
 
-	if (!is_dirty(w) || w->is_distrusted)
+	if (!is_dirty(w) || w->is_lost)
 		return 0;
 	r = disk_sync(w->current->fd);
 	(void)atomic_fetch_add_explicit(&w->n_syncs, 1, memory_order_relaxed);
@@ -165,10 +145,25 @@ static int sync_current(struct writer *w)
 		return 0;
 	}
 	report(w, w->synced, w->current->end - w->synced, "the log cannot be synced", r);
-	w->is_distrusted = true;
-	w->is_unsure = true;
+	w->is_distrusted = w->is_lost = true;
+	note_lost(w);
 	w->failure = r;
 	return r;
+}
+
+/* At the end: segments that were closed without. */
+static void sync_left(struct writer *w)
+{
+	for (uint64_t serial = w->unsynced_from; serial > 0 && serial < w->current->serial;
+	     serial++) {
+		int r = segment_sync(&w->folder, serial);
+
+		if (r < 0 && r != -ENOENT) { /* that one is not needed any more */
+			report(w, 0, 0, "an earlier segment cannot be synced", r);
+			w->failure = r;
+		}
+	}
+	w->unsynced_from = 0;
 }
 
 /* ---- Segments ---- */
@@ -176,8 +171,31 @@ static int sync_current(struct writer *w)
 static void publish_opened(struct writer *w, struct segment *segment)
 {
 	lock(w);
-	segment_chain_add(&w->opened, segment);
+	chain_add(&w->opened, segment);
 	unlock(w);
+}
+
+static void note_disk_bytes(struct writer *w)
+{
+	atomic_store_explicit(&w->disk_bytes, w->folder.disk_bytes, memory_order_relaxed);
+}
+
+/*
+ * The last record says that all before it was synced: so, should some of it be damaged later, it is
+ * known for that and not for what a crash has cut off. Nothing is lost where there is no such
+ * record.
+ */
+static int note_end(struct writer *w)
+{
+	if (!w->current || w->is_distrusted || is_dirty(w) || w->current->end == w->noted_end)
+		return 0;
+	group_begin(&w->group, w->current, w->synced);
+	int r = group_add_end(&w->group);
+
+	if (r == 0)
+		r = group_write(&w->group);
+	w->noted_end = w->current->end;
+	return r;
 }
 
 /* The current segment is closed once there is another, so that it can be used if there is none. */
@@ -188,31 +206,41 @@ static int roll(struct writer *w, uint64_t room, bool for_settles)
 
 	if (w->options.sync != STORE_SYNC_NEVER)
 		(void)sync_current(w); /* reported; who waits for it has been told */
+	else if (is_dirty(w) && w->unsynced_from == 0)
+		w->unsynced_from = w->current->serial;
 	if (w->current)
 		w->before = (struct record_open){w->current->serial, w->current->end, w->synced};
 	r = segment_create(&w->folder, room, for_settles, &w->before, &next);
-	atomic_store_explicit(&w->disk_bytes, w->folder.disk_bytes, memory_order_relaxed);
+	note_disk_bytes(w);
 	if (r < 0)
 		return r;
-	if (w->current)
+	if (w->current) {
+		(void)!note_end(w); /* see there */
 		segment_close(w->current);
+	}
 	w->current = next;
-	w->is_distrusted = false;
-	w->synced = 0;
+	if (w->has_tail)
+		segment_keep_with(next, w->before.serial);
+	w->is_distrusted = w->is_lost = w->has_tail = false;
+	w->synced = w->noted_end = 0;
 	w->dirty_since_ms = clock_monotonic_ms();
 	publish_opened(w, next);
 	return 0;
 }
 
-/* As a failed one may have gone half way, those behind it wait, too. */
+/*
+ * As a failed one may have gone half way, those behind it wait, too. Each takes a sync, so appends
+ * come between them.
+ */
 static void retire_some(struct writer *w)
 {
 	struct segment *segment;
+	bool waits = false;
 	int r = 0;
 
 	if (!w->retiring.first || clock_monotonic_ms() < w->retire_not_before_ms)
 		return;
-	while (r == 0 && (segment = w->retiring.first)) {
+	while (!waits && (segment = w->retiring.first)) {
 		struct segment *following = segment->next;
 
 		r = segment_retire(&w->folder, segment);
@@ -220,10 +248,11 @@ static void retire_some(struct writer *w)
 			break;
 		w->retiring.first = following;
 		lock(w);
-		segment_chain_add(&w->retired, segment);
+		chain_add(&w->retired, segment);
+		waits = w->incoming.first || w->todo.first;
 		unlock(w);
 	}
-	atomic_store_explicit(&w->disk_bytes, w->folder.disk_bytes, memory_order_relaxed);
+	note_disk_bytes(w);
 	if (r < 0) {
 		report(w, 0, 0, "a segment that is not needed any more cannot be put aside", r);
 		w->retire_not_before_ms = clock_monotonic_ms() + RETIRE_AGAIN_MS;
@@ -240,67 +269,85 @@ static bool has_bodies(const struct store_append *append)
 	return false;
 }
 
-static bool only_ranges(const struct store_append *append)
+/* Nothing of it is written any more; it keeps its place among those that are. */
+static bool is_through(const struct store_append *append)
 {
-	return append->n_tries > 0;
-}
-
-/* What of it will be written from now on: its ranges. */
-static void give_up_bodies(struct store_append *append)
-{
-	append->n_tries++;
-	if (has_bodies(append))
-		append->result = STORE_ERROR;
+	return append->n_records == 0 || append->result == STORE_ERROR;
 }
 
 static uint64_t size_of(const struct store_append *append)
 {
-	return append->n_records == 0 ? 0 : group_append_size(append);
+	return is_through(append) ? 0 : group_append_size(append);
+}
+
+/* What makes room: ranges, and what is moved so that its segment may go. */
+static bool is_preferred(const struct store_append *append)
+{
+	return append->is_own || !has_bodies(append);
+}
+
+/* A spare is kept before anything else gets room. */
+static bool may_write(const struct writer *w, const struct store_append *append)
+{
+	return is_through(append) || w->folder.n_spares > 0 || is_preferred(append);
 }
 
 static bool fits(const struct writer *w, uint64_t before, uint64_t size)
 {
 	return w->current && !w->is_distrusted &&
-	       size <= w->current->size - w->current->end - before;
+	       size + RECORD_BATCH_SIZE <= w->current->size - w->current->end - before;
 }
 
-/* Room for the first append, which loses its bodies, and then everything, when there is none. */
-static bool make_room(struct writer *w, struct store_append *append)
+static int make_room(struct writer *w, const struct store_append *append)
 {
-	while (!fits(w, 0, size_of(append))) {
-		uint64_t size = size_of(append);
-		bool for_settles = only_ranges(append) || !has_bodies(append);
-		int r = size == UINT64_MAX ? -EMSGSIZE : roll(w, size, for_settles);
+	uint64_t size = size_of(append);
+	int r = 0;
 
-		if (r == 0)
-			continue;
-		report(w, 0, size, "there is no room for the log", r);
-		if (for_settles) {
-			append->result = STORE_ERROR;
-			return false;
-		}
-		give_up_bodies(append);
+	if (size == UINT64_MAX)
+		return -EMSGSIZE;
+	if (!fits(w, 0, size))
+		r = roll(w, size + RECORD_BATCH_SIZE, is_preferred(append));
+	if (r == 0 && !may_write(w, append)) {
+		r = segment_keep_spare(&w->folder);
+		note_disk_bytes(w);
 	}
-	return true;
+	return r;
+}
+
+/* Told once, however many are refused for it. */
+static void find_room(struct writer *w, struct store_append *append)
+{
+	int r = is_through(append) ? 0 : make_room(w, append);
+
+	if (r < 0 && !has_bodies(append) && append->n_tries++ == 0)
+		r = make_room(w, append);
+	if (r < 0 && r != w->no_room)
+		report(w, 0, size_of(append), "there is no room for the log", r);
+	if (r < 0)
+		append->result = STORE_ERROR;
+	if (r < 0 || !is_preferred(append))
+		w->no_room = r;
 }
 
 static bool must_sync(const struct writer *w, const struct store_append *append)
 {
-	return w->options.sync == STORE_SYNC_ALWAYS && !append->is_lazy &&
-	       append->result != STORE_ERROR;
+	if (append->result == STORE_ERROR)
+		return false;
+	return append->is_own ? w->options.sync != STORE_SYNC_NEVER
+			      : w->options.sync == STORE_SYNC_ALWAYS && !append->is_lazy;
 }
 
 /* Encodes as many as fit. Those that fail are among `batch`, too, so that the order stays. */
-static bool encode(struct writer *w, struct chain *batch)
+static bool encode(struct writer *w, struct appends *batch)
 {
 	struct store_append *append;
 	bool syncs = false;
 
 	group_begin(&w->group, w->current, w->synced);
-	while ((append = w->todo.first) && w->group.size < GROUP_MAX &&
+	while ((append = w->todo.first) && w->group.size < GROUP_MAX && may_write(w, append) &&
 	       fits(w, w->group.size, size_of(append))) {
-		(void)chain_pop(&w->todo);
-		if (group_add(&w->group, append, only_ranges(append)) < 0)
+		chain_drop_first(&w->todo);
+		if (!is_through(append) && group_add(&w->group, append) < 0)
 			append->result = STORE_ERROR;
 		syncs |= must_sync(w, append);
 		chain_add(batch, append);
@@ -308,27 +355,17 @@ static bool encode(struct writer *w, struct chain *batch)
 	return syncs;
 }
 
-/* Once more, without bodies; those that had that already are through. */
-static void try_again(struct writer *w, struct chain *batch)
+/* Once more; but not what has bodies, and what was tried twice. */
+static void try_again(struct writer *w, struct appends *batch)
 {
-	struct chain again = {NULL, NULL}, through = {NULL, NULL};
-	struct store_append *append;
-
-	while ((append = chain_pop(batch))) {
-		if (append->n_tries > 0) {
+	for (struct store_append *append = batch->first; append; append = append->next)
+		if (append->n_tries++ > 0 || has_bodies(append))
 			append->result = STORE_ERROR;
-			chain_add(&through, append);
-			continue;
-		}
-		give_up_bodies(append);
-		chain_add(&again, append);
-	}
-	chain_move(&again, &w->todo);
-	w->todo = again;
-	*batch = through;
+	chain_move(batch, &w->todo);
+	chain_move(&w->todo, batch);
 }
 
-static void forget_places(struct chain *batch)
+static void forget_places(struct appends *batch)
 {
 	for (struct store_append *append = batch->first; append; append = append->next)
 		for (size_t i = 0; i < append->n_records; i++)
@@ -336,7 +373,7 @@ static void forget_places(struct chain *batch)
 }
 
 /* What waited for the sync, and barriers, which speak of what was synced by others, too. */
-static void note_unsure(struct writer *w, struct chain *batch, bool has_failed)
+static void note_unsure(struct writer *w, struct appends *batch, bool has_failed)
 {
 	for (struct store_append *append = batch->first; append; append = append->next) {
 		bool is_barrier = append->n_records == 0 && w->is_unsure;
@@ -348,28 +385,37 @@ static void note_unsure(struct writer *w, struct chain *batch, bool has_failed)
 	}
 }
 
-static void hand_back(struct writer *w, struct chain *batch)
+static void hand_back(struct writer *w, struct appends *batch)
 {
 	lock(w);
 	chain_move(&w->done, batch);
 	unlock(w);
 }
 
+/* A barrier, or what is refused: there may be no segment for it, and it needs none. */
+static void answer_first(struct writer *w)
+{
+	struct appends batch = {NULL, NULL};
+	struct store_append *first = w->todo.first;
+
+	bug_on(!first);
+	chain_drop_first(&w->todo);
+	chain_add(&batch, first);
+	forget_places(&batch);
+	note_unsure(w, &batch, must_sync(w, first) && sync_current(w) < 0);
+	hand_back(w, &batch);
+}
+
 static void write_group(struct writer *w)
 {
-	struct chain batch = {NULL, NULL};
-	struct store_append *first = w->todo.first;
-	bool was_dirty;
+	struct appends batch = {NULL, NULL};
 
-	bool is_idle_barrier = !w->current && first->n_records == 0;
-	if (is_idle_barrier || !make_room(w, first)) {
-		(void)chain_pop(&w->todo);
-		chain_add(&batch, first);
-		forget_places(&batch);
-		hand_back(w, &batch);
+	find_room(w, w->todo.first);
+	if (!fits(w, 0, size_of(w->todo.first))) {
+		answer_first(w);
 		return;
 	}
-	was_dirty = is_dirty(w);
+	bool was_dirty = is_dirty(w);
 	bool syncs = encode(w, &batch);
 	int r = group_write(&w->group);
 
@@ -378,13 +424,15 @@ static void write_group(struct writer *w)
 		if (w->options.sync != STORE_SYNC_NEVER)
 			(void)sync_current(w); /* what was written before; reported */
 		w->is_distrusted = true;
+		w->has_tail |= segment_cut(&w->folder, w->current) < 0;
+		note_disk_bytes(w);
 		forget_places(&batch);
 		try_again(w, &batch);
-	} else {
-		if (!was_dirty)
-			w->dirty_since_ms = clock_monotonic_ms();
-		note_unsure(w, &batch, syncs && sync_current(w) < 0);
+		return;
 	}
+	if (!was_dirty)
+		w->dirty_since_ms = clock_monotonic_ms();
+	note_unsure(w, &batch, syncs && sync_current(w) < 0);
 	hand_back(w, &batch);
 }
 
@@ -420,14 +468,7 @@ static bool take(struct writer *w)
 	       clock_monotonic_ms() < due_ms(w))
 		wait_until(w, due_ms(w));
 	chain_move(&w->todo, &w->incoming);
-	if (w->to_retire.first) {
-		if (w->retiring.first)
-			w->retiring.last->next = w->to_retire.first;
-		else
-			w->retiring.first = w->to_retire.first;
-		w->retiring.last = w->to_retire.last;
-		w->to_retire.first = NULL;
-	}
+	chain_move(&w->retiring, &w->to_retire);
 	goes_on = !w->is_stopping || w->todo.first;
 	unlock(w);
 	return goes_on;
@@ -458,8 +499,11 @@ static void *run(void *argument)
 		retire_some(w);
 		tell(w);
 	}
-	if (w->options.sync != STORE_SYNC_NEVER)
-		(void)sync_current(w); /* reported, and w->failure says it */
+	if (sync_current(w) == 0) { /* reported, and w->failure says it */
+		sync_left(w);
+		if (note_end(w) == 0)
+			(void)sync_current(w); /* reported */
+	}
 	return NULL;
 }
 
@@ -542,18 +586,18 @@ void writer_append(struct writer *w, struct store_append *append)
 void writer_retire(struct writer *w, struct segment *segment)
 {
 	lock(w);
-	segment_chain_add(&w->to_retire, segment);
+	chain_add(&w->to_retire, segment);
 	bug_on(pthread_cond_signal(&w->wake) != 0);
 	unlock(w);
 }
 
 void writer_take_news(struct writer *w, struct writer_news *ret_news)
 {
+	*ret_news = (struct writer_news){.done.first = NULL};
 	lock(w);
-	*ret_news = (struct writer_news){
-		.opened = w->opened.first, .done = w->done.first, .retired = w->retired.first};
-	w->opened.first = w->retired.first = NULL;
-	w->done.first = NULL;
+	chain_move(&ret_news->opened, &w->opened);
+	chain_move(&ret_news->done, &w->done);
+	chain_move(&ret_news->retired, &w->retired);
 	w->has_told = false;
 	unlock(w);
 }

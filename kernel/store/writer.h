@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/chain.h"
 #include "base/compiler.h"
 #include "store/segment.h"
 #include "store/store.h"
@@ -42,11 +43,10 @@ void writer_append(struct writer *writer, struct store_append *append);
 /* The segment becomes a spare, after all that were given before. */
 void writer_retire(struct writer *writer, struct segment *segment);
 
-/* Lists in order, by their `next`. Segments that were opened are named by the appends with them. */
+/* Segments that were opened are named by the appends with them. */
 struct writer_news {
-	struct segment *opened;
-	struct store_append *done; /* result is set */
-	struct segment *retired;
+	CHAIN(struct segment) opened, retired;
+	CHAIN(struct store_append) done; /* result is set */
 };
 void writer_take_news(struct writer *writer, struct writer_news *ret_news);
 

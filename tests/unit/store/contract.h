@@ -30,6 +30,7 @@ void contract_purge_up_to_a_number(void);
 void contract_purge_of_everything(void);
 void contract_expire_is_a_settle(void);
 void contract_highest_number_is_known(void);
+void contract_numbers_are_large(void);
 void contract_lazy_append_completes(void);
 void contract_transient_is_read_and_not_recovered(void);
 void contract_barrier_comes_after_appends(void);
@@ -67,6 +68,7 @@ void contract_destroy_with_notices_under_way(void);
 	UNIT_TEST(contract_purge_of_everything), \
 	UNIT_TEST(contract_expire_is_a_settle), \
 	UNIT_TEST(contract_highest_number_is_known), \
+	UNIT_TEST(contract_numbers_are_large), \
 	UNIT_TEST(contract_lazy_append_completes), \
 	UNIT_TEST(contract_transient_is_read_and_not_recovered), \
 	UNIT_TEST(contract_barrier_comes_after_appends), \

@@ -462,6 +462,26 @@ void contract_highest_number_is_known(void)
 	stage_clear();
 }
 
+/* A queue may live for long. */
+void contract_numbers_are_large(void)
+{
+	const uint64_t seq = UINT64_C(1) << 60;
+	struct body body;
+	uint8_t first;
+
+	stage_set(1);
+	stage_lead();
+	body_set(&body, 4);
+	put(&body, 5, seq);
+	put(&body, 5, seq + 1);
+	CU_ASSERT_EQUAL(read_one(5, seq, &first), STORE_DURABLE);
+	settle(5, seq - 10, seq);
+	CU_ASSERT_EQUAL(recover()->n_messages, 1);
+	CU_ASSERT_TRUE(is_message(recover(), 0, 5, seq + 1, 4));
+	CU_ASSERT_EQUAL(recover()->last_seqs[5], seq + 1);
+	stage_clear();
+}
+
 /* ---- several logs ---- */
 
 static struct entry elsewhere;

@@ -33,6 +33,7 @@ struct store_options disk_options = {
 };
 
 static char root[64];
+static const char *chosen = "contract";
 
 static void run(const char *verb, const char *one, const char *two)
 {
@@ -58,7 +59,9 @@ const char *disk_stage_path(const char *name)
 	char *path = paths[next++ % 8];
 
 	if (root[0] == '\0') {
-		snprintf(root, sizeof(root), "/tmp/shunt-store-XXXXXX");
+		/* in memory where that goes, as thousands of stores are opened here */
+		snprintf(root, sizeof(root), "%s/shunt-store-XXXXXX",
+			 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 		CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(root));
 		(void)atexit(remove_root);
 	}
@@ -77,15 +80,27 @@ void disk_stage_copy(const char *from, const char *to)
 	run("cp -r", from, to);
 }
 
+void disk_stage_choose(const char *name)
+{
+	chosen = name;
+}
+
 struct store *disk_stage_create(unsigned n_logs)
+{
+	const char *path = disk_stage_path(chosen);
+
+	disk_stage_remove(path);
+	CU_ASSERT_EQUAL_FATAL(mkdir(path, 0700), 0);
+	return disk_stage_reopen(n_logs);
+}
+
+struct store *disk_stage_reopen(unsigned n_logs)
 {
 	struct store *store = NULL;
 	char reason[512] = "";
 
-	disk_options.path = disk_stage_path("contract");
+	disk_options.path = disk_stage_path(chosen);
 	disk_options.n_logs = n_logs;
-	disk_stage_remove(disk_options.path);
-	CU_ASSERT_EQUAL_FATAL(mkdir(disk_options.path, 0700), 0);
 	int r = store_disk_open(&disk_options, &store, reason, sizeof(reason));
 
 	if (r < 0)

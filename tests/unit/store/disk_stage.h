@@ -15,8 +15,11 @@ extern struct store_options disk_options;
 /* A path in the program's folder. Static memory, eight of them. */
 const char *disk_stage_path(const char *name);
 
-/* An empty store in a new folder, for the contract. */
+/* For contract_use(): an empty store in a new folder; and the one that is in the folder. */
 struct store *disk_stage_create(unsigned n_logs);
+struct store *disk_stage_reopen(unsigned n_logs);
+/* The name of the folder that these two use from now on. */
+void disk_stage_choose(const char *name);
 
 /* Removes the folder and all in it, or copies it. Fails the test if that does not go. */
 void disk_stage_remove(const char *path);

@@ -339,6 +339,7 @@ static int everything(void)
 		disk_write(fd, parts, 1, 0),
 		disk_read(fd, buffer, 4, 0, &size),
 		disk_size(fd, &number),
+		disk_truncate(fd, 5),
 		disk_sync(fd),
 		disk_close(fd),
 		disk_rename(path_of("f"), path_of("g")),
@@ -371,7 +372,7 @@ static void each_operation_fails_in_turn(void)
 	disk_fault_watch();
 	CU_ASSERT_EQUAL(everything(), 0);
 	n = disk_fault_count();
-	CU_ASSERT_EQUAL(n, 14);
+	CU_ASSERT_EQUAL(n, 15);
 	for (unsigned i = 1; i <= n; i++) {
 		disk_fault_at(i, EIO, false);
 		CU_ASSERT_EQUAL(everything(), -EIO);
@@ -399,15 +400,15 @@ static void every_kind_has_its_filter(void)
 		CU_ASSERT_EQUAL(everything(), -ENOSPC);
 		CU_ASSERT_EQUAL(disk_fault_count(), 1);
 		disk_fault_filter((unsigned)DISK_ALL & ~kind);
-		disk_fault_at(14, ENOSPC, true);
+		disk_fault_at(15, ENOSPC, true);
 		tidy();
 		CU_ASSERT_EQUAL(everything(), 0);
-		CU_ASSERT_EQUAL(disk_fault_count(), 13);
+		CU_ASSERT_EQUAL(disk_fault_count(), 14);
 		disk_fault_at(0, 0, false);
 	}
 	disk_fault_watch(); /* the filter is gone */
 	CU_ASSERT_EQUAL(everything(), 0);
-	CU_ASSERT_EQUAL(disk_fault_count(), 14);
+	CU_ASSERT_EQUAL(disk_fault_count(), 15);
 	clear();
 }
 

@@ -63,6 +63,33 @@ static const uint8_t golden[312] = {
 #define EXPIRES_MS UINT64_C(1700000000000)
 #define STORED	   "\0\0\0\3\0\1q\x10\0\2hi" /* a message as the broker stores it */
 
+/* ---- Reading by the rules what the engine wrote ---- */
+
+/* The next record, which must be of that kind and size. */
+static const uint8_t *expect(size_t *at, unsigned type, unsigned flags, size_t size)
+{
+	struct seen seen = {.type = 0};
+
+	CU_ASSERT_TRUE_FATAL(image_look(&the_image, *at, &seen));
+	CU_ASSERT_EQUAL(seen.type, type);
+	CU_ASSERT_EQUAL(seen.flags, flags);
+	CU_ASSERT_EQUAL(seen.payload_size, size);
+	*at = seen.next;
+	return seen.payload;
+}
+
+static void expect_numbers(size_t *at, unsigned type, unsigned flags, const uint64_t *numbers,
+			   size_t n)
+{
+	const uint8_t *payload = expect(at, type, flags, 8 * n);
+
+	for (size_t i = 0; i < n; i++)
+		CU_ASSERT_EQUAL(u64_at(payload + 8 * i), numbers[i]);
+}
+#define EXPECT(at, type, flags, ...)                                                               \
+	expect_numbers(at, type, flags, (const uint64_t[]){__VA_ARGS__},                           \
+		       sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+
 /* ---- The example ---- */
 
 static void append_example(void)
@@ -94,7 +121,9 @@ static void the_engine_writes_the_golden_bytes(void)
 	stage_clear();
 	image_load(&the_image, format_segment(1, 0, 1), 1, 0, 1);
 	CU_ASSERT_EQUAL(memcmp(the_image.bytes, golden, sizeof(golden)), 0);
+	/* and that all was synced at the end */
 	size_t rest = sizeof(golden);
+	EXPECT(&rest, T_BATCH, 0, 0, sizeof(golden));
 	while (rest < IMAGE_SIZE && the_image.bytes[rest] == 0)
 		rest++;
 	CU_ASSERT_EQUAL(rest, IMAGE_SIZE);
@@ -239,32 +268,7 @@ static void a_segment_that_was_never_written_is_no_damage(void)
 	stage_clear();
 }
 
-/* ---- Reading by the rules what the engine wrote ---- */
-
-/* The next record, which must be of that kind and size. */
-static const uint8_t *expect(size_t *at, unsigned type, unsigned flags, size_t size)
-{
-	struct seen seen = {.type = 0};
-
-	CU_ASSERT_TRUE_FATAL(image_look(&the_image, *at, &seen));
-	CU_ASSERT_EQUAL(seen.type, type);
-	CU_ASSERT_EQUAL(seen.flags, flags);
-	CU_ASSERT_EQUAL(seen.payload_size, size);
-	*at = seen.next;
-	return seen.payload;
-}
-
-static void expect_numbers(size_t *at, unsigned type, unsigned flags, const uint64_t *numbers,
-			   size_t n)
-{
-	const uint8_t *payload = expect(at, type, flags, 8 * n);
-
-	for (size_t i = 0; i < n; i++)
-		CU_ASSERT_EQUAL(u64_at(payload + 8 * i), numbers[i]);
-}
-#define EXPECT(at, type, flags, ...)                                                               \
-	expect_numbers(at, type, flags, (const uint64_t[]){__VA_ARGS__},                           \
-		       sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+/* ---- What the engine writes ---- */
 
 static void append_ranges(void)
 {
@@ -329,6 +333,8 @@ static void what_is_appended_can_be_read_by_the_rules(void)
 	EXPECT(&at, T_REQUEUE, 0, 1, 1, 2);
 	EXPECT(&at, T_EXPIRE, 0, 1, 1, 1);
 	EXPECT(&at, T_PURGE, 0, 2, 0, UINT64_MAX);
+	const uint64_t synced_last = at;
+	EXPECT(&at, T_BATCH, 0, 0, synced_last);
 	CU_ASSERT_FALSE(image_look(&the_image, at, &(struct seen){.type = 0}));
 }
 
