@@ -181,7 +181,7 @@ class Consumer(LoadActor):
     def on_answer(self, method):
         if method.name == "basic.get-empty":
             self.waits_for_get = None
-        elif method.name == "basic.cancel":
+        elif method.name == "basic.cancel" and not self.world.tolerates_errors:
             self.ledger.problem("the broker cancelled the consumer of %s" % method.consumer_tag)
 
     def on_message(self, tag, redelivered, consumer, properties, body):

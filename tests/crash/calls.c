@@ -252,6 +252,22 @@ EXPORT ssize_t pwrite(int fd, const void *data, size_t size, off_t offset)
 	return write_watched(fd, &iov, 1, offset);
 }
 
+/* Only for a write that is a sync, too, would flags matter here; it is then two calls. */
+EXPORT ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t offset, int flags)
+{
+	ssize_t written;
+
+	if (inode_of(fd) == 0 || count <= 0 || offset == -1)
+		return NEXT(pwritev2)(fd, iov, count, offset, flags);
+	written = write_watched(fd, iov, count, offset);
+	if (written >= 0 && (flags & (RWF_DSYNC | RWF_SYNC)) != 0 && fdatasync(fd) != 0)
+		return -1;
+	return written;
+}
+
+EXPORT ssize_t pwritev64v2(int fd, const struct iovec *iov, int count, off64_t offset, int flags)
+	__attribute__((alias("pwritev2")));
+
 /* Where the next write of this descriptor goes. */
 static off_t position_of(int fd)
 {

@@ -14,7 +14,8 @@ from ledger import Entry, NEVER
 
 
 class Names:
-    """What is defined: queues with their arguments, exchanges with their types, bindings (their key is the queue's name)."""
+    """What is defined: queues with their arguments, exchanges with their types (either None: not known), and bindings,
+    whose key is the queue's name."""
 
     def __init__(self, prefix):
         self.prefix = prefix
@@ -22,6 +23,10 @@ class Names:
         self.all_exchanges = ["%s.e%d" % (prefix, i) for i in range(3)]
         self.queues, self.exchanges, self.bindings = {}, {}, set()
         self.pending = None   # the operation under way
+        self.under_way = []   # several, when the moment in question lies before the end
+        self.began = 0.0      # when
+        self.history = []     # (began, ended, operation)
+        self.first = None     # a copy from before the history
 
     def state(self):
         return set(self.queues), set(self.exchanges), set(self.bindings)
@@ -49,13 +54,35 @@ class Names:
             del self.exchanges[values[0]]
             self.bindings = {b for b in self.bindings if b[0] != values[0]}
 
+    def begin(self, operation):
+        self.pending, self.began = operation, time.monotonic()
+
+    def end(self):
+        self.history.append((self.began, time.monotonic(), self.pending))
+        self.apply(self.pending)
+        self.pending = None
+
+    def remember(self):
+        """From here on at() is possible."""
+        self.first, self.history = self.copy(), []
+
+    def at(self, moment, ended):
+        """As it was at that moment; what was begun between then and the end is under way."""
+        then = self.first.copy()
+        for began, done, operation in self.history + [(self.began, NEVER, self.pending)] * (self.pending is not None):
+            if done <= moment:
+                then.apply(operation)
+            elif began <= ended:
+                then.under_way.append(operation)
+        return then
+
     def possible(self):
-        """The states that are right now: one, or two when an operation is under way."""
-        if self.pending is None:
-            return [self]
-        after = self.copy()
-        after.apply(self.pending)
-        return [self, after]
+        """The states that are right now: one, and one more for each operation under way."""
+        states = [self]
+        for operation in self.under_way or [self.pending] * (self.pending is not None):
+            states.append(states[-1].copy())
+            states[-1].apply(operation)
+        return states
 
     def check(self, found):
         """The problems of the Names that were found; takes over what was found."""
@@ -64,11 +91,8 @@ class Names:
             for what, have, want in zip(("queues", "exchanges", "bindings"), found.state(), self.state()):
                 if have != want:
                     problems.append("%s of %s: lost %s, not expected %s (under way: %r)" % (
-                        what, self.prefix, sorted(want - have), sorted(have - want), self.pending))
-        after = self.possible()[-1]
-        self.queues = {name: after.queues.get(name, self.queues.get(name, {})) for name in found.queues}
-        self.exchanges = {name: after.exchanges.get(name, self.exchanges.get(name)) for name in found.exchanges}
-        self.bindings, self.pending = found.bindings, None
+                        what, self.prefix, sorted(want - have), sorted(have - want), self.under_way or self.pending))
+        self.queues, self.exchanges, self.bindings, self.pending = found.queues, found.exchanges, found.bindings, None
         return problems
 
 
@@ -107,7 +131,7 @@ class Definer(LoadActor):
         kind, *values = operation
         if kind == "fill":
             return self._fill(values[0])
-        self.names.pending = operation
+        self.names.begin(operation)
         if kind == "declare_queue":
             self.send("queue.declare", queue=values[0], durable=True, arguments=values[1])
         elif kind == "declare_exchange":
@@ -154,8 +178,7 @@ class Definer(LoadActor):
             else:
                 entry.acked = now
         self.purging = []
-        self.names.apply(self.names.pending)
-        self.names.pending = None
+        self.names.end()
 
 
 def observe(broker, names_list):
@@ -167,13 +190,16 @@ def observe(broker, names_list):
         channel = 1
         for names in names_list:
             found = Names(names.prefix)
+            states = names.possible()
             for kind, all_names, expected, have in (
-                    ("queue", names.all_queues, [n.queues for n in names.possible()], found.queues),
-                    ("exchange", names.all_exchanges, [n.exchanges for n in names.possible()], found.exchanges)):
+                    ("queue", names.all_queues, [state.queues for state in states], found.queues),
+                    ("exchange", names.all_exchanges, [state.exchanges for state in states], found.exchanges)):
                 for name in all_names:
                     channel += 1
                     if _is_there(client, channel, kind, name):
-                        have[name] = expected[-1].get(name, expected[0].get(name))
+                        # None: it may be one or the other, or should not be there at all
+                        values = [state[name] for state in expected if name in state]
+                        have[name] = values[0] if values and all(value == values[0] for value in values) else None
                         problems += _check_same(client, channel, kind, name, have[name])
             found_list.append(found)
         _publish_probes(client, channel + 1, found_list)

@@ -45,7 +45,7 @@ def cycle(world, broker, plan):
             time.sleep(seconds)   # the moment of the kill
             broker.kill()
             kills += 1
-            moment.is_clean = False
+            moment.is_uncertain = moment.is_clean
     broker.run()
     return world.check(broker, moment), kills
 

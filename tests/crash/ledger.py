@@ -58,6 +58,7 @@ class Moment:
         self.ended = ended or time_          # nothing that was sent after it can be there
         self.settle_limit = settle_limit     # acknowledgements that much older than the moment count
         self.is_clean = is_clean
+        self.is_uncertain = False            # clean or not: a start was killed since
         self.is_alive = is_alive             # it did not end at all
 
 
@@ -185,6 +186,8 @@ def _why_not_there(entry, arrived, moment):
 
 
 def _is_marked_right(ledger, queue, entry, redelivered, moment):
+    if moment.is_uncertain:
+        return True
     if not moment.is_clean:
         return redelivered or not ledger.rules.marks_all_redelivered
     if not ledger.rules.marks_exactly:
@@ -197,7 +200,7 @@ def _check_order(problems, queue, found):
     last = {}
     for number, _, _ in found:
         publisher, counter = number >> SHIFT, number & MASK
-        if counter <= last.get(publisher, -1):
+        if counter < last.get(publisher, -1):   # the same twice is told of elsewhere
             problems.append("%s: %d.%d comes after %d.%d" % (queue, publisher, counter, publisher, last[publisher]))
         last[publisher] = counter
 
@@ -206,12 +209,12 @@ def _check_transaction(problems, transaction, present, moment):
     """In doubt (neither commit-ok nor unsent) it must be there as a whole, of each queue: queues may be in several logs."""
     if transaction.committed <= moment.time:
         return   # entries say all of it
-    if transaction.sent > moment.time:
-        return
+    if transaction.sent > moment.ended:
+        return   # and so do they here
     there, missing = {}, {}
     for queue, number, entry in transaction.published:
         # what was delivered and acknowledged before the end was there
-        is_there = number in present.get(queue, ()) or entry.acked < moment.time
+        is_there = number in present.get(queue, ()) or entry.acked < moment.ended
         (there if is_there else missing).setdefault(queue, []).append(number)
     for queue in set(there) & set(missing):
         problems.append("%s: of a transaction there are %s, but not %s" % (

@@ -54,7 +54,7 @@ def check(properties, body):
         magic, publisher, counter, padding, flags, expiration = HEAD.unpack_from(body)
     except struct.error:
         raise Damaged("a body of %d bytes: %r" % (len(body), body)) from None
-    if magic != MAGIC or padding > LARGEST:
+    if magic != MAGIC or padding > LARGEST or flags & ~(PERSISTENT | PROBE):
         raise Damaged("not one of ours: %r" % body[:60])
     if build(publisher, counter, padding, flags, expiration) != (properties, body):
         raise Damaged("message %d.%d has other bytes than published; %d bytes of body, properties %r, begins %r"

@@ -8,6 +8,7 @@
     run.py --rabbitmq -k kill --kills 20            the same checks against Debian's RabbitMQ, to check the checks
 
 Scenarios:
+  checks  the checks below find what is wrong (takes no time)
   kill    SIGKILL (now and then SIGTERM, another number of loops, a kill within the start) under a load of every kind, on one
           directory all the time; after each restart all queues and definitions are read and compared with what was promised
   power   the disk's writes of a run are recorded (journal.c); images of the directory are made as after power cuts at
@@ -35,10 +36,14 @@ ROOT = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [ROOT, os.path.join(os.path.dirname(ROOT), "interop")]
 sys.dont_write_bytecode = True
 
+import checks                        # noqa: E402
+import faults                        # noqa: E402
 import kill                          # noqa: E402
+import power                         # noqa: E402
 import restartable                   # noqa: E402
+import torn                          # noqa: E402
 
-SCENARIOS = {"kill": kill}
+SCENARIOS = {"checks": checks, "kill": kill, "power": power, "torn": torn, "faults": faults}
 
 
 class Report:
@@ -143,7 +148,8 @@ def main():
     prepare(settings)
     print("seed %s" % settings.seed, flush=True)
     report = Report(settings.verbose, settings.keep)
-    names = [name for name in SCENARIOS if settings.pattern in name and not (settings.rabbitmq and name != "kill")]
+    names = [name for name in SCENARIOS if settings.pattern in name
+             and (settings.shuntd or name in ("checks", "kill"))]
     folder = tempfile.mkdtemp(prefix="shunt-crash-")
     try:
         for name in names:

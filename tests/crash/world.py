@@ -9,7 +9,7 @@ from lib import wire
 import actors
 import definitions
 from drain import Drain
-from ledger import Ledger, Moment, NEVER
+from ledger import Ledger, Moment
 from peer import Loop, Peer
 
 CLIENT_DELAY = 0.05   # seconds that a loaded machine may take to run us or the broker
@@ -27,6 +27,7 @@ class World:
         self.tolerates_errors = False
         self.large_share = 0.01       # of bodies of 20 KiB and more
         self.most_messages = 3000     # more are thinned out after a check
+        self.windows = (1, 10, 100, 300)   # of the publishers, to choose from
 
     def declare(self, broker):
         with wire.Client(broker.host, broker.port, limit=20) as client:
@@ -34,14 +35,11 @@ class World:
             actors.declare_all(client)
             client.close()
 
-    def queues(self):
-        return list(actors.QUEUES) + [queue for names in self.names for queue in names.queues]
-
     # -- the check after a start
 
-    def look(self, broker):
+    def look(self, broker, names_list):
         """What the broker has: (Snapshot, [Names], problems, the Drain, which still holds the messages)."""
-        found, problems = definitions.observe(broker, self.names)
+        found, problems = definitions.observe(broker, names_list)
         queues = list(actors.QUEUES) + [queue for names in found for queue in names.queues]
         drain = Drain(broker, queues)
         snapshot = drain.read()
@@ -50,7 +48,7 @@ class World:
 
     def check(self, broker, moment):
         """All problems since the load began; goes on with what is there."""
-        snapshot, found, problems, drain = self.look(broker)
+        snapshot, found, problems, drain = self.look(broker, self.names)
         problems = self.ledger.take_problems() + problems + self.ledger.check(snapshot, moment)
         for names, there in zip(self.names, found):
             wrong = names.check(there)
@@ -58,6 +56,16 @@ class World:
                 problems += wrong
         self.ledger.carry_over(snapshot, moment)
         self._put_back(drain)
+        return problems
+
+    def compare(self, broker, moment):
+        """The problems of a broker whose data is that of a moment in the past; the ledger stays as it is."""
+        names_then = [names.at(moment.time, moment.ended) for names in self.names]
+        snapshot, found, problems, drain = self.look(broker, names_then)
+        drain.peer.close()
+        problems += self.ledger.check(snapshot, moment)
+        for names, there in zip(names_then, found):
+            problems += names.check(there)
         return problems
 
     def _put_back(self, drain):
@@ -81,8 +89,7 @@ class Load:
         self.publishers, self.definers = [], []
         self.peers = [Peer(broker) for _ in range(chance.randint(2, 5))]
         for _ in range(chance.randint(1, 4)):
-            window = chance.choice((1, 10, 100, 300))
-            self.publishers.append(self._add(actors.Publisher(world, window)))
+            self.publishers.append(self._add(actors.Publisher(world, chance.choice(world.windows))))
         queues = chance.sample(actors.QUEUES, chance.randint(2, 8))
         while queues:
             some, queues = queues[:3], queues[3:]
@@ -140,6 +147,7 @@ class Load:
         limit = self.settle_limit(time_)
         self.loop.finish(time_)
         if is_clean:
-            # the stop itself takes time in which confirms still leave
-            return Moment(time.monotonic(), NEVER if limit == NEVER else limit, True)
+            # the stop itself takes time: confirms still leave, acknowledgements are not read any more
+            now = time.monotonic()
+            return Moment(now, limit + now - time_, is_clean=True)
         return Moment(time_, limit, ended=time.monotonic())
