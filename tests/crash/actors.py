@@ -10,23 +10,33 @@ from ledger import NEVER, Entry, Transaction
 from peer import Actor, publish_frames
 
 TTL_QUEUE, TTL_SECONDS = "ttl", 4.0
-QUEUES = ("q0", "q1", "q2", "q3", "f0", "f1", "f2", "t0", "t1", TTL_QUEUE)
+TAKEN_QUEUE = "taken"    # what its consumers get needs no acknowledgement
+QUEUES = ("q0", "q1", "q2", "q3", "f0", "f1", "f2", "t0", "t1", TTL_QUEUE, TAKEN_QUEUE)
 
 # exchange, routing key, the queues it reaches
 TARGETS = (
     ("", "q0", ("q0",)), ("", "q1", ("q1",)), ("", "q2", ("q2",)), ("", "q3", ("q3",)), ("", TTL_QUEUE, (TTL_QUEUE,)),
-    ("fan", "", ("f0", "f1", "f2")),
+    ("", TAKEN_QUEUE, (TAKEN_QUEUE,)),
+    ("fan", "", ("f0", "f1", "f2")), ("over", "", ("f0", "f1", "f2")), ("other", "nowhere", ("f0", "f1", "f2")),
     ("top", "a.b", ("t0", "t1")), ("top", "a.x", ("t0",)), ("top", "z.b", ("t1",)), ("top", "a.x.c", ("t0", "q3")),
 )
+# what a transaction publishes must not go by itself
+TX_TARGETS = tuple(target for target in TARGETS if target[1] not in (TTL_QUEUE, TAKEN_QUEUE))
+TX_QUEUES = tuple(queue for queue in QUEUES if queue not in (TTL_QUEUE, TAKEN_QUEUE))
 
 
 def declare_all(client, channel=1):
-    """The queues and exchanges of the load; all of them durable."""
+    """The queues and exchanges of the load; all of them durable. "fan" is also reached through "over", which is bound
+    to it, and as the alternate exchange of "other"."""
     for queue in QUEUES:
         arguments = {"x-message-ttl": int(1000 * TTL_SECONDS)} if queue == TTL_QUEUE else {}
         client.call(channel, "queue.declare", queue=queue, durable=True, arguments=arguments)
     client.call(channel, "exchange.declare", exchange="fan", type="fanout", durable=True)
     client.call(channel, "exchange.declare", exchange="top", type="topic", durable=True)
+    client.call(channel, "exchange.declare", exchange="over", type="fanout", durable=True)
+    client.call(channel, "exchange.declare", exchange="other", type="direct", durable=True,
+                arguments={"alternate-exchange": "fan"})
+    client.call(channel, "exchange.bind", destination="fan", source="over")
     for queue, exchange, key in (("f0", "fan", ""), ("f1", "fan", ""), ("f2", "fan", ""),
                                  ("t0", "top", "a.#"), ("t1", "top", "*.b"), ("q3", "top", "#.c")):
         client.call(channel, "queue.bind", queue=queue, exchange=exchange, routing_key=key)
@@ -238,6 +248,27 @@ class Consumer(LoadActor):
             entry.acked = min(entry.acked, moment - 1e-6)
 
 
+class Taker(LoadActor):
+    """Consumes without acknowledgements: what was sent to it is gone, whether it arrived or not."""
+
+    def prepare(self, client):
+        self.ledger.touched.add(TAKEN_QUEUE)
+        self.ledger.leaking.add(TAKEN_QUEUE)
+
+    def begin(self):
+        self.send("basic.consume", queue=TAKEN_QUEUE, consumer_tag="taker", no_ack=True)
+
+    def on_message(self, tag, redelivered, consumer, properties, body):
+        try:
+            number, _ = message.check(properties, body)
+        except message.Damaged as error:
+            self.ledger.problem("%s: %s" % (TAKEN_QUEUE, error))
+            return
+        entry = self.ledger.delivered(TAKEN_QUEUE, number)
+        if entry is not None:
+            entry.acked = time.monotonic()
+
+
 class Transactor(LoadActor):
     """Publishes and acknowledges in transactions; some are rolled back."""
 
@@ -271,7 +302,7 @@ class Transactor(LoadActor):
         if self.waits or not self.may_publish or self.peer.has_output:
             return
         transaction = self.transaction = Transaction()
-        targets = self.random.sample(TARGETS[:4] + TARGETS[5:], self.random.randint(1, 3))
+        targets = self.random.sample(TX_TARGETS, self.random.randint(1, 3))
         for _ in range(self.random.randint(1, 20)):
             transaction.published += self.maker.publish(self.random.choice(targets), in_transaction=True)
         if self.random.random() < 0.15:

@@ -255,6 +255,7 @@ def bindings_from_probes(found_list, probes):
                 continue
             exchange = found.all_exchanges[number >> message.SHIFT]
             if found.all_queues[number & message.MASK] != queue or (exchange, queue) in found.bindings:
-                problems.append("a probe through %s came to %s, which is bound once with another key" % (exchange, queue))
+                problems.append("a probe through %s came to %s, which is bound once with another key" % (
+                    exchange, queue))
             found.bindings.add((exchange, queue))
     return problems

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Scenario faults: calls that write fail, while the broker runs and while it starts (faults.c).
 
-While it runs, it must go on living; everybody gets an answer (nacks and closed channels are answers); what was confirmed is
-there after SIGKILL and a start without faults. While it starts, it must serve, or end with status 73."""
+While it runs, it must go on living; everybody gets an answer (nacks and closed channels are answers); what was
+confirmed is there after SIGKILL and a start without faults. While it starts, it must serve, or end with status 73."""
 
 import errno
 import os
@@ -19,11 +19,15 @@ SHORT = 0   # a write of half of it
 
 # call, which files, errno
 FAULTS = (
-    ("write", ".log", errno.EIO), ("write", ".log", errno.ENOSPC), ("write", ".log", SHORT), ("sync", ".log", errno.EIO),
-    ("sync", ".log", errno.ENOSPC), ("allocate", "", errno.ENOSPC), ("allocate", "", errno.EIO), ("rename", "", errno.EIO),
+    ("write", ".log", errno.EIO), ("write", ".log", errno.ENOSPC), ("write", ".log", SHORT),
+    ("sync", ".log", errno.EIO), ("sync", ".log", errno.ENOSPC),
+    ("allocate", "", errno.ENOSPC), ("allocate", "", errno.EIO), ("rename", "", errno.EIO),
     ("open", ".log", errno.EIO), ("open", ".log", errno.ENOSPC), ("truncate", "", errno.EIO), ("unlink", "", errno.EIO),
     ("write", "definitions", errno.EIO), ("write", "definitions", errno.ENOSPC), ("write", "definitions", SHORT),
     ("sync", "definitions", errno.EIO), ("any", "", errno.EIO), ("any", "", errno.ENOSPC))
+
+# the fault, and whether all calls after it fail, too
+START_FAULTS = ((("any", "", errno.EIO), False), (("any", "", errno.ENOSPC), True), (("write", "", SHORT), False))
 
 
 class Fault:
@@ -146,7 +150,8 @@ def while_running(report, world, broker, settings):
             broker.kill()
             hits += fault.was_hit()
             count += 1
-            report.add("faults: running, %s%s" % (fault.text, "" if fault.was_hit() else " (not reached)"), problems, broker)
+            name = "faults: running, %s%s" % (fault.text, "" if fault.was_hit() else " (not reached)")
+            report.add(name, problems, broker)
             if report.count_failed > settings.most_failures:
                 return
     print("faults: %d of %d faults were reached while it ran" % (hits, count))
@@ -155,7 +160,7 @@ def while_running(report, world, broker, settings):
 
 def while_starting(report, world, broker, settings):
     count, chance = 0, world.random
-    for chosen, is_forever in ((("any", "", errno.EIO), False), (("any", "", errno.ENOSPC), True), (("write", "", SHORT), False)):
+    for chosen, is_forever in START_FAULTS:
         number, step = 1, 1
         while True:
             # a load before it, so that there is something to do for the start

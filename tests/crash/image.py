@@ -3,11 +3,11 @@
 
 The model, which is that of POSIX with a file system that keeps its own structure (ext4, data=ordered, XFS):
  - What had been written to a file before its fsync or fdatasync began is there once that has ended.
- - Of what was written since then each sector of 512 bytes is there or not, whatever was written before or after it; where
-   two writes touched it, it has the bytes of either, or those from before both. What never came is zeros.
+ - Of what was written since then each sector of 512 bytes is there or not, whatever was written before or after it;
+   where two writes touched it, it has the bytes of either, or those from before both. What never came is zeros.
  - Sizes (ftruncate, fallocate) since the sync have changed in their order, up to some point.
- - Names (create, rename, unlink, mkdir) of a directory have changed in their order up to some point, at least up to the last
-   fsync of the directory. A sync of a file says nothing of its name. A rename is there as a whole or not at all.
+ - Names (create, rename, unlink, mkdir) of a directory have changed in their order up to some point, at least up to the
+   last fsync of the directory. A sync of a file says nothing of its name. A rename is there as a whole or not at all.
  - Nothing that was begun after the cut is there."""
 
 import os

@@ -75,7 +75,8 @@ def run(report, broker, settings):
     broker.run()
     world.declare(broker)
     kills, number, failed, begin = 0, 0, 0, time.monotonic()
-    while (number if settings.self_check else kills) < settings.kills and (settings.seconds is None or time.monotonic() < begin + settings.seconds):
+    seconds = settings.seconds or float("inf")
+    while (number if settings.self_check else kills) < settings.kills and time.monotonic() < begin + seconds:
         number += 1
         plan = Plan(world.random, not settings.self_check)
         try:

@@ -74,6 +74,7 @@ class Ledger:
         self.checked = 0          # messages whose fate was checked, all in all
         self.longest_wait = 0.0   # between a publish and its confirm, in this run
         self.touched = set()      # queues that something was taken from in this run
+        self.leaking = set()      # those of them that had consumers without acknowledgements
 
     def new_publisher(self):
         self.last_publisher += 1
@@ -129,7 +130,7 @@ class Ledger:
         """What is there now is what counts from now on: what is not there must never come back."""
         now = time.monotonic()
         old, self.entries, self.transactions = self.entries, {}, []
-        self.longest_wait, self.touched = 0.0, set()
+        self.longest_wait, self.touched, self.leaking = 0.0, set(), set()
         for queue, found in snapshot.queues.items():
             entries = self.queue(queue)
             for number, _, _ in found:
@@ -159,6 +160,8 @@ def _check_queue(ledger, problems, queue, found, moment):
                 queue, name_of(number), "" if redelivered else "not ", "a clean" if moment.is_clean else "an unclean",
                 "" if entry.was_delivered else "not "))
     now = found[-1][2] if found else time.monotonic()
+    if queue in ledger.leaking:
+        return
     for number, entry in entries.items():
         if number not in seen and entry.confirmed <= moment.time and entry.acked >= moment.time \
                 and not entry.is_transient and not (entry.expires and entry.expires[0] <= now):
@@ -206,7 +209,7 @@ def _check_order(problems, queue, found):
 
 
 def _check_transaction(problems, transaction, present, moment):
-    """In doubt (neither commit-ok nor unsent) it must be there as a whole, of each queue: queues may be in several logs."""
+    """In doubt (tx.commit sent, no commit-ok) it is there in each queue as a whole; two may be in different logs."""
     if transaction.committed <= moment.time:
         return   # entries say all of it
     if transaction.sent > moment.ended:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Messages that can be checked byte for byte by themselves.
 
-A message's number is its publisher's (upper part) and a counter. The body says all of what the rest is made from, so that
-what arrives can be built again and compared."""
+A message's number is its publisher's (upper part) and a counter. The body says all of what the rest is made from, so
+that what arrives can be built again and compared."""
 
 import random
 import struct

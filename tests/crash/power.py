@@ -50,9 +50,9 @@ def try_images(report, recording, number, chance, count):
         os.makedirs(folder)
         recording.disk.write_image(os.path.join(folder, "data"), under_way, choice)
         problems, broker = recording.try_image(folder, Moment(time_, recording.settle_limit))
-        report.add("power %d, image %d: %.1f ms after the start of %.1f ms (load from %.1f ms on), unsynced: %s, %d loops" % (
-            number, index, 1000 * (time_ - recording.begin), 1000 * (recording.moment.time - recording.begin),
-            1000 * (recording.loaded - recording.begin), choice.kind, recording.loops), problems, broker)
+        at, load, end = (1000 * (t - recording.begin) for t in (time_, recording.loaded, recording.moment.time))
+        report.add("power %d, image %d: at %.1f ms (load from %.1f to %.1f ms), unsynced: %s, %d loops" % (
+            number, index, at, load, end, choice.kind, recording.loops), problems, broker)
         broker.discard()
         if report.count_failed > recording.settings.most_failures:
             return index + 1

@@ -25,8 +25,8 @@ class Rules:
 
 
 class RabbitRules(Rules):
-    """RabbitMQ keeps acknowledgements in memory for as long as it likes, and definitions for a while (its log of them is
-    buffered); and it says that tx is not atomic in a crash."""
+    """RabbitMQ keeps acknowledgements in memory for as long as it likes, and definitions for a while (its log of them
+    is buffered); and it says that tx is not atomic in a crash."""
     settle_limit = float("inf")
     marks_all_redelivered = False
     marks_exactly = False

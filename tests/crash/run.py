@@ -9,16 +9,16 @@
 
 Scenarios:
   checks  the checks below find what is wrong (takes no time)
-  kill    SIGKILL (now and then SIGTERM, another number of loops, a kill within the start) under a load of every kind, on one
-          directory all the time; after each restart all queues and definitions are read and compared with what was promised
+  kill    SIGKILL (now and then SIGTERM, another number of loops, a kill within the start) under a load of every kind,
+          on one directory all the time; after each restart all queues and definitions are compared with the promises
   power   the disk's writes of a run are recorded (journal.c); images of the directory are made as after power cuts at
           many moments, with unsynced sectors and directory entries lost at random, and a shuntd is started on each
   torn    the newest segment of a killed shuntd is cut, or zeroed, at every byte of its last records
   faults  system calls of the store fail (faults.c): EIO, ENOSPC, short writes; while it runs, and while it starts
 
-Every random choice comes from the seed, which is printed; when things happen is the machine's choice, so the same seed does
-the same things, but not at the same instants. power, torn and faults need tests/crash/{journal,faults}.so of the build that
-shuntd lies in (make -C BUILD tests/crash/journal.so tests/crash/faults.so), or --libraries.
+Every random choice comes from the seed, which is printed; when things happen is the machine's choice, so the same seed
+does the same things, but not at the same instants. power, torn and faults need tests/crash/{journal,faults}.so of the
+build that shuntd lies in (make -C BUILD tests/crash/journal.so tests/crash/faults.so), or --libraries.
 
 A broken check keeps the data directory with --keep DIR. Exit status 0 when nothing failed."""
 
@@ -31,6 +31,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [ROOT, os.path.join(os.path.dirname(ROOT), "interop")]
@@ -135,6 +136,9 @@ def run_scenario(name, report, settings, folder):
         SCENARIOS[name].run(report, broker, settings)
     except restartable.BrokerFailed as error:
         report.failed(name, [str(error)], broker)
+    except Exception:   # pylint: disable=broad-except
+        # the broker sent rubbish, or nothing; the other scenarios still run
+        report.failed(name, [traceback.format_exc(limit=-8)], broker)
     finally:
         broker.discard()
     print("%s: %.0f s%s" % (name, time.monotonic() - begin, ", failed" if report.count_failed > failed else ""),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Scenario torn: a killed shuntd's directory whose newest segment ends, or becomes zeros, at any byte of its last records.
+"""Scenario torn: a killed shuntd's directory whose newest segment ends, or becomes zeros, at any of its last bytes.
 
 Nothing may be lost that was confirmed before the first of the missing bytes was written. No definitions change in these
 runs: they are in another file, which is whole."""

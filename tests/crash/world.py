@@ -90,14 +90,15 @@ class Load:
         self.peers = [Peer(broker) for _ in range(chance.randint(2, 5))]
         for _ in range(chance.randint(1, 4)):
             self.publishers.append(self._add(actors.Publisher(world, chance.choice(world.windows))))
-        queues = chance.sample(actors.QUEUES, chance.randint(2, 8))
+        queues = chance.sample(actors.QUEUES[:-1], chance.randint(2, 8))
         while queues:
             some, queues = queues[:3], queues[3:]
             gets = some[0] if chance.random() < 0.3 else None
             self._add(actors.Consumer(world, some, chance.choice((3, 30, 200)), gets))
+        if chance.random() < 0.3:
+            self._add(actors.Taker(world))
         for _ in range(chance.randint(0, 2)):
-            # the TTL queue is left out: what a transaction takes must not go by itself
-            self._add(actors.Transactor(world, chance.choice(actors.QUEUES[:-1])))
+            self._add(actors.Transactor(world, chance.choice(actors.TX_QUEUES)))
         if with_definitions:
             self.definers = [self._add(definitions.Definer(world, names)) for names in world.names]
         self.loop = Loop(self.peers)
@@ -124,8 +125,9 @@ class Load:
     def settle_limit(self, moment):
         """How long before the end an acknowledgement may have been sent and still be lost.
 
-        Beside what is promised, it waits where publishes wait: for the loop to read it, for the sync under way. How long
-        that took in this run is what confirms took, those that did not come included; twice, for it may wait for both."""
+        Beside what is promised, it waits where publishes wait: for the loop to read it, for the sync under way. How
+        long that took in this run is what confirms took, those that did not come included; twice, for it may wait for
+        both."""
         waits = [moment - publisher.oldest_open() for publisher in self.publishers if publisher.open]
         return self.world.ledger.rules.settle_limit + CLIENT_DELAY + 2 * max([self.world.ledger.longest_wait, *waits])
 
