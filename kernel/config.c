@@ -136,7 +136,7 @@ static int config_log_level(struct config_entry *e)
 	return config_refuse(e, "error, warning, info or debug");
 }
 
-/* ---- Memory ---- */
+/* ---- Memory and disk ---- */
 
 static int config_memory_relative(struct config_entry *e)
 {
@@ -153,13 +153,54 @@ static int config_memory_relative(struct config_entry *e)
 	return 0;
 }
 
-static int config_memory_absolute(struct config_entry *e)
+/* The disk may well be larger than the memory, so it may be above 1. */
+static int config_disk_relative(struct config_entry *e)
+{
+	uint64_t memory = machine_memory_bytes();
+	char *end;
+	double times;
+
+	errno = 0;
+	times = strtod(e->value, &end);
+	if (errno != 0 || end == e->value || *end != '\0' || !(times >= 0 && times <= 1000))
+		return config_refuse(e, "a number from 0 to 1000");
+	if (memory == 0)
+		return config_refuse(e, "disk_free_limit.absolute instead: the size of the memory "
+					"is unknown");
+	e->config->disk_free_limit = (uint64_t)(times * (double)memory);
+	return 0;
+}
+
+static int config_bytes(struct config_entry *e)
 {
 	uint64_t bytes;
 
 	if (config_range(e, true, &bytes) != 0)
 		return -1;
-	e->config->memory_limit = bytes;
+	*(uint64_t *)e->target = bytes;
+	return 0;
+}
+
+/* ---- Store ---- */
+
+static int config_store_sync(struct config_entry *e)
+{
+	struct config *config = e->config;
+	uint64_t ms;
+
+	if (strcmp(e->value, "always") == 0) {
+		config->store_sync = STORE_SYNC_ALWAYS;
+	} else if (strcmp(e->value, "never") == 0) {
+		config->store_sync = STORE_SYNC_NEVER;
+	} else if (strncmp(e->value, "interval:", 9) == 0 &&
+		   config_parse_number(e->value + 9, false, &ms) && ms >= e->minimum &&
+		   ms <= e->maximum) {
+		config->store_sync = STORE_SYNC_INTERVAL;
+		config->store_sync_interval_ms = (uint32_t)ms;
+	} else {
+		return config_refuse(
+			e, "always, never, or interval:MS with MS from 1 to 60000 milliseconds");
+	}
 	return 0;
 }
 
@@ -324,13 +365,18 @@ static const struct config_key config_keys[] = {
 	{"max_message_size", config_u32, CONFIG_PLACE(max_message_size), 1, 512u << 20},
 	{"handshake_timeout", config_u32, CONFIG_PLACE(handshake_timeout_ms), 100, 3600 * 1000},
 	{"vm_memory_high_watermark.relative", config_memory_relative, 0, 0, 0},
-	{"vm_memory_high_watermark.absolute", config_memory_absolute, 0, 1, INT64_MAX},
+	{"vm_memory_high_watermark.absolute", config_bytes, CONFIG_PLACE(memory_limit), 1,
+	 INT64_MAX},
+	{"disk_free_limit.relative", config_disk_relative, 0, 0, 0},
+	{"disk_free_limit.absolute", config_bytes, CONFIG_PLACE(disk_free_limit), 0, INT64_MAX},
 	{"log.level", config_log_level, 0, 0, 0},
 	{"log.console.level", config_log_level, 0, 0, 0},
 	{"cluster_name", config_text, CONFIG_PLACE(cluster_name), 0, 0},
 	{"compat.product", config_text, CONFIG_PLACE(product), 0, 0},
 	{"compat.version", config_text, CONFIG_PLACE(version), 0, 0},
 	{"data_dir", config_text, CONFIG_PLACE(data_dir), 0, 0},
+	{"store.sync", config_store_sync, 0, 1, 60000},
+	{"store.segment_size", config_bytes, CONFIG_PLACE(store_segment_size), 64u << 10, 1u << 30},
 	{"loops", config_u32, CONFIG_PLACE(loops), 0, CONFIG_LOOPS_MAX},
 	{"control.socket", config_text, CONFIG_PLACE(control_socket), 0, 0},
 	{"plugins.dir", config_text, CONFIG_PLACE(plugins_dir), 0, 0},
@@ -474,10 +520,13 @@ void config_init(struct config *config)
 		.max_message_size = 128u << 20,
 		.handshake_timeout_ms = 10000,
 		.memory_limit = (uint64_t)(0.6 * (double)machine_memory_bytes()),
+		.disk_free_limit = 50u * 1000 * 1000,
 		.log_level = LOG_LEVEL_INFO,
 		.product = mem_strdup("Shunt"),
 		.version = mem_strdup(PACKAGE_VERSION),
 		.cluster_name = mem_printf("shunt@%s", host),
+		.store_sync = STORE_SYNC_ALWAYS,
+		.store_segment_size = 16u << 20,
 		.data_dir = mem_strdup(SHUNT_LOCALSTATEDIR "/lib/shunt"),
 		.control_socket = mem_strdup(SHUNT_RUNDIR "/shunt/control.sock"),
 		.plugins_dir = mem_strdup(SHUNT_PLUGINS_DIR),

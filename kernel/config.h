@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "plugin/loader.h"
+#include "store/store.h"
 
 #define CONFIG_LISTENERS_MAX 64
 
@@ -39,13 +40,17 @@ struct config {
 
 	uint16_t heartbeat_s, channel_max;
 	uint32_t frame_max, max_message_size, handshake_timeout_ms;
-	uint64_t memory_limit; /* bytes; 0: none */
+	uint64_t memory_limit;	  /* bytes; 0: none */
+	uint64_t disk_free_limit; /* bytes; 0: none */
 	enum log_level log_level;
 	char *product, *version; /* what clients are told */
 	char *cluster_name;
 
 	char *data_dir, *control_socket, *plugins_dir;
-	unsigned loops; /* 0: one per core */
+	enum store_sync store_sync;
+	uint32_t store_sync_interval_ms; /* of STORE_SYNC_INTERVAL */
+	uint64_t store_segment_size;	 /* bytes */
+	unsigned loops;			 /* 0: one per core */
 
 	struct config_plugin *plugins; /* in order */
 	size_t n_plugins;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start: loops, store, broker, access, plugins, connections, listeners; loop 0 is the calling
- * thread's. Stop: listeners close, every loop sends connection.close 320 to its connections and
- * waits for them a while, then the loops leave and all is taken down in the reverse order, each
- * object in the name of its loop.
+ * Start: loops, store, broker, plugins, what the store holds, access, connections, listeners; loop
+ * 0 is the calling thread's. Stop: listeners close, every loop sends connection.close 320 to its
+ * connections and waits for them a while, then the loops leave and all is taken down in the reverse
+ * order, each object in the name of its loop.
  */
 #include "server.h"
 
@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "broker/alarm.h"
 #include "broker/broker.h"
+#include "broker/restore.h"
 #include "conn/service.h"
 #include "control/control.h"
 #include "data_dir.h"
@@ -27,6 +28,7 @@
 #include "loop/pool.h"
 #include "loop/timer.h"
 #include "net/listener.h"
+#include "server_store.h"
 #include "store/store.h"
 
 #define SERVER_DRAIN_MS	     5000u /* for clients to answer connection.close when stopping */
@@ -243,8 +245,10 @@ static void server_reload(struct server *server)
 	} else {
 		log_set_level(fresh.log_level);
 		alarms_set_memory_limit(server->broker->alarms, fresh.memory_limit);
-		log_info("server", "configuration reloaded: log.level and vm_memory_high_watermark "
-				   "are in force");
+		alarms_set_disk_limit(server->broker->alarms, fresh.disk_free_limit);
+		log_info("server",
+			 "configuration reloaded: log.level, vm_memory_high_watermark and "
+			 "disk_free_limit are in force");
 	}
 	config_fini(&fresh);
 }
@@ -325,9 +329,36 @@ static void server_create_connections(struct server *server)
 	server->connections->context = server;
 }
 
+/* Looking at the configuration does not touch the data directory. */
+static enum server_status server_make_store(struct server *server, bool only_check)
+{
+	char reason[512];
+
+	if (only_check) {
+		server->store = store_memory_create(server->config->loops);
+		return SERVER_OK;
+	}
+	if (server_open_store(server->config, &server->store, reason, sizeof(reason)) == 0)
+		return SERVER_OK;
+	log_error("store", "%s", reason);
+	return SERVER_DATA;
+}
+
+static enum server_status server_restore(struct server *server)
+{
+	char reason[512];
+
+	if (restore_broker(server->broker, server->config->default_vhost, reason, sizeof(reason)) ==
+	    0)
+		return SERVER_OK;
+	log_error("server", "%s", reason);
+	return SERVER_DATA;
+}
+
 static enum server_status server_start(struct server *server, bool only_check)
 {
 	struct config *config = server->config;
+	enum server_status status;
 	char reason[512];
 	int result;
 
@@ -344,11 +375,18 @@ static enum server_status server_start(struct server *server, bool only_check)
 		return SERVER_OWN_FAULT;
 	}
 	server->has_pool = true;
-	server->store = store_memory_create(config->loops);
-	server->broker = broker_create(config->loops, server->store, config->default_vhost);
-	alarms_set_memory_limit(server->broker->alarms, config->memory_limit);
 	loop_timer_init(&server->drain, server_drain);
-	return server_load_plugins(server);
+	status = server_make_store(server, only_check);
+	if (status != SERVER_OK)
+		return status;
+	server->broker = broker_create(config->loops, server->store,
+				       only_check ? config->default_vhost : NULL);
+	alarms_set_memory_limit(server->broker->alarms, config->memory_limit);
+	if (!only_check)
+		alarms_watch_disk(server->broker->alarms, config->data_dir,
+				  config->disk_free_limit);
+	status = server_load_plugins(server);
+	return status == SERVER_OK && !only_check ? server_restore(server) : status;
 }
 
 static enum server_status server_open(struct server *server)
@@ -442,6 +480,9 @@ void server_destroy(struct server *server)
 		loop_timer_stop(&server->drain);
 	for (unsigned i = 0; server->connections != NULL && i < loop_count(); i++)
 		loop_pool_visit(i, server_cut_here, server->connections);
+	/* What the connections have given back goes to its queues, and from there to the store. */
+	if (server->has_pool)
+		loop_pool_drain();
 	conn_service_destroy(server->connections);
 	access_destroy(server->access);
 	broker_destroy(server->broker);

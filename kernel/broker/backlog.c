@@ -5,6 +5,7 @@
 #include "base/bug.h"
 #include "base/compiler.h"
 #include "base/mem.h"
+#include "broker/backlog_state.h"
 
 #define SPARE_MAX      32u /* chunks kept by a pool */
 #define REAP_CHUNKS    4u  /* dropped in one go: some 10 us */
@@ -19,7 +20,7 @@ static void chunk_drop_messages(struct chunk *chunk)
 
 		if (slot_state(slot) == SLOT_GONE)
 			continue;
-		message_unref(slot->message);
+		message_unref(slot_message(slot));
 		*slot = (struct slot){0};
 		chunk->n_live--;
 	}
@@ -106,7 +107,7 @@ static uint32_t table_place(const struct backlog *b, uint64_t number)
 	return (uint32_t)number & (b->table_size - 1);
 }
 
-static struct chunk *table_find(const struct backlog *b, uint64_t number)
+struct chunk *backlog_table_find(const struct backlog *b, uint64_t number)
 {
 	if (b->table_size == 0)
 		return NULL;
@@ -161,12 +162,12 @@ static void table_remove(struct backlog *b, struct chunk *chunk)
 
 /* ---- Chunks ---- */
 
-static struct chunk *chunk_open(struct backlog *b, uint64_t number)
+struct chunk *backlog_chunk_open(struct backlog *b, uint64_t number)
 {
 	struct chunk *chunk = pool_get(b->pool);
 
 	chunk->number = number;
-	chunk->n_live = 0;
+	chunk->n_live = chunk->n_away = 0;
 	if (b->table_size < (b->n_chunks + 1) * 2)
 		table_resize(b, b->table_size > 0 ? b->table_size * 2 : TABLE_SIZE_MIN);
 	list_add_tail(&b->chunks, &chunk->link);
@@ -177,48 +178,95 @@ static struct chunk *chunk_open(struct backlog *b, uint64_t number)
 
 static void chunk_forget(struct backlog *b, struct chunk *chunk)
 {
+	/* What comes after the cursor is looked for from here on. */
+	if (b->at_cursor == chunk)
+		b->at_cursor = backlog_chunk_next(b, chunk);
 	table_remove(b, chunk);
 	list_remove(&chunk->link);
 	b->n_chunks--;
 	if (b->newest == chunk)
 		b->newest = NULL;
-	if (b->at_cursor == chunk)
-		b->at_cursor = NULL;
 	if (b->found == chunk)
 		b->found = NULL;
 	if (b->table_size > 64 && b->n_chunks < b->table_size / 16)
 		table_resize(b, b->table_size / 4);
 }
 
-static struct chunk *chunk_find(struct backlog *b, uint64_t number)
+struct chunk *backlog_chunk_find(struct backlog *b, uint64_t number)
 {
 	if (b->found && b->found->number == number)
 		return b->found;
-	struct chunk *chunk = table_find(b, number);
+	struct chunk *chunk = backlog_table_find(b, number);
 	if (chunk)
 		b->found = chunk;
 	return chunk;
 }
 
-static void sum_add(struct backlog_sum *sum, const struct message *m)
+static uint64_t number_of(const struct list *link)
+{
+	return container_of(link, const struct chunk, link)->number;
+}
+
+/*
+ * Where there is none of that number, the list is searched, from the cursor's chunk: what is asked
+ * for is near it or, when the backlog has run empty, near the end.
+ */
+struct chunk *backlog_chunk_from(const struct backlog *b, uint64_t number)
+{
+	struct chunk *chunk = backlog_table_find(b, number);
+	struct list *link = b->at_cursor ? &b->at_cursor->link : b->chunks.prev;
+
+	if (chunk)
+		return chunk;
+	while (link != &b->chunks && number_of(link) >= number)
+		link = link->prev;
+	do {
+		link = link->next;
+	} while (link != &b->chunks && number_of(link) < number);
+	return link == &b->chunks ? NULL : container_of(link, struct chunk, link);
+}
+
+static void sum_add_message(struct backlog_sum *sum, const struct message *m)
 {
 	sum->count++;
 	sum->body_bytes += m->body_size;
 	sum->alloc_bytes += m->alloc_size;
 }
 
-static void sum_subtract(struct backlog_sum *sum, const struct message *m)
+void backlog_sum_add(struct backlog_sum *sum, const struct slot *slot)
 {
-	sum->count--;
-	sum->body_bytes -= m->body_size;
-	sum->alloc_bytes -= m->alloc_size;
+	if (LIKELY(!slot_is_away(slot))) {
+		sum_add_message(sum, slot_message_there(slot));
+		return;
+	}
+	sum->count++;
+	sum->body_bytes += slot_body_size(slot);
+	sum->away_count++;
+	sum->away_bytes += slot_body_size(slot);
 }
 
-static struct message *clear_slot(struct backlog *b, struct chunk *chunk, struct slot *slot)
+void backlog_sum_subtract(struct backlog_sum *sum, const struct slot *slot)
 {
-	struct message *m = slot->message;
+	const struct message *m = slot_message(slot);
 
-	sum_subtract(&b->all, m);
+	sum->count--;
+	if (LIKELY(m)) {
+		sum->body_bytes -= m->body_size;
+		sum->alloc_bytes -= m->alloc_size;
+		return;
+	}
+	sum->body_bytes -= slot_body_size(slot);
+	sum->away_count--;
+	sum->away_bytes -= slot_body_size(slot);
+}
+
+struct message *backlog_clear_slot(struct backlog *b, struct chunk *chunk, struct slot *slot)
+{
+	struct message *m = slot_message(slot);
+
+	backlog_sum_subtract(&b->all, slot);
+	if (UNLIKELY(!m))
+		chunk->n_away--;
 	*slot = (struct slot){0};
 	if (--chunk->n_live == 0) {
 		chunk_forget(b, chunk);
@@ -227,17 +275,11 @@ static struct message *clear_slot(struct backlog *b, struct chunk *chunk, struct
 	return m;
 }
 
-static struct chunk *chunk_of_slot(uint64_t seq, struct slot *slot)
-{
-	return container_of((struct slot(*)[CHUNK_SLOTS])(slot - seq % CHUNK_SLOTS), struct chunk,
-			    slots);
-}
-
 /* ---- The backlog ---- */
 
 void backlog_init(struct backlog *b, struct chunk_pool *pool)
 {
-	*b = (struct backlog){.next_seq = 1, .cursor = 1, .pool = pool};
+	*b = (struct backlog){.next_seq = 1, .cursor = 1, .away_from = UINT64_MAX, .pool = pool};
 	heap_init(&b->returned);
 	list_init(&b->chunks);
 }
@@ -254,6 +296,7 @@ static void drop_all(struct backlog *b)
 	table_resize(b, 0);
 	heap_fini(&b->returned);
 	b->cursor = b->next_seq;
+	b->away_from = UINT64_MAX;
 	if (n_chunks > 0 && !loop_task_is_armed(&b->pool->reap)) {
 		reap_some(b->pool, REAP_CHUNKS);
 		if (!list_is_empty(&b->pool->doomed))
@@ -272,9 +315,9 @@ void backlog_fini(struct backlog *b)
  */
 __attribute__((noinline)) static struct chunk *newest_chunk(struct backlog *b, uint64_t number)
 {
-	struct chunk *chunk = table_find(b, number);
+	struct chunk *chunk = backlog_table_find(b, number);
 
-	b->newest = chunk ? chunk : chunk_open(b, number);
+	b->newest = chunk ? chunk : backlog_chunk_open(b, number);
 	return b->newest;
 }
 
@@ -288,32 +331,61 @@ uint64_t backlog_append(struct backlog *b, struct message *message, uint64_t exp
 		chunk = newest_chunk(b, seq / CHUNK_SLOTS);
 	b->next_seq = seq + 1;
 	chunk->slots[seq % CHUNK_SLOTS] = (struct slot){
-		.message = message,
+		.word = (uint64_t)(uintptr_t)message,
 		.marks = (expires_at & SLOT_NEVER) | (uint64_t)SLOT_READY << SLOT_STATE_SHIFT |
 			 (logged ? SLOT_LOGGED : 0),
 	};
 	chunk->n_live++;
-	sum_add(&b->all, message);
+	sum_add_message(&b->all, message);
 	return seq;
 }
 
-/* Where backlog_head() does not see it at once: no chunk at hand, or some have come back. */
-struct slot *backlog_search_head(struct backlog *b, uint64_t *ret_seq)
+/* Those that have left from within are still in the heap. */
+static struct slot *search_returned(struct backlog *b, uint64_t *ret_seq)
 {
-	uint64_t seq = b->cursor;
+	while (heap_count(&b->returned) > 0) {
+		uint64_t seq = heap_min(&b->returned);
+		struct slot *slot = backlog_find(b, seq);
+
+		if (slot) {
+			bug_on(slot_state(slot) != SLOT_READY);
+			*ret_seq = seq;
+			return slot;
+		}
+		(void)heap_pop(&b->returned);
+	}
+	return NULL;
+}
+
+/* Over gaps to the next one that is ready; the cursor comes along. */
+static struct slot *search_from_cursor(struct backlog *b, uint64_t *ret_seq)
+{
 	struct chunk *chunk;
 
-	if (heap_count(&b->returned) > 0) {
-		seq = heap_min(&b->returned);
-		chunk = chunk_find(b, seq / CHUNK_SLOTS);
-	} else {
-		if (seq == b->next_seq)
-			return NULL;
-		chunk = b->at_cursor = table_find(b, seq / CHUNK_SLOTS);
+	while (b->cursor < b->next_seq &&
+	       (chunk = backlog_chunk_from(b, b->cursor / CHUNK_SLOTS))) {
+		uint64_t base = chunk->number * CHUNK_SLOTS;
+		uint64_t at = b->cursor > base ? b->cursor - base : 0;
+
+		b->at_cursor = chunk;
+		while (at < CHUNK_SLOTS && slot_state(&chunk->slots[at]) != SLOT_READY)
+			at++;
+		b->cursor = base + at;
+		if (at < CHUNK_SLOTS) {
+			*ret_seq = b->cursor;
+			return &chunk->slots[at];
+		}
 	}
-	bug_on(!chunk || slot_state(&chunk->slots[seq % CHUNK_SLOTS]) != SLOT_READY);
-	*ret_seq = seq;
-	return &chunk->slots[seq % CHUNK_SLOTS];
+	b->cursor = b->next_seq;
+	return NULL;
+}
+
+/* Where backlog_head() does not see it at once: no chunk at hand, a gap, or some have come back. */
+struct slot *backlog_search_head(struct backlog *b, uint64_t *ret_seq)
+{
+	struct slot *slot = search_returned(b, ret_seq);
+
+	return slot ? slot : search_from_cursor(b, ret_seq);
 }
 
 static void leave_ready(struct backlog *b, uint64_t seq)
@@ -330,30 +402,37 @@ void backlog_take(struct backlog *b, uint64_t seq, struct slot *slot)
 {
 	leave_ready(b, seq);
 	slot_set_state(slot, SLOT_TAKEN);
-	sum_add(&b->taken, slot->message);
+	backlog_sum_add(&b->taken, slot);
 }
 
 struct message *backlog_shift(struct backlog *b, uint64_t seq, struct slot *slot)
 {
 	leave_ready(b, seq);
-	return clear_slot(b, chunk_of_slot(seq, slot), slot);
+	return backlog_clear_slot(b, backlog_chunk_of(seq, slot), slot);
+}
+
+struct slot *backlog_find(struct backlog *b, uint64_t seq)
+{
+	struct chunk *chunk = backlog_chunk_find(b, seq / CHUNK_SLOTS);
+
+	if (!chunk)
+		return NULL;
+	struct slot *slot = &chunk->slots[seq % CHUNK_SLOTS];
+	return slot_state(slot) != SLOT_GONE ? slot : NULL;
 }
 
 struct slot *backlog_find_taken(struct backlog *b, uint64_t seq)
 {
 	if (seq >= b->cursor)
 		return NULL;
-	struct chunk *chunk = chunk_find(b, seq / CHUNK_SLOTS);
-	if (!chunk)
-		return NULL;
-	struct slot *slot = &chunk->slots[seq % CHUNK_SLOTS];
-	return slot_state(slot) == SLOT_TAKEN ? slot : NULL;
+	struct slot *slot = backlog_find(b, seq);
+	return slot && slot_state(slot) == SLOT_TAKEN ? slot : NULL;
 }
 
 struct message *backlog_remove(struct backlog *b, uint64_t seq, struct slot *slot)
 {
-	sum_subtract(&b->taken, slot->message);
-	return clear_slot(b, chunk_of_slot(seq, slot), slot);
+	backlog_sum_subtract(&b->taken, slot);
+	return backlog_clear_slot(b, backlog_chunk_of(seq, slot), slot);
 }
 
 /*
@@ -362,15 +441,17 @@ struct message *backlog_remove(struct backlog *b, uint64_t seq, struct slot *slo
  */
 void backlog_return(struct backlog *b, uint64_t seq, struct slot *slot)
 {
-	sum_subtract(&b->taken, slot->message);
+	backlog_sum_subtract(&b->taken, slot);
 	slot_set_state(slot, SLOT_READY);
+	if (UNLIKELY(slot_is_away(slot)) && seq < b->away_from)
+		b->away_from = seq;
 	if (seq + 1 == b->cursor)
 		b->cursor = seq;
 	else
 		heap_push(&b->returned, seq);
 }
 
-/* Chunks behind the cursor's are full of ready messages and go whole. */
+/* In chunks behind the cursor's all that is there is ready, and they go whole. */
 static void purge_around_taken(struct backlog *b)
 {
 	struct slot *slot;
@@ -383,8 +464,8 @@ static void purge_around_taken(struct backlog *b)
 			message_unref(backlog_shift(b, seq, slot));
 			continue;
 		}
-		struct chunk *chunk = chunk_of_slot(seq, slot);
-		b->cursor += chunk->n_live;
+		struct chunk *chunk = backlog_chunk_of(seq, slot);
+		b->cursor = seq + CHUNK_SLOTS < b->next_seq ? seq + CHUNK_SLOTS : b->next_seq;
 		chunk_forget(b, chunk);
 		list_add_tail(&b->pool->doomed, &chunk->link);
 		loop_defer(&b->pool->reap);

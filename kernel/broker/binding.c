@@ -133,9 +133,9 @@ int binding_insert(struct topology *topology, struct binding *binding, struct ex
 	const struct exchange_type *type = source->type;
 	struct shunt_error said = {0};
 
-	bug_on(!type || !queue == !exchange);
+	bug_on(!queue == !exchange);
 	binding->view.id = ++topology->last_binding_id;
-	if (type->functions->bind &&
+	if (type && type->functions->bind &&
 	    type->functions->bind(source->instance, &binding->view, &binding->cookie, &said) != 0)
 		return exchange_plugin_error(type, &said, error);
 	binding->source = source;

@@ -27,7 +27,7 @@ struct binding *binding_find(struct vhost *vhost, const struct binding *like);
 
 /*
  * Write side: enters it in the vhost, in the lists of its ends (of which it takes a reference
- * each), and in the source's instance. On failure, of memory, nothing has happened.
+ * each), and in the source's instance, if it has one. On failure, of memory, nothing has happened.
  */
 int binding_insert(struct topology *topology, struct binding *binding, struct exchange *source,
 		   struct queue_entry *queue, struct exchange *exchange,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/broker.h"
 
+#include "base/bug.h"
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "broker/alarm.h"
@@ -47,6 +48,9 @@ struct broker *broker_create(unsigned n_loops, struct store *store, const char *
 
 	broker->store = store;
 	broker->n_loops = n_loops;
+	broker->queue_memory_max = QUEUE_MEMORY_MAX;
+	broker->queue_transient_max = QUEUE_TRANSIENT_MAX;
+	atomic_init(&broker->next_transient_id, STORE_TRANSIENT_ID);
 	broker->topology = topology_create(n_loops, default_vhost);
 	broker->alarms = alarms_create(n_loops, 0);
 	broker->loops = mem_zalloc_aligned(CACHE_LINE_SIZE, n_loops * sizeof(*broker->loops));
@@ -54,10 +58,44 @@ struct broker *broker_create(unsigned n_loops, struct store *store, const char *
 	return broker;
 }
 
+void broker_commit(struct broker *broker, struct store_commit *commit)
+{
+	broker_loop_self(broker)->n_commits++;
+	store_commit(broker->store, commit);
+}
+
+void broker_committed(struct broker *broker)
+{
+	bug_on(broker_loop_self(broker)->n_commits == 0);
+	broker_loop_self(broker)->n_commits--;
+}
+
+static void turn(void *arg)
+{
+	(void)arg;
+	loop_run_once(true);
+}
+
+/* One may be followed by another, on another loop too. */
+static void finish_commits(struct broker *broker)
+{
+	loop_pool_drain();
+	for (unsigned i = 0; i < broker->n_loops;) {
+		if (broker->loops[i].n_commits == 0) {
+			i++;
+			continue;
+		}
+		loop_pool_visit(i, turn, NULL);
+		loop_pool_drain();
+		i = 0;
+	}
+}
+
 void broker_destroy(struct broker *broker)
 {
 	if (!broker)
 		return;
+	finish_commits(broker);
 	for_each_part(broker, fini_part);
 	alarms_destroy(broker->alarms);
 	topology_destroy(broker->topology);

@@ -158,6 +158,14 @@ void declare_finish(struct declare_request *request)
 
 /* ---- The store ---- */
 
+static void committed(struct store_commit *commit, enum store_result result, uint64_t revision)
+{
+	struct declare_work *work = container_of(commit, struct declare_work, commit);
+
+	broker_committed(work->request->broker);
+	work->committed(commit, result, revision);
+}
+
 bool declare_commit(struct declare_request *request, const struct definition *definition,
 		    bool is_deletion,
 		    void (*done)(struct store_commit *commit, enum store_result result,
@@ -180,9 +188,10 @@ bool declare_commit(struct declare_request *request, const struct definition *de
 	};
 
 	if (is_complete) {
-		work->commit =
-			(struct store_commit){.changes = &change, .n_changes = 1, .done = done};
-		store_commit(request->broker->store, &work->commit);
+		work->committed = done;
+		work->commit = (struct store_commit){
+			.changes = &change, .n_changes = 1, .done = committed};
+		broker_commit(request->broker, &work->commit);
 	} else {
 		(void)declare_error_memory(request);
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/declare_steps.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "broker/binding.h"
 #include "broker/exchange.h"
@@ -145,15 +146,6 @@ static enum progress enter(struct declare_request *request, struct binding *bind
 	return ENTERED;
 }
 
-/* An end went while the definition was on its way: nobody has seen the binding, and now it is out
- * of the store again. */
-static void retracted(struct store_commit *commit, enum store_result result, uint64_t revision)
-{
-	(void)result;
-	(void)revision;
-	declare_finish(declare_of_commit(commit));
-}
-
 static int error_end_gone(struct declare_request *request, const struct binding *binding)
 {
 	if (binding->source->doomed)
@@ -163,8 +155,13 @@ static int error_end_gone(struct declare_request *request, const struct binding 
 	return declare_error_no_queue(request, request->name);
 }
 
-/* The definition is on disk, or not; meanwhile an end may have been doomed, and the binding with
- * it. */
+static void retract(struct declare_request *request);
+
+/*
+ * The definition is on disk, or not. Meanwhile an end may have been doomed, and the binding with
+ * it: then the definition goes out of the store again, and until it has, the binding keeps its key,
+ * so that nobody puts the same one into the store before that.
+ */
 static void settle(struct declare_request *request, bool is_stored)
 {
 	struct binding *binding = declare_work(request)->object;
@@ -173,27 +170,43 @@ static void settle(struct declare_request *request, bool is_stored)
 
 	list_init(&woken);
 	topology_write_begin(topology);
-	bool is_doomed = binding->doomed, is_visible = is_stored && !is_doomed;
+	bool must_retract = is_stored && binding->doomed;
 
-	binding->pending = false;
-	if (!is_visible)
-		binding_detach(topology, binding);
-	turns_pass(&binding->source->turns, &woken);
-	topology_write_end(topology);
-	turns_wake(&woken);
-
-	bool must_retract = is_stored && is_doomed;
-
-	if (must_retract) {
-		struct definition definition = definition_of_binding(binding);
-
-		(void)error_end_gone(request, binding);
-		must_retract = declare_commit(request, &definition, true, retracted);
+	if (!must_retract) {
+		binding->pending = false;
+		if (!is_stored)
+			binding_detach(topology, binding);
+		turns_pass(&binding->source->turns, &woken);
 	}
-	if (!is_visible)
+	topology_write_end(topology);
+	if (must_retract) {
+		retract(request);
+		return;
+	}
+	turns_wake(&woken);
+	if (!is_stored)
 		free_binding(binding);
-	if (!must_retract)
-		declare_finish(request);
+	declare_finish(request);
+}
+
+/* If it stays in the store, it comes back with a restart, should its ends be there then. */
+static void retracted(struct store_commit *commit, enum store_result result, uint64_t revision)
+{
+	(void)revision;
+	if (result != STORE_DURABLE)
+		log_error("broker", "the store keeps a binding that is not there: result=%d",
+			  (int)result);
+	settle(declare_of_commit(commit), false);
+}
+
+static void retract(struct declare_request *request)
+{
+	struct binding *binding = declare_work(request)->object;
+	struct definition definition = definition_of_binding(binding);
+
+	(void)error_end_gone(request, binding);
+	if (!declare_commit(request, &definition, true, retracted))
+		settle(request, false);
 }
 
 static void stored(struct store_commit *commit, enum store_result result, uint64_t revision)

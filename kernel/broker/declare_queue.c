@@ -143,6 +143,18 @@ static int read_options(struct declare_request *request, struct queue_options *r
 				    slice_cstr(request->vhost->name), ret, &request->error);
 }
 
+/*
+ * Of so many ids as there are loops, the one that says this loop: after a restart the id is all
+ * that places a queue, and its log with it. 0: there is none for now.
+ */
+static uint64_t durable_id(struct broker *broker)
+{
+	uint64_t first = store_ids(broker->store, broker->n_loops);
+	unsigned at = (unsigned)(first % broker->n_loops);
+
+	return first == 0 ? 0 : first + (own_loop() + broker->n_loops - at) % broker->n_loops;
+}
+
 static struct queue_entry *make_entry(struct declare_request *request,
 				      const struct queue_options *options)
 {
@@ -153,7 +165,13 @@ static struct queue_entry *make_entry(struct declare_request *request,
 		(void)declare_error_memory(request);
 		return NULL;
 	}
-	entry->id = store_ids(request->broker->store, 1);
+	entry->id = options->durable ? durable_id(request->broker)
+				     : atomic_fetch_add(&request->broker->next_transient_id, 1);
+	if (entry->id == 0) {
+		(void)declare_error_store(request, STORE_ERROR);
+		queue_entry_unref(entry);
+		return NULL;
+	}
 	entry->durable = options->durable;
 	entry->auto_delete = options->auto_delete;
 	entry->owner = options->owner;

@@ -21,6 +21,7 @@ struct declare_work {
 	struct declare_request *request;
 	struct turn_waiter waiter;
 	struct store_commit commit;
+	void (*committed)(struct store_commit *commit, enum store_result result, uint64_t revision);
 	void *object; /* what waits for the commit */
 	struct queue_options options;
 	uint8_t *stripped_name; /* copies without CR and LF, or NULL */

@@ -30,20 +30,27 @@ enum {
 
 static void put_escaped(struct buffer *buffer, struct slice part)
 {
+	size_t begin = 0;
+
 	for (size_t i = 0; i < part.size; i++) {
-		if (part.data[i] == '%')
-			buffer_append_cstr(buffer, "%25");
-		else if (part.data[i] == '/')
-			buffer_append_cstr(buffer, "%2F");
-		else
-			buffer_append_byte(buffer, part.data[i]);
+		if (part.data[i] != '%' && part.data[i] != '/')
+			continue;
+		buffer_append_slice(buffer, slice_make(part.data + begin, i - begin));
+		buffer_append_cstr(buffer, part.data[i] == '%' ? "%25" : "%2F");
+		begin = i + 1;
 	}
+	if (begin < part.size)
+		buffer_append_slice(buffer, slice_make(part.data + begin, part.size - begin));
 	buffer_append_byte(buffer, '/');
 }
 
 void definition_put_key(struct buffer *buffer, const struct definition *definition)
 {
 	switch (definition->kind) {
+	case DEFINITION_VHOST:
+		buffer_append_cstr(buffer, "vhost/");
+		buffer_append_slice(buffer, definition->name);
+		break;
 	case DEFINITION_EXCHANGE:
 	case DEFINITION_QUEUE:
 		buffer_append_cstr(buffer,
@@ -154,6 +161,12 @@ static void read_field(struct definition *ret, struct amqp_reader *reader)
 		read_flags(ret, read_number(reader, bytes));
 }
 
+static bool is_kind(unsigned kind)
+{
+	return kind == DEFINITION_VHOST || kind == DEFINITION_EXCHANGE ||
+	       kind == DEFINITION_QUEUE || kind == DEFINITION_BINDING;
+}
+
 int definition_read(struct slice value, struct definition *ret)
 {
 	struct definition read = {0};
@@ -162,8 +175,7 @@ int definition_read(struct slice value, struct definition *ret)
 	amqp_reader_init(&reader, value);
 	uint8_t version = amqp_get_octet(&reader), kind = amqp_get_octet(&reader);
 
-	if (version != VERSION ||
-	    (kind != DEFINITION_EXCHANGE && kind != DEFINITION_QUEUE && kind != DEFINITION_BINDING))
+	if (version != VERSION || !is_kind(kind))
 		return -EBADMSG;
 	read.kind = (enum definition_kind)kind;
 	while (!reader.failed && amqp_reader_left(&reader) > 0)
@@ -212,6 +224,7 @@ struct definition definition_of_binding(const struct binding *binding)
 		.source = binding->source->node.key,
 		.routing_key = slice_make(view->routing_key.data, view->routing_key.size),
 		.arguments = slice_make(view->arguments.data, view->arguments.size),
+		.id = binding->queue ? binding->queue->id : 0,
 		.destination_is_exchange = view->destination_is_exchange,
 	};
 }

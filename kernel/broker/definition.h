@@ -3,16 +3,16 @@
 #define KERNEL_BROKER_DEFINITION_H
 
 /*
- * How durable exchanges, queues and bindings are written into the store's definitions.
+ * How vhosts and durable exchanges, queues and bindings are written into the store's definitions.
  *
- * Keys: "exchange/VHOST/NAME", "queue/VHOST/NAME", "binding/VHOST/SOURCE/q or
+ * Keys: "vhost/NAME", "exchange/VHOST/NAME", "queue/VHOST/NAME", "binding/VHOST/SOURCE/q or
  * e/DESTINATION/KEY/ARGUMENTS", where '%' and '/' in all parts but the last of a key are "%25" and
  * "%2F".
  *
- * Values: an octet for the version (1), one for the kind ('x', 'q', 'b'), then fields: an octet
- * that says which, the length in four octets (big endian), the bytes. Numbers are eight octets, big
- * endian. Unknown fields are skipped by the reader, missing ones are empty, so that fields may be
- * added.
+ * Values: an octet for the version (1), one for the kind ('v', 'x', 'q', 'b'), then fields: an
+ * octet that says which, the length in four octets (big endian), the bytes. Numbers are eight
+ * octets, big endian. Unknown fields are skipped by the reader, missing ones are empty, so that
+ * fields may be added.
  */
 
 #include <stdbool.h>
@@ -23,6 +23,7 @@
 #include "base/slice.h"
 
 enum definition_kind {
+	DEFINITION_VHOST = 'v',
 	DEFINITION_EXCHANGE = 'x',
 	DEFINITION_QUEUE = 'q',
 	DEFINITION_BINDING = 'b',
@@ -32,13 +33,13 @@ enum definition_kind {
  * for bindings' keys. */
 struct definition {
 	enum definition_kind kind;
-	struct slice vhost;
-	struct slice name;	  /* exchange, queue; the destination of a binding */
+	struct slice vhost;	  /* of all but a vhost */
+	struct slice name;	  /* vhost, exchange, queue; the destination of a binding */
 	struct slice source;	  /* binding */
 	struct slice routing_key; /* binding */
 	struct slice type;	  /* exchange */
 	struct slice arguments;
-	uint64_t id; /* queue */
+	uint64_t id; /* queue; the destination of a binding, if it is one: names are used again */
 	bool auto_delete, internal, destination_is_exchange;
 };
 

@@ -75,6 +75,20 @@ int exchange_type_register(struct topology *topology, const struct shunt_exchang
 	return r;
 }
 
+int exchange_types_bring_to_life(struct topology *topology, struct vhost *vhost)
+{
+	struct list *pos;
+	int r = 0;
+
+	list_for_each(pos, &topology->types) {
+		r = bring_to_life(container_of(pos, struct exchange_type, link), vhost);
+		if (r != 0)
+			break;
+	}
+	atomic_fetch_add(&topology->generation, 1);
+	return r;
+}
+
 struct exchange_type *exchange_type_find(struct topology *topology, struct slice name)
 {
 	struct list *pos;

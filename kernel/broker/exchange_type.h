@@ -7,10 +7,12 @@
 #include <shunt/plugin.h>
 
 #include "amqp/error.h"
+#include "base/compiler.h"
 #include "base/list.h"
 #include "base/slice.h"
 
 struct topology;
+struct vhost;
 
 struct exchange_type {
 	struct list link; /* topology's list */
@@ -26,6 +28,11 @@ struct exchange_type {
  */
 int exchange_type_register(struct topology *topology, const struct shunt_exchange_type *functions,
 			   void *plugin, const char *plugin_name);
+
+/*
+ * The same for a vhost that comes after the types: its predeclared exchanges get their instances.
+ */
+int exchange_types_bring_to_life(struct topology *topology, struct vhost *vhost) MUST_USE;
 
 struct exchange_type *exchange_type_find(struct topology *topology, struct slice name);
 

@@ -132,13 +132,18 @@ static int read_expiration(struct slice text, uint64_t *ret_ms, struct amqp_erro
 	return 0;
 }
 
+/* No flag set: nothing to decode. Very common. */
+static bool has_no_properties(struct slice raw)
+{
+	return raw.size == PROPERTIES_NONE_SIZE && raw.data[0] == 0 && raw.data[1] == 0;
+}
+
 int message_read_properties(struct message *message, struct amqp_error *error)
 {
 	struct slice raw = message_properties(message);
 	struct amqp_properties properties;
 
-	/* No flag set: nothing to decode. Very common. */
-	if (raw.size == PROPERTIES_NONE_SIZE && raw.data[0] == 0 && raw.data[1] == 0)
+	if (has_no_properties(raw))
 		return 0;
 	if (amqp_properties_decode(&properties, raw) != 0)
 		return amqp_error_set(error, AMQP_SYNTAX_ERROR, "malformed properties");
@@ -162,35 +167,64 @@ static bool take_short_string(struct slice *bytes, struct slice *ret_string)
 	return true;
 }
 
+/* A message's bytes, taken apart. */
+struct stored_parts {
+	struct slice exchange, routing_key, properties, body;
+};
+
+static bool take_apart(struct slice stored, struct stored_parts *ret)
+{
+	struct slice rest;
+
+	if (stored.size < STORED_SIZE)
+		return false;
+	uint32_t properties_size = get_be32(stored.data);
+	rest = slice_make(stored.data + STORED_SIZE, stored.size - STORED_SIZE);
+	if (!take_short_string(&rest, &ret->exchange) ||
+	    !take_short_string(&rest, &ret->routing_key) || rest.size < properties_size ||
+	    rest.size - properties_size > UINT32_MAX)
+		return false;
+	ret->properties = slice_make(rest.data, properties_size);
+	ret->body = slice_make(rest.data + properties_size, rest.size - properties_size);
+	return true;
+}
+
 struct message *message_from_stored(struct slice stored, int *ret_error)
 {
-	struct slice exchange, routing_key, rest;
+	struct stored_parts parts;
 	struct amqp_error error;
 
 	*ret_error = -EBADMSG;
-	if (stored.size < STORED_SIZE)
-		return NULL;
-	uint32_t properties_size = get_be32(stored.data);
-	rest = slice_make(stored.data + STORED_SIZE, stored.size - STORED_SIZE);
-	if (!take_short_string(&rest, &exchange) || !take_short_string(&rest, &routing_key) ||
-	    rest.size < properties_size || rest.size - properties_size > UINT32_MAX)
+	if (!take_apart(stored, &parts))
 		return NULL;
 
-	uint32_t body_size = (uint32_t)(rest.size - properties_size);
-	struct message *m = message_create(exchange, routing_key,
-					   slice_make(rest.data, properties_size), body_size);
+	struct message *m = message_create(parts.exchange, parts.routing_key, parts.properties,
+					   (uint32_t)parts.body.size);
 	if (!m) {
 		*ret_error = -ENOMEM;
 		return NULL;
 	}
-	if (body_size > 0)
-		memcpy(message_body_bytes(m), rest.data + properties_size, body_size);
+	if (parts.body.size > 0)
+		memcpy(message_body_bytes(m), parts.body.data, parts.body.size);
 	if (message_read_properties(m, &error) != 0 && error.code != AMQP_PRECONDITION_FAILED) {
 		message_unref(m);
 		return NULL;
 	}
 	*ret_error = 0;
 	return m;
+}
+
+int message_stored_body_size(struct slice stored, uint32_t *ret_size)
+{
+	struct amqp_properties properties;
+	struct stored_parts parts;
+
+	if (!take_apart(stored, &parts) ||
+	    (!has_no_properties(parts.properties) &&
+	     amqp_properties_decode(&properties, parts.properties) != 0))
+		return -EBADMSG;
+	*ret_size = (uint32_t)parts.body.size;
+	return 0;
 }
 
 struct message *message_ref(struct message *message)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "amqp/error.h"
+#include "base/compiler.h"
 #include "base/slice.h"
 
 #define MESSAGE_NO_EXPIRATION UINT64_MAX
@@ -83,6 +84,12 @@ static inline struct slice message_stored(const struct message *m)
  * message_stored() never made.
  */
 struct message *message_from_stored(struct slice stored, int *ret_error);
+
+/*
+ * The body_size that such a message would have, without making it: 0, or -EBADMSG for what
+ * message_from_stored() would refuse.
+ */
+int message_stored_body_size(struct slice stored, uint32_t *ret_size) MUST_USE;
 
 struct message *message_ref(struct message *message);
 void message_unref(struct message *message);

@@ -9,7 +9,9 @@
 
 /*
  * Life, publishing and looks of a queue. Deliveries are in queue_deliver.c, expiry in
- * queue_expiry.c, settling in queue_settle.c, requests in queue_request.c; all share queue_state.h.
+ * queue_expiry.c, settling in queue_settle.c, requests in queue_request.c and queue_get.c; which
+ * bodies leave memory in queue_page_out.c, how they come back in queue_load.c; all share
+ * queue_state.h.
  */
 
 struct queue *queue_create(struct broker *broker, struct queue_entry *entry, uint64_t id,
@@ -31,6 +33,7 @@ struct queue *queue_create(struct broker *broker, struct queue_entry *entry, uin
 	loop_timer_init(&q->timer, queue_timer_fired);
 	q->used_at_ms = loop_now_ms();
 	q->ref = slots_add(q);
+	q->log.queue = q->ref;
 	list_init(&q->on_loop);
 	list_add_tail(&q->home->queues, &q->on_loop);
 	q->home->n_queues++;
@@ -86,10 +89,11 @@ uint64_t queue_destroy(struct queue *q)
 
 	uint64_t ready = backlog_ready(&q->backlog);
 	detach(q);
-	if (q->durable && q->backlog.next_seq > 1)
-		queue_log_purge(q->home->log, &q->log, q->backlog.next_seq - 1);
+	if (queue_is_in_log(q) && q->backlog.next_seq > 1)
+		queue_log_purge(q->home->log, &q->log, UINT64_MAX);
 	backlog_fini(&q->backlog);
 	remove_consumers(q, true);
+	queue_end_gets(q);
 	loop_retire(q, queue_free);
 	return ready;
 }
@@ -99,6 +103,7 @@ void queue_abandon(struct queue *q)
 	detach(q);
 	backlog_fini(&q->backlog);
 	remove_consumers(q, false);
+	queue_end_gets(q);
 	loop_retire(q, queue_free);
 }
 
@@ -145,13 +150,18 @@ enum queue_publish_result queue_publish_take(struct queue *q, struct message *m,
 					     struct actor_ref publisher, uint64_t publisher_seq)
 {
 	bool logged = m->persistent && q->durable;
+	bool paged = !logged && queue_must_page(q);
 	uint64_t expires_at = expiry_of(q, m);
-	uint64_t seq = backlog_append(&q->backlog, m, expires_at, logged);
+	uint64_t seq = backlog_append(&q->backlog, m, expires_at, logged || paged);
 
 	if (expires_at != SLOT_NEVER)
 		loop_defer(&q->run);
 	else
 		queue_wake(q);
+	if (UNLIKELY(paged)) {
+		q->has_transient_records = true;
+		queue_log_publish_transient(q->home->log, &q->log, seq, m);
+	}
 	return logged ? log_publish(q, seq, m, expires_at, publisher, publisher_seq)
 		      : QUEUE_ACCEPTED;
 }
@@ -175,6 +185,9 @@ void queue_stats(const struct queue *q, struct queue_stats *ret_stats)
 		.memory_bytes = sizeof(*q) + backlog_overhead(b) + b->all.alloc_bytes +
 				q->consumers.count * sizeof(struct consumer),
 		.body_bytes = b->all.body_bytes,
+		.ready_away = b->all.away_count - b->taken.away_count,
+		.unacknowledged_away = b->taken.away_count,
+		.away_bytes = b->all.away_bytes,
 	};
 }
 

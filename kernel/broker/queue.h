@@ -176,6 +176,7 @@ struct queue_request {
 			uint32_t ready_count;
 		} get;
 	};
+	struct queue_request *next; /* the queue's, while it waits there */
 	/* answers */
 	uint32_t message_count;	 /* purge: purged; touch: ready */
 	uint32_t consumer_count; /* touch */
@@ -193,6 +194,8 @@ void queue_refresh(struct queue *queue);
 
 struct queue_stats {
 	uint64_t ready, unacknowledged, consumers, memory_bytes, body_bytes;
+	/* Of these, not in memory: messages, and bytes of bodies. */
+	uint64_t ready_away, unacknowledged_away, away_bytes;
 };
 void queue_stats(const struct queue *queue, struct queue_stats *ret_stats);
 

@@ -53,8 +53,9 @@ static void burst_add(struct queue_burst *burst, struct consumer *c, struct deli
 static void assign(struct queue *q, struct queue_burst *burst, struct consumer *c, uint64_t seq,
 		   struct slot *slot)
 {
-	struct delivery delivery = {
-		.message = slot->message, .seq = seq, .redelivered = slot_is_redelivered(slot)};
+	struct delivery delivery = {.message = slot_message_there(slot),
+				    .seq = seq,
+				    .redelivered = slot_is_redelivered(slot)};
 
 	if (UNLIKELY(delivery.redelivered))
 		counter_add(COUNTER_MESSAGES_REDELIVERED, 1);
@@ -64,13 +65,15 @@ static void assign(struct queue *q, struct queue_burst *burst, struct consumer *
 		(void)backlog_shift(&q->backlog, seq, slot);
 		queue_log_gone(q, seq, logged, STORE_SETTLE);
 	} else {
-		(void)message_ref(slot->message);
-		backlog_take(&q->backlog, seq, slot);
+		(void)queue_take(q, seq, slot);
 	}
 	burst_add(burst, c, delivery);
 }
 
 /*
+ * Ends at a message that is not in memory: deliveries keep the order, and go on when it has been
+ * read.
+ *
  * Messages of this very millisecond are delivered if somebody takes them, and expire after the run:
  * a TTL of 0 means now or never.
  */
@@ -88,7 +91,9 @@ static void gather(struct queue *q, struct queue_burst *burst)
 				continue;
 			break;
 		}
-		uint64_t bytes = queue_delivery_bytes(slot->message);
+		if (UNLIKELY(slot_is_away(slot)))
+			break;
+		uint64_t bytes = queue_delivery_bytes(slot_message_there(slot));
 		if (UNLIKELY(!consumer_fits(c, bytes))) {
 			consumer_block(&q->consumers, c);
 			continue;
@@ -220,17 +225,23 @@ static bool deliver(struct queue *q, unsigned bursts)
 {
 	unsigned n = QUEUE_BURST;
 
+	queue_serve_gets(q);
+	if (q->is_gone)
+		return false;
 	while (bursts-- > 0 && n == QUEUE_BURST) {
 		n = deliver_burst(q);
 		if (q->is_gone)
 			return false;
 	}
 	if (n == QUEUE_BURST) {
+		queue_read_ahead(q);
 		loop_defer(&q->run);
 		return true;
 	}
 	if (!queue_expire_head(q, loop_now_ms()))
 		loop_defer(&q->run);
+	queue_read_ahead(q);
+	queue_serve_gets(q);
 	ask_for_grants(q);
 	return_grants(q);
 	return !q->is_gone;

@@ -1,338 +1,279 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/queue_log.h"
 
-#include <stdbool.h>
-
 #include "base/bug.h"
-#include "base/list.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "broker/endpoint_post.h"
-#include "loop/task.h"
+#include "broker/queue_log_state.h"
 
 /*
- * Records are gathered in a batch, in three arrays: bodies, entries (a queue holds a body), and
- * ranges of settles. At the turn's end they become store_records and go; the batch is kept until
- * the append has completed, and then used again.
- *
- * The log is led lazily, at the first flush; until the store has granted it, the batch goes on
- * gathering.
- *
- * When an append fails, its publishes are reported as rejected. The messages stay in their queues:
- * a publisher that is told "no" learns that the message is not safe, not that nobody will ever see
+ * What queues publish and settle is gathered in a batch (log_batch.h); queue_log_append.c appends
  * it.
+ *
+ * The record of a message that is settled soon is not needed. A queue knows its entries in the
+ * batch that is gathered and in those under way, oldest first. Settling goes in the order of
+ * publishing nearly always, so it is the first; others are searched for a little, and missing one
+ * only costs writing it. Settled while it is gathered, a message leaves no trace. Settled while its
+ * append is under way, its record is marked, and since nobody knows whether that came in time, the
+ * settle is written all the same.
  */
 
-#define NONE		  UINT32_MAX
-#define OUTCOMES_MAX	  128u	/* told in one go */
-#define ELIDE_SEARCH_MAX  16u	/* records looked at for one that is out of order */
-#define SPARE_MAX	  4u	/* batches kept for the next turns */
-#define SPARE_RECORDS_MAX 4096u /* larger ones are not */
+#define SEARCH_MAX 16u /* entries looked at for one that is out of order */
 
-struct log_body {
-	struct message *message;
-	uint32_t n_live; /* entries that are not elided */
-	uint32_t record; /* where it is in `records`, NONE: not there yet */
-};
-
-struct log_entry {
-	uint64_t queue_id, seq, expires_wall_ms;
-	struct actor_ref publisher;
-	uint64_t publisher_seq; /* 0: nobody waits for it (any more) */
-	uint32_t body;
-	uint32_t next; /* of the same queue */
-	bool is_elided;
-};
-
-struct queue_log_batch {
-	struct store_append append;
-	struct list link; /* queue_log.spare */
-	struct queue_log *log;
-	uint64_t tag;
-	struct log_body *bodies;
-	struct log_entry *entries;
-	struct store_record *ranges;
-	struct store_record *records;
-	uint32_t n_bodies, n_entries, n_ranges, n_records;
-	uint32_t bodies_capacity, entries_capacity, ranges_capacity, records_capacity;
-};
-
-struct queue_log {
-	struct store_log *store_log;
-	struct loop_task flush;
-	struct queue_log_batch *gathered; /* NULL: nothing yet */
-	struct list spare;
-	unsigned n_spare;
-	uint64_t next_tag;
-	uint64_t completed_tag; /* no append up to this one is under way */
-	unsigned n_under_way;
-	struct store_lead lead;
-	uint64_t epoch;
-	bool is_led, is_asked, is_ended;
-};
-
-/* ---- Batches ---- */
-
-static void drop_bodies(struct queue_log_batch *batch)
-{
-	for (uint32_t i = 0; i < batch->n_bodies; i++)
-		message_unref(batch->bodies[i].message);
-	batch->n_bodies = 0;
-}
-
-static void batch_free(struct queue_log_batch *batch)
-{
-	drop_bodies(batch);
-	mem_free(batch->bodies);
-	mem_free(batch->entries);
-	mem_free(batch->ranges);
-	mem_free(batch->records);
-	mem_free(batch);
-}
-
-static void batch_release(struct queue_log_batch *batch)
-{
-	struct queue_log *log = batch->log;
-
-	if (log->is_ended || log->n_spare >= SPARE_MAX ||
-	    batch->entries_capacity > SPARE_RECORDS_MAX ||
-	    batch->ranges_capacity > SPARE_RECORDS_MAX) {
-		batch_free(batch);
-		return;
-	}
-	drop_bodies(batch);
-	batch->n_entries = batch->n_ranges = batch->n_records = 0;
-	list_add_head(&log->spare, &batch->link);
-	log->n_spare++;
-}
-
-static struct queue_log_batch *batch_get(struct queue_log *log)
-{
-	struct list *link = list_pop(&log->spare);
-
-	if (link) {
-		log->n_spare--;
-		return container_of(link, struct queue_log_batch, link);
-	}
-	struct queue_log_batch *batch = mem_zalloc(sizeof(*batch));
-	list_init(&batch->link);
-	batch->log = log;
-	return batch;
-}
-
-/* The batch that this turn's records go to. */
-static struct queue_log_batch *gather(struct queue_log *log)
-{
-	if (!log->gathered) {
-		log->gathered = batch_get(log);
-		log->gathered->tag = log->next_tag++;
-	}
-	loop_defer_late(&log->flush);
-	return log->gathered;
-}
-
-static void *grow(void *array, uint32_t count, uint32_t *capacity, size_t size)
-{
-	if (count < *capacity)
-		return array;
-	bug_on(count > UINT32_MAX / 2);
-	*capacity = *capacity > 0 ? *capacity * 2 : 16;
-	return mem_realloc(array, *capacity * size);
-}
-
-static uint32_t batch_body(struct queue_log_batch *batch, struct message *message)
-{
-	/* Queues that get a message together ask one after the other. */
-	if (batch->n_bodies > 0 && batch->bodies[batch->n_bodies - 1].message == message)
-		return batch->n_bodies - 1;
-	batch->bodies = grow(batch->bodies, batch->n_bodies, &batch->bodies_capacity,
-			     sizeof(*batch->bodies));
-	batch->bodies[batch->n_bodies] =
-		(struct log_body){.message = message_ref(message), .record = NONE};
-	return batch->n_bodies++;
-}
-
-/* ---- A queue's records ---- */
+/* ---- A queue's entries ---- */
 
 void queue_log_state_init(struct queue_log_state *state, uint64_t queue_id)
 {
 	*state = (struct queue_log_state){
-		.queue_id = queue_id, .first = NONE, .last = NONE, .range = NONE};
-	ring_init(&state->under_way);
+		.queue_id = queue_id,
+		.range = LOG_NONE,
+		.latest = {.first = LOG_NONE, .last = LOG_NONE},
+	};
+	ring_init(&state->older);
 }
 
 void queue_log_state_fini(struct queue_log_state *state)
 {
-	ring_fini(&state->under_way);
+	ring_fini(&state->older);
 }
 
-static void state_sync(struct queue_log_state *state, const struct queue_log_batch *batch)
+static struct queue_log_run older_run(const struct queue_log_state *state, size_t at)
 {
-	if (state->tag == batch->tag)
-		return;
-	state->tag = batch->tag;
-	state->first = state->last = state->range = NONE;
+	uint64_t ends = *ring_at(&state->older, 2 * at + 1);
+
+	return (struct queue_log_run){
+		.tag = *ring_at(&state->older, 2 * at),
+		.first = (uint32_t)(ends >> 32),
+		.last = (uint32_t)ends,
+	};
 }
 
-static void forget_completed(const struct queue_log *log, struct queue_log_state *state)
+static uint64_t run_ends(const struct queue_log_run *run)
 {
-	while (ring_count(&state->under_way) > 0 &&
-	       *ring_at(&state->under_way, 0) <= log->completed_tag) {
-		(void)ring_pop(&state->under_way);
-		(void)ring_pop(&state->under_way);
+	return (uint64_t)run->first << 32 | run->last;
+}
+
+static void put_older_run(struct queue_log_state *state, size_t at, const struct queue_log_run *run)
+{
+	*ring_at(&state->older, 2 * at + 1) = run_ends(run);
+}
+
+/* Drops the oldest runs that have completed or have nothing left. */
+static void forget_older(const struct queue_log *log, struct queue_log_state *state)
+{
+	while (ring_count(&state->older) > 0) {
+		struct queue_log_run run = older_run(state, 0);
+
+		if (run.first != LOG_NONE && queue_log_batch(log, run.tag))
+			return;
+		(void)ring_pop(&state->older);
+		(void)ring_pop(&state->older);
 	}
+}
+
+/* The queue begins a run in the gathered batch. */
+static void begin_run(const struct queue_log *log, struct queue_log_state *state, uint64_t tag)
+{
+	struct queue_log_run *run = &state->latest;
+
+	forget_older(log, state);
+	if (run->first != LOG_NONE && queue_log_batch(log, run->tag)) {
+		ring_push(&state->older, run->tag);
+		ring_push(&state->older, run_ends(run));
+	}
+	*run = (struct queue_log_run){.tag = tag, .first = LOG_NONE, .last = LOG_NONE};
+}
+
+static void publish(struct queue_log *log, struct queue_log_state *state, struct message *message,
+		    struct log_entry entry)
+{
+	struct log_batch *batch = queue_log_gather(log);
+	struct queue_log_run *run = &state->latest;
+
+	if (run->tag != batch->tag)
+		begin_run(log, state, batch->tag);
+	entry.queue_id = state->queue_id;
+	entry.queue = run->last == LOG_NONE ? log_batch_queue(batch, state->queue, entry.seq)
+					    : batch->entries[run->last].queue;
+	uint32_t at = log_batch_publish(batch, message, &entry);
+	if (run->last == LOG_NONE)
+		run->first = at;
+	else
+		batch->entries[run->last].next = at;
+	run->last = at;
+	loop_defer_late(&log->flush);
 }
 
 void queue_log_publish(struct queue_log *log, struct queue_log_state *state, uint64_t seq,
 		       struct message *message, uint64_t expires_wall_ms,
 		       struct actor_ref publisher, uint64_t publisher_seq)
 {
-	struct queue_log_batch *batch = gather(log);
-	uint32_t body = batch_body(batch, message);
-	uint32_t at = batch->n_entries;
-
-	state_sync(state, batch);
-	batch->entries =
-		grow(batch->entries, at, &batch->entries_capacity, sizeof(*batch->entries));
-	batch->entries[at] = (struct log_entry){
-		.queue_id = state->queue_id,
-		.seq = seq,
-		.expires_wall_ms = expires_wall_ms,
-		.publisher = publisher,
-		.publisher_seq = publisher_seq,
-		.body = body,
-		.next = NONE,
-	};
-	batch->n_entries++;
-	batch->bodies[body].n_live++;
-
-	if (state->last == NONE) {
-		forget_completed(log, state);
-		ring_push(&state->under_way, batch->tag);
-		ring_push(&state->under_way, seq);
-	} else {
-		batch->entries[state->last].next = at;
-	}
-	if (state->first == NONE)
-		state->first = at;
-	state->last = at;
+	publish(log, state, message,
+		(struct log_entry){.seq = seq,
+				   .expires_wall_ms = expires_wall_ms,
+				   .publisher = publisher,
+				   .publisher_seq = publisher_seq});
 }
 
-static void elide(struct queue_log_batch *batch, struct log_entry *entry)
+void queue_log_publish_transient(struct queue_log *log, struct queue_log_state *state, uint64_t seq,
+				 struct message *message)
 {
-	if (entry->is_elided)
-		return;
-	entry->is_elided = true;
-	batch->bodies[entry->body].n_live--;
+	publish(log, state, message, (struct log_entry){.seq = seq, .is_transient = true});
 }
 
-/*
- * The record of a message that is settled in its own turn is left out. Settling goes in the order
- * of publishing nearly always, so it is the first; others are searched for a little, and missing
- * one only costs writing it.
- */
-static bool elide_gathered(struct queue_log *log, struct queue_log_state *state, uint64_t seq)
+/* The oldest that is known and not settled is in the first run. */
+uint64_t queue_log_completed(const struct queue_log *log, struct queue_log_state *state)
 {
-	struct queue_log_batch *batch = log->gathered;
+	struct queue_log_run run = state->latest;
+	const struct log_batch *batch;
 
-	if (!batch || state->tag != batch->tag)
-		return false;
-	uint32_t at = state->first;
-	for (unsigned i = 0; i < ELIDE_SEARCH_MAX && at != NONE; i++) {
-		struct log_entry *entry = &batch->entries[at];
+	forget_older(log, state);
+	if (ring_count(&state->older) > 0)
+		run = older_run(state, 0);
+	batch = queue_log_batch(log, run.tag);
+	return batch && run.first != LOG_NONE ? batch->entries[run.first].seq - 1 : UINT64_MAX;
+}
 
-		if (entry->seq > seq)
-			return false;
+void queue_log_make_atomic(struct queue_log *log)
+{
+	if (log->gathered)
+		log->gathered->is_atomic = true;
+}
+
+/* ---- Leaving out ---- */
+
+/* Takes an entry out of the run; `before` is the one before it, LOG_NONE: it is the first. */
+static void unlink_entry(struct log_batch *batch, struct queue_log_run *run, uint32_t at,
+			 uint32_t before)
+{
+	uint32_t next = batch->entries[at].next;
+
+	if (before == LOG_NONE)
+		run->first = next;
+	else
+		batch->entries[before].next = next;
+	if (run->last == at)
+		run->last = before;
+}
+
+static void leave_out(struct queue_log *log, struct log_batch *batch, struct queue_log_run *run,
+		      uint32_t at, uint32_t before)
+{
+	unlink_entry(batch, run, at, before);
+	log_batch_settle(batch, &batch->entries[at]);
+	queue_log_tell_soon(log, &batch->entries[at]);
+}
+
+enum search {
+	SEARCH_ON, /* it can only be in a later run */
+	SEARCH_ENDED,
+	SEARCH_FOUND,
+};
+
+static enum search leave_out_of_run(struct queue_log *log, struct queue_log_run *run, uint64_t seq,
+				    unsigned *budget)
+{
+	struct log_batch *batch = queue_log_batch(log, run->tag);
+	uint32_t before = LOG_NONE;
+
+	if (!batch || run->first == LOG_NONE || batch->entries[run->last].seq < seq)
+		return SEARCH_ON;
+	for (uint32_t at = run->first; at != LOG_NONE && *budget > 0; --*budget) {
+		const struct log_entry *entry = &batch->entries[at];
+
 		if (entry->seq == seq) {
-			elide(batch, entry);
-			if (at == state->first)
-				state->first = entry->next;
-			return true;
+			leave_out(log, batch, run, at, before);
+			return SEARCH_FOUND;
 		}
+		if (entry->seq > seq)
+			return SEARCH_ENDED;
+		before = at;
 		at = entry->next;
 	}
-	return false;
+	return SEARCH_ENDED;
 }
 
-/* Under way: the store may still leave it out. */
-static void elide_under_way(struct queue_log *log, struct queue_log_state *state, uint64_t seq)
+/* True: it was still gathered, and there is nothing to be written. */
+static bool leave_out_one(struct queue_log *log, struct queue_log_state *state, uint64_t seq)
 {
-	uint64_t tag = 0;
+	unsigned budget = SEARCH_MAX;
 
-	forget_completed(log, state);
-	for (size_t i = 0; i < ring_count(&state->under_way); i += 2) {
-		if (*ring_at(&state->under_way, i + 1) > seq)
+	if (UNLIKELY(ring_count(&state->older) > 0))
+		forget_older(log, state);
+	for (size_t i = 0; i < ring_count(&state->older) / 2 && budget > 0; i++, budget--) {
+		struct queue_log_run run = older_run(state, i);
+
+		switch (leave_out_of_run(log, &run, seq, &budget)) {
+		case SEARCH_ON:
 			break;
-		tag = *ring_at(&state->under_way, i);
+		case SEARCH_FOUND:
+			put_older_run(state, i, &run);
+			return false;
+		case SEARCH_ENDED:
+			return false;
+		}
+		if (budget == 0)
+			return false;
 	}
-	if (tag > 0 && (!log->gathered || tag != log->gathered->tag))
-		store_log_elide(log->store_log, tag, state->queue_id, seq);
+	return leave_out_of_run(log, &state->latest, seq, &budget) == SEARCH_FOUND &&
+	       log->gathered && state->latest.tag == log->gathered->tag;
 }
 
-/*
- * Neighbours of one kind become one record. The latest range only, so that the order of kinds
- * stays.
- */
-static bool extend_range(struct queue_log_batch *batch, const struct queue_log_state *state,
-			 enum store_record_type type, uint64_t first, uint64_t last)
+static void leave_range_out_of_run(struct queue_log *log, struct queue_log_run *run, uint64_t first,
+				   uint64_t last)
 {
-	if (state->range == NONE)
-		return false;
-	struct store_record *range = &batch->ranges[state->range];
-	if (range->type != type)
-		return false;
-	if (range->seq_last + 1 == first)
-		range->seq_last = last;
-	else if (last + 1 == range->seq_first)
-		range->seq_first = first;
-	else
-		return false;
-	return true;
+	struct log_batch *batch = queue_log_batch(log, run->tag);
+	uint32_t before = LOG_NONE, next;
+
+	if (!batch)
+		return;
+	for (uint32_t at = run->first; at != LOG_NONE; at = next) {
+		const struct log_entry *entry = &batch->entries[at];
+
+		next = entry->next;
+		if (entry->seq >= first && entry->seq <= last)
+			leave_out(log, batch, run, at, before);
+		else
+			before = at;
+	}
 }
+
+/* All that are known, not a few: purges are rare. */
+static void leave_range_out(struct queue_log *log, struct queue_log_state *state, uint64_t first,
+			    uint64_t last)
+{
+	forget_older(log, state);
+	for (size_t i = 0; i < ring_count(&state->older) / 2; i++) {
+		struct queue_log_run run = older_run(state, i);
+
+		leave_range_out_of_run(log, &run, first, last);
+		put_older_run(state, i, &run);
+	}
+	leave_range_out_of_run(log, &state->latest, first, last);
+}
+
+/* ---- Settling ---- */
 
 static void add_range(struct queue_log *log, struct queue_log_state *state,
 		      enum store_record_type type, uint64_t first, uint64_t last)
 {
-	struct queue_log_batch *batch = gather(log);
+	struct log_batch *batch = queue_log_gather(log);
+	const struct log_range range = {
+		.type = type, .queue_id = state->queue_id, .first = first, .last = last};
 
-	state_sync(state, batch);
-	if (extend_range(batch, state, type, first, last))
-		return;
-	batch->ranges = grow(batch->ranges, batch->n_ranges, &batch->ranges_capacity,
-			     sizeof(*batch->ranges));
-	batch->ranges[batch->n_ranges] = (struct store_record){
-		.type = type,
-		.queue_id = state->queue_id,
-		.seq_first = first,
-		.seq_last = last,
-	};
-	state->range = batch->n_ranges++;
+	if (state->range_tag != batch->range_tag) {
+		state->range_tag = batch->range_tag;
+		state->range = LOG_NONE;
+	}
+	state->range = log_batch_range(batch, state->range, &range);
+	queue_log_expect_more(log, batch);
 }
 
 void queue_log_settle(struct queue_log *log, struct queue_log_state *state,
 		      enum store_record_type type, uint64_t seq)
 {
-	if (type != STORE_REQUEUE) {
-		if (elide_gathered(log, state, seq))
-			return;
-		elide_under_way(log, state, seq);
-	}
-	add_range(log, state, type, seq, seq);
-}
-
-static void elide_gathered_range(struct queue_log *log, struct queue_log_state *state,
-				 uint64_t first, uint64_t last)
-{
-	struct queue_log_batch *batch = log->gathered;
-
-	if (!batch || state->tag != batch->tag)
+	if (type != STORE_REQUEUE && leave_out_one(log, state, seq))
 		return;
-	for (uint32_t at = state->first; at != NONE; at = batch->entries[at].next) {
-		struct log_entry *entry = &batch->entries[at];
-
-		if (entry->seq >= first && entry->seq <= last)
-			elide(batch, entry);
-	}
+	add_range(log, state, type, seq, seq);
 }
 
 void queue_log_settle_range(struct queue_log *log, struct queue_log_state *state,
@@ -340,236 +281,17 @@ void queue_log_settle_range(struct queue_log *log, struct queue_log_state *state
 {
 	if (first > last)
 		return;
-	elide_gathered_range(log, state, first, last);
+	if (first == last) {
+		queue_log_settle(log, state, type, first);
+		return;
+	}
+	if (type != STORE_REQUEUE)
+		leave_range_out(log, state, first, last);
 	add_range(log, state, type, first, last);
 }
 
 void queue_log_purge(struct queue_log *log, struct queue_log_state *state, uint64_t last)
 {
-	elide_gathered_range(log, state, 0, last);
+	leave_range_out(log, state, 0, last);
 	add_range(log, state, STORE_PURGE, 0, last);
-}
-
-/* ---- Telling publishers ---- */
-
-struct teller {
-	struct actor_ref publisher;
-	size_t count;
-	struct publish_outcome outcomes[OUTCOMES_MAX];
-};
-
-static void teller_flush(struct teller *teller)
-{
-	if (teller->count > 0)
-		endpoint_post_published(teller->publisher, teller->outcomes, teller->count);
-	teller->count = 0;
-}
-
-/* Publications come in runs of one publisher. */
-static void tell(struct teller *teller, struct log_entry *entry, bool rejected)
-{
-	if (entry->publisher_seq == 0)
-		return;
-	if (teller->count == OUTCOMES_MAX ||
-	    (teller->count > 0 && !actor_ref_equal(teller->publisher, entry->publisher)))
-		teller_flush(teller);
-	teller->publisher = entry->publisher;
-	teller->outcomes[teller->count++] =
-		(struct publish_outcome){.seq = entry->publisher_seq, .rejected = rejected};
-	entry->publisher_seq = 0;
-}
-
-static void tell_elided(struct queue_log_batch *batch)
-{
-	struct teller teller = {.count = 0};
-
-	for (uint32_t i = 0; i < batch->n_entries; i++)
-		if (batch->entries[i].is_elided)
-			tell(&teller, &batch->entries[i], false);
-	teller_flush(&teller);
-}
-
-static void tell_rest(struct queue_log_batch *batch, bool rejected)
-{
-	struct teller teller = {.count = 0};
-
-	for (uint32_t i = 0; i < batch->n_entries; i++)
-		tell(&teller, &batch->entries[i], rejected);
-	teller_flush(&teller);
-}
-
-/* ---- The append ---- */
-
-static void body_hold(void *owner)
-{
-	(void)message_ref(owner);
-}
-
-static void body_drop(void *owner)
-{
-	message_unref(owner);
-}
-
-static struct store_record *add_record(struct queue_log_batch *batch)
-{
-	return &batch->records[batch->n_records++];
-}
-
-static void build_body(struct queue_log_batch *batch, struct log_body *body)
-{
-	if (body->record != NONE)
-		return;
-	body->record = batch->n_records;
-	*add_record(batch) = (struct store_record){
-		.type = STORE_PUBLISH,
-		.body = {.bytes = message_stored(body->message),
-			 .owner = body->message,
-			 .hold = body_hold,
-			 .drop = body_drop},
-	};
-}
-
-/* A body comes just before its first enqueue; settles come after what they may settle. */
-static void build(struct queue_log_batch *batch)
-{
-	uint32_t most = batch->n_bodies + batch->n_entries + batch->n_ranges;
-
-	if (batch->records_capacity < most) {
-		batch->records = mem_realloc(batch->records, most * sizeof(*batch->records));
-		batch->records_capacity = most;
-	}
-	for (uint32_t i = 0; i < batch->n_entries; i++) {
-		const struct log_entry *entry = &batch->entries[i];
-
-		if (entry->is_elided)
-			continue;
-		build_body(batch, &batch->bodies[entry->body]);
-		*add_record(batch) = (struct store_record){
-			.type = STORE_ENQUEUE,
-			.queue_id = entry->queue_id,
-			.seq_first = entry->seq,
-			.seq_last = entry->seq,
-			.publish = batch->bodies[entry->body].record,
-			.expires_ms = entry->expires_wall_ms,
-		};
-	}
-	for (uint32_t i = 0; i < batch->n_ranges; i++)
-		*add_record(batch) = batch->ranges[i];
-}
-
-static void appended(struct store_append *append, enum store_result result)
-{
-	struct queue_log_batch *batch = container_of(append, struct queue_log_batch, append);
-	struct queue_log *log = batch->log;
-
-	log->n_under_way--;
-	if (batch->tag > log->completed_tag)
-		log->completed_tag = batch->tag;
-	if (!log->is_ended)
-		tell_rest(batch, result != STORE_DURABLE);
-	batch_release(batch);
-	if (log->is_ended && log->n_under_way == 0)
-		mem_free(log);
-}
-
-static void acquired(struct store_lead *lead, enum store_result result, uint64_t epoch)
-{
-	struct queue_log *log = container_of(lead, struct queue_log, lead);
-
-	if (log->is_ended) {
-		if (--log->n_under_way == 0)
-			mem_free(log);
-		return;
-	}
-	log->n_under_way--;
-	log->is_asked = false;
-	if (result == STORE_DURABLE) {
-		log->is_led = true;
-		log->epoch = epoch;
-		loop_defer_late(&log->flush);
-		return;
-	}
-	log_error("store", "the log is not to be had: result=%d", (int)result);
-	if (log->gathered) {
-		tell_rest(log->gathered, true);
-		batch_release(log->gathered);
-		log->gathered = NULL;
-	}
-}
-
-/* From now on appends come back as fenced, and publishers are told no. */
-static void lost(struct store_lead *lead)
-{
-	(void)lead;
-	log_error("store", "the log was taken over by another");
-}
-
-static void ask_to_lead(struct queue_log *log)
-{
-	if (log->is_asked)
-		return;
-	log->is_asked = true;
-	log->lead = (struct store_lead){.acquired = acquired, .lost = lost};
-	log->n_under_way++;
-	store_log_lead(log->store_log, &log->lead);
-}
-
-static void flush(struct loop_task *task)
-{
-	struct queue_log *log = container_of(task, struct queue_log, flush);
-	struct queue_log_batch *batch = log->gathered;
-
-	if (!batch)
-		return;
-	if (!log->is_led) {
-		ask_to_lead(log);
-		return;
-	}
-	log->gathered = NULL;
-	build(batch);
-	if (batch->n_records == 0) {
-		tell_elided(batch);
-		batch_release(batch);
-		return;
-	}
-	batch->append = (struct store_append){
-		.records = batch->records,
-		.n_records = batch->n_records,
-		.tag = batch->tag,
-		.done = appended,
-	};
-	log->n_under_way++;
-	store_log_append(log->store_log, log->epoch, &batch->append);
-	drop_bodies(batch);
-	tell_elided(batch);
-}
-
-struct queue_log *queue_log_create(struct store_log *store_log)
-{
-	struct queue_log *log = mem_zalloc(sizeof(*log));
-
-	log->store_log = store_log;
-	log->next_tag = 1;
-	list_init(&log->spare);
-	loop_task_init(&log->flush, flush);
-	return log;
-}
-
-void queue_log_destroy(struct queue_log *log)
-{
-	struct list *link;
-
-	if (!log)
-		return;
-	loop_cancel(&log->flush);
-	if (log->is_led)
-		store_log_release(log->store_log);
-	log->is_ended = true;
-	if (log->gathered)
-		batch_free(log->gathered);
-	log->gathered = NULL;
-	while ((link = list_pop(&log->spare)))
-		batch_free(container_of(link, struct queue_log_batch, link));
-	if (log->n_under_way == 0)
-		mem_free(log);
 }

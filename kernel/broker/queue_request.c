@@ -21,7 +21,7 @@
 	"the original "                                                                            \
 	"declaration."
 
-static void set_counts(const struct queue *q, struct queue_request *r)
+void queue_set_counts(const struct queue *q, struct queue_request *r)
 {
 	uint64_t ready = backlog_ready(&q->backlog);
 
@@ -54,7 +54,7 @@ static void consume(struct queue *q, struct queue_request *r)
 	q->is_forsaken = false;
 	if (!queue_is_empty(q))
 		queue_wake(q);
-	set_counts(q, r);
+	queue_set_counts(q, r);
 }
 
 /* All that was delivered is on its way before the answer. */
@@ -67,35 +67,6 @@ static void cancel(struct queue *q, struct queue_request *r)
 	queue_flush_consumer(q, c);
 	if (!q->is_gone)
 		queue_remove_consumer(q, c);
-}
-
-static void get(struct queue *q, struct queue_request *r)
-{
-	uint64_t seq;
-	struct slot *slot = backlog_head(&q->backlog, &seq);
-
-	r->get.delivery = (struct delivery){.message = NULL};
-	r->get.ready_count = 0;
-	q->used_at_ms = loop_now_ms();
-	if (!slot)
-		return;
-
-	r->get.delivery = (struct delivery){
-		.message = slot->message, .seq = seq, .redelivered = slot_is_redelivered(slot)};
-	if (r->get.delivery.redelivered)
-		counter_add(COUNTER_MESSAGES_REDELIVERED, 1);
-	if (r->get.no_ack) {
-		bool logged = slot_is_logged(slot);
-
-		(void)backlog_shift(&q->backlog, seq, slot);
-		queue_log_gone(q, seq, logged, STORE_SETTLE);
-	} else {
-		(void)message_ref(slot->message);
-		backlog_take(&q->backlog, seq, slot);
-	}
-	set_counts(q, r);
-	r->get.ready_count = r->message_count;
-	queue_wake(q);
 }
 
 /*
@@ -113,31 +84,34 @@ static void log_purge_around_taken(struct queue *q)
 
 static void purge(struct queue *q, struct queue_request *r)
 {
-	set_counts(q, r);
+	queue_set_counts(q, r);
 	if (queue_is_empty(q))
 		return;
-	if (q->durable && q->backlog.taken.count == 0)
+	if (queue_is_in_log(q) && q->backlog.taken.count == 0)
 		queue_log_purge(q->home->log, &q->log, q->backlog.next_seq - 1);
-	else if (q->durable)
+	else if (queue_is_in_log(q))
 		log_purge_around_taken(q);
 	counter_add(COUNTER_MESSAGES_DROPPED, backlog_purge(&q->backlog));
-	queue_wake(q);
+	queue_serve_gets(q);
+	if (!q->is_gone)
+		queue_wake(q);
 }
 
 static void touch(struct queue *q, struct queue_request *r)
 {
 	q->used_at_ms = loop_now_ms();
-	set_counts(q, r);
+	queue_set_counts(q, r);
 }
 
-static void handle(struct queue *q, struct queue_request *r)
+/* False: it is answered later. */
+static bool handle(struct queue *q, struct queue_request *r)
 {
 	uint64_t owner = q->options.owner;
 
 	if (owner != 0 && owner != r->connection && r->operation != QUEUE_CANCEL) {
 		(void)amqp_error_set(&r->error, AMQP_RESOURCE_LOCKED, LOCKED_TEXT,
 				     SLICE_ARG(q->entry->node.key), q->entry->vhost->name);
-		return;
+		return true;
 	}
 	switch (r->operation) {
 	case QUEUE_CONSUME:
@@ -147,8 +121,7 @@ static void handle(struct queue *q, struct queue_request *r)
 		cancel(q, r);
 		break;
 	case QUEUE_GET:
-		get(q, r);
-		break;
+		return queue_get(q, r);
 	case QUEUE_PURGE:
 		purge(q, r);
 		break;
@@ -156,10 +129,17 @@ static void handle(struct queue *q, struct queue_request *r)
 		touch(q, r);
 		break;
 	}
+	return true;
 }
 
-/* On the queue's loop. */
-static void look_up_and_handle(struct queue_request *r)
+void queue_request_fail_not_found(struct queue_request *r)
+{
+	(void)amqp_error_set(&r->error, AMQP_NOT_FOUND, NO_QUEUE_TEXT, SLICE_ARG(r->queue_name),
+			     SLICE_ARG(r->vhost_name));
+}
+
+/* On the queue's loop. False: it is answered later. */
+static bool look_up_and_handle(struct queue_request *r)
 {
 	struct queue *q = slots_get(r->queue);
 
@@ -170,10 +150,10 @@ static void look_up_and_handle(struct queue_request *r)
 	if (q)
 		queue_refresh(q);
 	if (q && !q->is_gone)
-		handle(q, r);
-	else if (r->operation != QUEUE_CANCEL)
-		(void)amqp_error_set(&r->error, AMQP_NOT_FOUND, NO_QUEUE_TEXT,
-				     SLICE_ARG(r->queue_name), SLICE_ARG(r->vhost_name));
+		return handle(q, r);
+	if (r->operation != QUEUE_CANCEL)
+		queue_request_fail_not_found(r);
+	return true;
 }
 
 static void request_answered(struct letter *letter)
@@ -183,20 +163,29 @@ static void request_answered(struct letter *letter)
 	r->done(r);
 }
 
+void queue_request_answer(struct queue_request *r)
+{
+	if (r->asker.loop == loop_index(loop_self())) {
+		r->done(r);
+		return;
+	}
+	r->letter.deliver = request_answered;
+	loop_post(r->asker.loop, &r->letter);
+}
+
 static void request_arrived(struct letter *letter)
 {
 	struct queue_request *r = container_of(letter, struct queue_request, letter);
 
-	look_up_and_handle(r);
-	r->letter.deliver = request_answered;
-	loop_post(r->asker.loop, &r->letter);
+	if (look_up_and_handle(r))
+		queue_request_answer(r);
 }
 
 void queue_request_submit(struct queue_request *r)
 {
 	if (r->queue.loop == loop_index(loop_self())) {
-		look_up_and_handle(r);
-		r->done(r);
+		if (look_up_and_handle(r))
+			r->done(r);
 		return;
 	}
 	r->letter.deliver = request_arrived;

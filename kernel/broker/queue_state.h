@@ -37,7 +37,13 @@ struct queue {
 	struct broker *broker;
 	struct broker_loop *home;
 	struct queue_log_state log;
-	struct queue_burst *burst; /* being handed over, NULL: none */
+	bool has_transient_records; /* in the log, of a queue that perhaps is not durable */
+	/* Reading back: queue_load.c. */
+	bool is_reading;
+	uint64_t read_first;		       /* of what was read last */
+	uint64_t read_through;		       /* backlog.away_from after that */
+	struct queue_request *gets, *last_get; /* that wait for a body, by queue_request.next */
+	struct queue_burst *burst;	       /* being handed over, NULL: none */
 	struct actor_ref ref;
 	struct queue_entry *entry;
 	uint64_t id;
@@ -55,6 +61,12 @@ static inline void queue_log_gone(struct queue *queue, uint64_t seq, bool logged
 {
 	if (UNLIKELY(logged))
 		queue_log_settle(queue->home->log, &queue->log, type, seq);
+}
+
+/* The log may hold something of it. */
+static inline bool queue_is_in_log(const struct queue *queue)
+{
+	return queue->durable || queue->has_transient_records;
 }
 
 /* Ends a queue at the broker's end: nobody is told, nothing is logged. */
@@ -80,6 +92,77 @@ void queue_flush_consumer(struct queue *queue, struct consumer *c);
 
 /* Takes a consumer out. What it has not settled stays taken. */
 void queue_remove_consumer(struct queue *queue, struct consumer *c);
+
+/* ---- queue_page_out.c ---- */
+
+/* A loop's part of it. */
+void queue_paging_init(struct broker_loop *part);
+void queue_paging_fini(struct broker_loop *part);
+
+/* How much memory there is, at most once a millisecond: sets the loop's budgets. */
+void queue_look_at_memory(struct queue *queue);
+
+#define QUEUE_LOOK_EVERY 64u /* messages */
+
+/* A message that need not be in the log goes there all the same, to leave memory. */
+static inline bool queue_must_page(struct queue *queue)
+{
+	if (UNLIKELY(queue->backlog.next_seq % QUEUE_LOOK_EVERY == 0))
+		queue_look_at_memory(queue);
+	return UNLIKELY(queue->backlog.all.alloc_bytes > queue->home->transient_budget);
+}
+
+/*
+ * The message at the head, in memory, is delivered and becomes taken. Returns it with a reference
+ * for the delivery.
+ */
+static inline struct message *queue_take(struct queue *queue, uint64_t seq, struct slot *slot)
+{
+	struct message *m = slot_message_there(slot);
+
+	backlog_take(&queue->backlog, seq, slot);
+	if (UNLIKELY(backlog_is_above(&queue->backlog, queue->home->queue_budget)) &&
+	    backlog_can_page_out(&queue->backlog, seq, slot))
+		return backlog_page_out(&queue->backlog, seq, slot);
+	return message_ref(m);
+}
+
+/* ---- queue_load.c ---- */
+
+void queue_load(struct queue *queue);
+
+/* Reads back what is wanted next, if there is somebody who wants it. */
+static inline void queue_read_ahead(struct queue *queue)
+{
+	const struct backlog *b = &queue->backlog;
+
+	if (UNLIKELY(b->all.away_count > b->taken.away_count) && !queue->is_reading)
+		queue_load(queue);
+}
+
+/* ---- queue_get.c ---- */
+
+/* False: it waits for the body of the message at the head, and is answered later. */
+bool queue_get(struct queue *queue, struct queue_request *request);
+
+void queue_answer_gets(struct queue *queue);
+
+/* Answers those that wait, as far as that is possible now. May run anything. */
+static inline void queue_serve_gets(struct queue *queue)
+{
+	if (UNLIKELY(queue->gets != NULL))
+		queue_answer_gets(queue);
+}
+
+/* The queue is gone. */
+void queue_end_gets(struct queue *queue);
+
+/* ---- queue_request.c ---- */
+
+/* The answer goes to where the request came from. */
+void queue_request_answer(struct queue_request *request);
+void queue_request_fail_not_found(struct queue_request *request);
+void queue_set_counts(const struct queue *queue, struct queue_request *request);
 
 /* ---- queue_expiry.c ---- */
 

@@ -356,7 +356,7 @@ static void commit(struct removal *removal)
 		point_at_keys(changes, count, &keys);
 		removal->commit.changes = changes;
 		removal->commit.n_changes = count;
-		store_commit(removal->broker->store, &removal->commit);
+		broker_commit(removal->broker, &removal->commit);
 	}
 	mem_free(changes);
 	buffer_fini(&keys);
@@ -368,6 +368,7 @@ static void commit_done(struct store_commit *store_commit, enum store_result res
 	struct removal *removal = container_of(store_commit, struct removal, commit);
 
 	(void)revision;
+	broker_committed(removal->broker);
 	removal->phase = REMOVAL_FREE;
 	if (result != STORE_DURABLE) {
 		log_error("broker", "the store did not take a deletion, which is undone: result=%d",

@@ -17,10 +17,14 @@
  * exchanges are bound to, and alternate exchanges, go on a work list, each once; every queue is a
  * target once. The read side ends, and begins anew for the rest of the batch, when it has lasted
  * too long; the clock is looked at every few messages only.
+ *
+ * What is routed by then is handed over, unless the batch is atomic: then the targets of all of it
+ * are gathered first.
  */
 #define READ_SIDE_NS	  80000
 #define MESSAGES_PER_LOOK 8
 #define TARGETS_PER_LOOK  512
+#define TARGETS_KEPT	  65536u /* room that is kept after an atomic batch */
 
 static void emit(struct shunt_sink *sink, const struct shunt_binding *const *bindings,
 		 size_t count);
@@ -34,6 +38,8 @@ struct router *router_create(void)
 	router->own_loop = loop_index(loop_self());
 	router->n_loops = loop_count();
 	router->remotes = mem_zalloc(router->n_loops * sizeof(*router->remotes));
+	router->first_capacity = ROUTER_BATCH_MAX + 1;
+	router->first = mem_alloc(router->first_capacity * sizeof(*router->first));
 	return router;
 }
 
@@ -45,6 +51,7 @@ void router_destroy(struct router *router)
 	mem_free(router->exchange_marks);
 	mem_free(router->work);
 	mem_free(router->targets);
+	mem_free(router->first);
 	mem_free(router->remotes);
 	mem_free(router);
 }
@@ -154,13 +161,12 @@ static void route_by_key(struct router *router, const struct exchange *exchange,
 	}
 }
 
-static void visit(struct router *router, const struct exchange *exchange, struct slice key,
-		  const struct publish_batch *batch)
+static void visit(struct router *router, const struct exchange *exchange, struct slice key)
 {
 	router->n_emitted = 0;
 	route_by_key(router, exchange, key);
-	for (size_t i = 0; i < batch->n_extra_keys; i++)
-		route_by_key(router, exchange, batch->extra_keys[i]);
+	for (uint32_t i = 0; i < router->n_extra_keys; i++)
+		route_by_key(router, exchange, router->extra_keys[i]);
 	if (router->n_emitted > 0 || exchange->alternate.size == 0)
 		return;
 
@@ -215,8 +221,8 @@ static void begin_epoch(struct router *router)
 	router->n_work = 0;
 }
 
-static int route(struct router *router, uint64_t generation, const struct publish_batch *batch,
-		 const struct message *message, struct amqp_error *error)
+static int route(struct router *router, uint64_t generation, const struct message *message,
+		 struct amqp_error *error)
 {
 	struct slice name = message_exchange(message), key = message_routing_key(message),
 		     body = message_body(message);
@@ -229,9 +235,9 @@ static int route(struct router *router, uint64_t generation, const struct publis
 	router->routed.message = message;
 	router->routed.view.exchange = (struct shunt_bytes){name.data, name.size};
 	router->routed.view.body = (struct shunt_bytes){body.data, body.size};
-	visit(router, exchange, key, batch);
+	visit(router, exchange, key);
 	for (size_t i = 0; i < router->n_work; i++)
-		visit(router, router->work[i], key, batch);
+		visit(router, router->work[i], key);
 	if (UNLIKELY(router->failed)) {
 		router->failed = false;
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
@@ -288,33 +294,53 @@ static bool is_time_up(const struct router *router, struct pace *pace)
 	return clock_monotonic_ns() - pace->start_ns > READ_SIDE_NS;
 }
 
-/* Routes from publications[0] on, until the time is up or one fails. Returns how many were routed.
- */
-static size_t route_some(struct router *router, struct topology *topology,
-			 const struct publish_batch *batch, const struct publication *publications,
-			 size_t count, struct amqp_error *error, bool *ret_failed)
+/* The keys of the batch's publication `at`, which come in order. */
+static void set_extra_keys(struct router *router, const struct publish_batch *batch, size_t at)
 {
-	struct pace pace = {.start_ns = count > MESSAGES_PER_LOOK / 2 ? clock_monotonic_ns() : 0};
-	size_t n = 0;
+	if (LIKELY(!batch->n_extra_keys))
+		return;
+	router->extra_keys = batch->extra_keys + router->extra_keys_done;
+	router->n_extra_keys = batch->n_extra_keys[at];
+	router->extra_keys_done += router->n_extra_keys;
+}
+
+static void forget_targets(struct router *router)
+{
+	router->n_targets = 0;
+	router->has_remote = false;
+	router->first[0] = 0;
+}
+
+/*
+ * Routes from publications[at] on, until the time is up or one fails; their targets go behind those
+ * of publications[from..at - 1]. Returns where it stopped.
+ */
+static size_t route_some(struct router *router, const struct publish_batch *batch, size_t from,
+			 size_t at, struct amqp_error *error, bool *ret_failed)
+{
+	struct topology *topology = router->broker->topology;
+	size_t end = batch->count - at < ROUTER_BATCH_MAX ? batch->count : at + ROUTER_BATCH_MAX;
+	struct pace pace = {
+		.start_ns = end - at > MESSAGES_PER_LOOK / 2 ? clock_monotonic_ns() : 0,
+		.n_targets = router->n_targets,
+	};
 
 	enter_read_side(router, topology);
 	uint64_t generation = topology_generation(topology);
 
-	router->n_targets = 0;
-	router->has_remote = false;
-	router->first[0] = 0;
-	while (n < count) {
-		if (route(router, generation, batch, publications[n].message, error) != 0) {
-			router->n_targets = router->first[n];
+	while (at < end) {
+		set_extra_keys(router, batch, at);
+		if (route(router, generation, batch->publications[at].message, error) != 0) {
+			router->n_targets = router->first[at - from];
 			*ret_failed = true;
 			break;
 		}
-		router->first[++n] = router->n_targets;
-		if (n < count && is_time_up(router, &pace))
+		router->first[++at - from] = router->n_targets;
+		if (at < end && is_time_up(router, &pace))
 			break;
 	}
 	topology_read_end(topology);
-	return n;
+	return at;
 }
 
 static size_t count_routed(const struct router *router, size_t count)
@@ -326,25 +352,89 @@ static size_t count_routed(const struct router *router, size_t count)
 	return n;
 }
 
-size_t router_publish(struct broker *broker, struct publish_batch *batch, struct amqp_error *error)
+static size_t publish_in_turn(struct router *router, const struct publish_batch *batch,
+			      struct amqp_error *error)
 {
-	struct router *router = broker_loop_self(broker)->router;
 	size_t handled = 0;
 	bool failed = false;
 
-	bug_on(router->is_busy || batch->count > ROUTER_BATCH_MAX ||
-	       (batch->n_extra_keys > 0 && batch->count > 1));
-	router->is_busy = true;
-	router->vhost = batch->vhost;
+	bug_on(batch->count > ROUTER_BATCH_MAX);
 	while (handled < batch->count && !failed) {
-		struct publication *rest = batch->publications + handled;
-		size_t n = route_some(router, broker->topology, batch, rest, batch->count - handled,
-				      error, &failed);
+		size_t from = handled;
 
-		counter_add(COUNTER_MESSAGES_ROUTED, count_routed(router, n));
-		router_hand_over(router, batch->publisher, rest, n);
-		handled += n;
+		forget_targets(router);
+		handled = route_some(router, batch, from, from, error, &failed);
+		counter_add(COUNTER_MESSAGES_ROUTED, count_routed(router, handled - from));
+		(void)router_hand_over(router, batch, batch->publications + from, handled - from);
 	}
+	return handled;
+}
+
+/* How much it takes is the publisher's doing. */
+static bool make_room(struct router *router, size_t count)
+{
+	size_t *first;
+
+	if (count < router->first_capacity)
+		return true;
+	first = mem_try_realloc(router->first, (count + 1) * sizeof(*first));
+	if (!first)
+		return false;
+	router->first = first;
+	router->first_capacity = count + 1;
+	return true;
+}
+
+static void give_room_back(struct router *router)
+{
+	if (router->target_capacity > TARGETS_KEPT) {
+		mem_free(router->targets);
+		router->targets = NULL;
+		router->target_capacity = 0;
+	}
+	if (router->first_capacity > TARGETS_KEPT) {
+		mem_free(router->first);
+		router->first_capacity = ROUTER_BATCH_MAX + 1;
+		router->first = mem_alloc(router->first_capacity * sizeof(*router->first));
+	}
+}
+
+static size_t publish_whole(struct router *router, const struct publish_batch *batch,
+			    struct amqp_error *error)
+{
+	size_t n = 0;
+	bool failed = false;
+
+	if (!make_room(router, batch->count)) {
+		(void)amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+		return 0;
+	}
+	forget_targets(router);
+	while (n < batch->count && !failed)
+		n = route_some(router, batch, 0, n, error, &failed);
+	if (!failed && router_hand_over(router, batch, batch->publications, n) != 0) {
+		(void)amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+		failed = true;
+	}
+	if (!failed)
+		counter_add(COUNTER_MESSAGES_ROUTED, count_routed(router, n));
+	give_room_back(router);
+	return failed ? 0 : n;
+}
+
+size_t router_publish(struct broker *broker, struct publish_batch *batch, struct amqp_error *error)
+{
+	struct router *router = broker_loop_self(broker)->router;
+	size_t handled;
+
+	bug_on(router->is_busy);
+	router->is_busy = true;
+	router->broker = broker;
+	router->vhost = batch->vhost;
+	router->n_extra_keys = 0;
+	router->extra_keys_done = 0;
+	handled = batch->is_atomic ? publish_whole(router, batch, error)
+				   : publish_in_turn(router, batch, error);
 	router->is_busy = false;
 	alarms_check(broker->alarms);
 	return handled;

@@ -3,7 +3,7 @@
 #define KERNEL_BROKER_ROUTER_H
 
 /*
- * From publications to queues. A batch is routed under one read side, then handed over: queues of
+ * From publications to queues. A batch is routed under the read side, then handed over: queues of
  * this loop directly, those of every other loop by one letter for the whole batch.
  */
 
@@ -23,7 +23,8 @@
  * pointer to NULL then. */
 struct publication {
 	struct message *message;
-	uint64_t seq; /* 0: the publisher wants no word of how it ended */
+	uint64_t seq;	/* 0: the publisher wants no word of how it ended */
+	bool mandatory; /* the caller's */
 
 	/* answers */
 	bool unroutable; /* reached no queue (then nothing is pending) and, if mandatory, is to be
@@ -34,13 +35,16 @@ struct publication {
 };
 
 /*
- * Publishes the batch (at most ROUTER_BATCH_MAX) of one endpoint, in order. Returns how many were
- * handled: fewer than `count` when the one at that index failed, with *error set (404 no exchange,
- * 403 internal exchange, 406 unknown exchange type) and its message still the caller's.
+ * Publishes the batch of one endpoint, in order. Returns how many were handled: fewer than `count`
+ * when the one at that index failed, with *error set (404 no exchange, 403 internal exchange, 406
+ * unknown exchange type) and its message still the caller's.
+ *
+ * An atomic batch is handled as a whole or not at all, and may be of any size: all of it is routed
+ * before the first queue gets anything, every other loop gets one letter, and what is logged comes
+ * back after a crash as a whole or not at all in each log. Others are at most ROUTER_BATCH_MAX.
  *
  * CC and BCC headers add routing keys; BCC has been taken out of the properties by the caller, who
- * passes it here as part of `extra`: publications with CC or BCC go in a batch of one with
- * extra_keys set.
+ * passes the keys of both here.
  *
  * Further errors: 506 when memory for the targets is out. Not from inside a queue's or endpoint's
  * function that this calls.
@@ -50,8 +54,9 @@ struct publish_batch {
 	struct actor_ref publisher;
 	struct publication *publications;
 	size_t count;
-	const struct slice *extra_keys; /* CC and BCC */
-	size_t n_extra_keys;
+	bool is_atomic;
+	const struct slice *extra_keys; /* CC and BCC, of all publications one after the other */
+	const uint32_t *n_extra_keys;	/* how many each of them has; NULL: none has any */
 };
 size_t router_publish(struct broker *broker, struct publish_batch *batch, struct amqp_error *error);
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/router_state.h"
 
+#include <errno.h>
+
 #include "base/bug.h"
 #include "base/mem.h"
 #include "broker/endpoint.h"
 #include "broker/queue.h"
+#include "broker/queue_log.h"
 #include "broker/router_reply.h"
 #include "loop/loop.h"
 #include "loop/mailbox.h"
@@ -13,6 +16,8 @@
  * Targets on this loop are called, in the order of the publications. For every other loop there is
  * one letter with all its messages and targets; the same letter comes back with how it went, so
  * that what one loop allocates it also frees.
+ *
+ * Of an atomic batch, each loop gets its part at once, and so in one append to its log.
  */
 
 struct route_item {
@@ -23,7 +28,9 @@ struct route_item {
 
 struct route_letter {
 	struct letter letter;
+	struct broker *broker;
 	struct actor_ref publisher; /* none: nobody wants the letter back */
+	bool is_atomic;
 	uint64_t taken_bytes;
 	uint32_t n_items, n_targets, n_outcomes;
 	struct route_item *items;	  /* the three arrays lie behind the struct */
@@ -87,6 +94,8 @@ static void arrive(struct letter *letter)
 		give_item(route, &route->items[i], targets);
 		targets += route->items[i].n_targets;
 	}
+	if (route->is_atomic)
+		queue_log_make_atomic(broker_loop_self(route->broker)->log);
 	if (actor_ref_is_none(route->publisher)) {
 		mem_free(route);
 		return;
@@ -96,8 +105,8 @@ static void arrive(struct letter *letter)
 }
 
 /* The size depends on how many bindings there are, so it may fail. */
-static struct route_letter *letter_create(const struct router_remote *remote,
-					  struct actor_ref publisher)
+static struct route_letter *letter_create(struct broker *broker, const struct router_remote *remote,
+					  const struct publish_batch *batch)
 {
 	size_t items_size = remote->n_items * sizeof(struct route_item);
 	size_t targets_size = remote->n_targets * sizeof(struct route_target);
@@ -107,7 +116,12 @@ static struct route_letter *letter_create(const struct router_remote *remote,
 
 	if (!route)
 		return NULL;
-	*route = (struct route_letter){.letter = {.deliver = arrive}, .publisher = publisher};
+	*route = (struct route_letter){
+		.letter = {.deliver = arrive},
+		.broker = broker,
+		.publisher = batch->publisher,
+		.is_atomic = batch->is_atomic,
+	};
 	route->items = (struct route_item *)(route + 1);
 	route->targets = (struct route_target *)(route->items + remote->n_items);
 	route->outcomes = (struct publish_outcome *)(route->targets + remote->n_targets);
@@ -131,14 +145,29 @@ static void count_remotes(struct router *router, const struct publication *publi
 	}
 }
 
-static void create_letters(struct router *router, struct actor_ref publisher)
+/* False: not all. */
+static bool create_letters(struct router *router, const struct publish_batch *batch)
 {
+	bool is_done = true;
+
 	for (unsigned i = 0; i < router->n_loops; i++) {
 		struct router_remote *remote = &router->remotes[i];
 
 		remote->last_item = 0;
-		if (i != router->own_loop && remote->n_targets > 0)
-			remote->letter = letter_create(remote, publisher);
+		if (i == router->own_loop || remote->n_targets == 0)
+			continue;
+		remote->letter = letter_create(router->broker, remote, batch);
+		is_done = is_done && remote->letter;
+	}
+	return is_done;
+}
+
+/* Nothing has been put in them. */
+static void destroy_letters(struct router *router)
+{
+	for (unsigned i = 0; i < router->n_loops; i++) {
+		mem_free(router->remotes[i].letter);
+		router->remotes[i] = (struct router_remote){0};
 	}
 }
 
@@ -206,12 +235,15 @@ static void hand_over_one(struct router *router, struct actor_ref publisher,
 	publication->message = NULL;
 }
 
-void router_hand_over(struct router *router, struct actor_ref publisher,
-		      struct publication *publications, size_t count)
+int router_hand_over(struct router *router, const struct publish_batch *batch,
+		     struct publication *publications, size_t count)
 {
 	if (router->has_remote) {
 		count_remotes(router, publications, count);
-		create_letters(router, publisher);
+		if (!create_letters(router, batch) && batch->is_atomic) {
+			destroy_letters(router);
+			return -ENOMEM;
+		}
 	}
 	for (size_t i = 0; i < count; i++) {
 		struct publication *publication = &publications[i];
@@ -221,8 +253,11 @@ void router_hand_over(struct router *router, struct actor_ref publisher,
 		publication->remote_bytes = 0;
 		publication->unroutable = router->first[i] == router->first[i + 1];
 		if (!publication->unroutable)
-			hand_over_one(router, publisher, publication, i);
+			hand_over_one(router, batch->publisher, publication, i);
 	}
 	if (router->has_remote)
 		post_letters(router);
+	if (batch->is_atomic)
+		queue_log_make_atomic(broker_loop_self(router->broker)->log);
+	return 0;
 }

@@ -24,6 +24,7 @@ struct router_remote {
 /* A loop's scratch space. Belongs to the loop. */
 struct router {
 	struct shunt_sink sink; /* first: what plugins get is the router's address */
+	struct broker *broker;	/* when it is busy */
 	bool is_busy;
 
 	/* Marks by dense index: what has the present epoch has been visited by the present message.
@@ -35,6 +36,9 @@ struct router {
 	/* The present message. */
 	struct vhost *vhost;
 	struct routed_message routed;
+	const struct slice *extra_keys;
+	uint32_t n_extra_keys;
+	size_t extra_keys_done; /* of the batch's: those of messages before */
 	size_t n_emitted;	/* bindings that the present exchange's type gave */
 	bool failed;		/* memory is out */
 	struct exchange **work; /* exchanges to visit */
@@ -44,7 +48,8 @@ struct router {
 	 * are from first[i] to first[i + 1]. */
 	struct route_target *targets;
 	size_t n_targets, target_capacity;
-	size_t first[ROUTER_BATCH_MAX + 1];
+	size_t *first;
+	size_t first_capacity;
 	unsigned own_loop;
 	bool has_remote;
 
@@ -57,8 +62,11 @@ struct router {
 	unsigned n_loops;
 };
 
-/* Outside of the read side: gives the messages of publications[0..count - 1] to their targets. */
-void router_hand_over(struct router *router, struct actor_ref publisher,
-		      struct publication *publications, size_t count);
+/*
+ * Outside of the read side: gives the messages of publications[0..count - 1] to their targets. If
+ * all or nothing is to be given, it may be nothing: -ENOMEM.
+ */
+int router_hand_over(struct router *router, const struct publish_batch *batch,
+		     struct publication *publications, size_t count);
 
 #endif

@@ -20,7 +20,8 @@ struct topology *topology_create(unsigned n_loops, const char *default_vhost)
 	dense_init(&topology->bindings);
 	topology->n_loops = n_loops;
 	topology->queues_on = mem_zalloc(n_loops * sizeof(*topology->queues_on));
-	vhost_create(topology, default_vhost);
+	if (default_vhost)
+		(void)vhost_create(topology, slice_cstr(default_vhost));
 	return topology;
 }
 

@@ -99,8 +99,8 @@ struct binding {
 };
 
 /*
- * Makes the structure with the vhost `default_vhost` and its predeclared exchanges. It is destroyed
- * after the loops have ended, and the queues with them.
+ * Makes the structure with the vhost `default_vhost` (NULL: none yet) and its predeclared
+ * exchanges. It is destroyed after the loops have ended, and the queues with them.
  */
 struct topology *topology_create(unsigned n_loops, const char *default_vhost);
 void topology_destroy(struct topology *topology);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/vhost.h"
 
+#include <string.h>
+
 #include "base/bug.h"
 #include "base/mem.h"
 #include "broker/binding.h"
@@ -40,11 +42,13 @@ static void predeclare(struct topology *topology, struct vhost *vhost)
 	}
 }
 
-void vhost_create(struct topology *topology, const char *name)
+struct vhost *vhost_create(struct topology *topology, struct slice name)
 {
 	struct vhost *vhost = mem_zalloc(sizeof(*vhost));
 
-	vhost->name = mem_strdup(name);
+	vhost->name = mem_zalloc(name.size + 1);
+	if (name.size > 0)
+		memcpy(vhost->name, name.data, name.size);
 	map_init(&vhost->exchanges);
 	map_init(&vhost->queues);
 	map_init(&vhost->bindings);
@@ -52,6 +56,7 @@ void vhost_create(struct topology *topology, const char *name)
 	map_insert(&topology->vhosts, &vhost->node, slice_cstr(vhost->name));
 	predeclare(topology, vhost);
 	topology_write_end(topology);
+	return vhost;
 }
 
 /* Bindings go first, as they hold on to their ends. */

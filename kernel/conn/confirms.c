@@ -139,14 +139,18 @@ static void confirms_tell_done(struct confirms *confirms,
 					    bool rejected),
 			       void *context)
 {
-	qsort(confirms->done, confirms->n_done, sizeof(*confirms->done), confirms_compare);
-	for (size_t i = 0; i < confirms->n_done; i++) {
-		uint64_t seq = confirms->done[i];
-		uint32_t *word;
+	size_t n = 0;
 
-		if (seq < confirms->base)
-			continue;
-		word = confirms_word(confirms, seq);
+	/* Mostly base has passed by them all. */
+	for (size_t i = 0; i < confirms->n_done; i++)
+		if (confirms->done[i] >= confirms->base)
+			confirms->done[n++] = confirms->done[i];
+	if (n > 1)
+		qsort(confirms->done, n, sizeof(*confirms->done), confirms_compare);
+	for (size_t i = 0; i < n; i++) {
+		uint64_t seq = confirms->done[i];
+		uint32_t *word = confirms_word(confirms, seq);
+
 		tell(context, seq, false, (*word & CONFIRM_REJECTED) != 0);
 		*word |= CONFIRM_TOLD;
 	}

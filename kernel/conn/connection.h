@@ -38,7 +38,7 @@ enum connection_pause {
 				    << 1, /* too many published bytes on their way to other loops */
 	CONNECTION_PAUSE_BACKLOG = 1 << 2, /* too many bytes wait for a channel's answer */
 	CONNECTION_PAUSE_OUTPUT = 1 << 3,  /* it does not take its answers */
-	CONNECTION_PAUSE_ALARM = 1 << 4,   /* publishes while the memory alarm is set */
+	CONNECTION_PAUSE_ALARM = 1 << 4,   /* publishes while an alarm is set */
 	CONNECTION_PAUSE_ENDING = 1 << 5,  /* it has said all */
 };
 

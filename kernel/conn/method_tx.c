@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Class tx. AMQP 0-9-1 section 1.9. Publishes and acknowledgements are kept until tx.commit; then
- * the publishes go to their queues, and when all have settled (what must be on disk is), the
- * acknowledgements follow, and then commit-ok. A rollback forgets both: deliveries acknowledged in
- * it are unacknowledged again.
+ * Class tx. AMQP 0-9-1 section 1.9. Publishes and acknowledgements are kept until tx.commit.
+ *
+ * Then the publishes go to their queues as one atomic batch, each log's part in one append. When
+ * all have settled (what must be on disk is), the acknowledgements follow; when they are on disk,
+ * too, commit-ok. So nothing that was acknowledged before a commit-ok comes back, and a crash
+ * before it redelivers rather than loses. If something could not be stored, the channel fails.
+ *
+ * A rollback forgets both: deliveries acknowledged in it are unacknowledged again.
  */
 #include "conn/method_tx.h"
 
@@ -12,11 +16,13 @@
 
 #include "base/bug.h"
 #include "base/mem.h"
+#include "broker/barrier.h"
 #include "broker/queue.h"
 #include "broker/topology.h"
 #include "conn/publish.h"
 #include "conn/request.h"
 #include "conn/settle.h"
+#include "conn/source.h"
 
 struct tx_publish {
 	struct message *message;
@@ -59,7 +65,10 @@ static void *tx_grow(void *items, size_t size, size_t count, size_t *capacity)
 	return grown;
 }
 
-/* RabbitMQ looks for the exchange at the publish, and routes at the commit. */
+/*
+ * RabbitMQ routes at the publish, so a missing exchange fails that. Here the commit routes, and
+ * fails, too, if the exchange has gone meanwhile.
+ */
 static int tx_check_exchange(struct channel *ch, struct slice name, struct amqp_error *error)
 {
 	struct topology *topology = ch->connection->service->broker->topology;
@@ -141,22 +150,8 @@ void tx_destroy(struct channel *ch)
 
 /* ---- Commit ---- */
 
-static void tx_apply_acks(struct channel *ch)
-{
-	struct tx *tx = ch->tx;
-
-	for (size_t i = 0; i < tx->n_acks; i++) {
-		struct unacked_entry *entry = unacked_at(&ch->unacked, tx->acks[i].tag);
-
-		bug_on(entry == NULL || entry->state != UNACKED_IN_TX);
-		settle_entry(ch, entry, tx->acks[i].outcome);
-	}
-	tx->n_acks = 0;
-	settle_flush(ch->connection->home);
-}
-
-/* All publishes have settled. */
-static void tx_finish_commit(struct channel *ch)
+/* All is done, or something has failed. */
+static void tx_end_commit(struct channel *ch)
 {
 	struct tx *tx = ch->tx;
 	struct channel_request *commit = tx->commit;
@@ -169,11 +164,63 @@ static void tx_finish_commit(struct channel *ch)
 		amqp_error_set(&error, AMQP_PRECONDITION_FAILED, "partial tx completion");
 		channel_fail(ch, &error);
 	} else {
-		tx_apply_acks(ch);
 		connection_send(ch->connection, ch->number, &ok);
 	}
 	mem_free(commit);
 	channel_resume(ch);
+}
+
+/* Lives as long as the barrier; the channel may be gone before. */
+struct tx_barrier {
+	struct broker_barrier barrier;
+	struct actor_ref channel;
+};
+
+static void tx_barrier_done(struct broker_barrier *barrier)
+{
+	struct tx_barrier *b = container_of(barrier, struct tx_barrier, barrier);
+	struct channel *ch = slots_get(b->channel);
+
+	if (ch != NULL) {
+		ch->tx->has_failed |= barrier->has_failed;
+		tx_end_commit(ch);
+	}
+	mem_free(b);
+}
+
+/* Returns the loops that were told. */
+static struct loop_set tx_apply_acks(struct channel *ch)
+{
+	struct loop_set loops = {0};
+	struct tx *tx = ch->tx;
+
+	for (size_t i = 0; i < tx->n_acks; i++) {
+		struct unacked_entry *entry = unacked_at(&ch->unacked, tx->acks[i].tag);
+
+		bug_on(entry == NULL || entry->state != UNACKED_IN_TX);
+		loop_set_add(&loops, ch->sources[entry->source]->queue.loop);
+		settle_entry(ch, entry, tx->acks[i].outcome);
+	}
+	tx->n_acks = 0;
+	settle_flush(ch->connection->home);
+	return loops;
+}
+
+/* All publishes have settled. */
+static void tx_finish_publishes(struct channel *ch)
+{
+	struct loop_set loops;
+	struct tx_barrier *b;
+
+	if (ch->tx->has_failed || ch->tx->n_acks == 0) {
+		tx_end_commit(ch);
+		return;
+	}
+	loops = tx_apply_acks(ch);
+	b = mem_zalloc(sizeof(*b));
+	b->channel = ch->endpoint.ref;
+	b->barrier.done = tx_barrier_done;
+	broker_barrier(ch->connection->service->broker, &loops, &b->barrier);
 }
 
 void tx_published(struct channel *ch, const struct publish_outcome *outcomes, size_t count)
@@ -185,7 +232,7 @@ void tx_published(struct channel *ch, const struct publish_outcome *outcomes, si
 		tx->has_failed |= outcomes[i].rejected;
 	tx->n_pending -= count;
 	if (count != 0 && tx->n_pending == 0 && tx->commit != NULL)
-		tx_finish_commit(ch);
+		tx_finish_publishes(ch);
 }
 
 void tx_add_pending(struct channel *ch, const struct publication *p)
@@ -194,35 +241,85 @@ void tx_add_pending(struct channel *ch, const struct publication *p)
 	ch->tx->has_failed |= p->rejected;
 }
 
+/* What the router is given. */
+struct tx_batch {
+	struct publish_batch batch;
+	struct slice *keys;
+	uint32_t *n_keys;
+};
+
+static void tx_batch_fini(struct tx_batch *b)
+{
+	mem_free(b->batch.publications);
+	mem_free(b->keys);
+	mem_free(b->n_keys);
+}
+
+/* How much it is was the client's doing. */
+static bool tx_batch_init(struct tx_batch *b, const struct tx *tx)
+{
+	size_t n = tx->n_publishes, n_keys = 0;
+
+	for (size_t i = 0; i < n; i++)
+		n_keys += tx->publishes[i].n_extra;
+	*b = (struct tx_batch){.batch = {.count = n, .is_atomic = true}};
+	b->batch.publications = mem_try_alloc(n * sizeof(*b->batch.publications));
+	if (n_keys != 0) {
+		b->keys = mem_try_alloc(n_keys * sizeof(*b->keys));
+		b->n_keys = mem_try_alloc(n * sizeof(*b->n_keys));
+		b->batch.extra_keys = b->keys;
+		b->batch.n_extra_keys = b->n_keys;
+	}
+	if (b->batch.publications != NULL &&
+	    (n_keys == 0 || (b->keys != NULL && b->n_keys != NULL)))
+		return true;
+	tx_batch_fini(b);
+	return false;
+}
+
+/* Takes the messages. */
+static void tx_batch_fill(struct tx_batch *b, struct channel *ch)
+{
+	struct slice *keys = b->keys;
+
+	for (size_t i = 0; i < b->batch.count; i++) {
+		struct tx_publish *item = &ch->tx->publishes[i];
+
+		b->batch.publications[i] = (struct publication){
+			.message = item->message,
+			.seq = ch->next_publish++,
+			.mandatory = item->mandatory,
+		};
+		item->message = NULL;
+		if (b->keys == NULL)
+			continue;
+		b->n_keys[i] = item->n_extra;
+		publish_read_keys(buffer_slice(&item->extra), item->n_extra, keys);
+		keys += item->n_extra;
+	}
+}
+
 /* Hands over what was published, in order. False: it failed, and the channel with it. */
 static bool tx_publish(struct channel *ch)
 {
-	struct tx *tx = ch->tx;
-	struct publication publications[ROUTER_BATCH_MAX];
-	bool mandatory[ROUTER_BATCH_MAX];
-	size_t done = 0;
+	struct tx_batch b;
+	bool is_done;
 
-	while (done < tx->n_publishes) {
-		struct tx_publish *first = &tx->publishes[done];
-		size_t n = 0;
+	if (ch->tx->n_publishes == 0)
+		return true;
+	if (!tx_batch_init(&b, ch->tx)) {
+		struct amqp_error error = {.method_id = AMQP_TX_COMMIT};
 
-		while (done < tx->n_publishes && n < ROUTER_BATCH_MAX) {
-			struct tx_publish *item = &tx->publishes[done];
-
-			if (n != 0 && (item->n_extra != 0 || first->n_extra != 0))
-				break;
-			publications[n] = (struct publication){.message = item->message,
-							       .seq = ch->next_publish++};
-			mandatory[n++] = item->mandatory;
-			item->message = NULL;
-			done++;
-		}
-		if (!publish_now(ch, publications, mandatory, n, buffer_slice(&first->extra),
-				 first->n_extra))
-			return false;
+		amqp_error_set(&error, AMQP_RESOURCE_ERROR, "out of memory");
+		channel_fail(ch, &error);
+		return false;
 	}
-	tx_forget_publishes(tx);
-	return true;
+	tx_batch_fill(&b, ch);
+	is_done = publish_now(ch, &b.batch); /* if not, the transaction has gone with the channel */
+	if (is_done)
+		tx_forget_publishes(ch->tx);
+	tx_batch_fini(&b);
+	return is_done;
 }
 
 int method_tx_commit(struct channel *ch, const struct amqp_tx_commit *m, struct amqp_error *error)
@@ -239,7 +336,7 @@ int method_tx_commit(struct channel *ch, const struct amqp_tx_commit *m, struct 
 	tx->has_failed = false;
 	ch->waiting = tx->commit;
 	if (tx_publish(ch) && tx->n_pending == 0)
-		tx_finish_commit(ch);
+		tx_finish_publishes(ch);
 	return 0;
 }
 

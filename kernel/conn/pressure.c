@@ -39,7 +39,16 @@ void pressure_sub_inflight(struct connection *c, uint64_t bytes)
 		pressure_resume(c, CONNECTION_PAUSE_INFLIGHT);
 }
 
-/* ---- The memory alarm ---- */
+/* ---- Alarms ---- */
+
+/* In RabbitMQ's words, also where both are named. Clients are told once, though a second alarm may
+ * come later, and when none is left. */
+static const char *connection_blocked_reason(unsigned set_alarms)
+{
+	if (set_alarms == (ALARM_MEMORY | ALARM_DISK))
+		return "low on disk & memory";
+	return set_alarms == ALARM_DISK ? "low on disk" : "low on memory";
+}
 
 static void connection_block(struct connection *c)
 {
@@ -47,7 +56,7 @@ static void connection_block(struct connection *c)
 
 	c->is_blocked = true;
 	pressure_pause(c, CONNECTION_PAUSE_ALARM);
-	m.connection_blocked.reason = slice_cstr("low on memory");
+	m.connection_blocked.reason = slice_cstr(connection_blocked_reason(c->home->alarms));
 	if (c->capabilities.blocked)
 		connection_send(c, 0, &m);
 }
@@ -55,7 +64,7 @@ static void connection_block(struct connection *c)
 void pressure_note_publish(struct connection *c)
 {
 	c->has_published = true;
-	if (c->home->has_memory_alarm && !c->is_blocked && c->state == CONNECTION_RUNNING)
+	if (c->home->alarms != 0 && !c->is_blocked && c->state == CONNECTION_RUNNING)
 		connection_block(c);
 }
 

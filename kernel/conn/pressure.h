@@ -16,9 +16,9 @@ void pressure_resume(struct connection *c, enum connection_pause reason);
 void pressure_add_inflight(struct connection *c, uint64_t bytes);
 void pressure_sub_inflight(struct connection *c, uint64_t bytes);
 
-/* A publish comes, or a part of it: blocks the connection if the memory alarm is set. */
+/* A publish comes, or a part of it: blocks the connection if an alarm is set. */
 void pressure_note_publish(struct connection *c);
-/* The alarm is over. */
+/* No alarm is set any more. */
 void pressure_unblock(struct connection *c);
 
 #endif

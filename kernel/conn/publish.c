@@ -101,14 +101,13 @@ static void publish_return(struct channel *ch, struct message *message)
 }
 
 /* What the router said of one publication. */
-static int publish_settle(struct channel *ch, struct publication *p, bool mandatory,
-			  struct amqp_error *error)
+static int publish_settle(struct channel *ch, struct publication *p, struct amqp_error *error)
 {
 	ch->inflight_bytes += p->remote_bytes;
 	pressure_add_inflight(ch->connection, p->remote_bytes);
 	if (p->unroutable) {
 		counter_add(COUNTER_MESSAGES_UNROUTABLE, 1);
-		if (mandatory)
+		if (p->mandatory)
 			publish_return(ch, p->message);
 		else
 			message_unref(p->message);
@@ -123,83 +122,74 @@ static int publish_settle(struct channel *ch, struct publication *p, bool mandat
 	return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 }
 
-/* Routes the batch and deals with the answers. False: it failed, and the channel with it. */
-static bool publish_flush_batch(struct channel *ch, struct publication *publications,
-				const bool *mandatory, size_t count, const struct slice *extra_keys,
-				size_t n_extra_keys)
+bool publish_now(struct channel *ch, struct publish_batch *batch)
 {
-	struct publish_batch batch = {
-		.vhost = ch->connection->vhost,
-		.publisher = ch->endpoint.ref,
-		.publications = publications,
-		.count = count,
-		.extra_keys = extra_keys,
-		.n_extra_keys = n_extra_keys,
-	};
+	struct publication *publications = batch->publications;
 	struct amqp_error error = {.method_id = AMQP_BASIC_PUBLISH};
-	size_t done = router_publish(ch->connection->service->broker, &batch, &error);
 	int failed = 0;
+
+	batch->vhost = ch->connection->vhost;
+	batch->publisher = ch->endpoint.ref;
+	size_t done = router_publish(ch->connection->service->broker, batch, &error);
 
 	for (size_t i = 0; i < done; i++)
 		if (failed == 0)
-			failed = publish_settle(ch, &publications[i], mandatory[i], &error);
+			failed = publish_settle(ch, &publications[i], &error);
 		else if (publications[i].unroutable)
 			message_unref(publications[i].message);
-	for (size_t i = done; i < count; i++)
+	for (size_t i = done; i < batch->count; i++)
 		message_unref(publications[i].message);
-	if (failed == 0 && done == count)
+	if (failed == 0 && done == batch->count)
 		return true;
 	channel_fail(ch, &error);
 	return false;
 }
 
-bool publish_now(struct channel *ch, struct publication *publications, const bool *mandatory,
-		 size_t count, struct slice extra, uint32_t n_extra)
+void publish_read_keys(struct slice extra, uint32_t n, struct slice *ret_keys)
 {
-	struct slice *keys = NULL;
 	struct amqp_reader reader;
-	bool is_done;
 
-	if (n_extra == 0)
-		return publish_flush_batch(ch, publications, mandatory, count, NULL, 0);
-	keys = mem_try_alloc(n_extra * sizeof(*keys));
-	if (keys == NULL) {
-		struct amqp_error error = {.method_id = AMQP_BASIC_PUBLISH};
-
-		for (size_t i = 0; i < count; i++)
-			message_unref(publications[i].message);
-		amqp_error_set(&error, AMQP_RESOURCE_ERROR, "out of memory");
-		channel_fail(ch, &error);
-		return false;
-	}
 	amqp_reader_init(&reader, extra);
-	for (uint32_t i = 0; i < n_extra; i++)
-		keys[i] = amqp_get_longstr(&reader);
-	is_done = publish_flush_batch(ch, publications, mandatory, count, keys, n_extra);
-	mem_free(keys);
-	return is_done;
+	for (uint32_t i = 0; i < n; i++)
+		ret_keys[i] = amqp_get_longstr(&reader);
 }
 
 void publish_flush(struct conn_loop *home)
 {
 	struct channel *ch = home->publisher;
-	size_t count = home->n_publications;
+	struct publish_batch batch = {
+		.publications = home->publications,
+		.count = home->n_publications,
+	};
 
 	home->publisher = NULL;
 	home->n_publications = 0;
-	if (count != 0)
-		(void)publish_flush_batch(ch, home->publications, home->mandatory, count, NULL, 0);
+	if (batch.count != 0)
+		(void)publish_now(ch, &batch);
 }
 
 /* A message with CC or BCC keys is a batch of its own. */
 static void publish_alone(struct channel *ch, struct publication *p)
 {
-	struct buffer extra =
-		ch->publish->extra; /* taken out: the publish may fail and end the channel */
+	/* Taken out: the publish may fail and end the channel. */
+	struct buffer extra = ch->publish->extra;
+	uint32_t n_keys = ch->publish->n_extra;
+	struct slice *keys = mem_try_alloc(n_keys * sizeof(*keys));
+	struct publish_batch batch = {
+		.publications = p, .count = 1, .extra_keys = keys, .n_extra_keys = &n_keys};
 
 	buffer_init(&ch->publish->extra);
-	(void)publish_now(ch, p, &ch->publish->mandatory, 1, buffer_slice(&extra),
-			  ch->publish->n_extra);
+	if (keys != NULL) {
+		publish_read_keys(buffer_slice(&extra), n_keys, keys);
+		(void)publish_now(ch, &batch);
+	} else {
+		struct amqp_error error = {.method_id = AMQP_BASIC_PUBLISH};
+
+		message_unref(p->message);
+		amqp_error_set(&error, AMQP_RESOURCE_ERROR, "out of memory");
+		channel_fail(ch, &error);
+	}
+	mem_free(keys);
 	buffer_fini(&extra);
 }
 
@@ -208,7 +198,7 @@ static void publish_add(struct channel *ch, struct message *message)
 {
 	struct conn_loop *home = ch->connection->home;
 	bool has_extra = ch->publish->extra.size != 0;
-	struct publication p = {.message = message};
+	struct publication p = {.message = message, .mandatory = ch->publish->mandatory};
 
 	if (home->publisher != ch || has_extra) {
 		publish_flush(home);
@@ -224,7 +214,6 @@ static void publish_add(struct channel *ch, struct message *message)
 		return;
 	}
 	home->publications[home->n_publications] = p;
-	home->mandatory[home->n_publications] = ch->publish->mandatory;
 	home->publisher = ch;
 	if (++home->n_publications == ROUTER_BATCH_MAX)
 		publish_flush(home);

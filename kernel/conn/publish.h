@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "broker/router.h"
 #include "conn/channel.h"
 
 /* A basic.publish whose content is still to come; made at a channel's first publish. */
@@ -32,12 +33,15 @@ int publish_header(struct channel *ch, struct slice payload, struct amqp_error *
 int publish_body(struct channel *ch, struct slice payload, struct amqp_error *error);
 /* What is half there is dropped. */
 void publish_abandon(struct channel *ch);
+
 /*
- * Routes a batch of the channel's publications, whose messages it takes; extra are CC and BCC keys
- * as long strings, for a batch of one. False: it failed, and the channel with it.
+ * Routes a batch of the channel's publications, whose messages it takes. False: it failed, and the
+ * channel with it.
  */
-bool publish_now(struct channel *ch, struct publication *publications, const bool *mandatory,
-		 size_t count, struct slice extra, uint32_t n_extra);
+bool publish_now(struct channel *ch, struct publish_batch *batch);
+
+/* The n CC and BCC keys in `extra`, which stays in place. */
+void publish_read_keys(struct slice extra, uint32_t n, struct slice *ret_keys);
 
 /* Routes what was published on this loop and not routed yet. */
 void publish_flush(struct conn_loop *home);

@@ -7,19 +7,19 @@
 #include "conn/pressure.h"
 #include "loop/loop.h"
 
-/* The memory alarm was set or cleared: connections that publish are blocked, or let go on. */
-static void conn_loop_alarm(struct alarm_listener *listener, bool is_set)
+/* An alarm was set or cleared: connections that publish are blocked, or let go on. */
+static void conn_loop_alarm(struct alarm_listener *listener, unsigned set_alarms)
 {
 	struct conn_loop *home = container_of(listener, struct conn_loop, alarm);
 	struct list *pos, *next;
 
-	home->has_memory_alarm = is_set;
+	home->alarms = set_alarms;
 	list_for_each_safe(pos, next, &home->connections) {
 		struct connection *c = container_of(pos, struct connection, link);
 
-		if (is_set && c->has_published)
+		if (set_alarms != 0 && c->has_published)
 			pressure_note_publish(c);
-		else if (!is_set)
+		else if (set_alarms == 0)
 			pressure_unblock(c);
 	}
 }

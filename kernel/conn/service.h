@@ -44,8 +44,8 @@ struct conn_loop {
 	uint64_t n_connections;
 	struct conn_service *service;
 	struct alarm_listener alarm;
-	bool has_memory_alarm; /* as this loop was told: so what is blocked by it is also unblocked
-				*/
+	/* Bits of enum alarm as this loop was told: so what is blocked by it is also unblocked. */
+	unsigned alarms;
 	bool is_stopping;
 
 	/* Publishes of one channel that have not been routed yet; empty between two data() calls.
@@ -53,7 +53,6 @@ struct conn_loop {
 	struct channel *publisher;
 	size_t n_publications;
 	struct publication publications[ROUTER_BATCH_MAX];
-	bool mandatory[ROUTER_BATCH_MAX];
 
 	struct settle_batch settles;
 };

@@ -84,6 +84,37 @@ static json_t *queue_messages(const void *object)
 	return column_number(row->stats.ready + row->stats.unacknowledged);
 }
 
+static json_t *queue_ready_ram(const void *object)
+{
+	const struct queue_row *row = object;
+
+	return column_number(row->stats.ready - row->stats.ready_away);
+}
+
+static json_t *queue_unacknowledged_ram(const void *object)
+{
+	const struct queue_row *row = object;
+
+	return column_number(row->stats.unacknowledged - row->stats.unacknowledged_away);
+}
+
+static uint64_t messages_away(const struct queue_row *row)
+{
+	return row->stats.ready_away + row->stats.unacknowledged_away;
+}
+
+static json_t *queue_messages_ram(const void *object)
+{
+	const struct queue_row *row = object;
+
+	return column_number(row->stats.ready + row->stats.unacknowledged - messages_away(row));
+}
+
+static json_t *queue_messages_paged_out(const void *object)
+{
+	return column_number(messages_away(object));
+}
+
 static json_t *queue_consumers(const void *object)
 {
 	return column_number(((const struct queue_row *)object)->stats.consumers);
@@ -97,6 +128,18 @@ static json_t *queue_memory(const void *object)
 static json_t *queue_message_bytes(const void *object)
 {
 	return column_number(((const struct queue_row *)object)->stats.body_bytes);
+}
+
+static json_t *queue_message_bytes_ram(const void *object)
+{
+	const struct queue_row *row = object;
+
+	return column_number(row->stats.body_bytes - row->stats.away_bytes);
+}
+
+static json_t *queue_message_bytes_paged_out(const void *object)
+{
+	return column_number(((const struct queue_row *)object)->stats.away_bytes);
 }
 
 static json_t *queue_state(const void *object)
@@ -170,11 +213,13 @@ static const struct column queue_columns[] = {
 	{"messages_ready", queue_ready},
 	{"messages_unacknowledged", queue_unacknowledged},
 	{"messages", queue_messages},
-	{"messages_ready_ram", queue_ready},
-	{"messages_unacknowledged_ram", queue_unacknowledged},
-	{"messages_ram", queue_messages},
+	{"messages_ready_ram", queue_ready_ram},
+	{"messages_unacknowledged_ram", queue_unacknowledged_ram},
+	{"messages_ram", queue_messages_ram},
+	{"messages_paged_out", queue_messages_paged_out},
 	{"message_bytes", queue_message_bytes},
-	{"message_bytes_ram", queue_message_bytes},
+	{"message_bytes_ram", queue_message_bytes_ram},
+	{"message_bytes_paged_out", queue_message_bytes_paged_out},
 	{"consumers", queue_consumers},
 	{"memory", queue_memory},
 	{"leader", queue_nothing},

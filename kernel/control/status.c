@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/account.h"
@@ -18,6 +17,7 @@
 #include "control/columns.h"
 #include "loop/counters.h"
 #include "loop/loop.h"
+#include "store/disk.h"
 #include "net/listener.h"
 
 static void set_text(json_t *object, const char *key, const char *text)
@@ -79,18 +79,25 @@ static void status_listeners(json_t *value, const struct control_config *config)
 	json_object_set_new(value, "listeners", listeners);
 }
 
+static void status_add_alarm(json_t *alarms, const char *resource,
+			     const struct control_config *config)
+{
+	json_t *alarm = json_object();
+
+	set_text(alarm, "node", config->cluster_name);
+	set_text(alarm, "resource", resource);
+	set_text(alarm, "type", "resource_limit");
+	json_array_append_new(alarms, alarm);
+}
+
 static void status_alarms(json_t *value, const struct control_config *config)
 {
 	json_t *alarms = json_array();
 
-	if (alarms_memory_is_set(config->broker->alarms)) {
-		json_t *alarm = json_object();
-
-		set_text(alarm, "node", config->cluster_name);
-		set_text(alarm, "resource", "memory");
-		set_text(alarm, "type", "resource_limit");
-		json_array_append_new(alarms, alarm);
-	}
+	if (alarms_disk_is_set(config->broker->alarms))
+		status_add_alarm(alarms, "disk", config);
+	if (alarms_memory_is_set(config->broker->alarms))
+		status_add_alarm(alarms, "memory", config);
 	json_object_set_new(value, "alarms", alarms);
 }
 
@@ -171,10 +178,11 @@ static void status_descriptors(json_t *value)
 
 static void status_disk(json_t *value, const struct control_config *config)
 {
-	struct statvfs disk;
+	uint64_t free_bytes;
 
-	if (statvfs(config->data_dir, &disk) == 0)
-		set_number(value, "disk_free", (uint64_t)disk.f_bavail * disk.f_frsize);
+	if (disk_free_bytes(config->data_dir, &free_bytes) == 0)
+		set_number(value, "disk_free", free_bytes);
+	set_number(value, "disk_free_limit", alarms_disk_limit(config->broker->alarms));
 }
 
 /* ---- All of it ---- */

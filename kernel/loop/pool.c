@@ -166,8 +166,10 @@ static bool any_has_work(void)
 	return false;
 }
 
-static void drain(void)
+void loop_pool_drain(void)
 {
+	OWN(0);
+	bug_on(pool.n_running != 0);
 	for (int round = 0; round < DRAIN_ROUNDS_MAX && any_has_work(); round++) {
 		for (unsigned i = 0; i < pool.count; i++)
 			loop_pool_visit(i, finish_own_turn, NULL);
@@ -179,7 +181,7 @@ void loop_run(void)
 	OWN(0);
 	turn_until_stopped();
 	join_threads();
-	drain();
+	loop_pool_drain();
 }
 
 void loop_pool_destroy(void)
@@ -188,7 +190,7 @@ void loop_pool_destroy(void)
 		return;
 	OWN(0);
 	bug_on(pool.n_running != 0);
-	drain();
+	loop_pool_drain();
 	loop_enter(NULL);
 	free_loops();
 }

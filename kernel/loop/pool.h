@@ -56,6 +56,12 @@ bool loop_pool_is_stopping(void);
 void loop_pool_visit(unsigned index, void (*visit)(void *arg), void *arg);
 
 /*
+ * Delivers what was posted, runs all tasks, and destroys what is retired, in the name of each loop,
+ * until nothing is left of that. As loop_pool_visit().
+ */
+void loop_pool_drain(void);
+
+/*
  * Only from loop 0's thread, when no other thread of the pool runs. Delivers what was posted
  * meanwhile, destroys what is retired, frees the loops. Objects and timers of the loops must be
  * gone. No-op without a pool.

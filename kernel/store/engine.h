@@ -15,11 +15,9 @@ struct store_engine_ops {
 	const char *name;
 
 	void (*append)(struct store_log *log, uint64_t epoch, struct store_append *append);
-	void (*elide)(struct store_log *log, uint64_t tag, uint64_t queue_id, uint64_t seq);
 	void (*read)(struct store_log *log, struct store_read *read);
 	void (*recover)(struct store_log *log, struct store_recovery *recovery);
 	void (*barrier)(struct store_log *log, struct store_barrier *barrier);
-	void (*trim)(struct store_log *log, uint64_t position);
 	void (*compact)(struct store_log *log);
 	void (*lead)(struct store_log *log, struct store_lead *lead);
 	void (*release)(struct store_log *log);
@@ -33,6 +31,7 @@ struct store_engine_ops {
 	void (*watch)(struct store *store, struct store_watch *watch);
 	void (*unwatch)(struct store *store, struct store_watch *watch);
 	uint64_t (*ids)(struct store *store, unsigned n);
+	bool (*is_clean)(const struct store *store);
 	void (*destroy)(struct store *store);
 };
 

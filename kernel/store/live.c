@@ -3,8 +3,6 @@
 
 /*
  * Every live record is a node, on a list in the order of the log, which is what a recovery replays.
- * A location is a node's index and the body's serial number, so that one that has been settled is
- * recognised even when its node has been used again.
  *
  * A queue finds its nodes by an array ordered by sequence number. Numbers mostly come ascending and
  * are settled from the front; what is settled within leaves a hole, and when holes are the majority
@@ -34,15 +32,15 @@ struct live_queue {
 	size_t tail;
 	size_t capacity;
 	size_t n_live;
-	size_t incoming; /* enqueues of the append under way */
-	struct live_node *checkpoint;
+	size_t incoming;   /* enqueues of the append under way */
+	uint64_t last_seq; /* the highest number that was ever named */
 };
 
 /* ---- nodes ---- */
 
 void live_init(struct live *live)
 {
-	*live = (struct live){.n_bodies = 0};
+	*live = (struct live){.n_messages = 0};
 	list_init(&live->order);
 	node_pool_init(&live->nodes);
 	map_init(&live->queues);
@@ -62,24 +60,16 @@ static void free_node(struct live *live, struct live_node *node)
 	node_put(&live->nodes, node);
 }
 
-static store_location location_of(const struct live_node *node)
+static struct live_node *add_body(struct live *live, const struct store_record *record)
 {
-	return (uint64_t)node->serial << 32 | node->index;
-}
-
-static struct live_node *add_body(struct live *live, const struct store_body *body)
-{
+	const struct store_body *body = &record->body;
 	struct live_node *node = add_node(live, LIVE_BODY);
 
-	if (++live->serial == 0) /* so that no location is 0 */
-		live->serial = 1;
-	node->serial = live->serial;
 	node->body.bytes = *body;
 	node->body.n_entries = 1;
+	node->body.is_transient = record->is_transient;
 	if (body->hold)
 		body->hold(body->owner);
-	live->n_bodies++;
-	live->n_bytes += body->bytes.size;
 	return node;
 }
 
@@ -89,8 +79,6 @@ static void unref_body(struct live *live, struct live_node *node)
 
 	if (--node->body.n_entries > 0)
 		return;
-	live->n_bodies--;
-	live->n_bytes -= body.bytes.size;
 	free_node(live, node);
 	if (body.drop)
 		body.drop(body.owner);
@@ -119,7 +107,7 @@ static void free_queue(struct live *live, struct live_queue *queue)
 
 static bool is_unused(const struct live_queue *queue)
 {
-	return queue->n_live == 0 && queue->incoming == 0 && !queue->checkpoint;
+	return queue->n_live == 0 && queue->incoming == 0 && queue->last_seq == 0;
 }
 
 static struct live_queue *need_queue(struct live *live, uint64_t id)
@@ -246,6 +234,7 @@ static void settle_slot(struct live *live, struct live_queue *queue, struct live
 
 	slot->node = NULL;
 	queue->n_live--;
+	live->n_messages--;
 	free_node(live, node);
 	unref_body(live, body);
 }
@@ -269,6 +258,18 @@ void live_settle(struct live *live, uint64_t queue_id, uint64_t seq_first, uint6
 	tidy(live, queue);
 }
 
+static void note_seq(struct live_queue *queue, uint64_t seq)
+{
+	if (seq > queue->last_seq)
+		queue->last_seq = seq;
+}
+
+static void settle(struct live *live, const struct store_record *record)
+{
+	note_seq(need_queue(live, record->queue_id), record->seq_last);
+	live_settle(live, record->queue_id, record->seq_first, record->seq_last);
+}
+
 static void requeue(struct live *live, uint64_t queue_id, uint64_t seq_first, uint64_t seq_last)
 {
 	struct live_queue *queue = find_queue(live, queue_id);
@@ -278,14 +279,7 @@ static void requeue(struct live *live, uint64_t queue_id, uint64_t seq_first, ui
 	for (size_t i = lower_bound(queue, seq_first);
 	     i < queue->tail && queue->slots[i].seq <= seq_last; i++)
 		if (queue->slots[i].node)
-			queue->slots[i].node->redelivered = true;
-}
-
-static void forget_checkpoint(struct live *live, struct live_queue *queue)
-{
-	if (queue->checkpoint)
-		free_node(live, queue->checkpoint);
-	queue->checkpoint = NULL;
+			queue->slots[i].node->entry.deliveries++;
 }
 
 /* A purge of every number there can be is the queue's end. */
@@ -296,20 +290,11 @@ static void purge(struct live *live, uint64_t queue_id, uint64_t seq_last)
 	if (!queue)
 		return;
 	if (seq_last == UINT64_MAX)
-		forget_checkpoint(live, queue);
+		queue->last_seq = 0;
+	else
+		note_seq(queue, seq_last);
 	settle_in(live, queue, 0, seq_last);
 	tidy(live, queue);
-}
-
-static void checkpoint(struct live *live, uint64_t queue_id, uint64_t seq_last)
-{
-	struct live_queue *queue = need_queue(live, queue_id);
-
-	forget_checkpoint(live, queue);
-	queue->checkpoint = add_node(live, LIVE_CHECKPOINT);
-	queue->checkpoint->entry.queue = queue;
-	queue->checkpoint->entry.body = NULL;
-	queue->checkpoint->entry.seq = seq_last;
 }
 
 static void enqueue(struct live *live, const struct store_record *record, struct live_node *body)
@@ -322,7 +307,10 @@ static void enqueue(struct live *live, const struct store_record *record, struct
 	node->entry.body = body;
 	node->entry.seq = record->seq_first;
 	node->entry.expires_ms = record->expires_ms;
+	node->entry.deliveries = 0;
 	body->body.n_entries++;
+	live->n_messages++;
+	note_seq(queue, record->seq_first);
 	add_slot(queue, record->seq_first, node);
 }
 
@@ -376,14 +364,14 @@ static void apply(struct live *live, const struct store_record *record, struct l
 {
 	switch (record->type) {
 	case STORE_PUBLISH:
-		*slot = add_body(live, &record->body);
+		*slot = add_body(live, record);
 		break;
 	case STORE_ENQUEUE:
 		enqueue(live, record, live->published[record->publish]);
 		break;
 	case STORE_SETTLE:
 	case STORE_EXPIRE:
-		live_settle(live, record->queue_id, record->seq_first, record->seq_last);
+		settle(live, record);
 		break;
 	case STORE_REQUEUE:
 		requeue(live, record->queue_id, record->seq_first, record->seq_last);
@@ -391,24 +379,17 @@ static void apply(struct live *live, const struct store_record *record, struct l
 	case STORE_PURGE:
 		purge(live, record->queue_id, record->seq_last);
 		break;
-	case STORE_CHECKPOINT:
-		checkpoint(live, record->queue_id, record->seq_last);
-		break;
 	}
 }
 
-int live_apply(struct live *live, const struct store_record *records, size_t n_records,
-	       store_location *locations)
+int live_apply(struct live *live, const struct store_record *records, size_t n_records)
 {
 	int r = reserve(live, records, n_records);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < n_records; i++) {
+	for (size_t i = 0; i < n_records; i++)
 		apply(live, &records[i], &live->published[i]);
-		if (locations && records[i].type == STORE_PUBLISH)
-			locations[i] = location_of(live->published[i]);
-	}
 	/* A body that no queue took goes here. */
 	for (size_t i = 0; i < n_records; i++)
 		if (records[i].type == STORE_PUBLISH)
@@ -423,74 +404,47 @@ int live_apply(struct live *live, const struct store_record *records, size_t n_r
 
 /* ---- reading ---- */
 
-int live_read(const struct live *live, store_location location, struct slice *ret_body)
+int live_read(struct live *live, uint64_t queue_id, uint64_t seq, struct slice *ret_body)
 {
-	const struct live_node *node = node_find(&live->nodes, (uint32_t)location);
+	const struct live_queue *queue = find_queue(live, queue_id);
+	size_t at = queue ? lower_bound(queue, seq) : 0;
 
-	if (!node || node->kind != LIVE_BODY || node->serial != location >> 32)
+	if (!queue || at == queue->tail || queue->slots[at].seq != seq || !queue->slots[at].node)
 		return -ENOENT;
-	*ret_body = node->body.bytes.bytes;
+	*ret_body = queue->slots[at].node->entry.body->body.bytes.bytes;
 	return 0;
 }
 
 static void replay_entry(const struct live_node *node, struct store_recovery *recovery)
 {
-	struct store_record record = {
-		.type = STORE_ENQUEUE,
+	const struct store_recovered message = {
 		.queue_id = node->entry.queue->id,
-		.seq_first = node->entry.seq,
-		.seq_last = node->entry.seq,
+		.seq = node->entry.seq,
 		.expires_ms = node->entry.expires_ms,
-	};
-	store_location location = location_of(node->entry.body);
-
-	recovery->record(recovery, &record, location);
-	if (!node->redelivered)
-		return;
-	record.type = STORE_REQUEUE;
-	record.expires_ms = 0;
-	recovery->record(recovery, &record, location);
-}
-
-static void replay_body(const struct live_node *node, struct store_recovery *recovery)
-{
-	struct store_record record = {.type = STORE_PUBLISH,
-				      .body = {.bytes = node->body.bytes.bytes}};
-
-	recovery->record(recovery, &record, location_of(node));
-}
-
-static void replay_checkpoint(const struct live_node *node, struct store_recovery *recovery)
-{
-	struct store_record record = {
-		.type = STORE_CHECKPOINT,
-		.queue_id = node->entry.queue->id,
-		.seq_last = node->entry.seq,
+		.deliveries = node->entry.deliveries,
+		.body = node->entry.body->body.bytes.bytes,
 	};
 
-	recovery->record(recovery, &record, 0);
+	if (!node->entry.body->body.is_transient)
+		recovery->message(recovery, &message);
 }
 
 void live_replay(const struct live *live, struct store_recovery *recovery)
 {
 	const struct list *link;
+	struct map_cursor cursor;
+	struct map_node *node;
 
+	map_for_each(node, &live->queues, &cursor) {
+		const struct live_queue *queue = container_of(node, struct live_queue, node);
+
+		recovery->queue(recovery, queue->id, queue->last_seq);
+	}
 	for (link = live->order.next; link != &live->order; link = link->next) {
-		const struct live_node *node = container_of(link, const struct live_node, link);
+		const struct live_node *entry = container_of(link, const struct live_node, link);
 
-		switch (node->kind) {
-		case LIVE_BODY:
-			replay_body(node, recovery);
-			break;
-		case LIVE_ENTRY:
-			replay_entry(node, recovery);
-			break;
-		case LIVE_CHECKPOINT:
-			replay_checkpoint(node, recovery);
-			break;
-		case LIVE_SPARE:
-			bug_on(node->kind == LIVE_SPARE);
-		}
+		if (entry->kind == LIVE_ENTRY)
+			replay_entry(entry, recovery);
 	}
 }
 
@@ -524,7 +478,6 @@ void live_fini(struct live *live)
 	map_for_each(node, &live->queues, &cursor) {
 		struct live_queue *queue = container_of(node, struct live_queue, node);
 
-		forget_checkpoint(live, queue);
 		settle_in(live, queue, 0, UINT64_MAX);
 		free_queue(live, queue);
 	}

@@ -2,8 +2,9 @@
 #include "store/store.h"
 
 /*
- * The engine that keeps everything in memory. Appends take effect in the call; what is asynchronous
- * is the telling: completions wait in lists of their log, which one task of the turn works off. A
+ * The engine that keeps everything in memory: behind unit tests, and the measure of what the
+ * contract says. Appends take effect in the call, so none is ever elided; what is asynchronous is
+ * the telling: completions wait in lists of their log, which one task of the turn works off. A
  * list is taken as a whole before its callbacks run, so what they ask for anew comes in the task's
  * next run.
  *
@@ -51,7 +52,6 @@ struct memory_log {
 	struct loop_task tell;
 	struct live live;
 	uint64_t epoch; /* 0: nobody leads */
-	uint64_t position;
 	struct store_lead *leader;
 	struct store_log_stats stats;
 	CHAIN(struct store_append) appends;
@@ -106,9 +106,9 @@ static void tell_appends(struct memory_log *m)
 
 static void answer_read(struct memory_log *m, struct store_read *read)
 {
-	for (size_t i = 0; i < read->n_locations; i++) {
+	for (size_t i = 0; i < read->n_seqs; i++) {
 		struct slice body = SLICE_EMPTY;
-		int r = live_read(&m->live, read->locations[i], &body);
+		int r = live_read(&m->live, read->queue_id, read->seqs[i], &body);
 
 		read->body(read, i, r < 0 ? STORE_ERROR : STORE_DURABLE, body);
 	}
@@ -176,23 +176,14 @@ static void memory_append(struct store_log *log, uint64_t epoch, struct store_ap
 
 	if (epoch == 0 || epoch != m->epoch) {
 		append->result = STORE_FENCED;
-	} else if (live_apply(&m->live, append->records, append->n_records, append->locations) <
-		   0) {
+	} else if (live_apply(&m->live, append->records, append->n_records) < 0) {
 		append->result = STORE_ERROR;
 	} else {
 		append->result = STORE_DURABLE;
-		append->position = ++m->position;
 		count(&m->stats, append);
 	}
 	chain_add(&m->appends, append);
 	tell_soon(m);
-}
-
-/* Every append has been written when the call returned. */
-static void memory_elide(struct store_log *log, uint64_t tag, uint64_t queue_id, uint64_t seq)
-{
-	(void)tag;
-	live_settle(&log_of(log)->live, queue_id, seq, seq);
 }
 
 static void memory_read(struct store_log *log, struct store_read *read)
@@ -211,12 +202,6 @@ static void memory_barrier(struct store_log *log, struct store_barrier *barrier)
 {
 	chain_add(&log_of(log)->barriers, barrier);
 	tell_soon(log_of(log));
-}
-
-/* What is settled takes no room here. */
-static void memory_trim(struct store_log *log, uint64_t position)
-{
-	(void)log, (void)position;
 }
 
 static void memory_compact(struct store_log *log)
@@ -243,8 +228,7 @@ static void memory_stats(const struct store_log *log, struct store_log_stats *re
 	const struct memory_log *m = container_of(log, const struct memory_log, log);
 
 	*ret_stats = m->stats;
-	ret_stats->live_bodies = m->live.n_bodies;
-	ret_stats->live_bytes = m->live.n_bytes;
+	ret_stats->live_messages = m->live.n_messages;
 }
 
 /* ---- definitions ---- */
@@ -281,6 +265,13 @@ static uint64_t memory_ids(struct store *store, unsigned n)
 	return atomic_fetch_add_explicit(&store_of(store)->next_id, n, memory_order_relaxed);
 }
 
+/* What was there before is always gone. */
+static bool memory_is_clean(const struct store *store)
+{
+	(void)store;
+	return true;
+}
+
 /* ---- life ---- */
 
 static void close_log(void *argument)
@@ -310,11 +301,9 @@ static void memory_destroy(struct store *store)
 static const struct store_engine_ops memory_ops = {
 	.name = "memory",
 	.append = memory_append,
-	.elide = memory_elide,
 	.read = memory_read,
 	.recover = memory_recover,
 	.barrier = memory_barrier,
-	.trim = memory_trim,
 	.compact = memory_compact,
 	.lead = memory_lead,
 	.release = memory_release,
@@ -324,6 +313,7 @@ static const struct store_engine_ops memory_ops = {
 	.watch = memory_watch,
 	.unwatch = memory_unwatch,
 	.ids = memory_ids,
+	.is_clean = memory_is_clean,
 	.destroy = memory_destroy,
 };
 

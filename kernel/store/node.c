@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/node.h"
 
+#include "base/account.h"
 #include "base/bug.h"
 #include "base/mem.h"
 
@@ -20,10 +21,17 @@ void node_pool_init(struct node_pool *pool)
 	list_init(&pool->spare);
 }
 
+static void free_slab(struct node_slab *slab)
+{
+	account_add(ACCOUNT_OTHER, -(ptrdiff_t)sizeof(*slab));
+	mem_free(slab);
+}
+
 void node_pool_fini(struct node_pool *pool)
 {
 	for (size_t i = 0; i < pool->n_slabs; i++)
-		mem_free(pool->slabs[i]);
+		if (pool->slabs[i])
+			free_slab(pool->slabs[i]);
 	mem_free(pool->slabs);
 }
 
@@ -47,6 +55,7 @@ static void add_slab(struct node_pool *pool)
 	if (pool->lowest_free == pool->n_slabs)
 		grow(pool);
 	slab = mem_zalloc(sizeof(*slab));
+	account_add(ACCOUNT_OTHER, (ptrdiff_t)sizeof(*slab));
 	pool->slabs[pool->lowest_free] = slab;
 	for (size_t i = 0; i < SLAB_NODES; i++) {
 		slab->nodes[i].index = (uint32_t)(pool->lowest_free * SLAB_NODES + i);
@@ -66,7 +75,7 @@ static void remove_slab(struct node_pool *pool, size_t index)
 	pool->slabs[index] = NULL;
 	if (index < pool->lowest_free)
 		pool->lowest_free = index;
-	mem_free(slab);
+	free_slab(slab);
 }
 
 struct live_node *node_get(struct node_pool *pool, enum live_kind kind)
@@ -80,7 +89,6 @@ struct live_node *node_get(struct node_pool *pool, enum live_kind kind)
 	bug_on(!link);
 	node = container_of(link, struct live_node, link);
 	node->kind = kind;
-	node->redelivered = false;
 	pool->n_spare--;
 	pool->slabs[node->index / SLAB_NODES]->n_used++;
 	return node;
@@ -95,14 +103,4 @@ void node_put(struct node_pool *pool, struct live_node *node)
 	pool->n_spare++;
 	if (--pool->slabs[index]->n_used == 0 && pool->n_spare > SPARE_MAX)
 		remove_slab(pool, index);
-}
-
-const struct live_node *node_find(const struct node_pool *pool, uint32_t index)
-{
-	const struct live_node *node;
-
-	if (index / SLAB_NODES >= pool->n_slabs || !pool->slabs[index / SLAB_NODES])
-		return NULL;
-	node = &pool->slabs[index / SLAB_NODES]->nodes[index % SLAB_NODES];
-	return node->kind == LIVE_SPARE ? NULL : node;
 }

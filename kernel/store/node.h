@@ -3,9 +3,8 @@
 #define KERNEL_STORE_NODE_H
 
 /*
- * The nodes that live records are kept in (store/live.h), from slabs: a node has an index, does not
- * move while in use, and is found by its index whether or not it is in use. Slabs that are all
- * spare are given back, but for some.
+ * The nodes that live records are kept in (store/live.h), from slabs: a node does not move while in
+ * use. Slabs that are all spare are given back, but for some.
  */
 
 #include <stdbool.h>
@@ -19,7 +18,6 @@ enum live_kind {
 	LIVE_SPARE,
 	LIVE_BODY,
 	LIVE_ENTRY,
-	LIVE_CHECKPOINT,
 };
 
 struct live_queue;
@@ -28,18 +26,18 @@ struct live_node {
 	struct list link; /* the user's while in use */
 	enum live_kind kind;
 	uint32_t index;
-	uint32_t serial; /* of a body: other than that of any body that was here before */
-	bool redelivered;
 	union {
 		struct {
 			struct store_body bytes;
 			size_t n_entries; /* and one for an append under way */
+			bool is_transient;
 		} body;
-		struct { /* also a checkpoint */
+		struct {
 			struct live_queue *queue;
 			struct live_node *body;
 			uint64_t seq;
 			uint64_t expires_ms;
+			unsigned deliveries;
 		} entry;
 	};
 };
@@ -62,7 +60,4 @@ void node_pool_fini(struct node_pool *pool);
 struct live_node *node_get(struct node_pool *pool, enum live_kind kind);
 /* Its link is not on a list any more. */
 void node_put(struct node_pool *pool, struct live_node *node);
-/* NULL if there is none, or it is spare. */
-const struct live_node *node_find(const struct node_pool *pool, uint32_t index);
-
 #endif

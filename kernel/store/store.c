@@ -7,15 +7,18 @@
 
 static void check_records(const struct store_append *append)
 {
+	size_t publish = SIZE_MAX;
+
 	for (size_t i = 0; i < append->n_records; i++) {
 		const struct store_record *record = &append->records[i];
 
-		bug_on(record->type < STORE_PUBLISH || record->type > STORE_CHECKPOINT);
+		bug_on(record->type < STORE_PUBLISH || record->type > STORE_EXPIRE);
 		bug_on(record->type != STORE_PUBLISH && record->queue_id == 0);
-		if (record->type != STORE_ENQUEUE)
+		if (record->type != STORE_ENQUEUE) {
+			publish = record->type == STORE_PUBLISH ? i : SIZE_MAX;
 			continue;
-		bug_on(record->publish >= i ||
-		       append->records[record->publish].type != STORE_PUBLISH);
+		}
+		bug_on(publish == SIZE_MAX || record->publish != publish);
 		bug_on(record->seq_first != record->seq_last);
 	}
 }
@@ -27,12 +30,6 @@ void store_log_append(struct store_log *log, uint64_t epoch, struct store_append
 	append->next = NULL;
 	append->log = log;
 	log->store->ops->append(log, epoch, append);
-}
-
-void store_log_elide(struct store_log *log, uint64_t tag, uint64_t queue_id, uint64_t seq)
-{
-	OWN(log->loop);
-	log->store->ops->elide(log, tag, queue_id, seq);
 }
 
 void store_log_read(struct store_log *log, struct store_read *read)
@@ -57,12 +54,6 @@ void store_log_barrier(struct store_log *log, struct store_barrier *barrier)
 	barrier->next = NULL;
 	barrier->log = log;
 	log->store->ops->barrier(log, barrier);
-}
-
-void store_log_trim(struct store_log *log, uint64_t position)
-{
-	OWN(log->loop);
-	log->store->ops->trim(log, position);
 }
 
 void store_log_compact(struct store_log *log)
@@ -124,6 +115,11 @@ void store_unwatch(struct store *store, struct store_watch *watch)
 uint64_t store_ids(struct store *store, unsigned n)
 {
 	return store->ops->ids(store, n);
+}
+
+bool store_is_clean(const struct store *store)
+{
+	return store->ops->is_clean(store);
 }
 
 struct store_log *store_log_of(struct store *store, unsigned loop)

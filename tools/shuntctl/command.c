@@ -90,10 +90,10 @@ const struct command commands[] = {
 			   "--offline\n\tlists only queues on unreachable nodes: none\n\n"
 			   "--local\n\tonly return queues of this node: all of them\n",
 		.columns = "arguments auto_delete consumers durable exclusive exclusive_consumer_pid "
-			   "exclusive_consumer_tag leader members memory message_bytes message_bytes_ram messages "
-			   "messages_ram messages_ready messages_ready_ram messages_unacknowledged "
-			   "messages_unacknowledged_ram name online owner_pid pid policy slave_pids state "
-			   "synchronised_slave_pids type vhost",
+			   "exclusive_consumer_tag leader members memory message_bytes message_bytes_paged_out "
+			   "message_bytes_ram messages messages_paged_out messages_ram messages_ready "
+			   "messages_ready_ram messages_unacknowledged messages_unacknowledged_ram name "
+			   "online owner_pid pid policy slave_pids state synchronised_slave_pids type vhost",
 		.options = OPTION_NO_TABLE_HEADERS | OPTION_ONLINE | OPTION_OFFLINE | OPTION_LOCAL,
 		.run = list_run,
 	},

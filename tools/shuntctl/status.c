@@ -101,6 +101,13 @@ static void print_files(const json_t *value)
 	print_list(json_object_get(value, "log_files"));
 }
 
+static const char *name_of_resource(const char *resource)
+{
+	if (strcmp(resource, "memory") == 0)
+		return "Memory";
+	return strcmp(resource, "disk") == 0 ? "Free disk space" : resource;
+}
+
 static void print_alarms(const json_t *value)
 {
 	const json_t *alarms = json_object_get(value, "alarms");
@@ -108,9 +115,8 @@ static void print_alarms(const json_t *value)
 	print_section("Alarms");
 	for (size_t i = 0; i < json_array_size(alarms); i++) {
 		const json_t *alarm = json_array_get(alarms, i);
-		const char *resource = text_of(alarm, "resource");
 
-		printf("%s alarm on node %s\n", strcmp(resource, "memory") == 0 ? "Memory" : resource,
+		printf("%s alarm on node %s\n", name_of_resource(text_of(alarm, "resource")),
 		       text_of(alarm, "node"));
 	}
 	if (json_array_size(alarms) == 0)
@@ -149,6 +155,7 @@ static void print_resources(const struct report *report)
 {
 	const json_t *descriptors = json_object_get(report->value, "file_descriptors");
 	const json_t *disk_free = json_object_get(report->value, "disk_free");
+	json_int_t limit = number_of(report->value, "disk_free_limit");
 
 	print_section("File Descriptors");
 	if (json_object_get(descriptors, "total_used") != NULL)
@@ -158,6 +165,10 @@ static void print_resources(const struct report *report)
 		printf("Limit: %lld\n", (long long)number_of(descriptors, "total_limit"));
 	printf("Sockets: %lld\n", (long long)number_of(descriptors, "sockets_used"));
 	print_section("Free Disk Space");
+	printf("Low free disk space watermark: ");
+	if (limit != 0)
+		print_bytes(report, limit);
+	puts(limit != 0 ? "" : "none");
 	printf("Free disk space: ");
 	if (disk_free != NULL)
 		print_bytes(report, json_integer_value(disk_free));

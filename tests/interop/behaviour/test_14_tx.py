@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Transactions on a channel."""
 
+from lib.broker import RabbitBroker
+from lib.case import Skip
+
 
 def transactional(t):
     client = t.wire()
@@ -150,6 +153,75 @@ def test_missing_exchange_in_a_transaction_is_404(t):
     client.publish(1, "none." + t.prefix, "k", b"m")
     client.send(1, "tx.commit")
     client.expect_channel_close(1, 404)
+
+
+def test_exchange_that_goes_before_the_commit_fails_all_of_it(t):
+    """RabbitMQ has routed by then, and publishes. Here the commit routes, and it is all or nothing."""
+    if isinstance(t.broker, RabbitBroker):
+        raise Skip("RabbitMQ does otherwise")
+    client, other = transactional(t), t.wire()
+    exchange = t.name("x")
+    queue = t.wire_queue(other)
+    other.call(1, "exchange.declare", exchange=exchange, type="direct")
+    other.call(1, "queue.bind", queue=queue, exchange=exchange, routing_key="k")
+    client.publish(1, "amq.direct", "none." + t.prefix, b"m", {"delivery_mode": 2})
+    for _ in range(200):
+        client.publish(1, "", queue, b"m")
+    client.publish(1, exchange, "k", b"m")
+    client.publish(1, "", queue, b"m")
+    client.expect_quiet(1)
+    other.call(1, "exchange.delete", exchange=exchange)
+    client.send(1, "tx.commit")
+    client.expect_channel_close(1, 404)
+    assert other.get(1, queue) is None
+
+
+def test_large_transaction_with_acks(t):
+    """A thousand persistent publishes to durable queues of several connections, and as many acknowledgements."""
+    client = transactional(t)
+    owners = [t.wire() for _ in range(5)]
+    queues = [t.wire_queue(owner, exclusive=False, durable=True) for owner in owners]
+    for round_number in range(2):
+        for number in range(1000):
+            client.publish(1, "", queues[number % 5], b"%d %d" % (round_number, number), {"delivery_mode": 2})
+        client.call(1, "tx.commit")
+        tag = 0
+        for number in range(1000):
+            message = client.get(1, queues[number % 5], no_ack=False)
+            assert message.body == b"%d %d" % (round_number, number)
+            tag = message.method.delivery_tag
+        client.publish(1, "", queues[0], b"last", {"delivery_mode": 2})
+        client.send(1, "basic.ack", delivery_tag=tag, multiple=True)
+        client.call(1, "tx.commit")
+        assert client.get(1, queues[0]).body == b"last"
+    client.call(1, "channel.close", reply_code=200)
+    for owner, queue in zip(owners, queues):
+        assert owner.get(1, queue) is None
+        owner.call(1, "queue.delete", queue=queue)
+
+
+def test_transaction_with_cc_and_bcc(t):
+    client = transactional(t)
+    queues = [t.wire_queue(client) for _ in range(4)]
+    for number in range(100):
+        headers = {"CC": [queues[1]], "BCC": [queues[2], queues[3]]} if number % 10 == 5 else {}
+        client.publish(1, "", queues[0], b"%d" % number, {"headers": headers})
+    client.call(1, "tx.commit")
+    counts = [client.call(1, "queue.declare", queue=queue, passive=True).message_count for queue in queues]
+    assert counts == [100, 10, 10, 10], counts
+
+
+def test_connection_lost_in_a_commit(t):
+    """It is there as a whole, or not at all; and the broker goes on."""
+    other = t.wire()
+    queue = t.wire_queue(other, exclusive=False, durable=True)
+    for _ in range(20):
+        client = transactional(t)
+        for _ in range(100):
+            client.publish(1, "", queue, b"m", {"delivery_mode": 2})
+        client.send(1, "tx.commit")
+        client.close_socket()
+    other.call(1, "queue.delete", queue=queue)
 
 
 def test_deliveries_flow_in_a_transaction(t):

@@ -347,7 +347,7 @@ def test_status(t):
     assert "Interface: 127.0.0.1, port: %d, protocol: amqp, purpose: AMQP 0-9-1" % t.broker.port in "\n".join(lines)
     status = json.loads(ctl(t, "status", "--formatter", "json"))
     for key in ("pid os uptime active_plugins data_directory config_files log_files alarms listeners memory totals "
-                "product_name product_version disk_free file_descriptors vm_memory_high_watermark_limit").split():
+                "product_name product_version disk_free disk_free_limit file_descriptors vm_memory_high_watermark_limit").split():
         assert key in status, (key, status)
     assert {"virtual_host_count", "connection_count", "queue_count"} <= set(status["totals"])
 
@@ -376,6 +376,19 @@ def test_status_shows_the_memory_alarm(t):
     t.wait(lambda: "Memory alarm on node " in ctl(t, "status", broker=broker), "the alarm")
     alarms = json.loads(ctl(t, "status", "--formatter", "json", broker=broker))["alarms"]
     assert [(alarm["resource"], alarm["type"]) for alarm in alarms] == [("memory", "resource_limit")], alarms
+
+
+def test_status_shows_the_disk_alarm(t):
+    broker = t.shuntd("disk_free_limit.absolute=1000000GB", "vm_memory_high_watermark.absolute=1")
+    t.wire_to(broker)   # a connection is more than a byte
+    t.wait(lambda: re.search("\nFree disk space alarm on node [^ ]+\nMemory alarm on node ",
+                             ctl(t, "status", broker=broker)), "both alarms")
+    status = json.loads(ctl(t, "status", "--formatter", "json", broker=broker))
+    assert [(alarm["resource"], alarm["type"]) for alarm in status["alarms"]] == \
+        [("disk", "resource_limit"), ("memory", "resource_limit")], status["alarms"]
+    assert status["disk_free_limit"] == 10 ** 15 and 0 < status["disk_free"] < 10 ** 15, status
+    text = ctl(t, "status", "-q", "--unit", "gb", broker=broker)
+    assert "Low free disk space watermark: 1000000.0 gb\nFree disk space: " in text, text
 
 
 def test_stop_waits_for_the_end(t):

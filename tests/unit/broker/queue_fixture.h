@@ -18,6 +18,7 @@
 #include "store/store.h"
 
 static struct broker fixture_broker;
+static struct store *(*fixture_create_store)(unsigned n_logs) = store_memory_create;
 static struct vhost fixture_vhost = {.name = (char[]){"/"}};
 static struct queue_entry fixture_entry = {
 	.vhost = &fixture_vhost,
@@ -41,7 +42,12 @@ static inline void fixture_fini_part(void *arg)
 static inline void fixture_begin(unsigned n_loops)
 {
 	CU_ASSERT_EQUAL_FATAL(loop_pool_create(n_loops), 0);
-	fixture_broker = (struct broker){.n_loops = n_loops, .store = store_memory_create(n_loops)};
+	fixture_broker = (struct broker){
+		.n_loops = n_loops,
+		.store = fixture_create_store(n_loops),
+		.queue_memory_max = QUEUE_MEMORY_MAX,
+		.queue_transient_max = QUEUE_TRANSIENT_MAX,
+	};
 	fixture_broker.loops =
 		mem_zalloc_aligned(CACHE_LINE_SIZE, n_loops * sizeof(struct broker_loop));
 	for (unsigned i = 0; i < n_loops; i++)

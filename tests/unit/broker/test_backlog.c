@@ -4,79 +4,8 @@
 #include <stdlib.h>
 
 #include "../unit.h"
-#include "base/account.h"
+#include "backlog_case.h"
 #include "base/mem.h"
-#include "loop/loop.h"
-
-static struct chunk_pool pool;
-static uint64_t account_before;
-
-static void setup(void)
-{
-	account_before = account_total();
-	CU_ASSERT_EQUAL_FATAL(loop_pool_create(1), 0);
-	chunk_pool_init(&pool);
-}
-
-/* Everything has been given back. */
-static void teardown(void)
-{
-	chunk_pool_fini(&pool);
-	loop_pool_destroy();
-	CU_ASSERT_EQUAL(account_total(), account_before);
-}
-
-static struct message *make(uint32_t size)
-{
-	struct message *m = message_create(SLICE_EMPTY, SLICE_EMPTY, slice_make("\0\0", 2), size);
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
-	return m;
-}
-
-static void append(struct backlog *b, unsigned n)
-{
-	while (n-- > 0)
-		(void)backlog_append(b, make(1), SLOT_NEVER, false);
-}
-
-static uint64_t take(struct backlog *b)
-{
-	uint64_t seq = 0;
-	struct slot *slot = backlog_head(b, &seq);
-
-	if (slot)
-		backlog_take(b, seq, slot);
-	return slot ? seq : 0;
-}
-
-static uint64_t shift(struct backlog *b)
-{
-	uint64_t seq = 0;
-	struct slot *slot = backlog_head(b, &seq);
-
-	if (slot)
-		message_unref(backlog_shift(b, seq, slot));
-	return slot ? seq : 0;
-}
-
-static bool settle(struct backlog *b, uint64_t seq)
-{
-	struct slot *slot = backlog_find_taken(b, seq);
-
-	if (slot)
-		message_unref(backlog_remove(b, seq, slot));
-	return slot != NULL;
-}
-
-static bool give_back(struct backlog *b, uint64_t seq)
-{
-	struct slot *slot = backlog_find_taken(b, seq);
-
-	if (slot)
-		backlog_return(b, seq, slot);
-	return slot != NULL;
-}
 
 static void first_in_first_out(void)
 {
@@ -247,6 +176,7 @@ static void long_ones_are_dropped_in_the_background(void)
 
 #define MODEL_SIZE 20000u
 static enum slot_state model[MODEL_SIZE];
+static bool model_away[MODEL_SIZE];
 
 static uint64_t model_head(uint64_t next)
 {
@@ -256,6 +186,49 @@ static uint64_t model_head(uint64_t next)
 	return 0;
 }
 
+static void model_leave(uint64_t seq)
+{
+	model[seq] = SLOT_GONE;
+	model_away[seq] = false;
+}
+
+/* What is away in memory again, or the other way round; sometimes it goes instead. */
+static void model_turn_over(struct backlog *b, uint64_t seq)
+{
+	struct slot *slot = backlog_find(b, seq);
+
+	CU_ASSERT_EQUAL_FATAL(slot != NULL, model[seq] != SLOT_GONE);
+	if (!slot)
+		return;
+	CU_ASSERT_EQUAL_FATAL(slot_is_away(slot), model_away[seq]);
+	if (!model_away[seq]) {
+		CU_ASSERT_TRUE_FATAL(page_out(b, seq));
+		model_away[seq] = true;
+	} else if (model[seq] == SLOT_READY && rand() % 4 == 0) {
+		backlog_drop_away(b, seq, slot);
+		model_leave(seq);
+	} else {
+		page_in(b, seq);
+		model_away[seq] = false;
+	}
+}
+
+/* Where the model has an away one that is ready, the search has found or will find it. */
+static void model_read(struct backlog *b)
+{
+	uint64_t seqs[20], expected = model_head(b->next_seq);
+	size_t n = backlog_find_away(b, seqs, 20, UINT64_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		CU_ASSERT_FATAL(model[seqs[i]] == SLOT_READY && model_away[seqs[i]]);
+		CU_ASSERT_FATAL(i == 0 || seqs[i] > seqs[i - 1]);
+		page_in(b, seqs[i]);
+		model_away[seqs[i]] = false;
+	}
+	for (; expected < b->away_from && expected < b->next_seq; expected++)
+		CU_ASSERT_FALSE_FATAL(model[expected] == SLOT_READY && model_away[expected]);
+}
+
 static void model_step(struct backlog *b)
 {
 	uint64_t some = (uint64_t)rand() % b->next_seq;
@@ -263,13 +236,13 @@ static void model_step(struct backlog *b)
 	if (rand() % 4 > 0 && b->next_seq > 300)
 		some = b->next_seq - 1 - (uint64_t)rand() % 300;
 
-	switch (rand() % 8) {
+	switch (rand() % 10) {
 	case 0:
 	case 1:
 	case 2:
 		if (b->next_seq < MODEL_SIZE) {
 			model[b->next_seq] = SLOT_READY;
-			append(b, 1);
+			append_stored(b, 1);
 		}
 		break;
 	case 3:
@@ -286,13 +259,20 @@ static void model_step(struct backlog *b)
 
 		CU_ASSERT_EQUAL_FATAL(shift(b), head);
 		if (head > 0)
-			model[head] = SLOT_GONE;
+			model_leave(head);
 		break;
 	}
+	case 8:
+		model_turn_over(b, some);
+		break;
+	case 9:
+		if (rand() % 4 == 0)
+			model_read(b);
+		break;
 	case 6:
 		CU_ASSERT_EQUAL_FATAL(settle(b, some), model[some] == SLOT_TAKEN);
 		if (model[some] == SLOT_TAKEN)
-			model[some] = SLOT_GONE;
+			model_leave(some);
 		break;
 	default:
 		CU_ASSERT_EQUAL_FATAL(give_back(b, some), model[some] == SLOT_TAKEN);
@@ -309,7 +289,7 @@ static void model_purge(struct backlog *b)
 	for (uint64_t seq = 1; seq < b->next_seq; seq++) {
 		if (model[seq] != SLOT_READY)
 			continue;
-		model[seq] = SLOT_GONE;
+		model_leave(seq);
 		n++;
 	}
 	CU_ASSERT_EQUAL_FATAL(backlog_purge(b), n);
@@ -327,10 +307,17 @@ static void like_the_model(void)
 		if (i % 7919 == 7918)
 			model_purge(&b);
 	}
-	uint64_t live = 0;
-	for (uint64_t seq = 1; seq < b.next_seq; seq++)
+	uint64_t live = 0, away = 0, taken_away = 0;
+	for (uint64_t seq = 1; seq < b.next_seq; seq++) {
 		live += model[seq] != SLOT_GONE;
+		away += model_away[seq];
+		taken_away += model_away[seq] && model[seq] == SLOT_TAKEN;
+	}
 	CU_ASSERT_EQUAL(b.all.count, live);
+	CU_ASSERT_EQUAL(b.all.body_bytes, live);
+	CU_ASSERT_EQUAL(b.all.away_count, away);
+	CU_ASSERT_EQUAL(b.taken.away_count, taken_away);
+	CU_ASSERT(away > 0);
 	backlog_fini(&b);
 	teardown();
 }

@@ -181,6 +181,42 @@ static void end_goes_while_binding(void)
 	broker_end();
 }
 
+/* The name is used again meanwhile: what is taken out of the store is not what is put there. */
+static void end_goes_and_comes_while_binding(void)
+{
+	struct ask bind, again;
+	struct store_commit *held;
+
+	broker_begin(1);
+	CU_ASSERT_EQUAL(queue_declare("q", DURABLE), 0);
+	store_holds = true;
+	bind_ask(&bind, DECLARE_BIND, "q", "amq.direct", "a", false);
+	declare_submit(&bind.request);
+	turn();
+	store_holds = false;
+	CU_ASSERT_EQUAL(queue_delete("q", false, false), 0);
+	CU_ASSERT_EQUAL(queue_declare("q", DURABLE), 0);
+	CU_ASSERT_EQUAL_FATAL(n_store_held, 1);
+	held = store_held[0];
+	n_store_held = 0;
+	store_holds = true; /* the deletion of the binding */
+	held_done[0](held, held->result, held->revision);
+	turn();
+	CU_ASSERT_EQUAL(n_store_held, 1);
+	CU_ASSERT_FALSE(bind.is_done);
+	store_holds = false;
+	bind_ask(&again, DECLARE_BIND, "q", "amq.direct", "a", false);
+	declare_submit(&again.request);
+	turn();
+	CU_ASSERT_FALSE(again.is_done);
+	store_release();
+	CU_ASSERT_EQUAL(ask_wait(&bind), 404);
+	CU_ASSERT_EQUAL(ask_wait(&again), 0);
+	CU_ASSERT_EQUAL(count_bindings(), 1);
+	CU_ASSERT_EQUAL(count_stored("binding/"), 1);
+	broker_end();
+}
+
 static void unbind_waits_for_bind(void)
 {
 	struct ask bind, unbind;
@@ -332,6 +368,7 @@ static void memory_is_out(void)
 UNIT_MAIN("declare_durable", UNIT_TEST(durable_is_stored_first), UNIT_TEST(durable_all_kinds),
 	  UNIT_TEST(deletion_is_one_commit), UNIT_TEST(deletion_is_invisible_first),
 	  UNIT_TEST(store_fails_to_declare), UNIT_TEST(store_fails_to_delete),
-	  UNIT_TEST(end_goes_while_binding), UNIT_TEST(unbind_waits_for_bind),
-	  UNIT_TEST(expire_exclusive), UNIT_TEST(expire_what_is_being_deleted),
-	  UNIT_TEST(expire_durable), UNIT_TEST(memory_is_out))
+	  UNIT_TEST(end_goes_while_binding), UNIT_TEST(end_goes_and_comes_while_binding),
+	  UNIT_TEST(unbind_waits_for_bind), UNIT_TEST(expire_exclusive),
+	  UNIT_TEST(expire_what_is_being_deleted), UNIT_TEST(expire_durable),
+	  UNIT_TEST(memory_is_out))

@@ -46,6 +46,10 @@ static void keys(void)
 	buffer_clear(&buffer);
 	definition_put_key(&buffer, &binding);
 	CU_ASSERT_STRING_EQUAL(buffer_cstr(&buffer), "binding/a%2Fb/e%2Fx/q/q%251/k/\1aV");
+	buffer_clear(&buffer);
+	definition_put_key(&buffer, &(struct definition){.kind = DEFINITION_VHOST,
+							 .name = SLICE_LITERAL("a/%b")});
+	CU_ASSERT_STRING_EQUAL(buffer_cstr(&buffer), "vhost/a/%b");
 	buffer_fini(&buffer);
 }
 
@@ -56,9 +60,10 @@ static void there_and_back(void)
 				      .name = SLICE_LITERAL("e"),
 				      .type = SLICE_LITERAL("topic"),
 				      .internal = true};
-	const struct definition *all[] = {&binding, &queue, &exchange};
+	struct definition vhost = {.kind = DEFINITION_VHOST, .name = SLICE_LITERAL("/")};
+	const struct definition *all[] = {&binding, &queue, &exchange, &vhost};
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		struct definition read;
 		struct buffer buffer;
 

@@ -198,6 +198,11 @@ static void stored_and_back(void)
 	CU_ASSERT_EQUAL(back->expiration_ms, 10);
 	message_unref(back);
 
+	uint32_t size = 0;
+
+	CU_ASSERT_EQUAL(message_stored_body_size(message_stored(m), &size), 0);
+	CU_ASSERT_EQUAL(size, 8);
+
 	mem_fault_after(1);
 	CU_ASSERT_PTR_NULL(message_from_stored(message_stored(m), &result));
 	CU_ASSERT_EQUAL(result, -ENOMEM);
@@ -223,10 +228,39 @@ static void stored_and_truncated(void)
 		} else {
 			CU_ASSERT_PTR_NOT_NULL(back);
 		}
+		uint32_t body_size = 0;
+
+		CU_ASSERT_EQUAL(message_stored_body_size(slice_make(exact + 1, size), &body_size),
+				back ? 0 : -EBADMSG);
+		CU_ASSERT_EQUAL(body_size, back ? back->body_size : 0);
 		message_unref(back);
 		mem_free(exact);
 	}
 	message_unref(m);
+}
+
+/* As message_from_stored(): malformed properties are refused, a strange expiration is not. */
+static void stored_properties(void)
+{
+	static const struct {
+		struct slice properties;
+		int result;
+	} cases[] = {
+		{{(const uint8_t *)"\x10\0", 2}, -EBADMSG},
+		{{(const uint8_t *)"\x01\0\2hi", 5}, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct message *m = make(cases[i].properties, "hello");
+		uint32_t size;
+		int result;
+
+		CU_ASSERT_EQUAL(message_stored_body_size(message_stored(m), &size),
+				cases[i].result);
+		message_unref(message_from_stored(message_stored(m), &result));
+		CU_ASSERT_EQUAL(result, cases[i].result);
+		message_unref(m);
+	}
 }
 
 UNIT_MAIN("message", UNIT_TEST(bytes_are_laid_out_as_delivered), UNIT_TEST(empty_everything),
@@ -234,4 +268,4 @@ UNIT_MAIN("message", UNIT_TEST(bytes_are_laid_out_as_delivered), UNIT_TEST(empty
 	  UNIT_TEST(properties_are_read), UNIT_TEST(expirations_that_are_fine),
 	  UNIT_TEST(expirations_that_are_refused),
 	  UNIT_TEST(malformed_properties_are_a_syntax_error), UNIT_TEST(stored_and_back),
-	  UNIT_TEST(stored_and_truncated))
+	  UNIT_TEST(stored_and_truncated), UNIT_TEST(stored_properties))

@@ -155,10 +155,17 @@ static void destroyed_inside_deliver(void)
 
 /* ---- The log ---- */
 
+static uint64_t n_in_log(void)
+{
+	struct store_log_stats stats;
+
+	store_log_stats(store_log_of(fixture_broker.store, 0), &stats);
+	return stats.live_messages;
+}
+
 static void persistent_in_durable_is_pending(void)
 {
 	struct queue_options options = fixture_options();
-	struct store_log_stats stats;
 
 	options.durable = true;
 	setup_with(options);
@@ -168,21 +175,16 @@ static void persistent_in_durable_is_pending(void)
 	WAIT_FOR(ep.n_outcomes == 1);
 	CU_ASSERT_EQUAL(ep.outcomes[0].seq, 7);
 	CU_ASSERT_FALSE(ep.outcomes[0].rejected);
-	store_log_stats(store_log_of(fixture_broker.store, 0), &stats);
-	CU_ASSERT_EQUAL(stats.live_bodies, 2);
+	CU_ASSERT_EQUAL(n_in_log(), 2);
 
 	CU_ASSERT_EQUAL(consume(&ep, 1, 0), 0);
 	turn();
 	settle(&ep, 1, QUEUE_ACK, 2);
 	turn();
-	turn();
-	store_log_stats(store_log_of(fixture_broker.store, 0), &stats);
-	CU_ASSERT_EQUAL(stats.live_bodies, 1);
+	CU_ASSERT_EQUAL(n_in_log(), 2); /* lazily */
+	WAIT_FOR(n_in_log() == 1);
 	(void)destroy_queue();
-	turn();
-	turn();
-	store_log_stats(store_log_of(fixture_broker.store, 0), &stats);
-	CU_ASSERT_EQUAL(stats.live_bodies, 0);
+	WAIT_FOR(n_in_log() == 0);
 	teardown();
 }
 
@@ -197,21 +199,18 @@ static void delivered_and_done_in_its_turn_is_confirmed(void)
 {
 	struct queue_options options = fixture_options();
 	struct queue_request r = {.consume = {.no_ack = true}};
-	struct store_log_stats stats;
 
 	options.durable = true;
 	setup_with(options);
 	CU_ASSERT_EQUAL(publish_persistent(1), QUEUE_PENDING); /* so that the log is led */
 	WAIT_FOR(ep.n_outcomes == 1);
 	CU_ASSERT_EQUAL(consume_with(&r, &ep, 1), 0);
-	turn();
-	turn();
+	WAIT_FOR(n_in_log() == 0);
 	for (uint64_t seq = 2; seq < 10; seq++)
 		CU_ASSERT_EQUAL(publish_persistent(seq), QUEUE_PENDING);
 	turn();
 	CU_ASSERT_EQUAL(ep.n_outcomes, 9);
-	store_log_stats(store_log_of(fixture_broker.store, 0), &stats);
-	CU_ASSERT_EQUAL(stats.live_bodies, 0);
+	CU_ASSERT_EQUAL(n_in_log(), 0);
 	teardown();
 }
 

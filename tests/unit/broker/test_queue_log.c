@@ -2,136 +2,7 @@
 #include "broker/queue_log.h"
 
 #include "../unit.h"
-#include "base/account.h"
-#include "broker/declare.h"
-#include "fake_endpoint.h"
-#include "loop/loop.h"
-
-/* ---- A log that keeps what it gets, and answers when it is told to. ---- */
-
-#define RECORDS_MAX 64
-#define APPENDS_MAX 8
-
-struct store_log {
-	bool is_held_back; /* leading it is not granted yet */
-	struct store_lead *lead;
-	struct store_append *appends[APPENDS_MAX];
-	size_t n_appends, n_done;
-	struct store_record records[RECORDS_MAX];
-	size_t n_records;
-	unsigned n_elided, n_released;
-	uint64_t elided_tag, elided_seq;
-};
-
-static struct store_log store;
-
-void store_log_append(struct store_log *log, uint64_t epoch, struct store_append *append)
-{
-	CU_ASSERT_EQUAL(epoch, 9);
-	CU_ASSERT_FATAL(log->n_appends < APPENDS_MAX && append->n_records <= RECORDS_MAX);
-	log->appends[log->n_appends++] = append;
-	log->n_records = append->n_records;
-	for (size_t i = 0; i < append->n_records; i++)
-		log->records[i] = append->records[i];
-}
-
-void store_log_elide(struct store_log *log, uint64_t tag, uint64_t queue_id, uint64_t seq)
-{
-	CU_ASSERT_EQUAL(queue_id, 5);
-	log->n_elided++;
-	log->elided_tag = tag;
-	log->elided_seq = seq;
-}
-
-void store_log_lead(struct store_log *log, struct store_lead *lead)
-{
-	CU_ASSERT_PTR_NULL(log->lead);
-	log->lead = lead;
-}
-
-void store_log_release(struct store_log *log)
-{
-	log->n_released++;
-}
-
-static void grant(enum store_result result)
-{
-	struct store_lead *lead = store.lead;
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(lead);
-	store.lead = NULL;
-	lead->acquired(lead, result, 9);
-}
-
-static void complete(enum store_result result)
-{
-	CU_ASSERT_FATAL(store.n_done < store.n_appends);
-	struct store_append *append = store.appends[store.n_done++];
-
-	append->done(append, result);
-}
-
-/* Queues are linked in, and the topology with them, but for this. */
-void declare_queue_expire(struct broker *broker, struct queue_entry *entry)
-{
-	(void)broker;
-	(void)entry;
-}
-
-/* ---- */
-
-static struct queue_log *queue_log;
-static struct queue_log_state state;
-static struct fake_endpoint publisher;
-static uint64_t account_before;
-
-static void setup(void)
-{
-	account_before = account_total();
-	CU_ASSERT_EQUAL_FATAL(loop_pool_create(1), 0);
-	store = (struct store_log){.n_appends = 0};
-	queue_log = queue_log_create(&store);
-	queue_log_state_init(&state, 5);
-	fake_endpoint_begin(&publisher);
-}
-
-/* As above, and the log is led. */
-static void setup_led(void)
-{
-	setup();
-	queue_log_settle(queue_log, &state, STORE_SETTLE, 1);
-	loop_run_once(false);
-	grant(STORE_DURABLE);
-	loop_run_once(false);
-	complete(STORE_DURABLE);
-}
-
-static void teardown(void)
-{
-	fake_endpoint_end(&publisher);
-	queue_log_state_fini(&state);
-	queue_log_destroy(queue_log);
-	loop_pool_destroy();
-	CU_ASSERT_EQUAL(account_total(), account_before);
-}
-
-static struct message *make(void)
-{
-	struct message *m =
-		message_create(SLICE_EMPTY, SLICE_LITERAL("k"), slice_make("\0\0", 2), 4);
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(m);
-	return m;
-}
-
-/* One message for this queue, as `seq` of the queue and of the publisher. */
-static void publish(uint64_t seq)
-{
-	struct message *m = make();
-
-	queue_log_publish(queue_log, &state, seq, m, 0, publisher.endpoint.ref, seq);
-	message_unref(m);
-}
+#include "queue_log_fixture.h"
 
 static void one_append_a_turn_after_leading(void)
 {
@@ -228,7 +99,7 @@ static void settles_become_ranges(void)
 	queue_log_settle(queue_log, &state, STORE_REQUEUE, 10);
 	queue_log_settle_range(queue_log, &state, STORE_SETTLE, 11, 20);
 	queue_log_settle_range(queue_log, &state, STORE_SETTLE, 30, 29); /* nothing */
-	loop_run_once(false);
+	queue_log_flush(queue_log);
 	static const struct store_record expected[] = {
 		{.type = STORE_SETTLE, .seq_first = 1, .seq_last = 5},
 		{.type = STORE_SETTLE, .seq_first = 8, .seq_last = 9},
@@ -241,6 +112,69 @@ static void settles_become_ranges(void)
 		CU_ASSERT_EQUAL(store.records[i].seq_first, expected[i].seq_first);
 		CU_ASSERT_EQUAL(store.records[i].seq_last, expected[i].seq_last);
 	}
+	CU_ASSERT_TRUE(append()->is_lazy);
+	complete(STORE_DURABLE);
+	teardown();
+}
+
+/* Two consumers settle every other message each. */
+static void runs_of_several_consumers_become_ranges(void)
+{
+	setup_led();
+	for (uint64_t i = 0; i < 5; i++) {
+		queue_log_settle(queue_log, &state, STORE_SETTLE, 1 + i);
+		queue_log_settle(queue_log, &state, STORE_SETTLE, 101 + i);
+		queue_log_settle(queue_log, &state, STORE_SETTLE, 201 + i);
+	}
+	queue_log_flush(queue_log);
+	CU_ASSERT_EQUAL_FATAL(store.n_records, 3);
+	for (size_t i = 0; i < 3; i++) {
+		CU_ASSERT_EQUAL(store.records[i].seq_first, 100 * i + 1);
+		CU_ASSERT_EQUAL(store.records[i].seq_last, 100 * i + 5);
+	}
+	complete(STORE_DURABLE);
+	teardown();
+}
+
+static void settles_wait_for_more(void)
+{
+	setup_led();
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 1);
+	uint64_t begun = loop_now_ms();
+	loop_run_once(false);
+	CU_ASSERT_EQUAL(store.n_appends, 1); /* setup_led()'s */
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 2);
+	while (store.n_appends == 1 && loop_now_ms() < begun + 10000)
+		loop_run_once(true);
+	CU_ASSERT(loop_now_ms() >= begun + QUEUE_LOG_SETTLE_MS);
+	CU_ASSERT_EQUAL_FATAL(store.n_appends, 2);
+	CU_ASSERT_TRUE(append()->is_lazy);
+	CU_ASSERT_EQUAL(store.n_records, 1);
+	CU_ASSERT_EQUAL(store.records[0].seq_last, 2);
+	complete(STORE_DURABLE);
+
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 3);
+	loop_run_once(false);
+	publish(4);
+	loop_run_once(false);
+	CU_ASSERT_FALSE(append()->is_lazy);
+	CU_ASSERT_EQUAL(store.n_records, 3); /* the settle goes with the publish */
+	complete(STORE_DURABLE);
+	teardown();
+}
+
+static void settles_do_not_wait_when_they_are_many(void)
+{
+	setup_led();
+	store.ignores_records = true;
+	for (uint64_t i = 1; i < QUEUE_LOG_RANGES_MAX; i++)
+		queue_log_settle(queue_log, &state, STORE_SETTLE, 2 * i);
+	loop_run_once(false);
+	CU_ASSERT_EQUAL(store.n_appends, 1);
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 1000000);
+	loop_run_once(false);
+	CU_ASSERT_EQUAL(store.n_appends, 2);
+	CU_ASSERT_EQUAL(append()->n_records, QUEUE_LOG_RANGES_MAX);
 	complete(STORE_DURABLE);
 	teardown();
 }
@@ -249,21 +183,85 @@ static void settled_while_under_way_is_elided_and_written(void)
 {
 	setup_led();
 	publish(1);
-	loop_run_once(false);
 	publish(2);
 	loop_run_once(false);
-	queue_log_settle(queue_log, &state, STORE_SETTLE, 2);
-	CU_ASSERT_EQUAL(store.n_elided, 1);
-	CU_ASSERT_EQUAL(store.elided_seq, 2);
-	CU_ASSERT_EQUAL(store.elided_tag, store.appends[2]->tag);
-	complete(STORE_DURABLE);
-	queue_log_settle(queue_log, &state, STORE_SETTLE, 1); /* durable: nothing to elide */
-	CU_ASSERT_EQUAL(store.n_elided, 1);
+	const struct store_record *first = append()->records;
+	publish(3);
 	loop_run_once(false);
-	CU_ASSERT_EQUAL(store.n_records, 1);
-	CU_ASSERT_EQUAL(store.records[0].seq_first, 1);
-	CU_ASSERT_EQUAL(store.records[0].seq_last, 2);
+	const struct store_record *second = append()->records;
+	publish(4); /* gathered meanwhile */
+
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 3);
+	CU_ASSERT_TRUE(second[1].is_elided);
+	queue_log_settle(queue_log, &state, STORE_EXPIRE, 2); /* not in order */
+	CU_ASSERT_TRUE(first[3].is_elided);
+	CU_ASSERT_FALSE(first[1].is_elided);
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 4);
+	CU_ASSERT_EQUAL(publisher.n_outcomes, 0);
+	loop_run_once(false);
+	CU_ASSERT_EQUAL_FATAL(publisher.n_outcomes, 3); /* and none waits for the disk */
+	CU_ASSERT_EQUAL(publisher.outcomes[0].seq, 3);
+	CU_ASSERT_EQUAL(publisher.outcomes[1].seq, 2);
+	CU_ASSERT_EQUAL(publisher.outcomes[2].seq, 4);
 	complete(STORE_DURABLE);
+	CU_ASSERT_EQUAL_FATAL(publisher.n_outcomes, 4);
+	CU_ASSERT_EQUAL(publisher.outcomes[3].seq, 1);
+	complete(STORE_DURABLE);
+	CU_ASSERT_EQUAL(publisher.n_outcomes, 4);
+
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 1); /* durable: nothing to elide */
+	queue_log_flush(queue_log);
+	CU_ASSERT_EQUAL_FATAL(store.n_records, 3);
+	CU_ASSERT_EQUAL(store.records[0].seq_first, 3);
+	CU_ASSERT_EQUAL(store.records[1].type, STORE_EXPIRE);
+	CU_ASSERT_EQUAL(store.records[2].seq_first, 1);
+	complete(STORE_DURABLE);
+	teardown();
+}
+
+/* Appends may complete in any order, and batches that come to nothing lie between them. */
+static void elided_in_many_appends_under_way(void)
+{
+	enum { COUNT = 6 };
+	const struct store_record *records[COUNT];
+
+	setup_led();
+	for (uint64_t i = 0; i < COUNT; i++) {
+		publish(10 * i + 1);
+		publish(10 * i + 2);
+		publish(10 * i + 3);
+		loop_run_once(false);
+		records[i] = append()->records;
+		publish(10 * i + 4);
+		queue_log_settle(queue_log, &state, STORE_SETTLE, 10 * i + 4);
+		loop_run_once(false);
+	}
+	CU_ASSERT_EQUAL(store.n_appends, 1 + COUNT);
+	for (uint64_t i = COUNT; i-- > 0;) {
+		queue_log_settle(queue_log, &state, STORE_SETTLE, 10 * i + 3);
+		queue_log_settle(queue_log, &state, STORE_SETTLE, 10 * i + 1);
+		CU_ASSERT_TRUE(records[i][1].is_elided);
+		CU_ASSERT_FALSE(records[i][3].is_elided);
+		CU_ASSERT_TRUE(records[i][5].is_elided);
+	}
+	store.n_done++;
+	complete(STORE_DURABLE); /* the second first */
+	store.n_done = 1;
+	complete(STORE_DURABLE);
+	store.n_done++;
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 2);
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 12);
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 22);
+	CU_ASSERT_TRUE(records[2][3].is_elided);
+	queue_log_purge(queue_log, &state, 42);
+	CU_ASSERT_TRUE(records[3][3].is_elided);
+	CU_ASSERT_TRUE(records[4][3].is_elided);
+	CU_ASSERT_FALSE(records[5][3].is_elided);
+	for (size_t i = 2; i < COUNT; i++)
+		complete(STORE_DURABLE);
+	loop_run_once(false);
+	CU_ASSERT_EQUAL(publisher.n_outcomes, 4 * COUNT); /* once each */
+	queue_log_flush(queue_log);
 	complete(STORE_DURABLE);
 	teardown();
 }
@@ -277,6 +275,7 @@ static void purge_drops_what_was_gathered(void)
 	publish(3);
 	loop_run_once(false);
 	CU_ASSERT_EQUAL_FATAL(store.n_records, 3);
+	CU_ASSERT_FALSE(append()->is_lazy);
 	CU_ASSERT_EQUAL(store.records[1].seq_first, 3);
 	CU_ASSERT_EQUAL(store.records[2].type, STORE_PURGE);
 	CU_ASSERT_EQUAL(store.records[2].seq_last, 2);
@@ -298,6 +297,130 @@ static void failed_appends_are_rejected(void)
 		CU_ASSERT_EQUAL_FATAL(publisher.n_outcomes, i + 1);
 		CU_ASSERT_TRUE(publisher.outcomes[i].rejected);
 	}
+	teardown();
+}
+
+/* The log must know of them sooner or later, so they go once more; requeues are not worth it. */
+static void failed_settles_are_appended_again(void)
+{
+	setup_led();
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 1);
+	queue_log_settle(queue_log, &state, STORE_REQUEUE, 2);
+	publish(3);
+	loop_run_once(false);
+	CU_ASSERT_EQUAL(store.n_records, 4);
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 2);
+	complete(STORE_ERROR);
+	CU_ASSERT_TRUE(publisher.outcomes[0].rejected);
+	queue_log_flush(queue_log);
+	CU_ASSERT_EQUAL_FATAL(store.n_records, 2);
+	CU_ASSERT_EQUAL(store.records[0].seq_first, 2);
+	CU_ASSERT_EQUAL(store.records[1].type, STORE_SETTLE);
+	CU_ASSERT_EQUAL(store.records[1].seq_first, 1);
+	complete(STORE_FENCED);
+	queue_log_flush(queue_log);
+	CU_ASSERT_EQUAL(store.n_done, store.n_appends); /* nobody's any more */
+	teardown();
+}
+
+/* ---- Barriers ---- */
+
+static unsigned n_passed, n_stopped;
+
+static void barrier_done(struct queue_log_barrier *barrier)
+{
+	if (barrier->has_failed)
+		n_stopped++;
+	else
+		n_passed++;
+}
+
+static void barrier_takes_what_is_gathered(void)
+{
+	struct queue_log_barrier barrier = {.done = barrier_done};
+
+	n_passed = n_stopped = 0;
+	setup_led();
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 1);
+	queue_log_barrier(queue_log, &barrier);
+	CU_ASSERT_EQUAL(store.n_appends, 2);
+	CU_ASSERT_TRUE(append()->is_lazy);
+	complete(STORE_DURABLE);
+	CU_ASSERT_EQUAL(n_passed, 0);
+	pass(STORE_DURABLE);
+	CU_ASSERT_EQUAL(n_passed, 1);
+
+	queue_log_barrier(queue_log, &barrier); /* nothing gathered: only the store is asked */
+	CU_ASSERT_EQUAL(store.n_appends, 2);
+	pass(STORE_UNKNOWN);
+	CU_ASSERT_EQUAL(n_stopped, 1);
+
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 2);
+	queue_log_barrier(queue_log, &barrier);
+	complete(STORE_ERROR);
+	pass(STORE_DURABLE); /* of what there is; but the settle is not there */
+	CU_ASSERT_EQUAL(n_stopped, 2);
+	queue_log_barrier(queue_log, &barrier); /* with the settle once more */
+	CU_ASSERT_EQUAL(store.n_records, 1);
+	complete(STORE_DURABLE);
+	pass(STORE_DURABLE);
+	CU_ASSERT_EQUAL(n_passed, 2);
+	teardown();
+}
+
+static void barrier_waits_for_the_log_to_be_led(void)
+{
+	struct queue_log_barrier barriers[2] = {{.done = barrier_done}, {.done = barrier_done}};
+
+	n_passed = n_stopped = 0;
+	setup();
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 1);
+	queue_log_barrier(queue_log, &barriers[0]);
+	CU_ASSERT_PTR_NULL(store.barrier);
+	grant(STORE_ERROR);
+	CU_ASSERT_EQUAL(n_stopped, 1);
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 2);
+	queue_log_barrier(queue_log, &barriers[0]);
+	grant(STORE_DURABLE);
+	loop_run_once(false);
+	CU_ASSERT_EQUAL(store.n_appends, 1);
+	complete(STORE_DURABLE);
+	pass(STORE_DURABLE);
+	CU_ASSERT_EQUAL(n_passed, 1);
+	teardown();
+
+	setup();
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 1);
+	queue_log_barrier(queue_log, &barriers[0]);
+	teardown(); /* before it could begin */
+	CU_ASSERT_EQUAL(n_stopped, 2);
+	grant(STORE_DURABLE);
+	complete(STORE_DURABLE); /* of what it was for */
+	setup_led();
+	queue_log_barrier(queue_log, &barriers[1]);
+	teardown();
+	pass(STORE_DURABLE); /* after the log's end */
+	CU_ASSERT_EQUAL(n_passed, 2);
+}
+
+static void atomic_is_for_one_append(void)
+{
+	setup_led();
+	publish(1);
+	publish(2);
+	queue_log_make_atomic(queue_log);
+	loop_run_once(false);
+	CU_ASSERT_TRUE(append()->is_atomic);
+	publish(3);
+	loop_run_once(false);
+	CU_ASSERT_FALSE(append()->is_atomic);
+	complete(STORE_DURABLE);
+	complete(STORE_DURABLE);
+	publish(4);
+	loop_run_once(false);
+	CU_ASSERT_FALSE(append()->is_atomic);
+	complete(STORE_DURABLE);
+	queue_log_make_atomic(queue_log); /* nothing was published */
 	teardown();
 }
 
@@ -348,15 +471,52 @@ static void ended_while_under_way(void)
 	setup_led();
 	publish(1);
 	loop_run_once(false);
-	publish(2); /* gathered, never appended */
+	publish(2);
 	teardown();
+	CU_ASSERT_EQUAL(store.n_appends - store.n_done, 2); /* what was gathered goes at the end */
+	CU_ASSERT_EQUAL(store.n_released, 1);
 	complete(STORE_DURABLE);
+	complete(STORE_DURABLE);
+}
+
+static void ended_before_it_was_led(void)
+{
+	setup();
+	queue_log_settle(queue_log, &state, STORE_REQUEUE, 7);
+	teardown();
+	grant(STORE_DURABLE);
+	CU_ASSERT_EQUAL_FATAL(store.n_appends, 1);
+	CU_ASSERT_EQUAL(store.records[0].type, STORE_REQUEUE);
+	CU_ASSERT_EQUAL(store.n_released, 1);
+	complete(STORE_DURABLE);
+
+	setup();
+	queue_log_settle(queue_log, &state, STORE_SETTLE, 7);
+	teardown();
+	grant(STORE_ERROR);
+	CU_ASSERT_EQUAL(store.n_appends, 0);
+}
+
+static void last_purge_is_not_part_of_another(void)
+{
+	setup_led();
+	queue_log_purge(queue_log, &state, 5);
+	queue_log_purge(queue_log, &state, UINT64_MAX);
+	queue_log_flush(queue_log);
+	CU_ASSERT_EQUAL_FATAL(store.n_records, 2);
+	CU_ASSERT_EQUAL(store.records[1].seq_last, UINT64_MAX);
+	complete(STORE_DURABLE);
+	teardown();
 }
 
 UNIT_MAIN("queue_log", UNIT_TEST(one_append_a_turn_after_leading),
 	  UNIT_TEST(body_once_for_several_queues), UNIT_TEST(settled_in_its_turn_is_never_written),
-	  UNIT_TEST(settles_become_ranges),
+	  UNIT_TEST(settles_become_ranges), UNIT_TEST(runs_of_several_consumers_become_ranges),
+	  UNIT_TEST(settles_wait_for_more), UNIT_TEST(settles_do_not_wait_when_they_are_many),
 	  UNIT_TEST(settled_while_under_way_is_elided_and_written),
-	  UNIT_TEST(purge_drops_what_was_gathered), UNIT_TEST(failed_appends_are_rejected),
-	  UNIT_TEST(nobody_leads_nobody_confirms), UNIT_TEST(several_publishers_hear_their_own),
-	  UNIT_TEST(ended_while_under_way))
+	  UNIT_TEST(elided_in_many_appends_under_way), UNIT_TEST(purge_drops_what_was_gathered),
+	  UNIT_TEST(failed_appends_are_rejected), UNIT_TEST(failed_settles_are_appended_again),
+	  UNIT_TEST(barrier_takes_what_is_gathered), UNIT_TEST(barrier_waits_for_the_log_to_be_led),
+	  UNIT_TEST(atomic_is_for_one_append), UNIT_TEST(nobody_leads_nobody_confirms),
+	  UNIT_TEST(several_publishers_hear_their_own), UNIT_TEST(ended_while_under_way),
+	  UNIT_TEST(ended_before_it_was_led), UNIT_TEST(last_purge_is_not_part_of_another))

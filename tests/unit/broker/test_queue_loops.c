@@ -7,6 +7,7 @@
 #include "base/account.h"
 #include "broker/declare.h"
 #include "broker/endpoint_post.h"
+#include "copying_store.h"
 #include "queue_fixture.h"
 
 /*
@@ -268,20 +269,24 @@ static void end(void)
 	CU_ASSERT_EQUAL(account_total(), account_before);
 }
 
+static bool is_observed;
+static unsigned n_reads_seen;
+
 static void check_empty(void *arg)
 {
 	struct queue_stats stats;
 
 	(void)arg;
+	if (is_observed)
+		n_reads_seen = copying_log_of(fixture_broker.store, 1)->n_reads;
 	queue_stats(queue, &stats);
 	CU_ASSERT_EQUAL(stats.ready, 0);
 	CU_ASSERT_EQUAL(stats.unacknowledged, 0);
 	CU_ASSERT_EQUAL(stats.body_bytes, 0);
 }
 
-static void nothing_lost_nothing_doubled_in_order(void)
+static void run_and_check(void)
 {
-	begin();
 	CU_ASSERT_EQUAL_FATAL(loop_pool_start(), 0);
 	loop_run();
 	loop_timer_stop(&ch.limit);
@@ -294,6 +299,29 @@ static void nothing_lost_nothing_doubled_in_order(void)
 	CU_ASSERT(ch.n_wants > 0);
 	loop_pool_visit(1, check_empty, NULL);
 	end();
+}
+
+static void nothing_lost_nothing_doubled_in_order(void)
+{
+	begin();
+	run_and_check();
+}
+
+/* The queue keeps next to nothing in memory, and all goes to the log and comes back from there. */
+static void the_same_with_bodies_in_the_log(void)
+{
+	unsigned n_reads;
+
+	fixture_create_store = copying_store_create;
+	begin();
+	fixture_create_store = store_memory_create;
+	fixture_broker.queue_memory_max = 4096;
+	fixture_broker.queue_transient_max = 4096;
+	is_observed = true;
+	run_and_check();
+	is_observed = false;
+	n_reads = n_reads_seen;
+	CU_ASSERT(n_reads > 0);
 }
 
 /* ---- A channel that dies with deliveries on their way: step by step, on one thread ---- */
@@ -348,4 +376,5 @@ static void undelivered_ones_come_back_from_a_dead_channel(void)
 }
 
 UNIT_MAIN("queue_loops", UNIT_TEST(nothing_lost_nothing_doubled_in_order),
+	  UNIT_TEST(the_same_with_bodies_in_the_log),
 	  UNIT_TEST(undelivered_ones_come_back_from_a_dead_channel))

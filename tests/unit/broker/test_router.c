@@ -3,104 +3,7 @@
 
 #include "../unit.h"
 #include "arguments_fixture.h"
-#include "broker/endpoint.h"
-#include "broker/queue.h"
-#include "topology_fixture.h"
-
-/* ---- Publishing ---- */
-
-static struct endpoint publisher;
-static struct publish_outcome outcomes[4096];
-static size_t n_outcomes, n_published_calls;
-static uint64_t taken_bytes;
-static unsigned n_replies;
-static uint64_t last_reply_key;
-
-static void published(struct endpoint *endpoint, const struct publish_outcome *told, size_t count,
-		      uint64_t taken)
-{
-	CU_ASSERT_PTR_EQUAL(endpoint, &publisher);
-	for (size_t i = 0; i < count; i++)
-		outcomes[n_outcomes++] = told[i];
-	taken_bytes += taken;
-	n_published_calls++;
-}
-
-static void reply(struct endpoint *endpoint, uint64_t key, struct message *message)
-{
-	(void)endpoint;
-	last_reply_key = key;
-	n_replies++;
-	message_unref(message);
-}
-
-static const struct endpoint_ops ops = {.published = published, .reply = reply};
-
-static void router_begin(unsigned n_loops)
-{
-	broker_begin(n_loops);
-	publisher = (struct endpoint){.ops = &ops};
-	publisher.ref = slots_add(&publisher);
-	n_outcomes = n_published_calls = 0;
-	taken_bytes = 0;
-	n_replies = 0;
-}
-
-static void router_end(void)
-{
-	turn();
-	slots_remove(publisher.ref);
-	broker_end();
-}
-
-static struct message *make_message(const char *exchange, const char *key)
-{
-	struct message *message =
-		message_create(slice_cstr(exchange), slice_cstr(key), slice_make("\0\0", 2), 4);
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(message);
-	memcpy(message_body_bytes(message), "body", 4);
-	message->expiration_ms = MESSAGE_NO_EXPIRATION;
-	return message;
-}
-
-static struct publication publication;
-static struct amqp_error error;
-
-/* One message; true if it was handled. */
-static bool publish_keys(const char *exchange, const char *key, uint64_t seq,
-			 const struct slice *extra, size_t n_extra)
-{
-	struct publish_batch batch = {
-		.vhost = vhost,
-		.publisher = publisher.ref,
-		.publications = &publication,
-		.count = 1,
-		.extra_keys = extra,
-		.n_extra_keys = n_extra,
-	};
-
-	error.code = 0;
-	publication = (struct publication){.message = make_message(exchange, key), .seq = seq};
-	bool handled = router_publish(broker, &batch, &error) == 1;
-
-	if (publication.message) { /* failed, or unroutable: still ours */
-		CU_ASSERT_TRUE(!handled || publication.unroutable);
-		message_unref(publication.message);
-	}
-	return handled;
-}
-
-static bool publish(const char *exchange, const char *key)
-{
-	return publish_keys(exchange, key, 0, NULL, 0);
-}
-
-static uint64_t ready(const char *name)
-{
-	CU_ASSERT_EQUAL_FATAL(queue_declare(name, PASSIVE), 0);
-	return asked.request.message_count;
-}
+#include "router_fixture.h"
 
 /* ---- The default exchange ---- */
 
@@ -265,9 +168,10 @@ static void persistent_is_pending(void)
 				      .publications = &publication,
 				      .count = 1};
 	const struct slice t = SLICE_LITERAL("t");
+	const uint32_t n_extra = 1;
 
 	batch.extra_keys = &t;
-	batch.n_extra_keys = 1;
+	batch.n_extra_keys = &n_extra;
 	publication = (struct publication){.message = make_message("", "q"), .seq = 9};
 	publication.message->persistent = true;
 	CU_ASSERT_EQUAL(router_publish(broker, &batch, &error), 1);
@@ -462,6 +366,137 @@ static void replies_to_another_loop(void)
 	router_end();
 }
 
+/* ---- All or nothing ---- */
+
+enum { ATOMIC_COUNT = 1000 };
+
+static struct publication atomic[ATOMIC_COUNT];
+static struct publish_batch atomic_batch = {.publications = atomic, .is_atomic = true};
+
+/* Persistent ones to the fanout exchange, and the durable queues that it goes to on two loops. */
+static void atomic_begin(void)
+{
+	router_begin(2);
+	CU_ASSERT_EQUAL_FATAL(queue_declare("here1", DURABLE), 0);
+	CU_ASSERT_EQUAL_FATAL(queue_declare("here2", DURABLE), 0);
+	CU_ASSERT_EQUAL_FATAL(queue_bind("here1", "amq.fanout", ""), 0);
+	CU_ASSERT_EQUAL_FATAL(queue_bind("here2", "amq.fanout", ""), 0);
+	declare_on_1("there1", DURABLE);
+	declare_on_1("there2", DURABLE);
+	CU_ASSERT_EQUAL_FATAL(queue_bind("there1", "amq.fanout", ""), 0);
+	CU_ASSERT_EQUAL_FATAL(queue_bind("there2", "amq.fanout", ""), 0);
+	for (size_t i = 0; i < ATOMIC_COUNT; i++) {
+		atomic[i] = (struct publication){.message = make_message("amq.fanout", ""),
+						 .seq = i + 1};
+		atomic[i].message->persistent = true;
+	}
+	atomic_batch.count = ATOMIC_COUNT;
+	atomic_batch.vhost = vhost;
+	atomic_batch.publisher = publisher.ref;
+	atomic_batch.extra_keys = NULL;
+	atomic_batch.n_extra_keys = NULL;
+	n_atomic_appends = n_appends = 0;
+}
+
+static void atomic_is_one_letter_and_one_append(void)
+{
+	atomic_begin();
+	CU_ASSERT_EQUAL(router_publish(broker, &atomic_batch, &error), ATOMIC_COUNT);
+	for (size_t i = 0; i < ATOMIC_COUNT; i++)
+		CU_ASSERT_EQUAL(atomic[i].n_pending, 4);
+	for (int i = 0; i < 20; i++)
+		turn();
+	CU_ASSERT_EQUAL(n_outcomes, 4 * ATOMIC_COUNT);
+	CU_ASSERT_EQUAL(n_letters_back, 1);
+	CU_ASSERT_EQUAL(n_appends, 2); /* one in each log */
+	CU_ASSERT_EQUAL(n_atomic_appends, 2);
+	CU_ASSERT_EQUAL(ready("here2"), ATOMIC_COUNT);
+	CU_ASSERT_EQUAL(ready("there2"), ATOMIC_COUNT);
+
+	/* What comes next is for itself. */
+	publication = (struct publication){.message = make_message("", "here1"), .seq = 1};
+	publication.message->persistent = true;
+	struct publish_batch batch = {
+		.vhost = vhost,
+		.publisher = publisher.ref,
+		.publications = &publication,
+		.count = 1,
+	};
+	CU_ASSERT_EQUAL(router_publish(broker, &batch, &error), 1);
+	turn();
+	CU_ASSERT_EQUAL(n_appends, 3);
+	CU_ASSERT_EQUAL(n_atomic_appends, 2);
+	router_end();
+}
+
+static void nothing_is_there(uint16_t code)
+{
+	CU_ASSERT_EQUAL(error.code, code);
+	mem_fault_after(-1);
+	turn();
+	CU_ASSERT_EQUAL(n_outcomes, 0);
+	CU_ASSERT_EQUAL(n_appends, 0);
+	CU_ASSERT_EQUAL(ready("here1"), 0);
+	CU_ASSERT_EQUAL(ready("there1"), 0);
+}
+
+static void atomic_with_a_bad_one_is_nothing(void)
+{
+	atomic_begin();
+	message_unref(atomic[ATOMIC_COUNT - 1].message);
+	atomic[ATOMIC_COUNT - 1].message = make_message("nope", "");
+	CU_ASSERT_EQUAL(router_publish(broker, &atomic_batch, &error), 0);
+	nothing_is_there(404);
+	for (size_t i = 0; i < ATOMIC_COUNT; i++)
+		message_unref(atomic[i].message);
+	router_end();
+}
+
+/* For the messages' places, for their targets, for the letter. */
+static void atomic_without_memory_is_nothing(void)
+{
+	int fault = 1;
+
+	atomic_begin();
+	for (mem_fault_after(fault); router_publish(broker, &atomic_batch, &error) == 0;
+	     mem_fault_after(++fault)) {
+		CU_ASSERT_FATAL(fault < 100);
+		nothing_is_there(506);
+	}
+	mem_fault_after(-1);
+	CU_ASSERT(fault > 3);
+	for (int i = 0; i < 20; i++)
+		turn();
+	CU_ASSERT_EQUAL(n_outcomes, 4 * ATOMIC_COUNT);
+	CU_ASSERT_EQUAL(ready("there1"), ATOMIC_COUNT);
+	router_end();
+}
+
+/* Each has its own. */
+static void atomic_with_extra_keys(void)
+{
+	const struct slice keys[] = {SLICE_LITERAL("here2"), SLICE_LITERAL("there1"),
+				     SLICE_LITERAL("there2")};
+	const uint32_t n_keys[] = {0, 1, 2, 0};
+
+	atomic_begin();
+	for (size_t i = 0; i < ATOMIC_COUNT; i++)
+		message_unref(atomic[i].message);
+	for (size_t i = 0; i < 4; i++)
+		atomic[i] = (struct publication){.message = make_message("", "here1")};
+	atomic_batch.count = 4;
+	atomic_batch.extra_keys = keys;
+	atomic_batch.n_extra_keys = n_keys;
+	CU_ASSERT_EQUAL(router_publish(broker, &atomic_batch, &error), 4);
+	turn();
+	CU_ASSERT_EQUAL(ready("here1"), 4);
+	CU_ASSERT_EQUAL(ready("here2"), 1);
+	CU_ASSERT_EQUAL(ready("there1"), 1);
+	CU_ASSERT_EQUAL(ready("there2"), 1);
+	CU_ASSERT_EQUAL(n_appends, 0);
+	router_end();
+}
+
 /* ---- Many ---- */
 
 static void many_queues(void)
@@ -508,4 +543,6 @@ UNIT_MAIN("router", UNIT_TEST(by_queue_name), UNIT_TEST(extra_keys), UNIT_TEST(r
 	  UNIT_TEST(alternate_exchange), UNIT_TEST(persistent_is_pending),
 	  UNIT_TEST(to_another_loop), UNIT_TEST(without_confirms), UNIT_TEST(queue_goes_meanwhile),
 	  UNIT_TEST(publisher_goes_meanwhile), UNIT_TEST(replies),
-	  UNIT_TEST(replies_to_another_loop), UNIT_TEST(many_queues))
+	  UNIT_TEST(replies_to_another_loop), UNIT_TEST(atomic_is_one_letter_and_one_append),
+	  UNIT_TEST(atomic_with_a_bad_one_is_nothing), UNIT_TEST(atomic_without_memory_is_nothing),
+	  UNIT_TEST(atomic_with_extra_keys), UNIT_TEST(many_queues))

@@ -141,8 +141,7 @@ static inline void fake_route(const void *state, const struct shunt_message *mes
 	const struct fake_exchange *exchange = state;
 	struct list *pos;
 
-	list_for_each(pos, &exchange->bound)
-	{
+	list_for_each(pos, &exchange->bound) {
 		const struct shunt_binding *binding =
 			container_of(pos, struct fake_bound, link)->binding;
 
@@ -240,7 +239,12 @@ static inline void store_release(void)
 	turn();
 }
 
-static inline void broker_begin(unsigned n_loops)
+static inline void register_type(const struct shunt_exchange_type *type)
+{
+	CU_ASSERT_EQUAL_FATAL(exchange_type_register(broker->topology, type, NULL, "fake"), 0);
+}
+
+static inline void store_begin(unsigned n_loops)
 {
 	CU_ASSERT_EQUAL_FATAL(loop_pool_create(n_loops), 0);
 	store = store_memory_create(n_loops);
@@ -253,15 +257,17 @@ static inline void broker_begin(unsigned n_loops)
 	n_store_commits = 0;
 	n_store_changes = 0;
 	fake_bind_fails = false;
+}
+
+static inline void broker_begin(unsigned n_loops)
+{
+	store_begin(n_loops);
 	broker = broker_create(n_loops, store, "/");
 	vhost = topology_vhost(broker->topology, SLICE_LITERAL("/"));
 	CU_ASSERT_PTR_NOT_NULL_FATAL(vhost);
-	CU_ASSERT_EQUAL_FATAL(exchange_type_register(broker->topology, &fake_direct, NULL, "fake"),
-			      0);
-	CU_ASSERT_EQUAL_FATAL(exchange_type_register(broker->topology, &fake_fanout, NULL, "fake"),
-			      0);
-	CU_ASSERT_EQUAL_FATAL(exchange_type_register(broker->topology, &fake_picky, NULL, "fake"),
-			      0);
+	register_type(&fake_direct);
+	register_type(&fake_fanout);
+	register_type(&fake_picky);
 }
 
 static inline void broker_end(void)

@@ -32,9 +32,11 @@ enum { LOOPS = 2 };
 struct client {
 	int fd;
 	struct buffer out, in;
-	uint64_t n_deliveries, n_acks;
+	uint64_t n_deliveries, n_acks, n_commit_oks, n_gets;
 	uint16_t close_code; /* of the last channel or connection that the broker has closed; 0: none */
 	bool is_blocked;
+	unsigned n_blocked;
+	char blocked_reason[32];
 };
 
 static struct store *store;
@@ -151,10 +153,17 @@ static inline void note_method(struct client *client, const struct amqp_frame *f
 	struct amqp_method m;
 
 	CU_ASSERT_EQUAL_FATAL(amqp_method_decode(&m, frame->payload), 0);
+	if (m.id == AMQP_CONNECTION_BLOCKED) {
+		client->n_blocked++;
+		snprintf(client->blocked_reason, sizeof(client->blocked_reason), "%.*s",
+			 (int)m.connection_blocked.reason.size, (const char *)m.connection_blocked.reason.data);
+	}
 	if (m.id == AMQP_CONNECTION_BLOCKED || m.id == AMQP_CONNECTION_UNBLOCKED)
 		client->is_blocked = m.id == AMQP_CONNECTION_BLOCKED;
 	client->n_deliveries += m.id == AMQP_BASIC_DELIVER;
 	client->n_acks += m.id == AMQP_BASIC_ACK;
+	client->n_commit_oks += m.id == AMQP_TX_COMMIT_OK;
+	client->n_gets += m.id == AMQP_BASIC_GET_OK;
 	if (m.id == AMQP_CHANNEL_CLOSE)
 		client->close_code = m.channel_close.reply_code;
 	if (m.id == AMQP_CONNECTION_CLOSE)

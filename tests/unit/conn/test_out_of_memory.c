@@ -4,6 +4,7 @@
  * time with the next allocation failing of those that may fail. Whatever the clients are told then: nothing leaks, nothing
  * is freed twice, and once the clients are gone the broker is as it was.
  */
+#include "broker/queue_log.h"
 #include "conversation.h"
 
 enum { SPARE_BYTES_MAX = 1 << 20, FAULTS_MAX = 5000 };
@@ -116,6 +117,12 @@ static void close_with_a_backlog(struct client *a, struct client *b)
 	settle(a, b);
 }
 
+static void flush_here(void *unused)
+{
+	(void)unused;
+	queue_log_flush(broker_loop_self(broker)->log);
+}
+
 static void delete_shared_queue(void)
 {
 	struct client a, b;
@@ -127,6 +134,10 @@ static void delete_shared_queue(void)
 	settle(&a, &b);
 	client_end(&a);
 	client_end(&b);
+	settle(&a, &b);
+	/* Settles wait for more, and the store has the bodies until then. */
+	for (unsigned i = 0; i < LOOPS; i++)
+		loop_pool_visit(i, flush_here, NULL);
 	settle(&a, &b);
 }
 

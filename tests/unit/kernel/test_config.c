@@ -208,6 +208,73 @@ static void memory_as_a_share(void)
 	clear();
 }
 
+static void disk_limits(void)
+{
+	static const char *const bad[] = { "absolute=", "absolute=-1", "absolute=1TB", "absolute=half",
+					   "relative=", "relative=-1", "relative=nan", "relative=1e9",
+					   "relative=1x", "=1" };
+	uint64_t all;
+
+	set();
+	CU_ASSERT_EQUAL(config.disk_free_limit, 50000000);
+	CU_ASSERT_TRUE(takes("disk_free_limit.absolute=2GiB"));
+	CU_ASSERT_EQUAL(config.disk_free_limit, 2ull << 30);
+	CU_ASSERT_TRUE(takes("disk_free_limit.relative=1"));
+	all = config.disk_free_limit;
+	CU_ASSERT_TRUE(all > 1 << 20);
+	CU_ASSERT_TRUE(takes("disk_free_limit.relative=2.5"));
+	CU_ASSERT_TRUE(config.disk_free_limit >= all / 2 * 5 - 5 && config.disk_free_limit <= all / 2 * 5 + 5);
+	all = config.disk_free_limit;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		char *option = mem_printf("disk_free_limit.%s", bad[i]);
+
+		CU_ASSERT_FALSE(takes(option));
+		mem_free(option);
+	}
+	CU_ASSERT_EQUAL(config.disk_free_limit, all);
+	/* no limit, by either key */
+	CU_ASSERT_TRUE(takes("disk_free_limit.relative=0"));
+	CU_ASSERT_EQUAL(config.disk_free_limit, 0);
+	CU_ASSERT_TRUE(takes("disk_free_limit.absolute=1"));
+	CU_ASSERT_TRUE(takes("disk_free_limit.absolute=0"));
+	CU_ASSERT_EQUAL(config.disk_free_limit, 0);
+	clear();
+}
+
+static void store_keys(void)
+{
+	static const char *const bad[] = { "sync=", "sync=sometimes", "sync=interval", "sync=interval:",
+					   "sync=interval:0", "sync=interval:60001", "sync=interval:5s",
+					   "sync=Always", "segment_size=65535", "segment_size=2GiB",
+					   "segment_size=", "segment_size=big" };
+
+	set();
+	CU_ASSERT_EQUAL(config.store_sync, STORE_SYNC_ALWAYS);
+	CU_ASSERT_EQUAL(config.store_segment_size, 16u << 20);
+	CU_ASSERT_TRUE(takes("store.sync=never"));
+	CU_ASSERT_EQUAL(config.store_sync, STORE_SYNC_NEVER);
+	CU_ASSERT_TRUE(takes("store.sync=interval:1"));
+	CU_ASSERT_TRUE(takes("store.sync=interval:60000"));
+	CU_ASSERT_EQUAL(config.store_sync, STORE_SYNC_INTERVAL);
+	CU_ASSERT_EQUAL(config.store_sync_interval_ms, 60000);
+	CU_ASSERT_TRUE(takes("store.segment_size=64KiB"));
+	CU_ASSERT_EQUAL(config.store_segment_size, 64u << 10);
+	CU_ASSERT_TRUE(takes("store.segment_size=1GiB"));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		char *option = mem_printf("store.%s", bad[i]);
+
+		CU_ASSERT_FALSE(takes(option));
+		mem_free(option);
+	}
+	refused("store.sync=interval:0", "-o: bad value 'interval:0' for 'store.sync': expected always, never, or "
+					 "interval:MS with MS from 1 to 60000 milliseconds");
+	CU_ASSERT_EQUAL(config.store_sync_interval_ms, 60000);
+	CU_ASSERT_EQUAL(config.store_segment_size, 1u << 30);
+	CU_ASSERT_TRUE(takes("store.sync=always"));
+	CU_ASSERT_EQUAL(config.store_sync, STORE_SYNC_ALWAYS);
+	clear();
+}
+
 static void log_levels(void)
 {
 	set();
@@ -422,7 +489,7 @@ static void files_that_cannot_be_read(void)
 }
 
 UNIT_MAIN("config", UNIT_TEST(defaults), UNIT_TEST(texts), UNIT_TEST(numbers), UNIT_TEST(frame_max),
-	  UNIT_TEST(memory_with_units), UNIT_TEST(memory_as_a_share), UNIT_TEST(log_levels), UNIT_TEST(listeners),
+	  UNIT_TEST(memory_with_units), UNIT_TEST(memory_as_a_share), UNIT_TEST(disk_limits), UNIT_TEST(store_keys), UNIT_TEST(log_levels), UNIT_TEST(listeners),
 	  UNIT_TEST(no_listeners), UNIT_TEST(too_many_listeners), UNIT_TEST(loopback_users),
 	  UNIT_TEST(no_loopback_users), UNIT_TEST(named_plugins_replace_the_list), UNIT_TEST(plugin_settings),
 	  UNIT_TEST(a_file), UNIT_TEST(an_empty_file), UNIT_TEST(errors_name_the_line), UNIT_TEST(keys_are_exact),

@@ -29,10 +29,12 @@ void contract_recover_marks_redelivered(void);
 void contract_purge_up_to_a_number(void);
 void contract_purge_of_everything(void);
 void contract_expire_is_a_settle(void);
-void contract_checkpoint_is_kept(void);
+void contract_highest_number_is_known(void);
+void contract_lazy_append_completes(void);
+void contract_transient_is_read_and_not_recovered(void);
 void contract_barrier_comes_after_appends(void);
 void contract_logs_are_separate(void);
-void contract_compact_and_trim_lose_nothing(void);
+void contract_compact_loses_nothing(void);
 void contract_backlog_comes_and_goes(void);
 void contract_behaves_as_a_model(void);
 void contract_commit_compares_revisions(void);
@@ -64,10 +66,12 @@ void contract_destroy_with_notices_under_way(void);
 	UNIT_TEST(contract_purge_up_to_a_number), \
 	UNIT_TEST(contract_purge_of_everything), \
 	UNIT_TEST(contract_expire_is_a_settle), \
-	UNIT_TEST(contract_checkpoint_is_kept), \
+	UNIT_TEST(contract_highest_number_is_known), \
+	UNIT_TEST(contract_lazy_append_completes), \
+	UNIT_TEST(contract_transient_is_read_and_not_recovered), \
 	UNIT_TEST(contract_barrier_comes_after_appends), \
 	UNIT_TEST(contract_logs_are_separate), \
-	UNIT_TEST(contract_compact_and_trim_lose_nothing), \
+	UNIT_TEST(contract_compact_loses_nothing), \
 	UNIT_TEST(contract_backlog_comes_and_goes), \
 	UNIT_TEST(contract_behaves_as_a_model), \
 	UNIT_TEST(contract_commit_compares_revisions), \

@@ -47,10 +47,11 @@ static void reading_done(struct store_read *read)
 
 void contract_read_gives_bodies_in_order(void)
 {
-	store_location locations[N_READ];
+	uint64_t seqs[N_READ];
 	struct body bodies[N_READ];
-	struct reading reading = {.read = {.locations = locations,
-					   .n_locations = N_READ,
+	struct reading reading = {.read = {.queue_id = 1,
+					   .seqs = seqs,
+					   .n_seqs = N_READ,
 					   .body = reading_body,
 					   .done = reading_done}};
 
@@ -58,9 +59,10 @@ void contract_read_gives_bodies_in_order(void)
 	stage_lead();
 	for (unsigned i = 0; i < N_READ; i++) {
 		body_set(&bodies[i], i);
-		locations[i] = put(&bodies[i], 1, i);
+		seqs[i] = i + 1;
+		put(&bodies[i], 1, i + 1);
 	}
-	settle(1, 1, 1);
+	settle(1, 2, 2);
 	CALL(store_log_read(the_log, &reading.read));
 	CU_ASSERT_EQUAL(reading.n_bodies, 0);
 	wait_for(&reading.is_done);
@@ -70,7 +72,6 @@ void contract_read_gives_bodies_in_order(void)
 
 void contract_read_after_settle_fails(void)
 {
-	store_location location, later;
 	struct body body, other;
 	uint8_t first;
 
@@ -78,18 +79,18 @@ void contract_read_after_settle_fails(void)
 	stage_lead();
 	body_set(&body, 3);
 	body_set(&other, 4);
-	location = put(&body, 1, 1);
-	CU_ASSERT_EQUAL(read_one(location, &first), STORE_DURABLE);
+	put(&body, 1, 1);
+	CU_ASSERT_EQUAL(read_one(1, 1, &first), STORE_DURABLE);
 	CU_ASSERT_EQUAL(first, 3);
 	settle(1, 1, 1);
-	CU_ASSERT_EQUAL(read_one(location, &first), STORE_ERROR);
-	later = put(&other, 1, 2); /* may lie where the first lay */
-	CU_ASSERT_NOT_EQUAL(later, location);
-	CU_ASSERT_EQUAL(read_one(location, &first), STORE_ERROR);
-	CU_ASSERT_EQUAL(read_one(later, &first), STORE_DURABLE);
+	CU_ASSERT_EQUAL(read_one(1, 1, &first), STORE_ERROR);
+	put(&other, 1, 2);
+	CU_ASSERT_EQUAL(read_one(1, 1, &first), STORE_ERROR);
+	CU_ASSERT_EQUAL(read_one(1, 2, &first), STORE_DURABLE);
 	CU_ASSERT_EQUAL(first, 4);
-	CU_ASSERT_EQUAL(read_one(0, &first), STORE_ERROR);
-	CU_ASSERT_EQUAL(read_one(UINT64_MAX, &first), STORE_ERROR);
+	CU_ASSERT_EQUAL(read_one(1, 0, &first), STORE_ERROR);
+	CU_ASSERT_EQUAL(read_one(1, UINT64_MAX, &first), STORE_ERROR);
+	CU_ASSERT_EQUAL(read_one(2, 2, &first), STORE_ERROR);
 	stage_clear();
 }
 
@@ -116,21 +117,13 @@ void contract_recover_in_order(void)
 	CU_ASSERT_EQUAL(entry_do(&entry), STORE_DURABLE);
 	settle(1, 0, 0);
 	replay = recover();
-	CU_ASSERT_EQUAL_FATAL(replay->n_records, 5);
-	CU_ASSERT_TRUE(is_record(replay, 0, STORE_PUBLISH, 0, 0));
-	CU_ASSERT_EQUAL(replay->records[0].first_byte, 11);
-	CU_ASSERT_TRUE(is_record(replay, 1, STORE_ENQUEUE, 1, 1));
-	CU_ASSERT_EQUAL(replay->records[1].record.expires_ms, 1001);
-	CU_ASSERT_EQUAL(replay->records[1].record.seq_first, 1);
-	CU_ASSERT_TRUE(is_record(replay, 2, STORE_ENQUEUE, 2, 77));
-	CU_ASSERT_EQUAL(replay->records[2].record.expires_ms, 0);
-	CU_ASSERT_TRUE(is_record(replay, 3, STORE_PUBLISH, 0, 0));
-	CU_ASSERT_EQUAL(replay->records[3].first_byte, 12);
-	CU_ASSERT_TRUE(is_record(replay, 4, STORE_ENQUEUE, 1, 2));
-	CU_ASSERT_EQUAL(replay->records[0].location, entry.locations[2]);
-	CU_ASSERT_EQUAL(replay->records[1].location, entry.locations[2]);
-	CU_ASSERT_EQUAL(replay->records[2].location, entry.locations[2]);
-	CU_ASSERT_EQUAL(replay->records[4].location, replay->records[3].location);
+	CU_ASSERT_EQUAL_FATAL(replay->n_messages, 3);
+	CU_ASSERT_TRUE(is_message(replay, 0, 1, 1, 11));
+	CU_ASSERT_EQUAL(replay->messages[0].expires_ms, 1001);
+	CU_ASSERT_TRUE(is_message(replay, 1, 1, 2, 12));
+	CU_ASSERT_TRUE(is_message(replay, 2, 2, 77, 11));
+	CU_ASSERT_EQUAL(replay->messages[2].expires_ms, 0);
+	CU_ASSERT_EQUAL(replay->messages[0].deliveries, 0);
 	stage_clear();
 }
 
@@ -144,48 +137,45 @@ void contract_recover_marks_redelivered(void)
 	stage_lead();
 	for (unsigned i = 0; i < 3; i++) {
 		body_set(&bodies[i], i);
-		(void)put(&bodies[i], 1, i);
+		put(&bodies[i], 1, i);
 	}
 	entry_begin(&entry);
-	entry_add(&entry, STORE_REQUEUE, 1, 1, 1);
+	entry_add(&entry, STORE_REQUEUE, 1, 1, 2);
 	entry_add(&entry, STORE_REQUEUE, 4, 1, 1); /* no such queue */
+	entry_add(&entry, STORE_REQUEUE, 1, 1, 1);
 	CU_ASSERT_EQUAL(entry_do(&entry), STORE_DURABLE);
 	replay = recover();
-	CU_ASSERT_EQUAL_FATAL(replay->n_records, 7);
-	CU_ASSERT_TRUE(is_record(replay, 1, STORE_ENQUEUE, 1, 0));
-	CU_ASSERT_TRUE(is_record(replay, 3, STORE_ENQUEUE, 1, 1));
-	CU_ASSERT_TRUE(is_record(replay, 4, STORE_REQUEUE, 1, 1));
-	CU_ASSERT_TRUE(is_record(replay, 6, STORE_ENQUEUE, 1, 2));
+	CU_ASSERT_EQUAL_FATAL(replay->n_messages, 3);
+	CU_ASSERT_EQUAL(replay->messages[0].deliveries, 0);
+	CU_ASSERT_EQUAL(replay->messages[1].deliveries, 2);
+	CU_ASSERT_EQUAL(replay->messages[2].deliveries, 1);
 	stage_clear();
 }
 
 /* ---- room ---- */
 
-void contract_compact_and_trim_lose_nothing(void)
+void contract_compact_loses_nothing(void)
 {
 	static struct body bodies[600];
 	struct entry entry;
 	uint8_t first;
-	store_location last = 0;
 
 	stage_set(1);
 	stage_lead();
 	for (unsigned i = 0; i < 600; i++) {
 		body_set(&bodies[i], i);
-		last = put(&bodies[i], 1, i);
+		put(&bodies[i], 1, i);
 	}
 	settle(1, 10, 597);
 	entry_begin(&entry);
 	CU_ASSERT_EQUAL(entry_do(&entry), STORE_DURABLE);
-	CALL(store_log_trim(the_log, entry.append.position));
 	CALL(store_log_compact(the_log));
-	CU_ASSERT_EQUAL(recover()->n_records, 24);
-	CU_ASSERT_EQUAL(stats().live_bodies, 12);
-	CU_ASSERT_TRUE(is_record(recover(), 23, STORE_ENQUEUE, 1, 599));
-	CU_ASSERT_EQUAL(recover()->records[22].first_byte, 599 & 0xff);
-	CU_ASSERT_EQUAL(read_one(last, &first), STORE_DURABLE);
-	(void)put(&bodies[10], 1, 600);
-	CU_ASSERT_EQUAL(recover()->n_records, 26);
+	CU_ASSERT_EQUAL(recover()->n_messages, 12);
+	CU_ASSERT_EQUAL(stats().live_messages, 12);
+	CU_ASSERT_TRUE(is_message(recover(), 11, 1, 599, 599));
+	CU_ASSERT_EQUAL(read_one(1, 599, &first), STORE_DURABLE);
+	put(&bodies[10], 1, 600);
+	CU_ASSERT_EQUAL(recover()->n_messages, 13);
 	stage_clear();
 }
 
@@ -216,14 +206,14 @@ void contract_backlog_comes_and_goes(void)
 			}
 			CU_ASSERT_EQUAL_FATAL(entry_do(&entry), STORE_DURABLE);
 		}
-		CU_ASSERT_EQUAL(stats().live_bodies, BACKLOG);
+		CU_ASSERT_EQUAL(stats().live_messages, BACKLOG);
 		settle(1, first, first + BACKLOG / 2 - 1);
 		settle(2, first, first + BACKLOG / 2 - 1);
-		CU_ASSERT_EQUAL(stats().live_bodies, BACKLOG / 2);
+		CU_ASSERT_EQUAL(stats().live_messages, BACKLOG / 2);
 		for (uint64_t i = seq; i > first + BACKLOG / 2; i--)
 			settle(1 + (i - 1) % 2, i - 1, i - 1);
-		CU_ASSERT_EQUAL(stats().live_bodies, 0);
-		CU_ASSERT_EQUAL(recover()->n_records, 0);
+		CU_ASSERT_EQUAL(stats().live_messages, 0);
+		CU_ASSERT_EQUAL(recover()->n_messages, 0);
 		for (unsigned i = 0; i < BACKLOG; i++)
 			n_held += !body_is_free(&bodies[i]);
 	}
@@ -238,14 +228,14 @@ void contract_backlog_comes_and_goes(void)
 
 struct model {
 	bool is_live[QUEUES][SEQS];
-	bool is_redelivered[QUEUES][SEQS];
+	unsigned deliveries[QUEUES][SEQS];
 };
 
 static void model_settle(struct model *model, unsigned queue, uint64_t first, uint64_t last)
 {
 	for (uint64_t seq = first; seq <= last && seq < SEQS; seq++) {
 		model->is_live[queue][seq] = false;
-		model->is_redelivered[queue][seq] = false;
+		model->deliveries[queue][seq] = 0;
 	}
 }
 
@@ -277,7 +267,7 @@ static void model_step(struct model *model, struct entry *entry, struct body *bo
 	case 2:
 		entry_add(entry, STORE_REQUEUE, queue + 1, first, last);
 		for (uint64_t seq = first; seq <= last && seq < SEQS; seq++)
-			model->is_redelivered[queue][seq] = model->is_live[queue][seq];
+			model->deliveries[queue][seq] += model->is_live[queue][seq];
 		return;
 	case 3:
 	case 4:
@@ -293,24 +283,19 @@ static void model_step(struct model *model, struct entry *entry, struct body *bo
 static unsigned compare_with_model(const struct model *model)
 {
 	const struct replay *replay = recover();
-	unsigned n_wrong = 0, n_expected = 0, n_found = 0;
+	unsigned n_wrong = 0, n_expected = 0;
 
-	for (size_t i = 0; i < replay->n_records; i++) {
-		const struct store_record *record = &replay->records[i].record;
+	for (size_t i = 0; i < replay->n_messages; i++) {
+		const struct replayed *message = &replay->messages[i];
 
-		if (record->type == STORE_PUBLISH)
-			continue;
-		if (record->type == STORE_ENQUEUE)
-			n_wrong += !model->is_live[record->queue_id - 1][record->seq_first];
-		else
-			n_wrong += !model->is_redelivered[record->queue_id - 1][record->seq_first];
-		n_found++;
+		n_wrong += !model->is_live[message->queue_id - 1][message->seq];
+		n_wrong += model->deliveries[message->queue_id - 1][message->seq] !=
+			   message->deliveries;
 	}
 	for (unsigned queue = 0; queue < QUEUES; queue++)
 		for (unsigned seq = 0; seq < SEQS; seq++)
-			n_expected += (unsigned)model->is_live[queue][seq] +
-				      (unsigned)model->is_redelivered[queue][seq];
-	return n_wrong + (n_expected != n_found);
+			n_expected += model->is_live[queue][seq];
+	return n_wrong + (n_expected != replay->n_messages);
 }
 
 void contract_behaves_as_a_model(void)
@@ -335,8 +320,8 @@ void contract_behaves_as_a_model(void)
 	CU_ASSERT_EQUAL(n_wrong, 0);
 	for (uint64_t queue = 1; queue <= QUEUES; queue++)
 		settle(queue, 0, SEQS);
-	CU_ASSERT_EQUAL(recover()->n_records, 0);
-	CU_ASSERT_EQUAL(stats().live_bodies, 0);
+	CU_ASSERT_EQUAL(recover()->n_messages, 0);
+	CU_ASSERT_EQUAL(stats().live_messages, 0);
 	for (unsigned i = 0; i < 4000; i++)
 		n_wrong += !body_is_free(&bodies[i]);
 	CU_ASSERT_EQUAL(n_wrong, 0);

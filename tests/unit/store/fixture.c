@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "fixture.h"
 
+#include <stdlib.h>
+
 #include <string.h>
 
 #include "base/clock.h"
@@ -134,7 +136,6 @@ void entry_begin(struct entry *entry)
 {
 	*entry = (struct entry){.append = {.done = append_done}};
 	entry->append.records = entry->records;
-	entry->append.locations = entry->locations;
 }
 
 static struct store_record *next_record(struct entry *entry)
@@ -187,16 +188,13 @@ enum store_result entry_do(struct entry *entry)
 	return entry->result;
 }
 
-store_location put(struct body *body, uint64_t queue_id, uint64_t seq)
+void put(struct body *body, uint64_t queue_id, uint64_t seq)
 {
 	struct entry entry;
-	uint32_t publish;
 
 	entry_begin(&entry);
-	publish = entry_publish(&entry, body);
-	entry_enqueue(&entry, publish, queue_id, seq, 0);
+	entry_enqueue(&entry, entry_publish(&entry, body), queue_id, seq, 0);
 	CU_ASSERT_EQUAL(entry_do(&entry), STORE_DURABLE);
-	return entry.locations[publish];
 }
 
 void settle(uint64_t queue_id, uint64_t seq_first, uint64_t seq_last)
@@ -210,18 +208,38 @@ void settle(uint64_t queue_id, uint64_t seq_first, uint64_t seq_last)
 
 /* ---- recovery ---- */
 
-static void replay_record(struct store_recovery *recovery, const struct store_record *record,
-			  store_location location)
+static void replay_queue(struct store_recovery *recovery, uint64_t queue_id, uint64_t last_seq)
 {
 	struct replay *replay = container_of(recovery, struct replay, recovery);
-	struct replayed *replayed;
 
 	CU_ASSERT_FALSE(in_call);
-	CU_ASSERT_TRUE_FATAL(replay->n_records < REPLAY_MAX);
-	replayed = &replay->records[replay->n_records++];
-	replayed->record = *record;
-	replayed->location = location;
-	replayed->first_byte = record->body.bytes.size > 0 ? record->body.bytes.data[0] : 0;
+	CU_ASSERT_EQUAL(replay->n_messages, 0);
+	if (queue_id < 8)
+		replay->last_seqs[queue_id] = last_seq;
+}
+
+static void replay_message(struct store_recovery *recovery, const struct store_recovered *message)
+{
+	struct replay *replay = container_of(recovery, struct replay, recovery);
+
+	CU_ASSERT_FALSE(in_call);
+	CU_ASSERT_TRUE_FATAL(replay->n_messages < REPLAY_MAX);
+	replay->messages[replay->n_messages++] = (struct replayed){
+		.queue_id = message->queue_id,
+		.seq = message->seq,
+		.expires_ms = message->expires_ms,
+		.deliveries = message->deliveries,
+		.first_byte = message->body.size > 0 ? message->body.data[0] : 0,
+	};
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct replayed *left = a, *right = b;
+
+	if (left->queue_id != right->queue_id)
+		return left->queue_id < right->queue_id ? -1 : 1;
+	return left->seq < right->seq ? -1 : left->seq > right->seq;
 }
 
 static void replay_done(struct store_recovery *recovery, enum store_result result)
@@ -237,21 +255,22 @@ const struct replay *recover(void)
 {
 	static struct replay replay;
 
-	replay.recovery = (struct store_recovery){.record = replay_record, .done = replay_done};
-	replay.n_records = 0;
-	replay.is_done = false;
+	replay = (struct replay){.recovery = {.queue = replay_queue,
+					      .message = replay_message,
+					      .done = replay_done}};
 	CALL(store_log_recover(the_log, &replay.recovery));
 	wait_for(&replay.is_done);
+	qsort(replay.messages, replay.n_messages, sizeof(replay.messages[0]), compare);
 	return &replay;
 }
 
-bool is_record(const struct replay *replay, size_t i, enum store_record_type type,
-	       uint64_t queue_id, uint64_t seq)
+bool is_message(const struct replay *replay, size_t i, uint64_t queue_id, uint64_t seq,
+		unsigned first_byte)
 {
-	const struct store_record *record = &replay->records[i].record;
+	const struct replayed *message = &replay->messages[i];
 
-	return i < replay->n_records && record->type == type && record->queue_id == queue_id &&
-	       record->seq_last == seq;
+	return i < replay->n_messages && message->queue_id == queue_id && message->seq == seq &&
+	       message->first_byte == (first_byte & 0xff);
 }
 
 /* ---- reading ---- */
@@ -282,11 +301,12 @@ static void one_done(struct store_read *read)
 	container_of(read, struct one_read, read)->is_done = true;
 }
 
-enum store_result read_one(store_location location, uint8_t *ret_first)
+enum store_result read_one(uint64_t queue_id, uint64_t seq, uint8_t *ret_first)
 {
 	struct one_read one = {
-		.read = {.locations = &location,
-			 .n_locations = 1,
+		.read = {.queue_id = queue_id,
+			 .seqs = &seq,
+			 .n_seqs = 1,
 			 .body = one_body,
 			 .done = one_done},
 		.result = STORE_UNKNOWN,

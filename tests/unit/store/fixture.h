@@ -49,7 +49,6 @@ bool body_is_free(const struct body *body); /* the store does not hold it */
 struct entry {
 	struct store_append append;
 	struct store_record records[RECORDS_MAX];
-	store_location locations[RECORDS_MAX];
 	bool is_done;
 	enum store_result result;
 	unsigned order; /* of completion */
@@ -67,31 +66,32 @@ void entry_submit(struct entry *entry, struct store_log *log, uint64_t epoch);
 /* Submits to loop 0's log and waits. */
 enum store_result entry_do(struct entry *entry);
 
-/* Shorthands, each an append of its own that must succeed. Returns the body's location. */
-store_location put(struct body *body, uint64_t queue_id, uint64_t seq);
+/* Shorthands, each an append of its own that must succeed. */
+void put(struct body *body, uint64_t queue_id, uint64_t seq);
 void settle(uint64_t queue_id, uint64_t seq_first, uint64_t seq_last);
 
-/* What a recovery of loop 0's log replays. */
+/* What a recovery of loop 0's log replays, by queue and number. */
 #define REPLAY_MAX 4096
 struct replayed {
-	struct store_record record; /* without the body's bytes */
-	store_location location;
+	uint64_t queue_id, seq, expires_ms;
+	unsigned deliveries;
 	uint8_t first_byte; /* of the body */
 };
 struct replay {
 	struct store_recovery recovery;
-	struct replayed records[REPLAY_MAX];
-	size_t n_records;
+	struct replayed messages[REPLAY_MAX];
+	size_t n_messages;
+	uint64_t last_seqs[8]; /* by queue id */
 	bool is_done;
 };
 /* The result is static: good until the next call. */
 const struct replay *recover(void);
-/* Whether record i is this one. */
-bool is_record(const struct replay *replay, size_t i, enum store_record_type type,
-	       uint64_t queue_id, uint64_t seq);
+/* Whether message i is this one. */
+bool is_message(const struct replay *replay, size_t i, uint64_t queue_id, uint64_t seq,
+		unsigned first_byte);
 
-/* Reads one location: the result, and the first byte of the body. */
-enum store_result read_one(store_location location, uint8_t *ret_first);
+/* Reads one message: the result, and the first byte of the body. */
+enum store_result read_one(uint64_t queue_id, uint64_t seq, uint8_t *ret_first);
 
 struct store_log_stats stats(void);
 

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_STORE_SEGMENT_H
+#define KERNEL_STORE_SEGMENT_H
+
+/*
+ * The files of a log. A log is a folder of segments, SERIAL.log, which are written one after the
+ * other and never again; serial numbers grow and are never used twice. A segment that is not needed
+ * any more becomes a spare, spare-N.log: its blocks are written already, and writing over them
+ * costs the disk less than new ones.
+ *
+ * One spare is kept for settles, which must find room when the disk is full, so that there can be
+ * room again.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "store/spans.h"
+
+#define SEGMENT_HEADER_SIZE 64u
+#define SEGMENT_ID_SIZE	    16u
+#define SEGMENT_SIZE_MIN    (UINT64_C(64) << 10)
+#define SEGMENT_SIZE_MAX    (UINT64_C(1) << 30)
+
+/* What a log's folder is, and what is in it besides segments. The writer's while it runs. */
+struct segment_folder {
+	char *path;
+	uint8_t store_id[SEGMENT_ID_SIZE];
+	uint32_t generation, log;
+	uint64_t segment_size;
+	uint64_t last_serial;
+	uint64_t last_spare; /* number in the newest spare's name */
+	uint64_t *spares;    /* their numbers */
+	unsigned n_spares;
+	uint64_t disk_bytes; /* of segments and spares */
+};
+
+/*
+ * Made by the writer or at the start; the upper half is the writer's until the segment is closed,
+ * the lower half the loop's.
+ */
+struct segment {
+	uint64_t serial;
+	uint64_t seed; /* of its records' checks */
+	uint64_t size; /* of the file */
+	uint64_t end;  /* of its records */
+	int fd;	       /* while it is written; -1: closed */
+	struct segment *next;
+
+	uint64_t n_live;  /* messages, once for each queue */
+	uint64_t n_total; /* that there ever were */
+	uint64_t floor;	  /* lowest serial that its ranges and moved messages concern; UINT64_MAX */
+	struct spans spans; /* what it ever held */
+	unsigned n_pins;    /* reads under way */
+	bool is_closed;	    /* nothing more is written */
+	bool is_retiring;   /* on its way to be a spare */
+	bool is_unreadable; /* part of it: not to be compacted again */
+};
+
+uint64_t segment_seed(const struct segment_folder *folder, uint64_t serial);
+
+/* Path of the segment; the caller's. */
+char *segment_path(const struct segment_folder *folder, uint64_t serial);
+
+/*
+ * Takes stock of an existing folder: segments' serials ascending (the caller's memory), spares.
+ * Files with other names are left alone. 0 or a negative errno value.
+ */
+int segment_folder_open(struct segment_folder *folder, uint64_t **ret_serials,
+			size_t *ret_n) MUST_USE;
+void segment_folder_fini(struct segment_folder *folder);
+
+/*
+ * The next segment, with room for at least `room` bytes of records: from a spare or new. Its header
+ * and first record are written, not synced; its name is. before: what comes before it. for_settles:
+ * may take the last spare. -ENOSPC and other negative errno values.
+ */
+struct segment_before {
+	uint64_t serial, end; /* serial 0: none */
+};
+int segment_create(struct segment_folder *folder, uint64_t room, bool for_settles,
+		   const struct segment_before *before, struct segment **ret) MUST_USE;
+
+/* A segment of an earlier run, closed. No I/O. */
+struct segment *segment_found(const struct segment_folder *folder, uint64_t serial, uint64_t size,
+			      uint64_t end);
+
+/* Whether a header is sound, and what it says. */
+enum segment_header {
+	SEGMENT_HEADER_OURS,
+	SEGMENT_HEADER_NONE,	/* never written, damaged, or of another serial */
+	SEGMENT_HEADER_FOREIGN, /* of another log or store */
+	SEGMENT_HEADER_NEWER,	/* of a version that we do not know */
+};
+enum segment_header segment_read_header(const struct segment_folder *folder, uint64_t serial,
+					const uint8_t bytes[SEGMENT_HEADER_SIZE]);
+
+/* No more writing. */
+void segment_close(struct segment *segment);
+
+/* Makes it a spare, or removes it; durable on return. The structure stays. */
+int segment_retire(struct segment_folder *folder, const struct segment *segment) MUST_USE;
+
+void segment_free(struct segment *segment);
+
+#endif

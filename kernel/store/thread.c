@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/thread.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+
+#define STACK_SIZE ((size_t)256 * 1024)
+
+int thread_start(pthread_t *ret_thread, void *(*run)(void *argument), void *argument)
+{
+	pthread_attr_t attributes;
+	sigset_t all, before;
+	int r;
+
+	if (pthread_attr_init(&attributes) != 0)
+		return -ENOMEM;
+	(void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	r = -pthread_create(ret_thread, &attributes, run, argument);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	(void)pthread_attr_destroy(&attributes);
+	return r;
+}

@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: MIT */
+#include "store/writer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/disk.h"
+#include "store/group.h"
+#include "store/thread.h"
+
+/*
+ * The happy path: wait; take what has come; encode up to GROUP_MAX bytes of it; one pwritev, one
+ * fdatasync if anybody waits for that; hand back; again. The next group begins when the last sync
+ * has ended, so a slow disk makes large groups.
+ *
+ * Failures. A write that failed may have left anything behind the segment's end, and after a failed
+ * sync the system may have forgotten what it held: so neither segment is written to any more, and
+ * the next one says where its records end. Publishes of a write that failed are refused
+ * (STORE_ERROR), those of a sync that failed are uncertain (STORE_UNKNOWN). Ranges are tried once
+ * more, in the next segment, as they are what makes room. When there is no room for a segment,
+ * ranges may use the last spare.
+ */
+
+#define GROUP_MAX	(UINT64_C(2) << 20)
+#define LAZY_SYNC_MS	200u  /* what nobody waits for is synced after so long */
+#define RETIRE_AGAIN_MS 1000u /* after one failed */
+
+/* Append lists. */
+struct chain {
+	struct store_append *first, *last;
+};
+
+static void chain_add(struct chain *chain, struct store_append *append)
+{
+	append->next = NULL;
+	if (chain->first)
+		chain->last->next = append;
+	else
+		chain->first = append;
+	chain->last = append;
+}
+
+static struct store_append *chain_pop(struct chain *chain)
+{
+	struct store_append *append = chain->first;
+
+	if (append)
+		chain->first = append->next;
+	return append;
+}
+
+static void chain_move(struct chain *to, struct chain *from)
+{
+	if (!from->first)
+		return;
+	if (to->first)
+		to->last->next = from->first;
+	else
+		to->first = from->first;
+	to->last = from->last;
+	from->first = NULL;
+}
+
+struct segment_chain {
+	struct segment *first, *last;
+};
+
+static void segment_chain_add(struct segment_chain *chain, struct segment *segment)
+{
+	segment->next = NULL;
+	if (chain->first)
+		chain->last->next = segment;
+	else
+		chain->first = segment;
+	chain->last = segment;
+}
+
+struct writer {
+	struct writer_options options;
+	pthread_t thread;
+	bool is_running;
+
+	/* shared, under the lock */
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct chain incoming, done;
+	struct segment_chain opened, to_retire, retired;
+	bool is_stopping;
+	bool has_told;
+
+	/* the thread's */
+	struct segment_folder folder;
+	struct segment_before before; /* of the next segment, while there is no current one */
+	struct segment *current;      /* NULL: none yet */
+	bool is_distrusted;	      /* the current one: not to be written to any more */
+	uint64_t synced;	      /* up to where the current one is */
+	uint64_t dirty_since_ms;      /* valid while it is synced less far than written */
+	struct chain todo;
+	struct segment_chain retiring;
+	uint64_t retire_not_before_ms;
+	struct group group;
+	bool is_unsure; /* a sync has failed, and no barrier has been told yet */
+	int failure;	/* of a sync: what is on disk cannot be said any more */
+
+	_Atomic uint64_t n_syncs, disk_bytes;
+};
+
+static void lock(struct writer *w)
+{
+	bug_on(pthread_mutex_lock(&w->lock) != 0);
+}
+
+static void unlock(struct writer *w)
+{
+	bug_on(pthread_mutex_unlock(&w->lock) != 0);
+}
+
+static void report(struct writer *w, uint64_t offset, uint64_t size, const char *what, int error)
+{
+	char *path = w->current ? segment_path(&w->folder, w->current->serial)
+				: mem_strdup(w->folder.path);
+	char *reason = mem_printf("%s: %s", what, strerror(-error));
+	const struct store_report r = {
+		.is_error = true, .path = path, .offset = offset, .size = size, .reason = reason};
+
+	if (w->options.report)
+		w->options.report(w->options.report_context, &r);
+	mem_free(reason);
+	mem_free(path);
+}
+
+/* ---- Syncing ---- */
+
+static bool is_dirty(const struct writer *w)
+{
+	return w->current && w->synced < w->current->end;
+}
+
+/* When what is dirty must be synced though nobody waits. UINT64_MAX: not at all. */
+static uint64_t sync_due_ms(const struct writer *w)
+{
+	if (!is_dirty(w) || w->is_distrusted || w->options.sync == STORE_SYNC_NEVER)
+		return UINT64_MAX;
+	return w->dirty_since_ms + (w->options.sync == STORE_SYNC_INTERVAL
+					    ? w->options.sync_interval_ms
+					    : LAZY_SYNC_MS);
+}
+
+static int sync_current(struct writer *w)
+{
+	int r;
+
+	if (!is_dirty(w) || w->is_distrusted)
+		return 0;
+	r = disk_sync(w->current->fd);
+	(void)atomic_fetch_add_explicit(&w->n_syncs, 1, memory_order_relaxed);
+	if (r == 0) {
+		w->synced = w->current->end;
+		return 0;
+	}
+	report(w, w->synced, w->current->end - w->synced, "the log cannot be synced", r);
+	w->is_distrusted = true;
+	w->is_unsure = true;
+	w->failure = r;
+	return r;
+}
+
+/* ---- Segments ---- */
+
+static void publish_opened(struct writer *w, struct segment *segment)
+{
+	lock(w);
+	segment_chain_add(&w->opened, segment);
+	unlock(w);
+}
+
+/* The current segment is closed once there is another, so that it can be used if there is none. */
+static int roll(struct writer *w, uint64_t room, bool for_settles)
+{
+	struct segment *next;
+	int r;
+
+	if (w->options.sync != STORE_SYNC_NEVER)
+		(void)sync_current(w); /* reported; who waits for it has been told */
+	if (w->current)
+		w->before = (struct segment_before){w->current->serial, w->current->end};
+	r = segment_create(&w->folder, room, for_settles, &w->before, &next);
+	atomic_store_explicit(&w->disk_bytes, w->folder.disk_bytes, memory_order_relaxed);
+	if (r < 0)
+		return r;
+	if (w->current)
+		segment_close(w->current);
+	w->current = next;
+	w->is_distrusted = false;
+	w->synced = 0;
+	w->dirty_since_ms = clock_monotonic_ms();
+	publish_opened(w, next);
+	return 0;
+}
+
+/* As a failed one may have gone half way, those behind it wait, too. */
+static void retire_some(struct writer *w)
+{
+	struct segment *segment;
+	int r = 0;
+
+	if (!w->retiring.first || clock_monotonic_ms() < w->retire_not_before_ms)
+		return;
+	while (r == 0 && (segment = w->retiring.first)) {
+		struct segment *following = segment->next;
+
+		r = segment_retire(&w->folder, segment);
+		if (r < 0)
+			break;
+		w->retiring.first = following;
+		lock(w);
+		segment_chain_add(&w->retired, segment);
+		unlock(w);
+	}
+	atomic_store_explicit(&w->disk_bytes, w->folder.disk_bytes, memory_order_relaxed);
+	if (r < 0) {
+		report(w, 0, 0, "a segment that is not needed any more cannot be put aside", r);
+		w->retire_not_before_ms = clock_monotonic_ms() + RETIRE_AGAIN_MS;
+	}
+}
+
+/* ---- A group ---- */
+
+static bool has_bodies(const struct store_append *append)
+{
+	for (size_t i = 0; i < append->n_records; i++)
+		if (append->records[i].type == STORE_PUBLISH)
+			return true;
+	return false;
+}
+
+static bool only_ranges(const struct store_append *append)
+{
+	return append->n_tries > 0;
+}
+
+/* What of it will be written from now on: its ranges. */
+static void give_up_bodies(struct store_append *append)
+{
+	append->n_tries++;
+	if (has_bodies(append))
+		append->result = STORE_ERROR;
+}
+
+static uint64_t size_of(const struct store_append *append)
+{
+	return append->n_records == 0 ? 0 : group_append_size(append);
+}
+
+static bool fits(const struct writer *w, uint64_t before, uint64_t size)
+{
+	return w->current && !w->is_distrusted &&
+	       size <= w->current->size - w->current->end - before;
+}
+
+/* Room for the first append, which loses its bodies, and then everything, when there is none. */
+static bool make_room(struct writer *w, struct store_append *append)
+{
+	while (!fits(w, 0, size_of(append))) {
+		uint64_t size = size_of(append);
+		bool for_settles = only_ranges(append) || !has_bodies(append);
+		int r = size == UINT64_MAX ? -EMSGSIZE : roll(w, size, for_settles);
+
+		if (r == 0)
+			continue;
+		report(w, 0, size, "there is no room for the log", r);
+		if (for_settles) {
+			append->result = STORE_ERROR;
+			return false;
+		}
+		give_up_bodies(append);
+	}
+	return true;
+}
+
+static bool must_sync(const struct writer *w, const struct store_append *append)
+{
+	return w->options.sync == STORE_SYNC_ALWAYS && !append->is_lazy &&
+	       append->result != STORE_ERROR;
+}
+
+/* Encodes as many as fit. Those that fail are among `batch`, too, so that the order stays. */
+static bool encode(struct writer *w, struct chain *batch)
+{
+	struct store_append *append;
+	bool syncs = false;
+
+	group_begin(&w->group, w->current, w->synced);
+	while ((append = w->todo.first) && w->group.size < GROUP_MAX &&
+	       fits(w, w->group.size, size_of(append))) {
+		(void)chain_pop(&w->todo);
+		if (group_add(&w->group, append, only_ranges(append)) < 0)
+			append->result = STORE_ERROR;
+		syncs |= must_sync(w, append);
+		chain_add(batch, append);
+	}
+	return syncs;
+}
+
+/* Once more, without bodies; those that had that already are through. */
+static void try_again(struct writer *w, struct chain *batch)
+{
+	struct chain again = {NULL, NULL}, through = {NULL, NULL};
+	struct store_append *append;
+
+	while ((append = chain_pop(batch))) {
+		if (append->n_tries > 0) {
+			append->result = STORE_ERROR;
+			chain_add(&through, append);
+			continue;
+		}
+		give_up_bodies(append);
+		chain_add(&again, append);
+	}
+	chain_move(&again, &w->todo);
+	w->todo = again;
+	*batch = through;
+}
+
+static void forget_places(struct chain *batch)
+{
+	for (struct store_append *append = batch->first; append; append = append->next)
+		for (size_t i = 0; i < append->n_records; i++)
+			append->records[i].place = 0;
+}
+
+/* What waited for the sync, and barriers, which speak of what was synced by others, too. */
+static void note_unsure(struct writer *w, struct chain *batch, bool has_failed)
+{
+	for (struct store_append *append = batch->first; append; append = append->next) {
+		bool is_barrier = append->n_records == 0 && w->is_unsure;
+
+		if ((has_failed && must_sync(w, append)) || is_barrier)
+			append->result = STORE_UNKNOWN;
+		if (is_barrier)
+			w->is_unsure = false;
+	}
+}
+
+static void hand_back(struct writer *w, struct chain *batch)
+{
+	lock(w);
+	chain_move(&w->done, batch);
+	unlock(w);
+}
+
+static void write_group(struct writer *w)
+{
+	struct chain batch = {NULL, NULL};
+	struct store_append *first = w->todo.first;
+	bool was_dirty;
+
+	bool is_idle_barrier = !w->current && first->n_records == 0;
+	if (is_idle_barrier || !make_room(w, first)) {
+		(void)chain_pop(&w->todo);
+		chain_add(&batch, first);
+		forget_places(&batch);
+		hand_back(w, &batch);
+		return;
+	}
+	was_dirty = is_dirty(w);
+	bool syncs = encode(w, &batch);
+	int r = group_write(&w->group);
+
+	if (r < 0) {
+		report(w, w->group.begin, w->group.size, "the log cannot be written", r);
+		w->is_distrusted = true;
+		forget_places(&batch);
+		try_again(w, &batch);
+	} else {
+		if (!was_dirty)
+			w->dirty_since_ms = clock_monotonic_ms();
+		note_unsure(w, &batch, syncs && sync_current(w) < 0);
+	}
+	hand_back(w, &batch);
+}
+
+/* ---- The thread ---- */
+
+static void wait_until(struct writer *w, uint64_t due_ms)
+{
+	struct timespec due = {.tv_sec = (time_t)(due_ms / 1000),
+			       .tv_nsec = (long)(due_ms % 1000) * 1000000};
+
+	if (due_ms == UINT64_MAX)
+		bug_on(pthread_cond_wait(&w->wake, &w->lock) != 0);
+	else
+		(void)pthread_cond_timedwait(&w->wake, &w->lock, &due); /* the caller looks */
+}
+
+static uint64_t due_ms(const struct writer *w)
+{
+	uint64_t due = sync_due_ms(w);
+
+	if (w->retiring.first && w->retire_not_before_ms < due)
+		due = w->retire_not_before_ms;
+	return due;
+}
+
+/* Takes over what has come; false when there is no more to come. */
+static bool take(struct writer *w)
+{
+	bool goes_on;
+
+	lock(w);
+	while (!w->incoming.first && !w->to_retire.first && !w->todo.first && !w->is_stopping &&
+	       clock_monotonic_ms() < due_ms(w))
+		wait_until(w, due_ms(w));
+	chain_move(&w->todo, &w->incoming);
+	if (w->to_retire.first) {
+		if (w->retiring.first)
+			w->retiring.last->next = w->to_retire.first;
+		else
+			w->retiring.first = w->to_retire.first;
+		w->retiring.last = w->to_retire.last;
+		w->to_retire.first = NULL;
+	}
+	goes_on = !w->is_stopping || w->todo.first;
+	unlock(w);
+	return goes_on;
+}
+
+static void tell(struct writer *w)
+{
+	bool tells;
+
+	lock(w);
+	tells = (w->done.first || w->opened.first || w->retired.first) && !w->has_told;
+	w->has_told |= tells;
+	unlock(w);
+	if (tells)
+		w->options.told(w->options.context);
+}
+
+static void *run(void *argument)
+{
+	struct writer *w = argument;
+
+	while (take(w)) {
+		if (w->todo.first)
+			write_group(w);
+		if (clock_monotonic_ms() >= sync_due_ms(w))
+			(void)sync_current(w); /* reported */
+		tell(w);
+		retire_some(w);
+		tell(w);
+	}
+	if (w->options.sync != STORE_SYNC_NEVER)
+		(void)sync_current(w); /* reported, and w->failure says it */
+	return NULL;
+}
+
+static void init_lock(struct writer *w)
+{
+	pthread_condattr_t attributes;
+
+	bug_on(pthread_mutex_init(&w->lock, NULL) != 0);
+	bug_on(pthread_condattr_init(&attributes) != 0);
+	bug_on(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) != 0);
+	bug_on(pthread_cond_init(&w->wake, &attributes) != 0);
+	(void)pthread_condattr_destroy(&attributes);
+}
+
+int writer_create(struct segment_folder *folder, const struct segment_before *before,
+		  const struct writer_options *options, struct writer **ret)
+{
+	struct writer *w = mem_zalloc(sizeof(*w));
+	int r;
+
+	w->options = *options;
+	w->folder = *folder;
+	w->before = *before;
+	init_lock(w);
+	group_init(&w->group);
+	atomic_init(&w->n_syncs, 0);
+	atomic_init(&w->disk_bytes, folder->disk_bytes);
+	r = thread_start(&w->thread, run, w);
+	w->is_running = r == 0;
+	if (r < 0) {
+		w->folder = (struct segment_folder){.path = NULL};
+		writer_destroy(w);
+		return r;
+	}
+	*ret = w;
+	return 0;
+}
+
+int writer_stop(struct writer *w)
+{
+	lock(w);
+	w->is_stopping = true;
+	bug_on(pthread_cond_signal(&w->wake) != 0);
+	unlock(w);
+	if (w->is_running)
+		bug_on(pthread_join(w->thread, NULL) != 0);
+	else
+		(void)run(w); /* what has come since */
+	w->is_running = false;
+	return w->failure;
+}
+
+void writer_destroy(struct writer *w)
+{
+	if (!w)
+		return;
+	(void)writer_stop(w);
+	bug_on(w->done.first || w->incoming.first);
+	if (w->current)
+		segment_close(w->current);
+	group_fini(&w->group);
+	segment_folder_fini(&w->folder);
+	(void)pthread_cond_destroy(&w->wake);
+	(void)pthread_mutex_destroy(&w->lock);
+	mem_free(w);
+}
+
+/* ---- The loop's side ---- */
+
+void writer_append(struct writer *w, struct store_append *append)
+{
+	append->result = STORE_DURABLE;
+	append->n_tries = 0;
+	lock(w);
+	chain_add(&w->incoming, append);
+	bug_on(pthread_cond_signal(&w->wake) != 0);
+	unlock(w);
+}
+
+void writer_retire(struct writer *w, struct segment *segment)
+{
+	lock(w);
+	segment_chain_add(&w->to_retire, segment);
+	bug_on(pthread_cond_signal(&w->wake) != 0);
+	unlock(w);
+}
+
+void writer_take_news(struct writer *w, struct writer_news *ret_news)
+{
+	lock(w);
+	*ret_news = (struct writer_news){
+		.opened = w->opened.first, .done = w->done.first, .retired = w->retired.first};
+	w->opened.first = w->retired.first = NULL;
+	w->done.first = NULL;
+	w->has_told = false;
+	unlock(w);
+}
+
+void writer_stats(const struct writer *w, struct writer_stats *ret_stats)
+{
+	ret_stats->syncs = atomic_load_explicit(&w->n_syncs, memory_order_relaxed);
+	ret_stats->disk_bytes = atomic_load_explicit(&w->disk_bytes, memory_order_relaxed);
+}
+
+const struct segment_folder *writer_folder(const struct writer *w)
+{
+	return &w->folder;
+}
