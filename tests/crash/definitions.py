@@ -172,11 +172,9 @@ class Definer(LoadActor):
                 if method.name == "basic.ack":
                     entry.confirm(now)
             return
-        for entry in self.purging:
-            if self.names.pending[0] == "delete_queue":
+        if self.names.pending[0] == "delete_queue":
+            for entry in self.purging:
                 entry.settled = now
-            else:
-                entry.acked = now
         self.purging = []
         self.names.end()
 

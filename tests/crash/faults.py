@@ -75,7 +75,7 @@ def run_with(world, broker, fault, seconds):
         if peer.dead and peer.closed_by_broker is None:
             world.ledger.problem("a connection broke without connection.close")
     ask(world, broker)
-    moment = load.end_by(broker.kill, False)
+    moment = load.kill(broker)
     return finish(world, broker, moment)
 
 
@@ -132,7 +132,7 @@ def run(report, broker, settings):
     world.declare(broker)
     load = Load(world, broker)
     load.run_for(0.2)
-    moment = load.end_by(broker.kill, False)
+    moment = load.kill(broker)
     report.add("faults: a run without", finish(world, broker, moment), broker)
     moment = Moment(broker.kill(), NEVER)
     while_running(report, world, broker, settings)
@@ -167,7 +167,7 @@ def while_starting(report, world, broker, settings):
             broker.run()
             load = Load(world, broker)
             load.run_for(0.05)
-            moment = load.end_by(broker.kill, False)
+            moment = load.kill(broker)
             fault = Fault(settings, broker, chosen, number, is_forever, True)
             problems, result = start_with(world, broker, moment)
             broker.kill()

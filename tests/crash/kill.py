@@ -59,15 +59,14 @@ def _end(world, broker, plan, load):
     if plan.end == "idle":
         # right after the messages of the last check were put back
         world.goes_on = False
-        return load.end_by(broker.kill, False)
+        return load.kill(broker)
     load.run_for(plan.seconds)
     if plan.end == "quiet":
         _run_quiet(world, load)
         # so long that the acknowledgements of this run are sure, too
         limit = load.settle_limit(time.monotonic())
         load.run_for(limit + 0.05 if limit < 2 else 0.1)
-    is_clean = plan.end == "stop"
-    return load.end_by(broker.terminate if is_clean else broker.kill, is_clean)
+    return load.stop(broker) if plan.end == "stop" else load.kill(broker)
 
 
 def run(report, broker, settings):

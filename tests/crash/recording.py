@@ -45,7 +45,7 @@ class Recording:
     def _load(self, seconds):
         load = Load(self.world, self.broker, self.with_definitions)
         load.run_for(seconds)
-        self.moment = load.end_by(self.broker.kill, False)
+        self.moment = load.kill(self.broker)
 
     @property
     def settle_limit(self):

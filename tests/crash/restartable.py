@@ -43,7 +43,18 @@ class Shunt(brokers.ShuntBroker):
     def __init__(self, shuntd, plugins, directory, loops=2, options=()):
         super().__init__(shuntd, plugins, loops, options)
         self.directory = directory
+        self.keeps = 0   # so many copies of what the last ones left are kept, as left-1 (the last), left-2, ...
         os.makedirs(directory, exist_ok=True)
+
+    def _keep(self):
+        if not self.keeps:
+            return
+        paths = [os.path.join(self.directory, "left-%d" % number) for number in range(1, self.keeps + 1)]
+        shutil.rmtree(paths[-1], ignore_errors=True)
+        for older, newer in reversed(list(zip(paths[1:], paths))):
+            if os.path.exists(newer):
+                os.rename(newer, older)
+        shutil.copytree(self.data, paths[0])
 
     @property
     def data(self):
@@ -80,17 +91,17 @@ class Shunt(brokers.ShuntBroker):
         moment = time.monotonic()
         self.process.kill()
         self.process.wait()
+        self._keep()
         self._check_log()
         return moment
 
-    def terminate(self):
-        """SIGTERM, and it ends with status 0; returns the time just before the signal."""
-        moment = time.monotonic()
-        status = brokers.end_process(self.process, signal.SIGTERM, limit=30)
+    def wait_end(self):
+        """After tell_to_end(): it ends with status 0."""
+        status = brokers.end_process(self.process, 0, limit=30)
+        self._keep()
         self._check_log()
         if status != 0:
             raise BrokerFailed("SIGTERM ended shuntd with status %d:\n%s" % (status, self.log_tail()))
-        return moment
 
     def _check_log(self):
         with open(self.log_path, "rb") as f:
@@ -123,10 +134,11 @@ class Rabbit(brokers.RabbitBroker):
         self.end(signal.SIGKILL)
         return moment
 
-    def terminate(self):
-        moment = time.monotonic()
-        self.end(signal.SIGTERM)
-        return moment
+    def tell_to_end(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait_end(self):
+        self.end(0)
 
     def discard(self):
         self.end(signal.SIGKILL)

@@ -20,7 +20,7 @@ Every random choice comes from the seed, which is printed; when things happen is
 does the same things, but not at the same instants. power, torn and faults need tests/crash/{journal,faults}.so of the
 build that shuntd lies in (make -C BUILD tests/crash/journal.so tests/crash/faults.so), or --libraries.
 
-A broken check keeps the data directory with --keep DIR. Exit status 0 when nothing failed."""
+--keep DIR copies the data directory there when a check fails. Exit status 0 when nothing failed."""
 
 import argparse
 import os
@@ -77,7 +77,7 @@ class Report:
         if broker is not None and self.keep:
             target = os.path.join(self.keep, "failed-%d" % self.count_failed)
             shutil.copytree(broker.directory, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
-            print("    its directory (as it is now): " + target)
+            print("    its directory (data: as it is now; left-1: as the last one left it): " + target)
         sys.stdout.flush()
 
 
@@ -115,7 +115,8 @@ def prepare(settings):
     if settings.shuntd:
         settings.shuntd = os.path.abspath(settings.shuntd)
         settings.libraries = settings.libraries or os.path.join(os.path.dirname(settings.shuntd), "tests", "crash")
-        knows = subprocess.run([settings.shuntd, "--check-config", "-o", option], stdin=subprocess.DEVNULL,
+        plugins = ["-o", "plugins.dir=" + os.path.abspath(settings.plugins)] if settings.plugins else []
+        knows = subprocess.run([settings.shuntd, "--check-config", "-o", option, *plugins], stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
         if knows:
             settings.options.append(option)
@@ -126,7 +127,9 @@ def prepare(settings):
 def make_broker(settings, directory):
     if settings.rabbitmq:
         return restartable.Rabbit(directory)
-    return restartable.Shunt(settings.shuntd, settings.plugins, directory, settings.loops, settings.options)
+    broker = restartable.Shunt(settings.shuntd, settings.plugins, directory, settings.loops, settings.options)
+    broker.keeps = 4 if settings.keep else 0
+    return broker
 
 
 def run_scenario(name, report, settings, folder):

@@ -141,15 +141,25 @@ class Load:
         self.loop.finish(time.monotonic())
         return Moment(time.monotonic(), 0, is_clean=True, is_alive=True)
 
-    def end_by(self, end, is_clean):
-        """Ends the broker with this function; returns the Moment."""
+    def kill(self, broker):
+        """SIGKILL; returns the Moment."""
         for peer in self.peers:
             peer.flush()
-        time_ = end()
+        time_ = broker.kill()
         limit = self.settle_limit(time_)
         self.loop.finish(time_)
-        if is_clean:
-            # the stop itself takes time: confirms still leave, acknowledgements are not read any more
-            now = time.monotonic()
-            return Moment(now, limit + now - time_, is_clean=True)
         return Moment(time_, limit, ended=time.monotonic())
+
+    def stop(self, broker):
+        """SIGTERM, to which the clients answer as clients do; returns the Moment."""
+        begin = time.monotonic()
+        self.world.ledger.is_ending = True
+        broker.tell_to_end()
+        if not self.loop.run_until(lambda: all(peer.dead for peer in self.peers), 20):
+            self.world.ledger.problem("a connection was not closed within 20 s of SIGTERM")
+        limit = self.settle_limit(begin)
+        broker.wait_end()
+        self.loop.finish(begin)
+        # the stop itself takes time: confirms still leave, acknowledgements are not read any more
+        now = time.monotonic()
+        return Moment(now, limit + now - begin, is_clean=True)
