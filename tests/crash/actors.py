@@ -136,7 +136,7 @@ class Publisher(LoadActor):
 
     def on_answer(self, method):
         if method.name == "basic.ack":
-            self._settle(method, time.monotonic())
+            self._settle(method, self.ledger.promised_at())
         elif method.name == "basic.nack":
             self.nacked += 1
             self._settle(method, None)
@@ -232,20 +232,14 @@ class Consumer(LoadActor):
         for tag in tags:
             _, _, entry = self.unacked.pop(tag)
             if not goes_back:
-                # until it is flushed: it may be gone, and need not be
                 entry.acked = time.monotonic()
                 self.unflushed.append(entry)
         self.send(name, **values)
 
     def on_flushed(self, now):
         for entry in self.unflushed:
-            entry.acked = now
+            entry.ack_sent = now
         self.unflushed = []
-
-    def on_end(self, moment):
-        # what could not be flushed may have arrived in part
-        for entry in self.unflushed:
-            entry.acked = min(entry.acked, moment - 1e-6)
 
 
 class Taker(LoadActor):
@@ -266,7 +260,7 @@ class Taker(LoadActor):
             return
         entry = self.ledger.delivered(TAKEN_QUEUE, number)
         if entry is not None:
-            entry.acked = time.monotonic()
+            entry.acked = entry.ack_sent = time.monotonic()
 
 
 class Transactor(LoadActor):
@@ -325,7 +319,7 @@ class Transactor(LoadActor):
 
     def on_answer(self, method):
         if method.name == "tx.commit-ok":
-            now = self.transaction.committed = time.monotonic()
+            now = self.transaction.committed = self.ledger.promised_at()
             for _, _, entry in self.transaction.published:
                 entry.confirm(now)
             if self.ledger.rules.tx_acks_are_sure:

@@ -58,7 +58,7 @@ def nothing(story):
 
 def acked_late(story):
     """An acknowledgement just before the end may be lost."""
-    story.entry(2).acked = story.now - 1.05
+    story.entry(2).acked = story.entry(2).ack_sent = story.now - 1.05
 
 
 def unconfirmed_missing(story):
@@ -73,7 +73,7 @@ def lost(story):
 
 def acked_early(story):
     """it was acknowledged"""
-    story.entry(2).acked = story.now - 2
+    story.entry(2).acked = story.entry(2).ack_sent = story.now - 2
 
 
 def twice(story):

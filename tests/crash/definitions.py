@@ -57,8 +57,8 @@ class Names:
     def begin(self, operation):
         self.pending, self.began = operation, time.monotonic()
 
-    def end(self):
-        self.history.append((self.began, time.monotonic(), self.pending))
+    def end(self, now):
+        self.history.append((self.began, now, self.pending))
         self.apply(self.pending)
         self.pending = None
 
@@ -164,7 +164,7 @@ class Definer(LoadActor):
             entry.acked = time.monotonic()
 
     def on_answer(self, method):
-        now = time.monotonic()
+        now = self.ledger.promised_at()
         if method.name in ("basic.ack", "basic.nack"):
             for tag in [t for t in self.filling if t == method.delivery_tag or (
                     method.multiple and t < method.delivery_tag)]:
@@ -172,11 +172,13 @@ class Definer(LoadActor):
                 if method.name == "basic.ack":
                     entry.confirm(now)
             return
-        if self.names.pending[0] == "delete_queue":
-            for entry in self.purging:
+        for entry in self.purging:
+            if self.names.pending[0] == "delete_queue":
                 entry.settled = now
+            else:
+                entry.ack_sent = now
         self.purging = []
-        self.names.end()
+        self.names.end(now)
 
 
 def observe(broker, names_list):

@@ -65,6 +65,8 @@ def run_with(world, broker, fault, seconds):
     """A load with the fault, SIGKILL, and a start without it; returns the problems."""
     broker.run()
     load = Load(world, broker)
+    # channels that fail give back what was acknowledged on them and not yet read, or not committed
+    world.ledger.may_deliver_again = True
     load.run_for(0.02)
     fault.begin()
     load.run_for(seconds)
@@ -80,10 +82,14 @@ def run_with(world, broker, fault, seconds):
 
 
 def finish(world, broker, moment):
-    """A start without faults, and the check. What could not be written of acknowledgements may come back."""
+    """A start without faults, the check, and a clean stop. What could not be written of acknowledgements may come
+    back; of those of the check nothing, after the stop."""
     broker.preload(None)
     broker.run()
-    return world.check(broker, Moment(moment.time, NEVER, ended=moment.ended))
+    problems = world.check(broker, Moment(moment.time, NEVER, ended=moment.ended))
+    broker.tell_to_end()
+    broker.wait_end()
+    return problems
 
 
 def unanswered(load):
@@ -134,7 +140,6 @@ def run(report, broker, settings):
     load.run_for(0.2)
     moment = load.kill(broker)
     report.add("faults: a run without", finish(world, broker, moment), broker)
-    moment = Moment(broker.kill(), NEVER)
     while_running(report, world, broker, settings)
     while_starting(report, world, broker, settings)
 
@@ -147,7 +152,6 @@ def while_running(report, world, broker, settings):
             fault = Fault(settings, broker, chosen, number, chance.random() < 0.4, False)
             broker.loops = chance.randint(1, 3)
             problems = run_with(world, broker, fault, chance.uniform(0.1, 0.3))
-            broker.kill()
             hits += fault.was_hit()
             count += 1
             name = "faults: running, %s%s" % (fault.text, "" if fault.was_hit() else " (not reached)")
@@ -170,7 +174,6 @@ def while_starting(report, world, broker, settings):
             moment = load.kill(broker)
             fault = Fault(settings, broker, chosen, number, is_forever, True)
             problems, result = start_with(world, broker, moment)
-            broker.kill()
             report.add("faults: starting, %s: %s" % (fault.text, result), problems, broker)
             if not fault.was_hit() or report.count_failed > settings.most_failures:
                 break

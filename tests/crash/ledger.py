@@ -15,16 +15,21 @@ EXPIRY_SLACK = 1.0   # seconds; clocks are one, but both sides read them late
 
 class Entry:
     """One message in one queue."""
-    __slots__ = ("sent", "confirmed", "acked", "settled", "was_delivered", "is_transient", "expires")
+    __slots__ = ("sent", "confirmed", "acked", "ack_sent", "settled", "was_delivered", "is_transient", "expires")
 
     def __init__(self, now, is_transient=False, lifetime=None):
         self.sent = now
         self.confirmed = NEVER         # from here on it must be there
-        self.acked = NEVER             # from here on it may be gone
+        self.acked = NEVER             # from here on it may be gone: just before that was sent
+        self.ack_sent = NEVER          # from some time after that on it must be gone: just after it was sent
         self.settled = NEVER           # from here on it must be gone
         self.was_delivered = False
         self.is_transient = is_transient
         self.expires = (now + lifetime, NEVER) if lifetime else None   # the earliest, and the latest if confirmed
+
+    def must_stay(self, moment, now=NEVER):
+        """Whether it had to be there at that moment, and until now, had nobody acknowledged it."""
+        return self.confirmed <= moment.time and not self.is_transient and not (self.expires and self.expires[0] <= now)
 
     def confirm(self, now):
         self.confirmed = now
@@ -53,11 +58,12 @@ class Snapshot:
 class Moment:
     """When it ended, and how."""
 
-    def __init__(self, time_, settle_limit=NEVER, is_clean=False, ended=None, is_alive=False):
+    def __init__(self, time_, settle_limit=NEVER, is_clean=False, ended=None, is_alive=False, is_torn=False):
         self.time = time_                    # promises made before it count
         self.ended = ended or time_          # nothing that was sent after it can be there
         self.settle_limit = settle_limit     # acknowledgements that much older than the moment count
         self.is_clean = is_clean
+        self.is_torn = is_torn               # one log ended then, the others did not
         self.is_uncertain = False            # clean or not: a start was killed since
         self.is_alive = is_alive             # it did not end at all
 
@@ -69,10 +75,11 @@ class Ledger:
         self.rules = rules
         self.entries = {}
         self.transactions = []
-        self.is_ending = False
+        self.may_deliver_again = False   # what was acknowledged: the acknowledgement may not have been read
         self.problems = []   # texts; what was wrong while it ran
         self.last_publisher = 0
         self.checked = 0          # messages whose fate was checked, all in all
+        self.ended = NEVER        # when the broker was killed; what is read afterwards it had said before
         self.longest_wait = 0.0   # between a publish and its confirm, in this run
         self.touched = set()      # queues that something was taken from in this run
         self.leaking = set()      # those of them that had consumers without acknowledgements
@@ -93,6 +100,10 @@ class Ledger:
 
     # -- while it runs
 
+    def promised_at(self):
+        """The time of a promise that is being read."""
+        return min(time.monotonic(), self.ended)
+
     def delivered(self, queue, number):
         """The entry of what came from this queue; None, and a problem noted, if it should not have come."""
         entry = self.entries.get(queue, {}).get(number)
@@ -101,8 +112,7 @@ class Ledger:
             return None
         if entry.sent == NEVER:
             self.problem("%s: %s was delivered before its transaction was committed" % (queue, name_of(number)))
-        # while the broker stops it closes one connection after the other, and does not read on from the closed ones
-        if (entry.acked != NEVER or entry.settled != NEVER) and not self.is_ending:
+        if (entry.acked != NEVER or entry.settled != NEVER) and not self.may_deliver_again:
             self.problem("%s: %s was delivered again after its acknowledgement" % (queue, name_of(number)))
         if entry.expires and time.monotonic() > entry.expires[1] + EXPIRY_SLACK:
             self.problem("%s: %s was delivered %.1f s after it had expired"
@@ -125,19 +135,21 @@ class Ledger:
         present = {queue: {number for number, _, _ in found} for queue, found in snapshot.queues.items()}
         for transaction in self.transactions:
             if self.rules.tx_is_atomic:
-                _check_transaction(problems, transaction, present, moment, self.is_ending)
+                _check_transaction(problems, transaction, present, moment, self.may_deliver_again)
         return problems
 
     def carry_over(self, snapshot, moment):
         """What is there now is what counts from now on: what is not there must never come back."""
         now = time.monotonic()
         old, self.entries, self.transactions = self.entries, {}, []
-        self.longest_wait, self.touched, self.leaking, self.is_ending = 0.0, set(), set(), False
+        self.ended, self.longest_wait = NEVER, 0.0
+        self.touched, self.leaking, self.may_deliver_again = set(), set(), False
         for queue, found in snapshot.queues.items():
             entries = self.queue(queue)
             for number, _, _ in found:
                 entry = old.get(queue, {}).get(number) or Entry(now)
-                entry.confirmed, entry.acked, entry.settled = min(entry.confirmed, now), NEVER, NEVER
+                entry.confirmed = min(entry.confirmed, now)
+                entry.acked = entry.ack_sent = entry.settled = NEVER
                 entry.was_delivered = True
                 if entry.expires and entry.expires[1] == NEVER:
                     # not confirmed, but it had reached its queue when the broker ended
@@ -165,8 +177,7 @@ def _check_queue(ledger, problems, queue, found, moment):
     if queue in ledger.leaking:
         return
     for number, entry in entries.items():
-        if number not in seen and entry.confirmed <= moment.time and entry.acked >= moment.time \
-                and not entry.is_transient and not (entry.expires and entry.expires[0] <= now):
+        if number not in seen and entry.must_stay(moment, now) and entry.acked >= moment.time:
             problems.append("%s: %s is lost; it was confirmed %.0f ms before the end" % (
                 queue, name_of(number), 1000 * (moment.time - entry.confirmed)))
 
@@ -182,9 +193,9 @@ def _why_not_there(entry, arrived, moment):
     if entry.settled <= moment.time:
         return "but its acknowledgement (or the removal of its queue) was made sure %.0f ms before the end" % (
             1000 * (moment.time - entry.settled))
-    if entry.acked < moment.time - moment.settle_limit:
+    if entry.ack_sent < moment.time - moment.settle_limit:
         return "but it was acknowledged %.0f ms before the end (limit: %.0f ms)" % (
-            1000 * (moment.time - entry.acked), 1000 * moment.settle_limit)
+            1000 * (moment.time - entry.ack_sent), 1000 * moment.settle_limit)
     if entry.expires and arrived > entry.expires[1] + EXPIRY_SLACK:
         return "but it expired %.1f s ago" % (arrived - entry.expires[1])
     return None
@@ -210,7 +221,7 @@ def _check_order(problems, queue, found):
         last[publisher] = counter
 
 
-def _check_transaction(problems, transaction, present, moment, was_stopped):
+def _check_transaction(problems, transaction, present, moment, may_deliver_again):
     """In doubt (tx.commit sent, no commit-ok) it is there in each queue as a whole; two may be in different logs."""
     if transaction.committed <= moment.time:
         return   # entries say all of it
@@ -227,8 +238,8 @@ def _check_transaction(problems, transaction, present, moment, was_stopped):
         problems.append("%s: of a transaction there are %s, but not %s" % (
             queue, " ".join(map(name_of, there[queue])), " ".join(map(name_of, missing[queue]))))
     gone = [(queue, number) for queue, number, entry in transaction.acked
-            if number not in present.get(queue, ()) and not entry.expires]
-    # after a stop somebody else may have got it and acknowledged it, see delivered()
-    if gone and missing and not was_stopped and moment.ended == moment.time:
+            if number not in present.get(queue, ()) and entry.must_stay(moment)]
+    # (then somebody else may have got and acknowledged it; and a torn log says nothing of the other logs)
+    if gone and missing and not may_deliver_again and not moment.is_torn:
         problems.append("a transaction acknowledged %s of %s, but did not publish %s" % (
             name_of(gone[0][1]), gone[0][0], ", ".join("%s to %s" % (name_of(n[0]), q) for q, n in missing.items())))

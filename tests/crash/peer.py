@@ -36,9 +36,6 @@ class Actor:
     def on_flushed(self, now):
         """All that was sent has been handed to the kernel."""
 
-    def on_end(self, moment):
-        """The broker was killed at that moment; what it had sent before comes afterwards."""
-
     def on_turn(self):
         """Called each turn of the loop: what is to be done without having been told anything."""
 
@@ -210,11 +207,9 @@ class Loop:
     def run_for(self, seconds):
         self.run_until(lambda: all(p.dead for p in self.peers), seconds)
 
-    def finish(self, moment):
+    def finish(self):
         """After the broker's end: all that it had sent is handled, then the sockets are closed."""
         for peer in self.peers:
-            for actor in peer.actors.values():
-                actor.on_end(moment)
             deadline = time.monotonic() + 10
             peer.socket.settimeout(0.5)
             while not peer.dead and time.monotonic() < deadline:

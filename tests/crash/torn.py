@@ -78,7 +78,8 @@ def tear_everywhere(report, recording, segment, most, chance):
         folder = os.path.join(recording.folder, "image")
         shutil.copytree(recording.broker.data, os.path.join(folder, "data"))
         tear(os.path.join(folder, "data", segment.path), position, is_zeroed)
-        moment = Moment(segment.begin_of(position), recording.moment.settle_limit, ended=recording.moment.ended)
+        moment = Moment(segment.begin_of(position), recording.moment.settle_limit, ended=recording.moment.ended,
+                        is_torn=True)
         problems, broker = recording.try_image(folder, moment)
         report.add("torn: %s %s at byte %d of %d, %d loops" % (
             segment.path, "zeroed" if is_zeroed else "cut", position, segment.end, recording.loops), problems, broker)

@@ -72,11 +72,13 @@ class World:
         """Thins out long queues, with holes all over."""
         share = min(1.0, self.most_messages / max(1, self.ledger.messages()))
         thin = share < 1
+        begin = time.monotonic()
         gone = drain.put_back(lambda queue, number: not thin or self.random.random() < 0.3 * share)
         now = time.monotonic()
         for queue, numbers in gone.items():
             for number in numbers:
-                self.ledger.queue(queue)[number].acked = now
+                entry = self.ledger.queue(queue)[number]
+                entry.acked, entry.ack_sent = begin, now
 
 
 class Load:
@@ -138,28 +140,29 @@ class Load:
             peer.write(wire.encode_frame(wire.METHOD, 0, wire.encode_method("connection.close")))
         if not self.loop.run_until(lambda: all(peer.dead for peer in self.peers), 20):
             self.world.ledger.problem("a connection was not closed within 20 s")
-        self.loop.finish(time.monotonic())
+        self.loop.finish()
         return Moment(time.monotonic(), 0, is_clean=True, is_alive=True)
 
     def kill(self, broker):
         """SIGKILL; returns the Moment."""
         for peer in self.peers:
             peer.flush()
-        time_ = broker.kill()
+        time_ = self.world.ledger.ended = broker.kill()
         limit = self.settle_limit(time_)
-        self.loop.finish(time_)
+        self.loop.finish()
         return Moment(time_, limit, ended=time.monotonic())
 
     def stop(self, broker):
         """SIGTERM, to which the clients answer as clients do; returns the Moment."""
         begin = time.monotonic()
-        self.world.ledger.is_ending = True
+        # it closes one connection after the other, and does not read on from those
+        self.world.ledger.may_deliver_again = True
         broker.tell_to_end()
         if not self.loop.run_until(lambda: all(peer.dead for peer in self.peers), 20):
             self.world.ledger.problem("a connection was not closed within 20 s of SIGTERM")
         limit = self.settle_limit(begin)
         broker.wait_end()
-        self.loop.finish(begin)
+        self.loop.finish()
         # the stop itself takes time: confirms still leave, acknowledgements are not read any more
         now = time.monotonic()
         return Moment(now, limit + now - begin, is_clean=True)
