@@ -53,11 +53,17 @@ class Recording:
         return self.moment.settle_limit + LAZY_SYNC_SECONDS
 
     def try_image(self, folder, moment):
-        """Starts a shuntd on folder/data; (problems, the broker, which has ended)."""
+        """Starts a shuntd on folder/data, twice, for the first start must not leave what the second takes for more;
+        (problems, the broker, which has ended)."""
         broker = Shunt(self.settings.shuntd, self.settings.plugins, folder, self.loops, self.settings.options)
+        broker.keeps = 3 if self.settings.keep else 0
+        broker.keep_data()
         try:
             broker.run()
-            problems = self.world.compare(broker, moment)
+            problems, snapshot = self.world.compare(broker, moment)
+            broker.kill()
+            broker.run()
+            problems += self.world.compare_again(broker, snapshot)
             broker.kill()
         except BrokerFailed as error:
             problems = ["it did not start, or did not live: %s" % error]

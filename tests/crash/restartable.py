@@ -46,7 +46,7 @@ class Shunt(brokers.ShuntBroker):
         self.keeps = 0   # so many copies of what the last ones left are kept, as left-1 (the last), left-2, ...
         os.makedirs(directory, exist_ok=True)
 
-    def _keep(self):
+    def keep_data(self):
         if not self.keeps:
             return
         paths = [os.path.join(self.directory, "left-%d" % number) for number in range(1, self.keeps + 1)]
@@ -91,14 +91,14 @@ class Shunt(brokers.ShuntBroker):
         moment = time.monotonic()
         self.process.kill()
         self.process.wait()
-        self._keep()
+        self.keep_data()
         self._check_log()
         return moment
 
     def wait_end(self):
         """After tell_to_end(): it ends with status 0."""
         status = brokers.end_process(self.process, 0, limit=30)
-        self._keep()
+        self.keep_data()
         self._check_log()
         if status != 0:
             raise BrokerFailed("SIGTERM ended shuntd with status %d:\n%s" % (status, self.log_tail()))

@@ -114,6 +114,8 @@ def prepare(settings):
     option = "store.segment_size=%d" % settings.segment_size
     if settings.shuntd:
         settings.shuntd = os.path.abspath(settings.shuntd)
+        if not os.access(settings.shuntd, os.X_OK):
+            sys.exit("run.py: there is no program %s" % settings.shuntd)
         settings.libraries = settings.libraries or os.path.join(os.path.dirname(settings.shuntd), "tests", "crash")
         plugins = ["-o", "plugins.dir=" + os.path.abspath(settings.plugins)] if settings.plugins else []
         knows = subprocess.run([settings.shuntd, "--check-config", "-o", option, *plugins], stdin=subprocess.DEVNULL,

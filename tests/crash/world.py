@@ -10,6 +10,7 @@ import actors
 import definitions
 from drain import Drain
 from ledger import Ledger, Moment
+from message import name_of
 from peer import Loop, Peer
 
 CLIENT_DELAY = 0.05   # seconds that a loaded machine may take to run us or the broker
@@ -59,14 +60,30 @@ class World:
         return problems
 
     def compare(self, broker, moment):
-        """The problems of a broker whose data is that of a moment in the past; the ledger stays as it is."""
+        """The problems of a broker whose data is that of a moment in the past, and what it has; the ledger stays as it
+        is."""
         names_then = [names.at(moment.time, moment.ended) for names in self.names]
         snapshot, found, problems, drain = self.look(broker, names_then)
         drain.peer.close()
         problems += self.ledger.check(snapshot, moment)
         for names, there in zip(names_then, found):
             problems += names.check(there)
-        return problems
+        return problems, snapshot
+
+    def compare_again(self, broker, snapshot):
+        """After another end in which nothing was done: what it has now and did not have before, or the other way."""
+        problems = []
+        drain = Drain(broker, snapshot.queues)
+        now = drain.read()
+        drain.peer.close()
+        for queue, found in snapshot.queues.items():
+            before, after = ({number for number, _, _ in messages} for messages in (found, now.queues[queue]))
+            for number in sorted(before ^ after):
+                entry = self.ledger.entries.get(queue, {}).get(number)
+                if number in after or not (entry and entry.expires):
+                    problems.append("%s: %s %s after the first start, and %s after the second" % (
+                        queue, name_of(number), *("is there", "not")[::-1 if number in after else 1]))
+        return now.damaged + problems
 
     def _put_back(self, drain):
         """Thins out long queues, with holes all over."""
