@@ -109,7 +109,7 @@ class ShuntBroker(Broker):
         # a free port may be taken by somebody else before shuntd binds it: then once more
         for attempt in range(3):
             try:
-                return self._start_once()
+                return self.launch()
             except BrokerFailed:
                 tail = self.log_tail()
                 if attempt == 2 or "in use" not in tail:
@@ -132,7 +132,9 @@ class ShuntBroker(Broker):
             command += ["-o", option]
         return command
 
-    def _start_once(self):
+    def launch(self):
+        """Starts it in its directory, where data of an earlier run may be."""
+        self.was_told_to_end = False
         self.log_path = os.path.join(self.directory, "stderr.log")
         self.control_socket = os.path.join(self.directory, "control.sock")
         command = self._command()
@@ -192,6 +194,10 @@ class RabbitBroker(Broker):
 
     def start(self):
         self.directory = tempfile.mkdtemp(prefix="shunt-rabbitmq-")
+        self.launch()
+
+    def launch(self):
+        """Starts it in its directory, where data of an earlier run may be."""
         self.port, distribution_port, epmd_port = free_ports(3)
         self.log_path = os.path.join(self.directory, "output.log")
         configuration = os.path.join(self.directory, "rabbitmq.conf")
@@ -230,15 +236,21 @@ class RabbitBroker(Broker):
             self.stop()
             raise BrokerFailed("RabbitMQ did not start:\n%s" % tail) from None
 
-    def stop(self):
+    def end(self, signum):
+        """Ends it, and leaves its directory."""
         try:
             if self.process is not None:
-                end_process(self.process, signal.SIGTERM, limit=60)
+                end_process(self.process, signum, limit=60)
         finally:
             self.process = None
             if self.epmd is not None:
                 end_process(self.epmd, signal.SIGTERM, limit=10)
                 self.epmd = None
+
+    def stop(self):
+        try:
+            self.end(signal.SIGTERM)
+        finally:
             shutil.rmtree(self.directory, ignore_errors=True)
 
 

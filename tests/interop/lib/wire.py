@@ -88,6 +88,11 @@ class Client:
         data, self._input = self._input[:size], self._input[size:]
         return data
 
+    def take_input(self):
+        """What has been received and not been read, for somebody who reads on from the socket itself."""
+        data, self._input = self._input, b""
+        return data
+
     def read_frame(self, limit=None):
         """The next frame, heartbeats included."""
         deadline = time.monotonic() + (limit or self.limit)
