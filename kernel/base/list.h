@@ -96,6 +96,19 @@ static inline void list_splice_tail(struct list *head, struct list *from)
 	list_init(from);
 }
 
+/* Moves `first` and all that follow it in `from` behind the last of `head`. */
+static inline void list_splice_rest(struct list *head, struct list *from, struct list *first)
+{
+	struct list *last = from->prev;
+
+	from->prev = first->prev;
+	from->prev->next = from;
+	first->prev = head->prev;
+	head->prev->next = first;
+	last->next = head;
+	head->prev = last;
+}
+
 /* struct list *pos; the list must not change meanwhile. */
 #define list_for_each(pos, head) for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)
 

@@ -454,6 +454,55 @@ void backlog_return(struct backlog *b, uint64_t seq, struct slot *slot)
 		heap_push(&b->returned, seq);
 }
 
+/* How many chunks are before this one; UINT32_MAX: more than from it on. */
+static uint32_t count_before(const struct backlog *b, const struct chunk *chunk)
+{
+	const struct list *before = chunk->link.prev, *behind = &chunk->link;
+	uint32_t n = 0;
+
+	for (; before != &b->chunks; before = before->prev, behind = behind->next, n++)
+		if (behind == &b->chunks)
+			return UINT32_MAX;
+	return n;
+}
+
+/* A new table for the few that stay costs less than taking many out of the old one. */
+static void drop_rest_at_once(struct backlog *b, struct chunk *chunk, uint32_t n_before)
+{
+	uint32_t size = TABLE_SIZE_MIN;
+
+	while (size < n_before * 2)
+		size *= 2;
+	list_splice_rest(&b->pool->doomed, &b->chunks, &chunk->link);
+	b->n_chunks = n_before;
+	b->newest = b->at_cursor = b->found = NULL;
+	table_resize(b, size);
+}
+
+static void drop_rest_singly(struct backlog *b, struct chunk *chunk)
+{
+	while (chunk) {
+		struct chunk *next = backlog_chunk_next(b, chunk);
+
+		chunk_forget(b, chunk);
+		list_add_tail(&b->pool->doomed, &chunk->link);
+		chunk = next;
+	}
+}
+
+/* This chunk and all behind it. */
+static void drop_rest(struct backlog *b, struct chunk *chunk)
+{
+	uint32_t n_before = count_before(b, chunk);
+
+	if (n_before != UINT32_MAX)
+		drop_rest_at_once(b, chunk, n_before);
+	else
+		drop_rest_singly(b, chunk);
+	b->cursor = b->next_seq;
+	loop_defer(&b->pool->reap);
+}
+
 /* In chunks behind the cursor's all that is there is ready, and they go whole. */
 static void purge_around_taken(struct backlog *b)
 {
@@ -461,17 +510,10 @@ static void purge_around_taken(struct backlog *b)
 	uint64_t seq;
 
 	while ((slot = backlog_head(b, &seq))) {
-		bool whole = heap_count(&b->returned) == 0 && seq % CHUNK_SLOTS == 0;
-
-		if (!whole) {
+		if (heap_count(&b->returned) == 0 && seq % CHUNK_SLOTS == 0)
+			drop_rest(b, backlog_chunk_of(seq, slot));
+		else
 			message_unref(backlog_shift(b, seq, slot));
-			continue;
-		}
-		struct chunk *chunk = backlog_chunk_of(seq, slot);
-		b->cursor = seq + CHUNK_SLOTS < b->next_seq ? seq + CHUNK_SLOTS : b->next_seq;
-		chunk_forget(b, chunk);
-		list_add_tail(&b->pool->doomed, &chunk->link);
-		loop_defer(&b->pool->reap);
 	}
 	b->all = b->taken;
 }

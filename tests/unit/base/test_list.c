@@ -116,5 +116,22 @@ static void splice_moves_all(void)
 	CU_ASSERT_TRUE(list_is_empty(&head));
 }
 
+static void splice_moves_the_rest(void)
+{
+	struct list head, other;
+	struct item more = { .value = 9 };
+
+	fill(&head);
+	list_init(&other);
+	list_add_tail(&other, &more.link);
+	list_splice_rest(&other, &head, &items[3].link);
+	check(&head, (int[]){ 0, 1, 2 }, 3);
+	check(&other, (int[]){ 9, 3, 4 }, 3);
+	list_splice_rest(&other, &head, &items[0].link);
+	CU_ASSERT_TRUE(list_is_empty(&head));
+	check(&other, (int[]){ 9, 3, 4, 0, 1, 2 }, 6);
+}
+
 UNIT_MAIN("list", UNIT_TEST(keeps_order), UNIT_TEST(removing_twice_is_harmless), UNIT_TEST(empties),
-	  UNIT_TEST(safe_iteration_may_free_the_current), UNIT_TEST(splice_moves_all))
+	  UNIT_TEST(safe_iteration_may_free_the_current), UNIT_TEST(splice_moves_all),
+	  UNIT_TEST(splice_moves_the_rest))

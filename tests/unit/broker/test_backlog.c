@@ -154,6 +154,33 @@ static void purge_leaves_what_is_taken(void)
 	teardown();
 }
 
+/* Whether what stays is more or what goes. */
+static void purge_behind_what_is_taken(void)
+{
+	unsigned n = 20 * CHUNK_SLOTS + 5;
+
+	for (unsigned n_taken = 1; n_taken <= n; n_taken += CHUNK_SLOTS - 1) {
+		struct backlog b;
+
+		setup();
+		backlog_init(&b, &pool);
+		append(&b, n);
+		for (unsigned i = 0; i < n_taken; i++)
+			CU_ASSERT_EQUAL(take(&b), i + 1);
+		CU_ASSERT_EQUAL(backlog_purge(&b), n - n_taken);
+		CU_ASSERT_EQUAL(backlog_ready(&b), 0);
+		CU_ASSERT_EQUAL(b.all.count, n_taken);
+		CU_ASSERT_EQUAL(b.n_chunks, (n_taken + CHUNK_SLOTS) / CHUNK_SLOTS);
+		append(&b, 300);
+		for (unsigned i = 1; i <= 300; i++)
+			CU_ASSERT_EQUAL(take(&b), n + i);
+		for (unsigned i = 1; i <= n_taken; i++)
+			CU_ASSERT_TRUE(settle(&b, i));
+		backlog_fini(&b);
+		teardown();
+	}
+}
+
 /* A long backlog is dropped over several rounds of the pool's task, and all of it in the end. */
 static void long_ones_are_dropped_in_the_background(void)
 {
@@ -325,5 +352,5 @@ static void like_the_model(void)
 UNIT_MAIN("backlog", UNIT_TEST(first_in_first_out), UNIT_TEST(unknown_numbers_are_not_found),
 	  UNIT_TEST(returned_ones_come_first_and_in_order), UNIT_TEST(runs_come_back_cheaply),
 	  UNIT_TEST(gaps_are_given_back), UNIT_TEST(purge_of_all),
-	  UNIT_TEST(purge_leaves_what_is_taken), UNIT_TEST(long_ones_are_dropped_in_the_background),
-	  UNIT_TEST(like_the_model))
+	  UNIT_TEST(purge_leaves_what_is_taken), UNIT_TEST(purge_behind_what_is_taken),
+	  UNIT_TEST(long_ones_are_dropped_in_the_background), UNIT_TEST(like_the_model))
