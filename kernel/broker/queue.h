@@ -227,4 +227,7 @@ void queue_for_each(struct broker *broker, void (*visit)(void *context, struct q
 struct actor_ref queue_list(struct broker *broker, struct actor_ref after, unsigned limit,
 			    void (*visit)(void *context, struct queue *queue), void *context);
 
+/* Memory is out: of the messages of the loop's queues, what is in the log leaves memory soon. */
+void queue_page_out_all(struct broker *broker);
+
 #endif

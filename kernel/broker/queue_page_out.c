@@ -11,7 +11,10 @@
  * Messages that need not be in the log go there, too, while a queue holds very many of them.
  *
  * When the broker has used half of the memory that it may, budgets are small. Then the queues of
- * the loop are gone through, once a second, for what has been stored before.
+ * the loop are gone through, once a second, for what has been stored before. From three quarters on
+ * nothing that has been stored stays, or many short queues could set the memory alarm, and with
+ * their publishers blocked nothing would clear it. When it is set all the same, every loop goes
+ * through its queues, also one that has nothing to do.
  */
 
 #define SWEEP_MS     1000u
@@ -49,52 +52,49 @@ static const struct queue_log_listener listener = {.failed = failed, .completed 
 
 /* ---- When memory is short ---- */
 
-/* The next queue after one that has been done; NULL: it was the last, or has gone. */
-static struct queue *sweep_next(struct broker_loop *part, const struct queue *q)
+/* From its newest messages on. NULL: the last queue has been done. */
+static struct queue *sweep_from(struct broker_loop *part, struct list *link)
 {
-	struct list *link = q->on_loop.next;
+	struct queue *q = link == &part->queues ? NULL : container_of(link, struct queue, on_loop);
 
 	part->sweep_below = UINT64_MAX;
-	part->sweep_queue = ACTOR_REF_NONE;
-	if (link == &part->queues)
-		return NULL;
-	struct queue *next = container_of(link, struct queue, on_loop);
-	part->sweep_queue = next->ref;
-	return next;
+	part->sweep_queue = q ? q->ref : ACTOR_REF_NONE;
+	return q;
+}
+
+/* If it has gone meanwhile, all begins anew; what has been done takes little time. */
+static struct queue *sweep_go_on(struct broker_loop *part)
+{
+	struct queue *q = slots_get(part->sweep_queue);
+
+	return q ? q : sweep_from(part, part->queues.next);
 }
 
 static void sweep(struct loop_task *task)
 {
 	struct broker_loop *part = container_of(task, struct broker_loop, sweep);
-	struct queue *q = slots_get(part->sweep_queue);
+	struct queue *q = sweep_go_on(part);
 
 	for (unsigned i = 0; i < SWEEP_QUEUES && q; i++) {
 		if (backlog_trim(&q->backlog, &part->sweep_below, part->queue_budget))
 			break;
-		q = sweep_next(part, q);
+		q = sweep_from(part, q->on_loop.next);
 	}
 	if (q)
 		loop_defer(task);
 }
 
-static void begin_sweep(struct broker_loop *part, uint64_t now)
+static void begin_sweep(struct broker_loop *part)
 {
-	struct list *link = list_first(&part->queues);
-
-	if (!link || loop_task_is_armed(&part->sweep) ||
-	    (part->swept_ms != 0 && now - part->swept_ms < SWEEP_MS))
-		return;
-	part->swept_ms = now;
-	part->sweep_queue = container_of(link, struct queue, on_loop)->ref;
-	part->sweep_below = UINT64_MAX;
-	loop_defer(&part->sweep);
+	part->swept_ms = loop_now_ms();
+	if (sweep_from(part, part->queues.next))
+		loop_defer(&part->sweep);
 }
 
-static bool is_short(const struct broker *broker)
+static bool may_sweep(const struct broker_loop *part)
 {
-	uint64_t limit = broker->alarms ? alarms_memory_limit(broker->alarms) : 0;
-
-	return limit > 0 && account_total() > limit / 2;
+	return !loop_task_is_armed(&part->sweep) &&
+	       (part->swept_ms == 0 || loop_now_ms() - part->swept_ms >= SWEEP_MS);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -102,22 +102,37 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-void queue_look_at_memory(struct queue *q)
+/* True: memory is short. */
+static bool set_budgets(const struct broker *broker, struct broker_loop *part)
 {
-	const struct broker *broker = q->broker;
-	struct broker_loop *part = q->home;
-	uint64_t now = loop_now_ms();
+	uint64_t limit = broker->alarms ? alarms_memory_limit(broker->alarms) : 0;
+	uint64_t used = limit > 0 ? account_total() : 0;
 
-	if (part->looked_ms == now)
-		return;
-	part->looked_ms = now;
+	part->looked_ms = loop_now_ms();
 	part->queue_budget = broker->queue_memory_max;
 	part->transient_budget = broker->queue_transient_max;
-	if (!is_short(broker))
-		return;
-	part->queue_budget = least(part->queue_budget, QUEUE_MEMORY_MIN);
+	if (used <= limit / 2)
+		return false;
+	part->queue_budget =
+		used <= limit / 4 * 3 ? least(part->queue_budget, QUEUE_MEMORY_MIN) : 0;
 	part->transient_budget = least(part->transient_budget, QUEUE_MEMORY_MIN);
-	begin_sweep(part, now);
+	return true;
+}
+
+void queue_look_at_memory(struct queue *q)
+{
+	struct broker_loop *part = q->home;
+
+	if (part->looked_ms != loop_now_ms() && set_budgets(q->broker, part) && may_sweep(part))
+		begin_sweep(part);
+}
+
+void queue_page_out_all(struct broker *broker)
+{
+	struct broker_loop *part = broker_loop_self(broker);
+
+	if (set_budgets(broker, part))
+		begin_sweep(part);
 }
 
 /* ---- Life ---- */

@@ -53,7 +53,7 @@ struct channel {
 	bool is_running;		 /* the backlog is being handled further up the stack */
 	struct buffer backlog;		 /* raw frames that came while waiting */
 	size_t backlog_done;		 /* bytes of it that have been handled */
-	uint64_t inflight_bytes;	 /* published, and not yet taken by queues of other loops */
+	uint64_t inflight_bytes;	 /* as struct connection.inflight_bytes */
 
 	struct source **sources;
 	unsigned n_sources, sources_capacity;

@@ -86,7 +86,7 @@ struct connection {
 	struct actor_ref *exclusive_queues;
 	size_t n_exclusive, exclusive_capacity;
 
-	uint64_t inflight_bytes; /* published and not yet taken by queues of other loops */
+	uint64_t inflight_bytes; /* see publication.inflight_bytes */
 	uint64_t backlog_bytes;	 /* waiting in channels */
 	bool has_published;
 	bool is_replaying; /* within connection_replay() */

@@ -3,16 +3,22 @@
 
 #include "base/bug.h"
 #include "base/mem.h"
+#include "broker/queue.h"
 #include "conn/connection.h"
 #include "conn/pressure.h"
 #include "loop/loop.h"
 
-/* An alarm was set or cleared: connections that publish are blocked, or let go on. */
+/*
+ * An alarm was set or cleared: connections that publish are blocked, or let go on. Who is blocked
+ * does not see to it that there is memory again, so that is seen to here.
+ */
 static void conn_loop_alarm(struct alarm_listener *listener, unsigned set_alarms)
 {
 	struct conn_loop *home = container_of(listener, struct conn_loop, alarm);
 	struct list *pos, *next;
 
+	if ((set_alarms & ~home->alarms & ALARM_MEMORY) != 0)
+		queue_page_out_all(home->service->broker);
 	home->alarms = set_alarms;
 	list_for_each_safe(pos, next, &home->connections) {
 		struct connection *c = container_of(pos, struct connection, link);

@@ -526,6 +526,27 @@ static void queues_shrink_when_memory_is_short(void)
 	teardown();
 }
 
+/* However short the queue is. */
+static void all_that_is_stored_leaves_when_memory_is_out(void)
+{
+	uint64_t n = 500;
+
+	setup_paging(true);
+	fixture_broker.queue_memory_max = QUEUE_MEMORY_MAX;
+	publish_numbered(1, n, true);
+	CU_ASSERT_EQUAL(stats_now().ready_away, 0);
+	fixture_broker.alarms = alarms_create(1, account_total());
+	queue_page_out_all(&fixture_broker);
+	WAIT_FOR(stats_now().ready_away == n);
+	publish_numbered(n + 1, n + 1, true);
+	CU_ASSERT_EQUAL(stats_now().ready_away, n + 1);
+	see_from(1, true, false);
+	CU_ASSERT_EQUAL(consume(&other, 1, 0), 0);
+	WAIT_FOR(seen.n == n + 1);
+	alarms_destroy(fixture_broker.alarms);
+	teardown();
+}
+
 UNIT_MAIN("queue_paging", UNIT_TEST(memory_is_bounded_and_all_come_in_order),
 	  UNIT_TEST(pieces_are_read_ahead_of_a_small_prefetch),
 	  UNIT_TEST(taken_ones_leave_memory_and_come_back),
@@ -539,4 +560,5 @@ UNIT_MAIN("queue_paging", UNIT_TEST(memory_is_bounded_and_all_come_in_order),
 	  UNIT_TEST(a_get_goes_past_what_cannot_be_read),
 	  UNIT_TEST(transient_ones_leave_memory_too), UNIT_TEST(kinds_are_mixed),
 	  UNIT_TEST(the_log_forgets_transient_ones_with_their_queue),
-	  UNIT_TEST(queues_shrink_when_memory_is_short))
+	  UNIT_TEST(queues_shrink_when_memory_is_short),
+	  UNIT_TEST(all_that_is_stored_leaves_when_memory_is_out))
