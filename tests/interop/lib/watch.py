@@ -129,20 +129,22 @@ def send_until_blocked(client, chunks):
 
 class ShortQueues:
     """Messages of a long queue go to the disk. So what takes memory beyond a limit for sure is many queues that are
-    short: each keeps a MiB in memory whatever happens. The owner declares them."""
+    short: each keeps a MiB in memory whatever happens, unless they and their messages are durable. The owner declares
+    them."""
 
-    def __init__(self, owner, body_size, total):
+    def __init__(self, owner, body_size, total, durable=False):
         self.owner = owner
+        self.properties = {"delivery_mode": 2} if durable else None
         self.body_size = body_size
         self.per_queue = 900 * 1024 // (body_size + 200)
         self.names = ["short.%d" % i for i in range(total // (self.per_queue * body_size))]
         for name in self.names:
-            owner.call(1, "queue.declare", queue=name)
+            owner.call(1, "queue.declare", queue=name, durable=durable)
 
     def chunks(self):
         """What fills them, one after the other."""
         for name in self.names:
-            yield publish_frames(1, "", name, bytes(self.body_size)) * self.per_queue
+            yield publish_frames(1, "", name, bytes(self.body_size), self.properties) * self.per_queue
 
     def ready(self):
         return sum(self.owner.call(1, "queue.declare", queue=name, passive=True).message_count for name in self.names)

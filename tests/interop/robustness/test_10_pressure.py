@@ -107,6 +107,19 @@ def test_flood_of_persistent_messages_on_one_loop(t):
     check_flooded_queue(t, 1000, 50, PERSISTENT, True)
 
 
+@limit(60)
+def test_persistent_messages_of_many_short_queues(t):
+    """They leave memory when that is short: the alarm may be set for a while, but nobody need read for it to end."""
+    broker = limited(t)
+    owner, publisher = two_clients(t, broker)
+    queues = ShortQueues(owner, 50000, 150 * MiB, durable=True)
+    for chunk in queues.chunks():
+        publisher.send_raw(chunk)
+    expected = len(queues.names) * queues.per_queue
+    t.wait(lambda: queues.ready() == expected, "%d messages" % expected)
+    check_bound(broker)
+
+
 @limit(40)
 def test_consumers_go_on_while_publishers_are_blocked(t):
     """connection.blocked is for the publisher; a consumer takes all there is, and then publishing goes on."""
