@@ -2,7 +2,6 @@
 #include "broker/removal.h"
 
 #include "base/bug.h"
-#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -55,6 +54,9 @@ struct removal *removal_create(struct broker *broker, void (*done)(struct remova
 	list_init(&removal->exchanges);
 	removal->scanned = &removal->exchanges;
 	list_init(&removal->bindings);
+	buffer_init(&removal->changes.keys);
+	removal->changes.exchange = &removal->exchanges;
+	removal->changes.binding = &removal->bindings;
 	removal->next_slice.deliver = next_slice_arrived;
 	removal->commit.done = commit_done;
 	return removal;
@@ -269,67 +271,11 @@ static void run_slice(struct removal *removal)
 		 * connection for the store's sake. */
 		if (removal->entry && !removal->entry->durable)
 			take_out_entry(removal);
-		removal->phase = removal->durable ? REMOVAL_COMMIT : REMOVAL_FREE;
+		removal->phase = removal->durable ? REMOVAL_GATHER : REMOVAL_FREE;
 	}
 	if ((removal->phase == REMOVAL_FREE && take_out(removal)) ||
 	    (removal->phase == REMOVAL_REVIVE && revive(removal)))
 		removal->phase = REMOVAL_END;
-}
-
-/* The deletions of all that is durable. The keys are in `keys`, one behind the other. */
-static struct store_change *make_changes(struct removal *removal, struct buffer *keys,
-					 size_t *ret_count)
-{
-	size_t count = 0, capacity = removal->entry != NULL;
-	struct list *pos;
-
-	list_for_each(pos, &removal->exchanges)
-		capacity++;
-	list_for_each(pos, &removal->bindings)
-		capacity++;
-
-	struct store_change *changes = mem_try_zalloc(capacity * sizeof(*changes));
-
-	if (!changes)
-		return NULL;
-
-#define ADD(definition_)                                                                           \
-	do {                                                                                       \
-		struct definition definition = (definition_);                                      \
-		size_t before = keys->size;                                                        \
-		definition_put_key(keys, &definition);                                             \
-		changes[count].expected_revision = STORE_ANY_REVISION;                             \
-		changes[count++].key.size = keys->size - before;                                   \
-	} while (0)
-
-	if (removal->entry && removal->entry->durable)
-		ADD(definition_of_queue(removal->entry));
-	list_for_each(pos, &removal->exchanges) {
-		const struct exchange *exchange = container_of(pos, struct exchange, removed);
-
-		if (exchange->durable)
-			ADD(definition_of_exchange(exchange));
-	}
-	list_for_each(pos, &removal->bindings) {
-		const struct binding *binding = container_of(pos, struct binding, to_destination);
-
-		if (binding->durable)
-			ADD(definition_of_binding(binding));
-	}
-#undef ADD
-	*ret_count = count;
-	return changes;
-}
-
-/* The keys have stopped moving: lets each change have its own. */
-static void point_at_keys(struct store_change *changes, size_t count, const struct buffer *keys)
-{
-	size_t at = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		changes[i].key.data = keys->data + at;
-		at += changes[i].key.size;
-	}
 }
 
 static void post_next_slice(struct removal *removal)
@@ -340,26 +286,138 @@ static void post_next_slice(struct removal *removal)
 	loop_post(loop_index(loop_self()), &removal->next_slice);
 }
 
+/* ---- What goes to the store ---- */
+
+static bool make_room(struct removal_changes *changes)
+{
+	size_t wanted = changes->capacity > 0 ? 2 * changes->capacity : 16;
+	struct store_change *items;
+
+	if (changes->count < changes->capacity)
+		return true;
+	items = mem_try_realloc(changes->items, wanted * sizeof(*items));
+	if (!items)
+		return false;
+	changes->items = items;
+	changes->capacity = wanted;
+	return true;
+}
+
+static void add_change(struct removal_changes *changes, const struct definition *definition)
+{
+	size_t before = changes->keys.size;
+
+	if (!make_room(changes)) {
+		changes->has_failed = true;
+		return;
+	}
+	definition_put_key(&changes->keys, definition);
+	changes->has_failed |= changes->keys.failed;
+	changes->items[changes->count++] = (struct store_change){
+		.key.size = changes->keys.size - before,
+		.expected_revision = STORE_ANY_REVISION,
+	};
+}
+
+static void gather_entry(struct removal *removal)
+{
+	removal->changes.has_entry = true;
+	if (removal->entry && removal->entry->durable) {
+		struct definition definition = definition_of_queue(removal->entry);
+
+		add_change(&removal->changes, &definition);
+	}
+}
+
+static void gather_exchange(struct removal_changes *changes)
+{
+	changes->exchange = changes->exchange->next;
+
+	const struct exchange *exchange = container_of(changes->exchange, struct exchange, removed);
+
+	if (exchange->durable) {
+		struct definition definition = definition_of_exchange(exchange);
+
+		add_change(changes, &definition);
+	}
+}
+
+static void gather_binding(struct removal_changes *changes)
+{
+	changes->binding = changes->binding->next;
+
+	const struct binding *binding =
+		container_of(changes->binding, struct binding, to_destination);
+
+	if (binding->durable) {
+		struct definition definition = definition_of_binding(binding);
+
+		add_change(changes, &definition);
+	}
+}
+
+/* False: there is no more, or no memory for it. */
+static bool gather_next(struct removal *removal)
+{
+	struct removal_changes *changes = &removal->changes;
+
+	if (changes->has_failed)
+		return false;
+	if (!changes->has_entry)
+		gather_entry(removal);
+	else if (changes->exchange->next != &removal->exchanges)
+		gather_exchange(changes);
+	else if (changes->binding->next != &removal->bindings)
+		gather_binding(changes);
+	else
+		return false;
+	return true;
+}
+
+/* The keys have stopped moving: lets each change have its own. */
+static void point_at_keys(struct removal_changes *changes)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < changes->count; i++) {
+		changes->items[i].key.data = changes->keys.data + at;
+		at += changes->items[i].key.size;
+	}
+}
+
 static void commit(struct removal *removal)
 {
-	struct store_change *changes;
-	struct buffer keys;
-	size_t count = 0;
+	struct removal_changes *changes = &removal->changes;
 
-	buffer_init(&keys);
-	changes = make_changes(removal, &keys, &count);
-	if (!changes || keys.failed) {
+	if (changes->has_failed) {
 		amqp_error_set(&removal->error, AMQP_RESOURCE_ERROR, "out of memory");
 		removal->phase = REMOVAL_REVIVE;
 		post_next_slice(removal);
 	} else {
-		point_at_keys(changes, count, &keys);
-		removal->commit.changes = changes;
-		removal->commit.n_changes = count;
+		point_at_keys(changes);
+		removal->phase = REMOVAL_COMMIT;
+		removal->commit.changes = changes->items;
+		removal->commit.n_changes = changes->count;
 		broker_commit(removal->broker, &removal->commit);
 	}
-	mem_free(changes);
-	buffer_fini(&keys);
+	mem_free(changes->items);
+	changes->items = NULL;
+	buffer_fini(&changes->keys);
+}
+
+/* As much as fits in a slice; when all is there, it goes to the store. */
+static void gather(struct removal *removal)
+{
+	uint64_t end_us = clock_monotonic_us() + TOPOLOGY_SLICE_US;
+
+	for (unsigned n = 1; gather_next(removal); n++) {
+		if (n % STEPS_PER_LOOK == 0 && clock_monotonic_us() > end_us &&
+		    !loop_pool_is_stopping()) {
+			post_next_slice(removal);
+			return;
+		}
+	}
+	commit(removal);
 }
 
 static void commit_done(struct store_commit *store_commit, enum store_result result,
@@ -394,8 +452,8 @@ static void end(struct removal *removal)
 /* What follows a slice. */
 static void proceed(struct removal *removal)
 {
-	if (removal->phase == REMOVAL_COMMIT)
-		commit(removal);
+	if (removal->phase == REMOVAL_GATHER)
+		gather(removal);
 	else if (removal->phase == REMOVAL_END)
 		end(removal);
 	else
@@ -439,6 +497,8 @@ static void next_slice_arrived(struct letter *letter)
 	removal->is_posted = false;
 	if (removal->phase == REMOVAL_OVER)
 		mem_free(removal);
+	else if (removal->phase == REMOVAL_GATHER)
+		gather(removal);
 	else if (removal->phase != REMOVAL_COMMIT)
 		run_again(removal);
 }

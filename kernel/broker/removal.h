@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "amqp/error.h"
+#include "base/buffer.h"
 #include "base/list.h"
 #include "broker/broker.h"
 #include "broker/topology.h"
@@ -27,6 +28,7 @@
 
 enum removal_phase {
 	REMOVAL_DOOM,
+	REMOVAL_GATHER,
 	REMOVAL_COMMIT,
 	REMOVAL_FREE,
 	REMOVAL_REVIVE,
@@ -42,6 +44,16 @@ struct removal_slice {
 	struct list bindings;  /* to free */
 	struct list exchanges; /* to give back */
 	bool queue_ends;
+};
+
+/* The deletions of all that is durable, gathered in slices, too, but outside of the write side. */
+struct removal_changes {
+	struct store_change *items; /* whose keys are in `keys`, one behind the other */
+	size_t count, capacity;
+	struct buffer keys;
+	bool has_failed; /* memory is out */
+	bool has_entry;	 /* the queue has been looked at; the others up to here: */
+	struct list *exchange, *binding;
 };
 
 /* Belongs to the loop that began it; frees itself after done(). A queue is removed on its own loop.
@@ -67,6 +79,7 @@ struct removal {
 	struct removal_slice slice;
 	struct letter next_slice; /* to the own loop: a poll comes between slices */
 	bool is_posted;		  /* next_slice is under way, and the removal must not go */
+	struct removal_changes changes;
 	struct store_commit commit;
 };
 
