@@ -268,6 +268,8 @@ static void server_catch_signals(struct server *server)
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < 3; i++) {
+		/* For when the event is gone: what comes late must not end the store's end. */
+		(void)signal(numbers[i], SIG_IGN);
 		struct event *event =
 			evsignal_new(loop_base(loop_self()), numbers[i], server_signal, server);
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """How it ends: SIGTERM amid work, and clients that are killed amid theirs."""
 
+import itertools
 import re
 import select
 import signal
@@ -125,6 +126,21 @@ def test_second_sigterm_cuts(t):
     broker.process.send_signal(signal.SIGTERM)
     assert broker.process.wait(10) == 0
     assert time.monotonic() - begin < 2 * t.broker.patience, time.monotonic() - begin
+
+
+@limit(40)
+def test_any_number_of_signals_end_it_in_good_order(t):
+    """However late they come: the store is still closed, and the exit status tells so."""
+    broker = t.shuntd(loops=2)
+    client = t.wire_to(broker)
+    client.call(1, "queue.declare", queue="q", durable=True)
+    client.send_raw(publish_frames(1, "", "q", bytes(5000), {"delivery_mode": 2}) * 2000)
+    client.call(1, "queue.declare", queue="q", passive=True)
+    broker.tell_to_end()
+    signals = itertools.cycle([signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+    while broker.process.poll() is None:
+        broker.process.send_signal(next(signals))
+    assert broker.process.returncode == 0, broker.process.returncode
 
 
 @limit(20)
