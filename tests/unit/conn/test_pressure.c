@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What stops reading from a connection, and that it always goes on. */
+#include "base/clock.h"
 #include "broker/alarm.h"
 #include "broker/queue_log.h"
 #include "conversation.h"
@@ -31,17 +32,27 @@ static void limit_memory(void *bytes)
 	alarms_set_memory_limit(broker->alarms, *(uint64_t *)bytes);
 }
 
-/* Loop 0 clears the alarm by a timer, in which no other loop has its turn. */
+#define PATIENCE_MS 10000u
+
+/* Loop 0 clears alarms by a timer; meanwhile no other loop has its turn. */
+static void wait_while(bool (*is_set)(const struct alarms *))
+{
+	uint64_t end_ms = clock_monotonic_ms() + PATIENCE_MS;
+
+	while (is_set(broker->alarms)) {
+		CU_ASSERT_FATAL(clock_monotonic_ms() < end_ms);
+		loop_pool_visit(0, turn_here, NULL);
+		(void)usleep(1000);
+	}
+	loop_pool_visit(0, turn_here, NULL);
+}
+
 static void clear_alarm(void)
 {
 	uint64_t limit = 0;
 
 	loop_pool_visit(0, limit_memory, &limit);
-	while (alarms_memory_is_set(broker->alarms)) {
-		loop_pool_visit(0, turn_here, NULL);
-		(void)usleep(1000);
-	}
-	loop_pool_visit(0, turn_here, NULL);
+	wait_while(alarms_memory_is_set);
 }
 
 static void one_publish(void)
@@ -101,19 +112,17 @@ static void set_disk(bool is_low)
 	loop_pool_visit(0, limit_disk, &limit);
 }
 
-static void wait_while(bool (*is_set)(const struct alarms *))
+static void wait_until_clear(bool (*is_set)(const struct alarms *))
 {
-	while (is_set(broker->alarms)) {
-		loop_pool_visit(0, turn_here, NULL);
-		(void)usleep(1000);
-	}
+	wait_while(is_set);
 	settle(&a, &b);
 }
 
 /* Both alarms, one after the other: the reason is that of the first; the second is not told, and
  * unblocks nobody when it goes alone. */
 static void check_reasons(void (*first)(bool), const char *reason, void (*second)(bool),
-			  bool (*first_is_set)(const struct alarms *), bool (*second_is_set)(const struct alarms *))
+			  bool (*first_is_set)(const struct alarms *),
+			  bool (*second_is_set)(const struct alarms *))
 {
 	unsigned before = b.n_blocked;
 
@@ -125,11 +134,11 @@ static void check_reasons(void (*first)(bool), const char *reason, void (*second
 	settle(&a, &b);
 	CU_ASSERT_EQUAL(b.n_blocked, before + 1);
 	first(false);
-	wait_while(first_is_set);
+	wait_until_clear(first_is_set);
 	CU_ASSERT_TRUE(b.is_blocked);
 	CU_ASSERT_EQUAL(b.n_blocked, before + 1);
 	second(false);
-	wait_while(second_is_set);
+	wait_until_clear(second_is_set);
 	CU_ASSERT_FALSE(b.is_blocked);
 }
 
@@ -140,8 +149,10 @@ static void reasons(void)
 	alarms_watch_disk(broker->alarms, "/", 0);
 	one_publish();
 	settle(&a, &b);
-	check_reasons(set_memory, "low on memory", set_disk, alarms_memory_is_set, alarms_disk_is_set);
-	check_reasons(set_disk, "low on disk", set_memory, alarms_disk_is_set, alarms_memory_is_set);
+	check_reasons(set_memory, "low on memory", set_disk, alarms_memory_is_set,
+		      alarms_disk_is_set);
+	check_reasons(set_disk, "low on disk", set_memory, alarms_disk_is_set,
+		      alarms_memory_is_set);
 
 	/* who publishes when both are set already */
 	set_memory(true);
@@ -154,14 +165,15 @@ static void reasons(void)
 	CU_ASSERT_EQUAL(a.n_blocked, 1);
 	set_disk(false);
 	set_memory(false);
-	wait_while(alarms_disk_is_set);
-	wait_while(alarms_memory_is_set);
+	wait_until_clear(alarms_disk_is_set);
+	wait_until_clear(alarms_memory_is_set);
 	CU_ASSERT_FALSE(a.is_blocked);
 	CU_ASSERT_EQUAL(a.n_acks, 1);
 	stop();
 }
 
-/* An alarm that is set and cleared while a loop is busy: what is published there then is not blocked for ever. */
+/* An alarm that is set and cleared while a loop is busy: what is published there then is not
+ * blocked for ever. */
 static void an_alarm_that_passes_unseen(void)
 {
 	uint64_t limit = 1;
@@ -170,7 +182,8 @@ static void an_alarm_that_passes_unseen(void)
 	loop_pool_visit(0, limit_memory, &limit);
 	one_publish();
 	write_out(&b);
-	loop_pool_visit(1, turn_here, NULL); /* loop 0 has not had the end of its turn: nobody is told yet */
+	loop_pool_visit(1, turn_here,
+			NULL); /* loop 0 has not had the end of its turn: nobody is told yet */
 	clear_alarm();
 	settle(&a, &b);
 	CU_ASSERT_FALSE(b.is_blocked);
@@ -254,13 +267,15 @@ static void check_slow_log(struct client *owner)
 	slow_ops.append = append_slowly;
 	store->ops = &slow_ops;
 	memset(&slow, 0, sizeof(slow));
-	PUT(owner, 1, AMQP_QUEUE_DECLARE, queue_declare, .queue = SLICE_LITERAL("q"), .durable = true);
+	PUT(owner, 1, AMQP_QUEUE_DECLARE, queue_declare, .queue = SLICE_LITERAL("q"),
+	    .durable = true);
 	settle(&a, &b);
 	slow.is_slow = true;
 	n = publish_until_refused(persistent);
 	taken = slow.n_appended;
 	CU_ASSERT_TRUE(taken * 90000 > QUEUE_LOG_UNDER_WAY_MAX - 100000);
-	CU_ASSERT_TRUE(taken * 90000 < QUEUE_LOG_UNDER_WAY_MAX + (6 << 20)); /* and what is under way between loops */
+	CU_ASSERT_TRUE(taken * 90000 < QUEUE_LOG_UNDER_WAY_MAX +
+					       (6 << 20)); /* and what is under way between loops */
 	CU_ASSERT_TRUE(taken < n);
 	loop_pool_visit(owner == &a ? 0 : 1, go_on, NULL);
 	for (int i = 0; i < 100 && slow.n_appended < n; i++)
@@ -292,6 +307,7 @@ static void a_slow_log_does_not_hold_transient_messages(void)
 	stop();
 }
 
-UNIT_MAIN("pressure", UNIT_TEST(the_alarm_blocks_and_unblocks), UNIT_TEST(reasons), UNIT_TEST(an_alarm_that_passes_unseen),
-	  UNIT_TEST(a_slow_log_holds_publishers), UNIT_TEST(a_slow_log_of_another_loop_holds_publishers),
+UNIT_MAIN("pressure", UNIT_TEST(the_alarm_blocks_and_unblocks), UNIT_TEST(reasons),
+	  UNIT_TEST(an_alarm_that_passes_unseen), UNIT_TEST(a_slow_log_holds_publishers),
+	  UNIT_TEST(a_slow_log_of_another_loop_holds_publishers),
 	  UNIT_TEST(a_slow_log_does_not_hold_transient_messages))
