@@ -11,7 +11,7 @@
  * costs less than moving it with every message.
  */
 
-#define EXPIRE_MAX 4096u /* at one go */
+#define EXPIRE_MAX 256u /* at one go; a turn has LOOP_TASK_ROUNDS of them */
 
 bool queue_expire_head(struct queue *q, uint64_t until)
 {

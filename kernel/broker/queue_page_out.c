@@ -18,7 +18,7 @@
  */
 
 #define SWEEP_MS     1000u
-#define SWEEP_QUEUES 64u /* in one go */
+#define SWEEP_QUEUES 2u /* in one go; a turn has LOOP_TASK_ROUNDS of them */
 
 /* ---- Completed appends ---- */
 
