@@ -41,8 +41,8 @@ struct broker_loop {
 /*
  * Bytes of messages that a queue keeps in memory: what is beyond is dropped there when it is in the
  * log, to be read back. Messages that need not be in the log go there, too, when a queue has more
- * of them than the second. When the memory of all is short, both are QUEUE_MEMORY_MIN, and the first
- * is 0 when it is very short.
+ * of them than the second. When the memory of all is short, both are QUEUE_MEMORY_MIN, and the
+ * first is 0 when it is very short.
  */
 #define QUEUE_MEMORY_MAX    (UINT64_C(16) << 20)
 #define QUEUE_TRANSIENT_MAX (UINT64_C(256) << 20)
