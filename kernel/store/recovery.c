@@ -234,6 +234,13 @@ static uint64_t whole_until(const struct run *run, size_t i)
 	return is_atomic_batch(&run->scan, &run->scan.spans[i], &end) ? end : 0;
 }
 
+/* Its ranges are as good to read as any, and would be carried along if the segment were moved. */
+static void leave_out(const struct run *run, uint64_t from, uint64_t end)
+{
+	run->segment->is_unreadable = true;
+	report(run, false, from, end - from, "a transaction that was not complete is left out");
+}
+
 static int apply_segment(struct run *run)
 {
 	uint64_t out = 0, whole = 0;
@@ -250,8 +257,7 @@ static int apply_segment(struct run *run)
 			out = left_out_until(run, i);
 			whole = out == 0 ? whole_until(run, i) : 0;
 			if (out > 0)
-				report(run, false, span->offset, out - span->offset,
-				       "a transaction that was not complete is left out");
+				leave_out(run, span->offset, out);
 		}
 		if (span->offset >= out)
 			r = apply(run, span);

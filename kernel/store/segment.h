@@ -59,7 +59,7 @@ struct segment {
 	unsigned n_pins;	/* reads under way */
 	bool is_closed;		/* nothing more is written */
 	bool is_retiring;	/* on its way to be a spare */
-	bool is_unreadable;	/* part of it, or it must stay where it is: not to be compacted */
+	bool is_unreadable;	/* part of it, or it holds what does not count: not to be moved */
 };
 
 uint64_t segment_seed(const struct segment_folder *folder, uint64_t serial);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <semaphore.h>
@@ -10,6 +11,7 @@
 #include "disk_stage.h"
 #include "fixture.h"
 #include "room_stage.h"
+#include "store/disk.h"
 #include "store/disk_log.h"
 
 #include "../unit.h"
@@ -28,6 +30,11 @@ enum {
 static struct disk_log *the_disk_log(void)
 {
 	return container_of(the_log, struct disk_log, log);
+}
+
+static void ignored(const struct op *op)
+{
+	(void)op;
 }
 
 static uint64_t bound;
@@ -329,8 +336,51 @@ static void damaged_ones_are_left_alone(void)
 	room_end();
 }
 
+/* A transaction of which the last record is missing: it has never been. */
+static void cut_off_transaction(void)
+{
+	struct op *op = op_begin();
+
+	op_range(op, STORE_SETTLE, 1, 2, 2);
+	op_range(op, STORE_SETTLE, 2, 10, 10);
+	op->append.is_atomic = true;
+	op->done = ignored;
+	disk_fault_filter(DISK_WRITE | DISK_TRUNCATE);
+	disk_fault_torn_at(1, EIO, true,
+			   RECORD_BATCH_SIZE + RECORD_HEAD_SIZE + RECORD_RANGES_SIZE(1));
+	op_submit(op);
+	ops_wait();
+	room_copy();
+	disk_fault_off();
+	room_end();
+	room_open_copy();
+}
+
+/* Its segment has ranges that count, and is moved while the one that they concern stays. */
+static void what_was_left_out_is_not_moved(void)
+{
+	struct op *op = op_begin();
+
+	room_begin();
+	room_publish(1, 1, 200, SIZE);
+	room_publish(2, 1, 10, SIZE);
+	room_settle(2, 1, 9);
+	op_range(op, STORE_REQUEUE, 1, 1, 1);
+	op_submit(op);
+	ops_wait();
+	cut_off_transaction();
+	CU_ASSERT_EQUAL(recover()->n_messages, 201);
+	room_publish(3, 1, 1, SIZE);
+	compact();
+	CU_ASSERT_EQUAL(recover()->n_messages, 202);
+	CU_ASSERT_EQUAL(room_read(1, 2, SIZE), STORE_DURABLE);
+	room_reopen();
+	CU_ASSERT_EQUAL(recover()->n_messages, 202);
+	room_end();
+}
+
 UNIT_MAIN("store/compaction", UNIT_TEST(mostly_dead_ones_are_moved),
 	  UNIT_TEST(all_are_moved_when_asked),
 	  UNIT_TEST(transient_ones_are_moved_while_the_run_lasts),
 	  UNIT_TEST(what_is_on_its_way_counts_for_the_copies), UNIT_TEST(settled_ones_stay_dead),
-	  UNIT_TEST(damaged_ones_are_left_alone))
+	  UNIT_TEST(damaged_ones_are_left_alone), UNIT_TEST(what_was_left_out_is_not_moved))
