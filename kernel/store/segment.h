@@ -36,6 +36,11 @@ struct segment_folder {
 	uint64_t *spares;    /* their numbers */
 	unsigned n_spares;
 	uint64_t disk_bytes; /* of segments and spares */
+	/*
+	 * The last segment_create() has failed, and its file may be there and say where the segment
+	 * before it ends: nothing more may be written to that one.
+	 */
+	bool has_one_in_vain;
 };
 
 /*

@@ -212,8 +212,10 @@ static int roll(struct writer *w, uint64_t room, bool for_settles)
 		w->before = (struct record_open){w->current->serial, w->current->end, w->synced};
 	r = segment_create(&w->folder, room, for_settles, &w->before, &next);
 	note_disk_bytes(w);
-	if (r < 0)
+	if (r < 0) {
+		w->is_distrusted |= w->folder.has_one_in_vain;
 		return r;
+	}
 	if (w->current) {
 		(void)!note_end(w); /* see there */
 		segment_close(w->current);
@@ -421,13 +423,13 @@ static void write_group(struct writer *w)
 
 	if (r < 0) {
 		report(w, w->group.begin, w->group.size, "the log cannot be written", r);
+		forget_places(&batch);
+		try_again(w, &batch);
 		if (w->options.sync != STORE_SYNC_NEVER)
 			(void)sync_current(w); /* what was written before; reported */
 		w->is_distrusted = true;
 		w->has_tail |= segment_cut(&w->folder, w->current) < 0;
 		note_disk_bytes(w);
-		forget_places(&batch);
-		try_again(w, &batch);
 		return;
 	}
 	if (!was_dirty)
