@@ -37,6 +37,20 @@ static void ignored(const struct op *op)
 	(void)op;
 }
 
+static bool is_marked;
+
+static void mark_done(struct store_append *append, enum store_result result)
+{
+	(void)append;
+	CU_ASSERT_EQUAL(result, STORE_DURABLE);
+	is_marked = true;
+}
+
+static bool was_marked(void)
+{
+	return is_marked;
+}
+
 static uint64_t bound;
 
 static bool is_bounded(void)
@@ -379,8 +393,42 @@ static void what_was_left_out_is_not_moved(void)
 	room_end();
 }
 
+/*
+ * One record with more ranges than fit into a piece, all of them about a segment that stays: they
+ * are carried in several.
+ */
+static void many_ranges_of_one_record(void)
+{
+	enum { RANGES = 6000 };
+	static struct store_record records[RANGES];
+	struct store_append append = {.records = records, .n_records = RANGES, .done = mark_done};
+
+	room_begin();
+	room_publish(1, 1, 100, SIZE);
+	room_publish(2, 1, 10, SIZE);
+	for (uint64_t i = 0; i < RANGES; i++)
+		records[i] = (struct store_record){.type = STORE_REQUEUE,
+						   .queue_id = 1,
+						   .seq_first = 1 + i % 100,
+						   .seq_last = 1 + i % 100};
+	is_marked = false;
+	CALL(store_log_append(the_log, the_epoch, &append));
+	wait_until(was_marked);
+	room_settle(2, 1, 9);
+	room_publish(3, 1, 200, SIZE);
+	room_reopen();
+	compact();
+	room_reopen();
+	const struct replay *replay = recover();
+	CU_ASSERT_EQUAL(replay->n_messages, 301);
+	for (size_t i = 0; i < 100; i++) /* if both are there they count twice */
+		CU_ASSERT_TRUE(replay->messages[i].deliveries >= RANGES / 100);
+	room_end();
+}
+
 UNIT_MAIN("store/compaction", UNIT_TEST(mostly_dead_ones_are_moved),
 	  UNIT_TEST(all_are_moved_when_asked),
 	  UNIT_TEST(transient_ones_are_moved_while_the_run_lasts),
 	  UNIT_TEST(what_is_on_its_way_counts_for_the_copies), UNIT_TEST(settled_ones_stay_dead),
-	  UNIT_TEST(damaged_ones_are_left_alone), UNIT_TEST(what_was_left_out_is_not_moved))
+	  UNIT_TEST(damaged_ones_are_left_alone), UNIT_TEST(what_was_left_out_is_not_moved),
+	  UNIT_TEST(many_ranges_of_one_record))
