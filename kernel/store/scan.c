@@ -91,6 +91,7 @@ static int add_span(struct scan *scan, uint64_t offset, uint64_t size, bool is_d
 struct look {
 	struct scan *scan;
 	uint64_t seed, limit;
+	uint64_t searched, found; /* the last search: from there, and what it gave */
 };
 
 static enum record_state look_at(const struct look *look, uint64_t offset, struct record *ret,
@@ -100,16 +101,25 @@ static enum record_state look_at(const struct look *look, uint64_t offset, struc
 			   offset, ret, ret_size);
 }
 
-/* Where the next record is that can be read; the limit if there is none. */
-static uint64_t search(const struct look *look, uint64_t offset)
+/*
+ * Where the next record is that can be read; the limit if there is none. Of many damaged records in
+ * a row each asks for the same.
+ */
+static uint64_t search(struct look *look, uint64_t offset)
 {
 	struct record record;
 	uint32_t size;
 
+	if (offset >= look->searched && offset <= look->found)
+		return look->found;
+	look->searched = offset;
+	look->found = look->limit;
 	for (; offset + RECORD_HEAD_SIZE <= look->limit; offset += RECORD_ALIGN)
-		if (look_at(look, offset, &record, &size) == RECORD_VALID)
-			return offset;
-	return look->limit;
+		if (look_at(look, offset, &record, &size) == RECORD_VALID) {
+			look->found = offset;
+			break;
+		}
+	return look->found;
 }
 
 static void note_synced(struct scan *scan, const struct record *record)
