@@ -12,7 +12,6 @@
 #include "store/index.h"
 #include "store/record.h"
 
-#define COPY_MAX      ((size_t)4096)	   /* larger bodies are written from where they are */
 #define CAPACITY_KEPT ((size_t)256 * 1024) /* more is given back after the group */
 #define PIECES_KEPT   ((size_t)1024)
 
@@ -209,7 +208,7 @@ static int add_message(struct group *group, struct store_record *publish, size_t
 		return 0;
 
 	size_t targets = record_targets_size(n, flags), inner = targets;
-	if (body.size > COPY_MAX)
+	if (body.size > GROUP_COPY_MAX)
 		outer = body;
 	else
 		inner += body.size;

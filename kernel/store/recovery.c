@@ -360,6 +360,17 @@ static int sync_all(struct run *run, const uint64_t *serials, size_t n)
 	return r;
 }
 
+/* Nothing that was written here is so high that none could follow. */
+static int check_serials(struct run *run, uint64_t lowest, uint64_t highest)
+{
+	if (highest - lowest > INDEX_SEGMENT_MAX)
+		return fail(run, highest, -EUCLEAN,
+			    "the segment's number is too far from those of the others");
+	if (highest > UINT64_MAX / 2)
+		return fail(run, highest, -EUCLEAN, "the segment's number is too high");
+	return 0;
+}
+
 int recovery_run(struct segment_folder *folder, const struct recovery_options *options,
 		 struct ledger *ledger, struct record_open *ret_before, char *ret_reason,
 		 size_t reason_size)
@@ -379,9 +390,8 @@ int recovery_run(struct segment_folder *folder, const struct recovery_options *o
 		return r;
 	}
 	scan_init(&run.scan);
-	if (n > 0 && serials[n - 1] - serials[0] > INDEX_SEGMENT_MAX)
-		r = fail(&run, serials[n - 1], -EUCLEAN,
-			 "the segment's number is too far from those of the others");
+	if (n > 0)
+		r = check_serials(&run, serials[0], serials[n - 1]);
 	*ret_before = (struct record_open){.serial = 0};
 	for (size_t i = 0; i < n && r == 0; i++) {
 		const struct record_open known = find_known(&run, serials, n, i);
