@@ -33,6 +33,7 @@ struct run {
 	struct scan scan;
 	struct segment *segment; /* of the scan */
 	uint64_t synced;	 /* up to where it was on disk before a crash, for sure */
+	uint64_t keep_with;	 /* the one before must not outlive the next; 0: it may */
 	char *reason;
 	size_t reason_size;
 };
@@ -307,6 +308,12 @@ static int read_segment(struct run *run, uint64_t serial, const struct record_op
 	run->synced = known->synced > run->scan.synced ? known->synced : run->scan.synced;
 	run->segment = segment_found(run->folder, serial, run->scan.file_size, run->scan.end);
 	run->folder->disk_bytes += run->scan.file_size;
+	if (run->keep_with > 0)
+		segment_keep_with(run->segment, run->keep_with);
+	run->keep_with = known->end < run->scan.file_size &&
+					 scan_has_refused(run->folder, serial, known->end)
+				 ? serial
+				 : 0;
 	ledger_add_segment(run->ledger, run->segment);
 	check_written(run);
 	if (known->end != SCAN_END_UNKNOWN && known->end > SEGMENT_HEADER_SIZE &&

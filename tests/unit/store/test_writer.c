@@ -205,10 +205,15 @@ static void what_was_refused_does_not_come_back(bool can_be_cut)
 		wait_until(has_lost_second);
 	room_copy();
 	room_end();
-	room_open_copy();
-	CU_ASSERT_EQUAL(recover()->n_messages, 3);
-	CU_ASSERT_EQUAL(room_read(1, 4, SIZE), STORE_ERROR);
-	room_end();
+	for (unsigned start = 0; start < 2; start++) {
+		room_open_copy();
+		CU_ASSERT_EQUAL(recover()->n_messages, 3);
+		CU_ASSERT_EQUAL(room_read(1, 4, SIZE), STORE_ERROR);
+		/* what may go after this start has gone after the first few */
+		for (unsigned i = 0; i < 4; i++)
+			CU_ASSERT_EQUAL(room_barrier(), STORE_DURABLE);
+		room_end();
+	}
 }
 
 static void what_was_cut_off_does_not_come_back(void)
