@@ -108,13 +108,16 @@ static bool is_enough(const struct reclaim *reclaim)
 	return reclaim->n_records >= PIECE_MAX || reclaim->n_steps >= STEPS_MAX;
 }
 
-/* Goes on at next_range; whether it has come to the end. */
+/*
+ * Goes on at next_range; whether it has come to the end. The next start does not look at queues
+ * that go with the process, and their ids may be others' by now.
+ */
 static bool carry_ranges(struct reclaim *reclaim, const struct record *record)
 {
 	uint64_t queue_id, first, last;
 	uint32_t n;
 
-	if (record_get_ranges(record, &queue_id, &n) < 0)
+	if (record_get_ranges(record, &queue_id, &n) < 0 || queue_id >= STORE_TRANSIENT_ID)
 		return true;
 	for (; reclaim->next_range < n; reclaim->next_range++) {
 		if (is_enough(reclaim))

@@ -64,7 +64,7 @@ struct segment {
 	unsigned n_pins;	/* reads under way */
 	bool is_closed;		/* nothing more is written */
 	bool is_retiring;	/* on its way to be a spare */
-	bool is_unreadable;	/* part of it, or it holds what does not count: not to be moved */
+	bool is_unreadable;	/* in part, or what it holds must stay there: not to be moved */
 };
 
 uint64_t segment_seed(const struct segment_folder *folder, uint64_t serial);
