@@ -9,6 +9,7 @@
 #include "base/bug.h"
 #include "base/mem.h"
 #include "store/disk.h"
+#include "store/engine.h"
 #include "store/index.h"
 #include "store/record.h"
 
@@ -48,11 +49,6 @@ void group_begin(struct group *group, struct segment *segment, uint64_t synced)
 }
 
 /* ---- Size ---- */
-
-static bool is_range(const struct store_record *record)
-{
-	return record->type != STORE_PUBLISH && record->type != STORE_ENQUEUE;
-}
 
 static bool are_joined(const struct store_record *first, const struct store_record *second)
 {
@@ -278,7 +274,7 @@ static int add_records(struct group *group, struct store_append *append)
 		int r = 0;
 
 		used = 1;
-		if (is_range(record))
+		if (store_is_range(record))
 			r = add_ranges(group, record, n_left, &used);
 		else
 			r = add_message(group, record, n_left, &used);
