@@ -187,6 +187,7 @@ enum { LONG = 300000 };
 
 static void long_ranges_are_entered_in_order(void)
 {
+	static const uint64_t left[] = {1, 2, LONG - 1, LONG};
 	uint8_t first;
 
 	room_begin();
@@ -206,7 +207,7 @@ static void long_ranges_are_entered_in_order(void)
 	CU_ASSERT_EQUAL(stats().live_messages, 4 + 2);
 	CU_ASSERT_EQUAL(recover()->n_messages, 4 + 2);
 	for (unsigned i = 0; i < 4; i++) {
-		CU_ASSERT_EQUAL(recover()->messages[i].seq, (uint64_t[]){1, 2, LONG - 1, LONG}[i]);
+		CU_ASSERT_EQUAL(recover()->messages[i].seq, left[i]);
 		CU_ASSERT_EQUAL(recover()->messages[i].deliveries, 1);
 	}
 	op = op_begin();
