@@ -45,6 +45,7 @@ struct server {
 	int data_dir;
 	bool has_pool;
 	struct store *store;
+	struct server_store store_reports;
 	struct broker *broker;
 	struct access *access;
 	struct access_config access_config;
@@ -340,7 +341,8 @@ static enum server_status server_make_store(struct server *server, bool only_che
 		server->store = store_memory_create(server->config->loops);
 		return SERVER_OK;
 	}
-	if (server_open_store(server->config, &server->store, reason, sizeof(reason)) == 0)
+	if (server_open_store(&server->store_reports, server->config, &server->store, reason,
+			      sizeof(reason)) == 0)
 		return SERVER_OK;
 	log_error("store", "%s", reason);
 	return SERVER_DATA;

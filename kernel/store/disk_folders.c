@@ -239,7 +239,9 @@ static void free_found(struct disk_found *found, uint64_t n)
 	mem_free(found);
 }
 
-/* One thread for each log. */
+/* One thread for each log, some at a time: each has a segment in memory. */
+#define READERS_MAX 8u
+
 struct reading {
 	const struct opening *o;
 	struct recovery_options recovery;
@@ -267,13 +269,15 @@ static void begin_reading(struct reading *reading)
 		(void)read_log(reading);
 }
 
-static int end_reading(struct reading *reading)
+/* *r: the first failure stays. */
+static void wait_for(struct reading *reading, int *r)
 {
 	if (reading->has_thread)
 		(void)pthread_join(reading->thread, NULL);
-	if (reading->result < 0)
-		snprintf(reading->o->reason, reading->o->size, "%s", reading->reason);
-	return reading->result;
+	if (reading->result == 0 || *r < 0)
+		return;
+	*r = reading->result;
+	snprintf(reading->o->reason, reading->o->size, "%s", reading->reason);
 }
 
 static int read_logs(const struct opening *o, struct disk_found **ret_found)
@@ -284,6 +288,8 @@ static int read_logs(const struct opening *o, struct disk_found **ret_found)
 	int r = 0;
 
 	for (uint64_t i = 0; i < o->count; i++) {
+		if (i >= READERS_MAX)
+			wait_for(&readings[i - READERS_MAX], &r);
 		found[i].folder = folder_of(o, o->generation, i);
 		ledger_init(&found[i].ledger);
 		readings[i] = (struct reading){
@@ -297,11 +303,8 @@ static int read_logs(const struct opening *o, struct disk_found **ret_found)
 		};
 		begin_reading(&readings[i]);
 	}
-	for (uint64_t i = 0; i < o->count; i++) {
-		int result = end_reading(&readings[i]);
-
-		r = r < 0 ? r : result;
-	}
+	for (uint64_t i = o->count > READERS_MAX ? o->count - READERS_MAX : 0; i < o->count; i++)
+		wait_for(&readings[i], &r);
 	mem_free(damaged);
 	mem_free(readings);
 	if (r < 0)

@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 
 #include "base/bug.h"
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "loop/loop.h"
@@ -17,6 +18,9 @@
  * told. So what the ledger knows is always what has been written, and a segment is never given back
  * for the sake of something that is only about to be.
  */
+
+#define SLICE_NUMBERS 65536u /* of a queue, settled in one go */
+#define TURN_US	      500u   /* after which other things of the loop get their turn */
 
 /* Outlives the log while letters are under way. */
 struct disk_wake_target {
@@ -41,11 +45,6 @@ static void tell_soon(struct disk_log *log)
 }
 
 /* ---- What comes back ---- */
-
-static bool is_range(const struct store_record *record)
-{
-	return record->type != STORE_PUBLISH && record->type != STORE_ENQUEUE;
-}
 
 static int enter(struct disk_log *log, const struct store_append *append,
 		 const struct store_record *record)
@@ -98,16 +97,98 @@ static void drop_bodies(struct store_append *append)
 	}
 }
 
-static void finish_append(struct disk_log *log, struct store_append *append)
+/*
+ * A range of millions (a purge, a channel that gives back all it had) takes turns: a slice of it,
+ * by numbers. False: there is more, from log->next_seq on.
+ */
+static bool apply_slices(struct disk_log *log, const struct store_record *record, uint64_t end_us)
+{
+	struct ledger *ledger = &log->ledger;
+	uint64_t known = index_last_seq(&ledger->index, record->queue_id);
+	uint64_t lowest = index_lowest_seq(&ledger->index, record->queue_id);
+	uint64_t last = record->seq_last < known ? record->seq_last : known;
+	uint64_t from = record->type == STORE_PURGE ? 0 : record->seq_first;
+
+	if (from < lowest)
+		from = lowest;
+	if (from < log->next_seq)
+		from = log->next_seq;
+	for (; from < last && last - from >= SLICE_NUMBERS; from += SLICE_NUMBERS) {
+		log->next_seq = from;
+		if (clock_monotonic_us() >= end_us)
+			return false;
+		if (record->type == STORE_REQUEUE)
+			ledger_requeue(ledger, record->place, record->queue_id, from,
+				       from + SLICE_NUMBERS - 1);
+		else
+			ledger_settle(ledger, record->place, record->queue_id, from,
+				      from + SLICE_NUMBERS - 1);
+	}
+	log->next_seq = from;
+	return true;
+}
+
+/* What is left of it then is no more than a slice. */
+static bool apply_range(struct disk_log *log, struct store_append *append,
+			const struct store_record *record, uint64_t end_us)
+{
+	struct store_record rest = *record;
+	bool is_long = record->type == STORE_PURGE ||
+		       record->seq_last - record->seq_first >= SLICE_NUMBERS;
+
+	if (record->place == 0 || !is_long) {
+		apply_record(log, append, record);
+		return true;
+	}
+	if (!apply_slices(log, record, end_us))
+		return false;
+	if (record->type != STORE_PURGE && rest.seq_first < log->next_seq)
+		rest.seq_first = log->next_seq;
+	apply_record(log, append, &rest);
+	log->next_seq = 0;
+	return true;
+}
+
+/* False: its turn is over. */
+static bool apply(struct disk_log *log, struct store_append *append, uint64_t end_us)
 {
 	bool is_own = reclaim_is_own(&log->reclaim, append);
 
-	bug_on(ring_pop(&log->under_way) != (uint64_t)(uintptr_t)append);
-	for (size_t i = 0; i < append->n_records; i++)
-		if (!is_own || is_range(&append->records[i]))
-			apply_record(log, append, &append->records[i]);
-	drop_bodies(append);
-	append->done(append, append->result);
+	for (; log->next_record < append->n_records; log->next_record++) {
+		const struct store_record *record = &append->records[log->next_record];
+
+		if (!store_is_range(record)) {
+			if (!is_own)
+				apply_record(log, append, record);
+		} else if (!apply_range(log, append, record, end_us)) {
+			return false;
+		}
+	}
+	log->next_record = 0;
+	return true;
+}
+
+static void post_wake(struct disk_log *log);
+
+/*
+ * In the order of the log, so what comes behind a long range waits for it. Meanwhile nothing is
+ * given back, as the ledger does not know yet what lives in the segments that were closed since.
+ */
+static void finish_appends(struct disk_log *log)
+{
+	uint64_t end_us = log->is_closing ? UINT64_MAX : clock_monotonic_us() + TURN_US;
+	struct store_append *append;
+
+	while ((append = log->done.first)) {
+		if (!apply(log, append, end_us)) {
+			post_wake(log);
+			return;
+		}
+		chain_drop_first(&log->done);
+		bug_on(ring_pop(&log->under_way) != (uint64_t)(uintptr_t)append);
+		drop_bodies(append);
+		append->done(append, append->result);
+	}
 }
 
 static void retire(void *context, struct segment *segment)
@@ -119,7 +200,7 @@ static void retire(void *context, struct segment *segment)
 
 void disk_log_give_back(struct disk_log *log)
 {
-	if (log->is_closing)
+	if (log->is_closing || log->done.first)
 		return;
 	if (log->ledger.may_retire)
 		ledger_retire(&log->ledger, retire, log);
@@ -130,15 +211,14 @@ static void take_news(struct disk_log *log)
 {
 	struct writer_news news;
 	struct segment *segment, *next_segment;
-	struct store_append *append, *next_append;
 
 	writer_take_news(log->writer, &news);
 	chain_take_each(segment, next_segment, &news.opened)
 		ledger_add_segment(&log->ledger, segment);
 	chain_take_each(segment, next_segment, &news.retired)
 		ledger_drop_segment(&log->ledger, segment);
-	chain_take_each(append, next_append, &news.done)
-		finish_append(log, append);
+	chain_move(&log->done, &news.done);
+	finish_appends(log);
 	helper_finish(log->helper);
 	disk_log_give_back(log);
 }
@@ -161,15 +241,27 @@ static void wake_arrived(struct letter *letter)
 		take_news(log);
 }
 
-/* On the writer's or helper's thread. */
-static void told(void *context)
+static struct disk_wake *make_wake(struct disk_log *log)
 {
-	struct disk_log *log = context;
 	struct disk_wake *wake = mem_alloc(sizeof(*wake));
 
 	*wake = (struct disk_wake){.letter = {.deliver = wake_arrived}, .target = log->wake_target};
 	(void)atomic_fetch_add(&log->wake_target->refs, 1);
-	loop_post_outside(log->log.loop, &wake->letter);
+	return wake;
+}
+
+/* On the writer's or helper's thread. */
+static void told(void *context)
+{
+	struct disk_log *log = context;
+
+	loop_post_outside(log->log.loop, &make_wake(log)->letter);
+}
+
+/* To this loop, so that a poll comes between. */
+static void post_wake(struct disk_log *log)
+{
+	loop_post(log->log.loop, &make_wake(log)->letter);
 }
 
 /* ---- What does not go to the writer ---- */

@@ -41,7 +41,10 @@ struct disk_log {
 	_Atomic uint64_t *n_epochs; /* the store's */
 	struct store_log_stats stats;
 
-	struct ring under_way; /* appends handed to the writer and not back yet, in order */
+	struct ring under_way; /* appends that the writer has, or that are in `done`, in order */
+	CHAIN(struct store_append) done; /* they have come back, and are being entered */
+	size_t next_record;		 /* of the first of them */
+	uint64_t next_seq;		 /* within that record; 0: from its beginning */
 
 	/* to be told without the writer */
 	CHAIN(struct store_append) refused;

@@ -47,4 +47,10 @@ struct store {
 	unsigned n_logs;
 };
 
+/* It has a queue and numbers, and no body. */
+static inline bool store_is_range(const struct store_record *record)
+{
+	return record->type != STORE_PUBLISH && record->type != STORE_ENQUEUE;
+}
+
 #endif

@@ -9,10 +9,10 @@
 #include "base/bug.h"
 #include "base/mem.h"
 #include "store/disk.h"
+#include "store/engine.h"
 #include "store/index.h"
 #include "store/record.h"
 
-#define COPY_MAX      ((size_t)4096)	   /* larger bodies are written from where they are */
 #define CAPACITY_KEPT ((size_t)256 * 1024) /* more is given back after the group */
 #define PIECES_KEPT   ((size_t)1024)
 
@@ -49,11 +49,6 @@ void group_begin(struct group *group, struct segment *segment, uint64_t synced)
 }
 
 /* ---- Size ---- */
-
-static bool is_range(const struct store_record *record)
-{
-	return record->type != STORE_PUBLISH && record->type != STORE_ENQUEUE;
-}
 
 static bool are_joined(const struct store_record *first, const struct store_record *second)
 {
@@ -209,7 +204,7 @@ static int add_message(struct group *group, struct store_record *publish, size_t
 		return 0;
 
 	size_t targets = record_targets_size(n, flags), inner = targets;
-	if (body.size > COPY_MAX)
+	if (body.size > GROUP_COPY_MAX)
 		outer = body;
 	else
 		inner += body.size;
@@ -279,7 +274,7 @@ static int add_records(struct group *group, struct store_append *append)
 		int r = 0;
 
 		used = 1;
-		if (is_range(record))
+		if (store_is_range(record))
 			r = add_ranges(group, record, n_left, &used);
 		else
 			r = add_message(group, record, n_left, &used);

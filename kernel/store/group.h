@@ -17,6 +17,9 @@
 #include "store/segment.h"
 #include "store/store.h"
 
+/* Larger bodies are written from where they are, and must stay there until then. */
+#define GROUP_COPY_MAX ((size_t)4096)
+
 struct group_piece;
 
 struct group {

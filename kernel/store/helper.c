@@ -35,24 +35,13 @@ static struct helper_job *pop(struct jobs *jobs)
 	return job;
 }
 
-static void lock(struct helper *helper)
-{
-	bug_on(pthread_mutex_lock(&helper->lock) != 0);
-}
-
-static void unlock(struct helper *helper)
-{
-	bug_on(pthread_mutex_unlock(&helper->lock) != 0);
-}
-
 struct helper *helper_create(void (*told)(void *context), void *context)
 {
 	struct helper *helper = mem_zalloc(sizeof(*helper));
 
 	helper->told = told;
 	helper->context = context;
-	bug_on(pthread_mutex_init(&helper->lock, NULL) != 0);
-	bug_on(pthread_cond_init(&helper->wake, NULL) != 0);
+	thread_init_lock(&helper->lock, &helper->wake);
 	return helper;
 }
 
@@ -60,10 +49,10 @@ static struct helper_job *wait_for_job(struct helper *helper)
 {
 	struct helper_job *job;
 
-	lock(helper);
+	thread_lock(&helper->lock);
 	while (!(job = pop(&helper->given)) && !helper->is_stopping)
 		bug_on(pthread_cond_wait(&helper->wake, &helper->lock) != 0);
-	unlock(helper);
+	thread_unlock(&helper->lock);
 	return job;
 }
 
@@ -71,11 +60,11 @@ static void bring_back(struct helper *helper, struct helper_job *job)
 {
 	bool tells;
 
-	lock(helper);
+	thread_lock(&helper->lock);
 	chain_add(&helper->back, job);
 	tells = !helper->has_told;
 	helper->has_told = true;
-	unlock(helper);
+	thread_unlock(&helper->lock);
 	if (tells)
 		helper->told(helper->context);
 }
@@ -101,10 +90,10 @@ int helper_give(struct helper *helper, struct helper_job *job)
 			return r;
 		helper->is_running = true;
 	}
-	lock(helper);
+	thread_lock(&helper->lock);
 	chain_add(&helper->given, job);
 	bug_on(pthread_cond_signal(&helper->wake) != 0);
-	unlock(helper);
+	thread_unlock(&helper->lock);
 	helper->n_given++;
 	return 0;
 }
@@ -114,10 +103,10 @@ void helper_finish(struct helper *helper)
 	struct helper_job *job;
 
 	for (;;) {
-		lock(helper);
+		thread_lock(&helper->lock);
 		helper->has_told = false;
 		job = pop(&helper->back);
-		unlock(helper);
+		thread_unlock(&helper->lock);
 		if (!job)
 			return;
 		helper->n_given--;
@@ -134,10 +123,10 @@ void helper_stop(struct helper *helper)
 {
 	if (!helper->is_running)
 		return;
-	lock(helper);
+	thread_lock(&helper->lock);
 	helper->is_stopping = true;
 	bug_on(pthread_cond_signal(&helper->wake) != 0);
-	unlock(helper);
+	thread_unlock(&helper->lock);
 	bug_on(pthread_join(helper->thread, NULL) != 0);
 	helper->is_running = false;
 	helper->is_stopping = false;

@@ -420,6 +420,13 @@ uint64_t index_last_seq(struct index *index, uint64_t queue_id)
 	return queue ? queue->last_seq : 0;
 }
 
+uint64_t index_lowest_seq(struct index *index, uint64_t queue_id)
+{
+	const struct index_queue *queue = queue_find(index, queue_id);
+
+	return queue ? queue->lowest * INDEX_GROUP : 0;
+}
+
 int index_note_seq(struct index *index, uint64_t queue_id, uint64_t seq)
 {
 	struct index_queue *queue = queue_need(index, queue_id);

@@ -121,6 +121,8 @@ int index_visit(struct index *index, uint64_t queue_id, index_visit_fn *visit, v
  * queue has become empty, until it is forgotten. Noting returns 0 or -ENOMEM.
  */
 uint64_t index_last_seq(struct index *index, uint64_t queue_id);
+/* None that is live is lower. */
+uint64_t index_lowest_seq(struct index *index, uint64_t queue_id);
 int index_note_seq(struct index *index, uint64_t queue_id, uint64_t seq) MUST_USE;
 
 /* With all that is live in it; gone may be NULL. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/reclaim.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -28,8 +29,8 @@
 #define PAUSE_MS    50u	 /* after a piece: 20 MiB/s at most */
 #define PIECE_BYTES ((size_t)1 << 20)
 #define PIECE_MAX   4096u  /* records */
-#define STEPS_MAX   50000u /* so that the loop is not held up for long */
-#define AGAIN_MS    5000u  /* after an append was refused */
+#define STEPS_MAX   20000u /* so that the loop is not held up for long: some 2 ms */
+#define AGAIN_MS    5000u  /* after an append was refused, or there was no memory */
 
 struct reclaim_job {
 	struct helper_job job; /* first */
@@ -101,15 +102,27 @@ static void add_range(struct reclaim *reclaim, const struct store_record *range)
 		*add_record(reclaim, 0) = *range;
 }
 
-static void carry_ranges(struct reclaim *reclaim, const struct record *record)
+/* A record may have very many, and each may take a look at many segments. */
+static bool is_enough(const struct reclaim *reclaim)
+{
+	return reclaim->n_records >= PIECE_MAX || reclaim->n_steps >= STEPS_MAX;
+}
+
+/*
+ * Goes on at next_range; whether it has come to the end. The next start does not look at queues
+ * that go with the process, and their ids may be others' by now.
+ */
+static bool carry_ranges(struct reclaim *reclaim, const struct record *record)
 {
 	uint64_t queue_id, first, last;
 	uint32_t n;
 
-	if (record_get_ranges(record, &queue_id, &n) < 0)
-		return;
-	for (uint32_t i = 0; i < n; i++) {
-		record_get_range(record, i, &first, &last);
+	if (record_get_ranges(record, &queue_id, &n) < 0 || queue_id >= STORE_TRANSIENT_ID)
+		return true;
+	for (; reclaim->next_range < n; reclaim->next_range++) {
+		if (is_enough(reclaim))
+			return false;
+		record_get_range(record, reclaim->next_range, &first, &last);
 		if (record->type == RECORD_PURGE)
 			first = 0;
 		if (!concerns_others(reclaim, queue_id, first, last))
@@ -119,6 +132,8 @@ static void carry_ranges(struct reclaim *reclaim, const struct record *record)
 							  .seq_first = first,
 							  .seq_last = last});
 	}
+	reclaim->next_range = 0;
+	return true;
 }
 
 static size_t carry_message(struct reclaim *reclaim, const struct record *record, uint64_t place)
@@ -153,21 +168,22 @@ static size_t carry_message(struct reclaim *reclaim, const struct record *record
 	return reclaim->n_records > publish ? message.body.size : 0;
 }
 
-static size_t carry(struct reclaim *reclaim, const struct scan_span *span)
+static void carry(struct reclaim *reclaim, const struct scan_span *span, size_t *bytes)
 {
 	struct record record;
+	bool is_through = true;
 
 	reclaim->n_steps++;
-	if (span->is_damaged)
-		return 0;
-	record = scan_record(&reclaim->job->scan, span);
-	if (record.type == RECORD_MESSAGE)
-		return carry_message(reclaim, &record,
-				     ledger_place(reclaim->segment, span->offset));
-	if (record.type == RECORD_SETTLE || record.type == RECORD_EXPIRE ||
-	    record.type == RECORD_REQUEUE || record.type == RECORD_PURGE)
-		carry_ranges(reclaim, &record);
-	return 0;
+	if (!span->is_damaged) {
+		record = scan_record(&reclaim->job->scan, span);
+		if (record.type == RECORD_MESSAGE)
+			*bytes += carry_message(reclaim, &record,
+						ledger_place(reclaim->segment, span->offset));
+		else if (record.type == RECORD_SETTLE || record.type == RECORD_EXPIRE ||
+			 record.type == RECORD_REQUEUE || record.type == RECORD_PURGE)
+			is_through = carry_ranges(reclaim, &record);
+	}
+	reclaim->next_span += is_through;
 }
 
 /* ---- What is on its way ---- */
@@ -267,6 +283,14 @@ static void give_up(struct reclaim *reclaim)
 	end(reclaim);
 }
 
+/* Later, perhaps, it goes. */
+static void put_off(struct reclaim *reclaim)
+{
+	reclaim->is_forced = false;
+	reclaim->not_before_ms = loop_now_ms() + AGAIN_MS;
+	end(reclaim);
+}
+
 static void appended(struct store_append *append, enum store_result result);
 
 /* All of it has been looked at. */
@@ -287,9 +311,8 @@ static void next_piece(struct reclaim *reclaim)
 	size_t bytes = 0;
 
 	reclaim->n_records = reclaim->n_steps = 0;
-	while (reclaim->next_span < scan->n_spans && bytes < PIECE_BYTES &&
-	       reclaim->n_records < PIECE_MAX && reclaim->n_steps < STEPS_MAX)
-		bytes += carry(reclaim, &scan->spans[reclaim->next_span++]);
+	while (reclaim->next_span < scan->n_spans && bytes < PIECE_BYTES && !is_enough(reclaim))
+		carry(reclaim, &scan->spans[reclaim->next_span], &bytes);
 	if (reclaim->n_records == 0) {
 		if (reclaim->next_span < scan->n_spans)
 			loop_timer_start_ms(&reclaim->timer, 0);
@@ -333,9 +356,7 @@ static void appended(struct store_append *append, enum store_result result)
 
 	reclaim->is_appending = false;
 	if (result == STORE_ERROR) {
-		reclaim->is_forced = false;
-		reclaim->not_before_ms = loop_now_ms() + AGAIN_MS;
-		end(reclaim);
+		put_off(reclaim);
 		return;
 	}
 	note_moved(reclaim);
@@ -364,7 +385,9 @@ static void segment_read(struct helper_job *helper_job)
 	struct reclaim_job *job = container_of(helper_job, struct reclaim_job, job);
 	struct reclaim *reclaim = job->reclaim;
 
-	if (job->result < 0)
+	if (job->result == -ENOMEM)
+		put_off(reclaim);
+	else if (job->result < 0)
 		give_up(reclaim);
 	else if (reclaim->is_stopped)
 		end(reclaim);
@@ -384,11 +407,11 @@ static void begin(struct reclaim *reclaim, struct segment *segment)
 	segment->n_pins++;
 	reclaim->segment = segment;
 	reclaim->job = job;
-	reclaim->next_span = 0;
+	reclaim->next_span = reclaim->next_range = 0;
 	reclaim->has_left_out = false;
 	reclaim->is_at_it = true;
 	if (helper_give(reclaim->log->helper, &job->job) < 0)
-		give_up(reclaim);
+		put_off(reclaim);
 }
 
 static void timer_fired(struct loop_timer *timer)

@@ -30,9 +30,10 @@ struct reclaim {
 	struct segment *segment; /* being moved, pinned; NULL: none */
 	struct reclaim_job *job; /* its bytes */
 	size_t next_span;
+	uint32_t next_range;	    /* of that span */
 	unsigned n_steps;	    /* of the piece */
 	bool has_left_out;	    /* messages that are alive still, and will be settled */
-	uint64_t not_before_ms;	    /* the last append was refused */
+	uint64_t not_before_ms;	    /* the last try came to nothing */
 	struct store_append append; /* the piece under way */
 	bool is_appending;
 	struct store_record *records;

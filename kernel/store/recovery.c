@@ -33,6 +33,7 @@ struct run {
 	struct scan scan;
 	struct segment *segment; /* of the scan */
 	uint64_t synced;	 /* up to where it was on disk before a crash, for sure */
+	uint64_t keep_with;	 /* the one before must not outlive the next; 0: it may */
 	char *reason;
 	size_t reason_size;
 };
@@ -234,6 +235,13 @@ static uint64_t whole_until(const struct run *run, size_t i)
 	return is_atomic_batch(&run->scan, &run->scan.spans[i], &end) ? end : 0;
 }
 
+/* Its ranges are as good to read as any, and would be carried along if the segment were moved. */
+static void leave_out(const struct run *run, uint64_t from, uint64_t end)
+{
+	run->segment->is_unreadable = true;
+	report(run, false, from, end - from, "a transaction that was not complete is left out");
+}
+
 static int apply_segment(struct run *run)
 {
 	uint64_t out = 0, whole = 0;
@@ -250,8 +258,7 @@ static int apply_segment(struct run *run)
 			out = left_out_until(run, i);
 			whole = out == 0 ? whole_until(run, i) : 0;
 			if (out > 0)
-				report(run, false, span->offset, out - span->offset,
-				       "a transaction that was not complete is left out");
+				leave_out(run, span->offset, out);
 		}
 		if (span->offset >= out)
 			r = apply(run, span);
@@ -301,6 +308,12 @@ static int read_segment(struct run *run, uint64_t serial, const struct record_op
 	run->synced = known->synced > run->scan.synced ? known->synced : run->scan.synced;
 	run->segment = segment_found(run->folder, serial, run->scan.file_size, run->scan.end);
 	run->folder->disk_bytes += run->scan.file_size;
+	if (run->keep_with > 0)
+		segment_keep_with(run->segment, run->keep_with);
+	run->keep_with = known->end < run->scan.file_size &&
+					 scan_has_refused(run->folder, serial, known->end)
+				 ? serial
+				 : 0;
 	ledger_add_segment(run->ledger, run->segment);
 	check_written(run);
 	if (known->end != SCAN_END_UNKNOWN && known->end > SEGMENT_HEADER_SIZE &&
@@ -354,6 +367,17 @@ static int sync_all(struct run *run, const uint64_t *serials, size_t n)
 	return r;
 }
 
+/* Nothing that was written here is so high that none could follow. */
+static int check_serials(struct run *run, uint64_t lowest, uint64_t highest)
+{
+	if (highest - lowest > INDEX_SEGMENT_MAX)
+		return fail(run, highest, -EUCLEAN,
+			    "the segment's number is too far from those of the others");
+	if (highest > UINT64_MAX / 2)
+		return fail(run, highest, -EUCLEAN, "the segment's number is too high");
+	return 0;
+}
+
 int recovery_run(struct segment_folder *folder, const struct recovery_options *options,
 		 struct ledger *ledger, struct record_open *ret_before, char *ret_reason,
 		 size_t reason_size)
@@ -373,9 +397,8 @@ int recovery_run(struct segment_folder *folder, const struct recovery_options *o
 		return r;
 	}
 	scan_init(&run.scan);
-	if (n > 0 && serials[n - 1] - serials[0] > INDEX_SEGMENT_MAX)
-		r = fail(&run, serials[n - 1], -EUCLEAN,
-			 "the segment's number is too far from those of the others");
+	if (n > 0)
+		r = check_serials(&run, serials[0], serials[n - 1]);
 	*ret_before = (struct record_open){.serial = 0};
 	for (size_t i = 0; i < n && r == 0; i++) {
 		const struct record_open known = find_known(&run, serials, n, i);

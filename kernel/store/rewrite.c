@@ -106,7 +106,7 @@ static int write_message(struct target *target)
 {
 	struct store_append append = {
 		.records = target->records, .n_records = target->n_records, .done = no_result};
-	bool is_large = target->records[0].body.bytes.size > WRITE_SIZE / 256;
+	bool is_large = target->records[0].body.bytes.size > GROUP_COPY_MAX;
 	int r = make_room(target, group_append_size(&append));
 
 	if (r == 0)

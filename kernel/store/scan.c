@@ -91,6 +91,7 @@ static int add_span(struct scan *scan, uint64_t offset, uint64_t size, bool is_d
 struct look {
 	struct scan *scan;
 	uint64_t seed, limit;
+	uint64_t searched, found; /* the last search: from there, and what it gave */
 };
 
 static enum record_state look_at(const struct look *look, uint64_t offset, struct record *ret,
@@ -100,16 +101,25 @@ static enum record_state look_at(const struct look *look, uint64_t offset, struc
 			   offset, ret, ret_size);
 }
 
-/* Where the next record is that can be read; the limit if there is none. */
-static uint64_t search(const struct look *look, uint64_t offset)
+/*
+ * Where the next record is that can be read; the limit if there is none. Of many damaged records in
+ * a row each asks for the same.
+ */
+static uint64_t search(struct look *look, uint64_t offset)
 {
 	struct record record;
 	uint32_t size;
 
+	if (offset >= look->searched && offset <= look->found)
+		return look->found;
+	look->searched = offset;
+	look->found = look->limit;
 	for (; offset + RECORD_HEAD_SIZE <= look->limit; offset += RECORD_ALIGN)
-		if (look_at(look, offset, &record, &size) == RECORD_VALID)
-			return offset;
-	return look->limit;
+		if (look_at(look, offset, &record, &size) == RECORD_VALID) {
+			look->found = offset;
+			break;
+		}
+	return look->found;
 }
 
 static void note_synced(struct scan *scan, const struct record *record)
@@ -184,23 +194,42 @@ struct record scan_record(const struct scan *scan, const struct scan_span *span)
 	};
 }
 
-bool scan_read_open(const struct segment_folder *folder, uint64_t serial, struct record_open *ret)
+/* A record that has that size; false when it cannot be read. */
+static bool read_record(const struct segment_folder *folder, uint64_t serial, uint64_t offset,
+			uint8_t *bytes, size_t size, struct record *ret)
 {
-	uint8_t bytes[RECORD_OPEN_SIZE];
 	char *path = segment_path(folder, serial);
-	struct record record;
+	uint32_t record_size;
 	size_t n = 0;
-	uint32_t size;
 	int fd;
 	int r = disk_open(path, O_RDONLY, &fd);
 
 	mem_free(path);
 	if (r < 0)
 		return false;
-	r = disk_read(fd, bytes, sizeof(bytes), SEGMENT_HEADER_SIZE, &n);
+	r = disk_read(fd, bytes, size, offset, &n);
 	(void)disk_close(fd);
-	return r == 0 && n == sizeof(bytes) &&
-	       record_look(slice_make(bytes, n), segment_seed(folder, serial), SEGMENT_HEADER_SIZE,
-			   &record, &size) == RECORD_VALID &&
+	return r == 0 && n == size &&
+	       record_look(slice_make(bytes, n), segment_seed(folder, serial), offset, ret,
+			   &record_size) == RECORD_VALID;
+}
+
+bool scan_read_open(const struct segment_folder *folder, uint64_t serial, struct record_open *ret)
+{
+	uint8_t bytes[RECORD_OPEN_SIZE];
+	struct record record;
+
+	return read_record(folder, serial, SEGMENT_HEADER_SIZE, bytes, sizeof(bytes), &record) &&
 	       record_get_open(&record, ret) == 0 && ret->serial > 0;
+}
+
+bool scan_has_refused(const struct segment_folder *folder, uint64_t serial, uint64_t end)
+{
+	uint8_t bytes[RECORD_BATCH_SIZE];
+	struct record record;
+	uint64_t size, synced;
+
+	return read_record(folder, serial, end, bytes, sizeof(bytes), &record) &&
+	       record.type == RECORD_BATCH && record_get_pair(&record, &size, &synced) == 0 &&
+	       size > 0;
 }

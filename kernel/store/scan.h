@@ -56,4 +56,10 @@ struct record scan_record(const struct scan *scan, const struct scan_span *span)
  */
 bool scan_read_open(const struct segment_folder *folder, uint64_t serial, struct record_open *ret);
 
+/*
+ * Whether an append follows the end that the next segment tells: a write that failed has left it,
+ * and could not be undone.
+ */
+bool scan_has_refused(const struct segment_folder *folder, uint64_t serial, uint64_t end);
+
 #endif

@@ -350,10 +350,13 @@ int segment_create(struct segment_folder *folder, uint64_t room, bool for_settle
 	folder->last_serial++;
 	if (r == 0)
 		r = disk_sync_dir(folder->path);
+	bool is_begun = r == 0;
 	if (r == 0)
 		r = write_begin(folder, segment, before);
-	if (r < 0 && segment->fd >= 0 && disk_unlink(path) == 0)
+	bool is_gone = r < 0 && segment->fd >= 0 && disk_unlink(path) == 0;
+	if (is_gone)
 		folder->disk_bytes -= size;
+	folder->has_one_in_vain = r < 0 && is_begun && !is_gone;
 	mem_free(path);
 	if (r < 0) {
 		segment_free(segment);

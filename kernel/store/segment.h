@@ -36,6 +36,11 @@ struct segment_folder {
 	uint64_t *spares;    /* their numbers */
 	unsigned n_spares;
 	uint64_t disk_bytes; /* of segments and spares */
+	/*
+	 * The last segment_create() has failed, and its file may be there and say where the segment
+	 * before it ends: nothing more may be written to that one.
+	 */
+	bool has_one_in_vain;
 };
 
 /*
@@ -59,7 +64,7 @@ struct segment {
 	unsigned n_pins;	/* reads under way */
 	bool is_closed;		/* nothing more is written */
 	bool is_retiring;	/* on its way to be a spare */
-	bool is_unreadable;	/* part of it, or it must stay where it is: not to be compacted */
+	bool is_unreadable;	/* in part, or what it holds must stay there: not to be moved */
 };
 
 uint64_t segment_seed(const struct segment_folder *folder, uint64_t serial);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
+#include <time.h>
 
 #define STACK_SIZE ((size_t)256 * 1024)
 
@@ -22,4 +23,15 @@ int thread_start(pthread_t *ret_thread, void *(*run)(void *argument), void *argu
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	(void)pthread_attr_destroy(&attributes);
 	return r;
+}
+
+void thread_init_lock(pthread_mutex_t *ret_lock, pthread_cond_t *ret_wake)
+{
+	pthread_condattr_t attributes;
+
+	bug_on(pthread_mutex_init(ret_lock, NULL) != 0);
+	bug_on(pthread_condattr_init(&attributes) != 0);
+	bug_on(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) != 0);
+	bug_on(pthread_cond_init(ret_wake, &attributes) != 0);
+	(void)pthread_condattr_destroy(&attributes);
 }

@@ -71,16 +71,6 @@ struct writer {
 	_Atomic uint64_t n_syncs, disk_bytes;
 };
 
-static void lock(struct writer *w)
-{
-	bug_on(pthread_mutex_lock(&w->lock) != 0);
-}
-
-static void unlock(struct writer *w)
-{
-	bug_on(pthread_mutex_unlock(&w->lock) != 0);
-}
-
 static void report(struct writer *w, uint64_t offset, uint64_t size, const char *what, int error)
 {
 	char *path = w->current ? segment_path(&w->folder, w->current->serial)
@@ -127,9 +117,9 @@ static void note_lost(struct writer *w)
 {
 	w->is_unsure = true;
 	make_barriers_unsure(w->todo.first);
-	lock(w);
+	thread_lock(&w->lock);
 	make_barriers_unsure(w->incoming.first);
-	unlock(w);
+	thread_unlock(&w->lock);
 }
 
 static int sync_current(struct writer *w)
@@ -170,9 +160,9 @@ static void sync_left(struct writer *w)
 
 static void publish_opened(struct writer *w, struct segment *segment)
 {
-	lock(w);
+	thread_lock(&w->lock);
 	chain_add(&w->opened, segment);
-	unlock(w);
+	thread_unlock(&w->lock);
 }
 
 static void note_disk_bytes(struct writer *w)
@@ -212,8 +202,10 @@ static int roll(struct writer *w, uint64_t room, bool for_settles)
 		w->before = (struct record_open){w->current->serial, w->current->end, w->synced};
 	r = segment_create(&w->folder, room, for_settles, &w->before, &next);
 	note_disk_bytes(w);
-	if (r < 0)
+	if (r < 0) {
+		w->is_distrusted |= w->folder.has_one_in_vain;
 		return r;
+	}
 	if (w->current) {
 		(void)!note_end(w); /* see there */
 		segment_close(w->current);
@@ -247,10 +239,10 @@ static void retire_some(struct writer *w)
 		if (r < 0)
 			break;
 		w->retiring.first = following;
-		lock(w);
+		thread_lock(&w->lock);
 		chain_add(&w->retired, segment);
 		waits = w->incoming.first || w->todo.first;
-		unlock(w);
+		thread_unlock(&w->lock);
 	}
 	note_disk_bytes(w);
 	if (r < 0) {
@@ -387,9 +379,9 @@ static void note_unsure(struct writer *w, struct appends *batch, bool has_failed
 
 static void hand_back(struct writer *w, struct appends *batch)
 {
-	lock(w);
+	thread_lock(&w->lock);
 	chain_move(&w->done, batch);
-	unlock(w);
+	thread_unlock(&w->lock);
 }
 
 /* A barrier, or what is refused: there may be no segment for it, and it needs none. */
@@ -421,13 +413,13 @@ static void write_group(struct writer *w)
 
 	if (r < 0) {
 		report(w, w->group.begin, w->group.size, "the log cannot be written", r);
+		forget_places(&batch);
+		try_again(w, &batch);
 		if (w->options.sync != STORE_SYNC_NEVER)
 			(void)sync_current(w); /* what was written before; reported */
 		w->is_distrusted = true;
 		w->has_tail |= segment_cut(&w->folder, w->current) < 0;
 		note_disk_bytes(w);
-		forget_places(&batch);
-		try_again(w, &batch);
 		return;
 	}
 	if (!was_dirty)
@@ -463,14 +455,14 @@ static bool take(struct writer *w)
 {
 	bool goes_on;
 
-	lock(w);
+	thread_lock(&w->lock);
 	while (!w->incoming.first && !w->to_retire.first && !w->todo.first && !w->is_stopping &&
 	       clock_monotonic_ms() < due_ms(w))
 		wait_until(w, due_ms(w));
 	chain_move(&w->todo, &w->incoming);
 	chain_move(&w->retiring, &w->to_retire);
 	goes_on = !w->is_stopping || w->todo.first;
-	unlock(w);
+	thread_unlock(&w->lock);
 	return goes_on;
 }
 
@@ -478,10 +470,10 @@ static void tell(struct writer *w)
 {
 	bool tells;
 
-	lock(w);
+	thread_lock(&w->lock);
 	tells = (w->done.first || w->opened.first || w->retired.first) && !w->has_told;
 	w->has_told |= tells;
-	unlock(w);
+	thread_unlock(&w->lock);
 	if (tells)
 		w->options.told(w->options.context);
 }
@@ -507,17 +499,6 @@ static void *run(void *argument)
 	return NULL;
 }
 
-static void init_lock(struct writer *w)
-{
-	pthread_condattr_t attributes;
-
-	bug_on(pthread_mutex_init(&w->lock, NULL) != 0);
-	bug_on(pthread_condattr_init(&attributes) != 0);
-	bug_on(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) != 0);
-	bug_on(pthread_cond_init(&w->wake, &attributes) != 0);
-	(void)pthread_condattr_destroy(&attributes);
-}
-
 int writer_create(struct segment_folder *folder, const struct record_open *before,
 		  const struct writer_options *options, struct writer **ret)
 {
@@ -527,7 +508,7 @@ int writer_create(struct segment_folder *folder, const struct record_open *befor
 	w->options = *options;
 	w->folder = *folder;
 	w->before = *before;
-	init_lock(w);
+	thread_init_lock(&w->lock, &w->wake);
 	group_init(&w->group);
 	atomic_init(&w->n_syncs, 0);
 	atomic_init(&w->disk_bytes, folder->disk_bytes);
@@ -544,10 +525,10 @@ int writer_create(struct segment_folder *folder, const struct record_open *befor
 
 int writer_stop(struct writer *w)
 {
-	lock(w);
+	thread_lock(&w->lock);
 	w->is_stopping = true;
 	bug_on(pthread_cond_signal(&w->wake) != 0);
-	unlock(w);
+	thread_unlock(&w->lock);
 	if (w->is_running)
 		bug_on(pthread_join(w->thread, NULL) != 0);
 	else
@@ -577,29 +558,29 @@ void writer_append(struct writer *w, struct store_append *append)
 {
 	append->result = STORE_DURABLE;
 	append->n_tries = 0;
-	lock(w);
+	thread_lock(&w->lock);
 	chain_add(&w->incoming, append);
 	bug_on(pthread_cond_signal(&w->wake) != 0);
-	unlock(w);
+	thread_unlock(&w->lock);
 }
 
 void writer_retire(struct writer *w, struct segment *segment)
 {
-	lock(w);
+	thread_lock(&w->lock);
 	chain_add(&w->to_retire, segment);
 	bug_on(pthread_cond_signal(&w->wake) != 0);
-	unlock(w);
+	thread_unlock(&w->lock);
 }
 
 void writer_take_news(struct writer *w, struct writer_news *ret_news)
 {
 	*ret_news = (struct writer_news){.done.first = NULL};
-	lock(w);
+	thread_lock(&w->lock);
 	chain_move(&ret_news->opened, &w->opened);
 	chain_move(&ret_news->done, &w->done);
 	chain_move(&ret_news->retired, &w->retired);
 	w->has_told = false;
-	unlock(w);
+	thread_unlock(&w->lock);
 }
 
 void writer_stats(const struct writer *w, struct writer_stats *ret_stats)

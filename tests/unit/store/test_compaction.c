@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <semaphore.h>
@@ -10,6 +11,7 @@
 #include "disk_stage.h"
 #include "fixture.h"
 #include "room_stage.h"
+#include "store/disk.h"
 #include "store/disk_log.h"
 
 #include "../unit.h"
@@ -28,6 +30,25 @@ enum {
 static struct disk_log *the_disk_log(void)
 {
 	return container_of(the_log, struct disk_log, log);
+}
+
+static void ignored(const struct op *op)
+{
+	(void)op;
+}
+
+static bool is_marked;
+
+static void mark_done(struct store_append *append, enum store_result result)
+{
+	(void)append;
+	CU_ASSERT_EQUAL(result, STORE_DURABLE);
+	is_marked = true;
+}
+
+static bool was_marked(void)
+{
+	return is_marked;
 }
 
 static uint64_t bound;
@@ -329,8 +350,122 @@ static void damaged_ones_are_left_alone(void)
 	room_end();
 }
 
+/* A transaction of which the last record is missing: it has never been. */
+static void cut_off_transaction(void)
+{
+	struct op *op = op_begin();
+
+	op_range(op, STORE_SETTLE, 1, 2, 2);
+	op_range(op, STORE_SETTLE, 2, 10, 10);
+	op->append.is_atomic = true;
+	op->done = ignored;
+	disk_fault_filter(DISK_WRITE | DISK_TRUNCATE);
+	disk_fault_torn_at(1, EIO, true,
+			   RECORD_BATCH_SIZE + RECORD_HEAD_SIZE + RECORD_RANGES_SIZE(1));
+	op_submit(op);
+	ops_wait();
+	room_copy();
+	disk_fault_off();
+	room_end();
+	room_open_copy();
+}
+
+/* Its segment has ranges that count, and is moved while the one that they concern stays. */
+static void what_was_left_out_is_not_moved(void)
+{
+	struct op *op = op_begin();
+
+	room_begin();
+	room_publish(1, 1, 200, SIZE);
+	room_publish(2, 1, 10, SIZE);
+	room_settle(2, 1, 9);
+	op_range(op, STORE_REQUEUE, 1, 1, 1);
+	op_submit(op);
+	ops_wait();
+	cut_off_transaction();
+	CU_ASSERT_EQUAL(recover()->n_messages, 201);
+	room_publish(3, 1, 1, SIZE);
+	compact();
+	CU_ASSERT_EQUAL(recover()->n_messages, 202);
+	CU_ASSERT_EQUAL(room_read(1, 2, SIZE), STORE_DURABLE);
+	room_reopen();
+	CU_ASSERT_EQUAL(recover()->n_messages, 202);
+	room_end();
+}
+
+/*
+ * One record with more ranges than fit into a piece, all of them about a segment that stays: they
+ * are carried in several.
+ */
+static void many_ranges_of_one_record(void)
+{
+	enum { RANGES = 6000 };
+	static struct store_record records[RANGES];
+	struct store_append append = {.records = records, .n_records = RANGES, .done = mark_done};
+
+	room_begin();
+	room_publish(1, 1, 100, SIZE);
+	room_publish(2, 1, 10, SIZE);
+	for (uint64_t i = 0; i < RANGES; i++)
+		records[i] = (struct store_record){.type = STORE_REQUEUE,
+						   .queue_id = 1,
+						   .seq_first = 1 + i % 100,
+						   .seq_last = 1 + i % 100};
+	is_marked = false;
+	CALL(store_log_append(the_log, the_epoch, &append));
+	wait_until(was_marked);
+	room_settle(2, 1, 9);
+	room_publish(3, 1, 200, SIZE);
+	room_reopen();
+	compact();
+	room_reopen();
+	const struct replay *replay = recover();
+	CU_ASSERT_EQUAL(replay->n_messages, 301);
+	for (size_t i = 0; i < 100; i++) /* if both are there they count twice */
+		CU_ASSERT_TRUE(replay->messages[i].deliveries >= RANGES / 100);
+	room_end();
+}
+
+/*
+ * Ids of queues that do not outlive the process come again in the next one. What a segment of an
+ * earlier run says of them must not be said anew; here all may concern the first segment, as it
+ * holds too many queues to tell.
+ */
+static void ranges_of_queues_that_have_gone_are_not_moved(void)
+{
+	struct op *op;
+
+	room_begin();
+	for (uint64_t queue = 10; queue < 2010; queue += 5) {
+		op = op_begin();
+		(void)op_publish(op, queue, 8);
+		for (uint64_t i = 0; i < 5; i++)
+			(void)op_enqueue(op, queue + i, 1);
+		op_submit(op);
+	}
+	ops_wait();
+	room_publish(3, 1, 20, SIZE);
+	room_publish(STORE_TRANSIENT_ID, 1, 5, SIZE);
+	room_settle(STORE_TRANSIENT_ID, 1, 5);
+	room_publish(2, 1, 10, SIZE);
+	room_settle(2, 1, 9);
+	op = op_begin();
+	op_range(op, STORE_REQUEUE, 10, 1, 1);
+	op_submit(op);
+	ops_wait();
+	room_reopen();
+	room_publish(STORE_TRANSIENT_ID, 1, 5, SIZE);
+	compact();
+	for (uint64_t seq = 1; seq <= 5; seq++)
+		CU_ASSERT_EQUAL(room_read(STORE_TRANSIENT_ID, seq, SIZE), STORE_DURABLE);
+	CU_ASSERT_EQUAL(recover()->n_messages, 2000 + 20 + 1 + 5);
+	room_end();
+}
+
 UNIT_MAIN("store/compaction", UNIT_TEST(mostly_dead_ones_are_moved),
 	  UNIT_TEST(all_are_moved_when_asked),
 	  UNIT_TEST(transient_ones_are_moved_while_the_run_lasts),
 	  UNIT_TEST(what_is_on_its_way_counts_for_the_copies), UNIT_TEST(settled_ones_stay_dead),
-	  UNIT_TEST(damaged_ones_are_left_alone))
+	  UNIT_TEST(damaged_ones_are_left_alone), UNIT_TEST(what_was_left_out_is_not_moved),
+	  UNIT_TEST(many_ranges_of_one_record),
+	  UNIT_TEST(ranges_of_queues_that_have_gone_are_not_moved))

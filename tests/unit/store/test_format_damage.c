@@ -84,6 +84,15 @@ static void a_queue_that_never_was_is_refused(void)
 	format_refused(-EUCLEAN);
 }
 
+static void a_serial_that_none_can_follow_is_refused(void)
+{
+	format_begin();
+	image_begin(&the_image, 1, 0, UINT64_MAX);
+	(void)image_add_message(&the_image, 0, 1, 1, "a");
+	image_save(&the_image, format_path("log-1-0/ffffffffffffffff.log"));
+	format_refused(-EUCLEAN);
+}
+
 static void without_its_database_a_log_is_refused_and_stays(void)
 {
 	format_begin();
@@ -155,6 +164,7 @@ static void of_a_transaction_that_was_synced_what_is_left_is_read(void)
 UNIT_MAIN("store/format_damage", UNIT_TEST(what_is_not_known_is_damage),
 	  UNIT_TEST(of_a_later_version_is_refused), UNIT_TEST(of_another_log_is_refused),
 	  UNIT_TEST(a_queue_that_never_was_is_refused),
+	  UNIT_TEST(a_serial_that_none_can_follow_is_refused),
 	  UNIT_TEST(without_its_database_a_log_is_refused_and_stays),
 	  UNIT_TEST(a_transaction_that_was_cut_off_never_comes_back),
 	  UNIT_TEST(of_a_transaction_that_was_synced_what_is_left_is_read))

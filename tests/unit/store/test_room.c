@@ -181,7 +181,63 @@ static void a_read_that_the_last_completion_asks_for_is_answered(void)
 	CU_ASSERT_EQUAL(last_read.n_good, 2);
 }
 
+/* ---- Long ranges ---- */
+
+enum { LONG = 300000 };
+
+static void long_ranges_are_entered_in_order(void)
+{
+	static const uint64_t left[] = {1, 2, LONG - 1, LONG};
+	uint8_t first;
+
+	room_begin();
+	room_publish(1, 1, LONG, 16);
+	room_publish(2, 1, 3, SIZE);
+
+	struct op *op = op_begin();
+	op_range(op, STORE_REQUEUE, 1, 1, LONG);
+	op_submit(op);
+	op = op_begin();
+	op_range(op, STORE_SETTLE, 1, 3, LONG - 2);
+	op_submit(op);
+	op = op_begin();
+	op_range(op, STORE_SETTLE, 2, 2, 2);
+	op_submit(op);
+	ops_wait();
+	CU_ASSERT_EQUAL(stats().live_messages, 4 + 2);
+	CU_ASSERT_EQUAL(recover()->n_messages, 4 + 2);
+	for (unsigned i = 0; i < 4; i++) {
+		CU_ASSERT_EQUAL(recover()->messages[i].seq, left[i]);
+		CU_ASSERT_EQUAL(recover()->messages[i].deliveries, 1);
+	}
+	op = op_begin();
+	op_range(op, STORE_PURGE, 1, 0, UINT64_MAX);
+	op_submit(op);
+	ops_wait();
+	CU_ASSERT_EQUAL(stats().live_messages, 2);
+	CU_ASSERT_EQUAL(read_one(1, 1, &first), STORE_ERROR);
+	wait_for_room(12);
+	room_reopen();
+	CU_ASSERT_EQUAL(recover()->n_messages, 2);
+	room_end();
+}
+
+/* The end does not wait for turns. */
+static void long_purge_at_the_end(void)
+{
+	room_begin();
+	room_publish(1, 1, LONG, 16);
+	struct op *op = op_begin();
+	op_range(op, STORE_PURGE, 1, 0, LONG);
+	op_submit(op);
+	room_reopen();
+	CU_ASSERT_EQUAL(recover()->n_messages, 0);
+	CU_ASSERT_EQUAL(recover()->last_seqs[1], LONG);
+	room_end();
+}
+
 UNIT_MAIN("store/room", UNIT_TEST(what_is_settled_in_order_is_written_over),
 	  UNIT_TEST(large_ones_have_segments_of_their_own),
 	  UNIT_TEST(a_read_under_way_keeps_its_segment),
-	  UNIT_TEST(a_read_that_the_last_completion_asks_for_is_answered))
+	  UNIT_TEST(a_read_that_the_last_completion_asks_for_is_answered),
+	  UNIT_TEST(long_ranges_are_entered_in_order), UNIT_TEST(long_purge_at_the_end))

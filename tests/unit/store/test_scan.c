@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/mem.h"
 
@@ -233,8 +234,33 @@ static void first_record(void)
 	scan_fini(&scan);
 }
 
+/* Each is damage if anything that follows can be read: that is not looked for each time. */
+static void many_damaged_ones_in_a_row(void)
+{
+	enum { MANY = 40000 };
+	uint8_t *many = mem_zalloc(AT(MANY + 1));
+	clock_t begun = clock();
+
+	begin();
+	for (unsigned i = 0; i <= MANY; i++) {
+		record_seal(many + AT(i), segment_seed(&folder, 1), AT(i), RECORD_SETTLE, 0, BODY,
+			    SLICE_EMPTY);
+		many[AT(i) + RECORD_HEAD_SIZE] = i < MANY;
+	}
+	char *path = segment_path(&folder, 1);
+	tree_write(path, many, AT(MANY + 1));
+	mem_free(path);
+	CU_ASSERT_EQUAL_FATAL(scan_segment(&scan, &folder, 1, SCAN_END_UNKNOWN), 0);
+	CU_ASSERT_EQUAL(scan.n_spans, MANY + 1);
+	CU_ASSERT_TRUE(scan.spans[MANY - 1].is_damaged);
+	CU_ASSERT_FALSE(scan.spans[MANY].is_damaged);
+	CU_ASSERT_TRUE((clock() - begun) / CLOCKS_PER_SEC < 10);
+	scan_fini(&scan);
+	mem_free(many);
+}
+
 UNIT_MAIN("store/scan", UNIT_TEST(all_of_them), UNIT_TEST(truncation),
 	  UNIT_TEST(truncation_before_the_known_end), UNIT_TEST(damage_costs_one),
 	  UNIT_TEST(damage_at_the_end), UNIT_TEST(alone_in_the_dark),
 	  UNIT_TEST(how_far_it_was_synced), UNIT_TEST(missing_file), UNIT_TEST(no_memory),
-	  UNIT_TEST(first_record))
+	  UNIT_TEST(first_record), UNIT_TEST(many_damaged_ones_in_a_row))
