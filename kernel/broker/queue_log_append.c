@@ -194,11 +194,18 @@ static bool has_gathered(const struct queue_log *log)
 /* Settles that did not get to the log. What was requeued is not worth it. */
 static void settle_again(struct queue_log *log, const struct log_batch *failed)
 {
+	static struct log_limit limit = LOG_LIMIT(1);
 	struct log_batch *batch = queue_log_gather(log);
+	uint32_t i;
 
-	for (uint32_t i = 0; i < failed->n_ranges && batch->n_ranges < RETRIED_MAX; i++)
+	for (i = 0; i < failed->n_ranges && batch->n_ranges < RETRIED_MAX; i++)
 		if (failed->ranges[i].type != STORE_REQUEUE)
 			(void)log_batch_range(batch, LOG_NONE, &failed->ranges[i]);
+	if (i < failed->n_ranges)
+		log_limited(&limit, LOG_LEVEL_ERROR, "store",
+			    "the log takes no settles, and too many wait: messages that were "
+			    "acknowledged may come back after a restart: count=%u",
+			    failed->n_ranges - i);
 	queue_log_expect_more(log, batch);
 }
 
