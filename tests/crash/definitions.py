@@ -200,7 +200,10 @@ def observe(broker, names_list):
                         # None: it may be one or the other, or should not be there at all
                         values = [state[name] for state in expected if name in state]
                         have[name] = values[0] if values and all(value == values[0] for value in values) else None
-                        problems += _check_same(client, channel, kind, name, have[name])
+                        wrong = _check_same(client, channel, kind, name, have[name])
+                        if wrong:
+                            problems += wrong
+                            have[name] = None
             found_list.append(found)
         _publish_probes(client, channel + 1, found_list)
     return found_list, problems

@@ -8,35 +8,33 @@ from ledger import NEVER, Snapshot
 from peer import Actor, Loop, Peer
 
 LIMIT_SECONDS = 20
-SILENCE_SECONDS = 0.2   # of a broker that has more to deliver
+SILENCE_SECONDS = 0.1   # of a broker that has more to deliver
 
 
 class Reader(Actor):
-    """Takes all of one queue: by a consumer, as many as the broker counts or until no more come; then basic.get says
-    that it is empty. Not both at once, for the answer to basic.get may overtake deliveries."""
+    """Takes all of one queue, by a consumer: as many as the broker counts, or until it counts none any more (some
+    expire). No basic.get: its answer may overtake deliveries."""
 
     def __init__(self, queue, snapshot, probes):
         self.queue, self.snapshot, self.probes = queue, snapshot, probes
         self.found = snapshot.queues.setdefault(queue, [])
-        self.tags = []       # of self.found
-        self.expected = 0    # as the broker counts; some may have expired
+        self.tags = []             # of self.found
+        self.expected = None       # as the broker counts at first
         self.arrived = 0
-        self.last_arrival = NEVER
-        self.state = "asks"  # asks, reads, gets, done, missing, closes, closed
+        self.arrived_before = -1   # when the broker last counted none
+        self.quiet_since = NEVER
+        self.state = "asks"        # asks, reads, done, missing, closes, closed
 
     def begin(self):
+        self._ask()
+
+    def _ask(self):
+        self.state, self.quiet_since = "asks", NEVER
         self.send("queue.declare", queue=self.queue, passive=True)
 
     def on_method(self, method):
         if method.name == "queue.declare-ok":
-            self.expected = method.message_count
-            if self.expected:
-                self.state, self.last_arrival = "reads", time.monotonic()
-                self.send("basic.consume", queue=self.queue, consumer_tag="drain")
-            else:
-                self._get()
-        elif method.name == "basic.get-empty":
-            self.state = "done"
+            self._on_count(method.message_count)
         elif method.name == "channel.close":
             self.state = "missing"
             self.snapshot.damaged.append("%s: the channel that reads it was closed: %r" % (self.queue, method))
@@ -44,14 +42,21 @@ class Reader(Actor):
         elif method.name == "channel.close-ok":
             self.state = "closed"
 
-    def _get(self):
-        self.state = "gets"
-        self.send("basic.get", queue=self.queue)
+    def _on_count(self, count):
+        if self.expected is None:
+            self.expected = count
+            if count:
+                self.send("basic.consume", queue=self.queue, consumer_tag="drain")
+        # deliveries may still be on their way: fewer than expected are enough only if none came for a while
+        if count == 0 and (self.arrived >= self.expected or self.arrived == self.arrived_before):
+            self.state = "done"
+            return
+        self.arrived_before = self.arrived if count == 0 else -1
+        self.state, self.quiet_since = "reads", time.monotonic()
 
     def on_turn(self):
-        # fewer may come than were counted: some expire
-        if self.state == "reads" and self.last_arrival + SILENCE_SECONDS < time.monotonic():
-            self._get()
+        if self.state == "reads" and self.quiet_since + SILENCE_SECONDS < time.monotonic():
+            self._ask()
 
     def on_message(self, tag, redelivered, consumer, properties, body):
         self.arrived += 1
@@ -65,9 +70,10 @@ class Reader(Actor):
                 self.tags.append(tag)
         except message.Damaged as error:
             self.snapshot.damaged.append("%s: %s" % (self.queue, error))
-        self.last_arrival = time.monotonic()
-        if consumer is None or (self.state == "reads" and self.arrived >= self.expected):
-            self._get()
+        if self.state == "reads":
+            self.quiet_since = time.monotonic()
+            if self.arrived == self.expected:
+                self._ask()
 
     def put_back(self, keeps):
         """Acknowledges what keeps(number) is false for; the rest goes back. Returns the numbers acknowledged."""
@@ -101,7 +107,7 @@ class Drain:
             return
         for reader in self.readers:
             if reader.state not in states:
-                self.snapshot.damaged.append("%s: could not be %s: %d of %d messages came%s" % (
+                self.snapshot.damaged.append("%s: could not be %s: %d of %s messages came%s" % (
                     reader.queue, what, reader.arrived, reader.expected, "; the connection broke" * self.peer.dead))
 
     def put_back(self, keeps=lambda queue, number: True):

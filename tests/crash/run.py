@@ -12,7 +12,8 @@ Scenarios:
   kill    SIGKILL (now and then SIGTERM, another number of loops, a kill within the start) under a load of every kind,
           on one directory all the time; after each restart all queues and definitions are compared with the promises
   power   the disk's writes of a run are recorded (journal.c); images of the directory are made as after power cuts at
-          many moments, with unsynced sectors and directory entries lost at random, and a shuntd is started on each
+          many moments, with unsynced sectors and directory entries lost at random, and a shuntd is started on each,
+          twice: the second start must find what the first has found
   torn    the newest segment of a killed shuntd is cut, or zeroed, at every byte of its last records
   faults  system calls of the store fail (faults.c): EIO, ENOSPC, short writes; while it runs, and while it starts
 

@@ -50,11 +50,11 @@ class World:
     def check(self, broker, moment):
         """All problems since the load began; goes on with what is there."""
         snapshot, found, problems, drain = self.look(broker, self.names)
-        problems = self.ledger.take_problems() + problems + self.ledger.check(snapshot, moment)
         for names, there in zip(self.names, found):
-            wrong = names.check(there)
-            if moment.is_clean or self.ledger.rules.keeps_definitions:
-                problems += wrong
+            problems += names.check(there)
+        if not moment.is_clean and not self.ledger.rules.keeps_definitions:
+            problems = []
+        problems += self.ledger.take_problems() + self.ledger.check(snapshot, moment)
         self.ledger.carry_over(snapshot, moment)
         self._put_back(drain)
         return problems
