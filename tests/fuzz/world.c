@@ -20,6 +20,7 @@
 #include "broker/broker.h"
 #include "broker/declare.h"
 #include "broker/queue.h"
+#include "broker/queue_log.h"
 #include "broker/router.h"
 #include "broker/topology.h"
 #include "conn/connection.h"
@@ -29,6 +30,7 @@
 #include "loop/loop.h"
 #include "plugin/loader.h"
 #include "store/store.h"
+#include "wishes.h"
 
 /* A queue's deletion runs over many turns when it is long; more turns than this are a live-lock. */
 #define SETTLE_TURNS_MAX 200000u
@@ -452,140 +454,26 @@ static void disconnect_all(void)
 	fuzz_check(account_kind_total(ACCOUNT_CONNECTION) == 0);
 }
 
-/* A declare request of ours, with room for its names. */
-struct wish {
-	struct declare_request request;
-	struct wish *next;
-	uint8_t bytes[];
-};
-
-static struct wish *wishes;
-
-static struct slice wish_copy(uint8_t **at, struct slice bytes)
-{
-	struct slice copy = slice_make(*at, bytes.size);
-
-	if (bytes.size > 0)
-		memcpy(*at, bytes.data, bytes.size);
-	*at += bytes.size;
-	return copy;
-}
-
-static void wish_done(struct declare_request *request)
-{
-	fuzz_check(request->error.code == 0);
-	free(container_of(request, struct wish, request));
-}
-
-static struct wish *wish(enum declare_operation operation, struct slice name, size_t room)
-{
-	struct wish *w = calloc(1, sizeof(*w) + name.size + room);
-	uint8_t *at;
-
-	fuzz_check(w != NULL);
-	at = w->bytes;
-	w->request.operation = operation;
-	w->request.broker = broker;
-	w->request.vhost = vhost;
-	w->request.done = wish_done;
-	w->request.name = wish_copy(&at, name);
-	w->next = wishes;
-	wishes = w;
-	return w;
-}
-
-static void delete_queue(void *context, struct queue *queue)
-{
-	struct queue_entry *entry = queue_entry_of(queue);
-	struct queue_stats stats;
-
-	(void)context;
-	queue_stats(queue, &stats);
-	fuzz_check(stats.unacknowledged == 0 && stats.consumers == 0);
-	fuzz_check(entry->owner == 0);
-	if (!entry->doomed) /* by its time */
-		(void)wish(DECLARE_QUEUE_DELETE, entry->node.key, 0);
-}
-
-static void wish_queues_here(void *unused)
+/* Settles, which are in no hurry. */
+static void flush_here(void *unused)
 {
 	(void)unused;
-	queue_for_each(broker, delete_queue, NULL);
+	queue_log_flush(broker_loop_self(broker)->log);
 }
 
-static bool is_standard(struct slice name)
+static void flush_logs(void)
 {
-	return name.size == 0 || slice_starts_with(name, SLICE_LITERAL("amq."));
-}
-
-static void delete_exchange(void *context, const struct exchange *exchange)
-{
-	unsigned *n_standard = context;
-
-	if (is_standard(exchange->node.key))
-		(*n_standard)++;
-	else
-		(void)wish(DECLARE_EXCHANGE_DELETE, exchange->node.key, 0);
-}
-
-/* Of a binding between two standard exchanges, which stay. */
-static void unbind(void *context, const struct binding *binding)
-{
-	struct slice key =
-		slice_make(binding->view.routing_key.data, binding->view.routing_key.size);
-	struct slice arguments =
-		slice_make(binding->view.arguments.data, binding->view.arguments.size);
-	struct declare_request *request;
-	struct slice source;
-	uint8_t *at;
-
-	(void)context;
-	if (binding->exchange == NULL || !is_standard(binding->exchange->node.key) ||
-	    !is_standard(binding->source->node.key))
-		return;
-	source = binding->source->node.key;
-	request = &wish(DECLARE_UNBIND, binding->exchange->node.key,
-			source.size + key.size + arguments.size)
-			   ->request;
-	at = container_of(request, struct wish, request)->bytes + request->name.size;
-	request->bind.source = wish_copy(&at, source);
-	request->bind.routing_key = wish_copy(&at, key);
-	request->bind.destination_is_exchange = true;
-	request->arguments = wish_copy(&at, arguments);
-}
-
-static void fulfil(void)
-{
-	while (wishes != NULL) {
-		struct wish *w = wishes;
-
-		wishes = w->next;
-		declare_submit(&w->request);
-	}
+	for (unsigned i = 0; i < WORLD_LOOPS; i++)
+		loop_pool_visit(i, flush_here, NULL);
 	world_settle();
-}
-
-static void wish_topology(unsigned *ret_standard)
-{
-	uint64_t cursor = 0;
-
-	*ret_standard = 0;
-	do {
-		cursor = topology_list_exchanges(broker->topology, vhost, cursor, 1000,
-						 delete_exchange, ret_standard);
-	} while (cursor != 0);
-	do {
-		cursor =
-			topology_list_bindings(broker->topology, vhost, cursor, 1000, unbind, NULL);
-	} while (cursor != 0);
 }
 
 static void check_empty(void)
 {
 	unsigned n_standard;
 
-	wish_topology(&n_standard);
-	fuzz_check(wishes == NULL && n_standard == PREDECLARED);
+	wishes_topology(&n_standard);
+	fuzz_check(!wishes_are_left() && n_standard == PREDECLARED);
 	fuzz_check(map_count(&vhost->queues) == 0 && map_count(&vhost->bindings) == 0);
 	fuzz_check(map_count(&vhost->exchanges) == PREDECLARED);
 	for (unsigned i = 0; i < WORLD_LOOPS; i++)
@@ -600,11 +488,13 @@ void world_clean(void)
 
 	clear_alarm();
 	disconnect_all();
+	wishes_use(broker, vhost);
 	for (unsigned i = 0; i < WORLD_LOOPS; i++)
-		loop_pool_visit(i, wish_queues_here, NULL);
-	fulfil();
-	wish_topology(&n_standard);
-	fulfil();
+		loop_pool_visit(i, wishes_queues_here, NULL);
+	wishes_fulfil();
+	wishes_topology(&n_standard);
+	wishes_fulfil();
+	flush_logs();
 	check_empty();
 	fuzz_check(lowest_descriptor() == descriptor);
 	queue_name[0] = '\0';
