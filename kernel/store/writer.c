@@ -60,7 +60,7 @@ struct writer {
 	uint64_t unsynced_from;	   /* first serial left without a sync (never); 0: none */
 	uint64_t noted_end;	   /* its end when that was last noted in it */
 	uint64_t dirty_since_ms;   /* valid while it is synced less far than written */
-	struct appends todo;
+	struct appends waiting;
 	CHAIN(struct segment) retiring;
 	uint64_t retire_not_before_ms;
 	struct group group;
@@ -116,7 +116,7 @@ static void make_barriers_unsure(struct store_append *append)
 static void note_lost(struct writer *w)
 {
 	w->is_unsure = true;
-	make_barriers_unsure(w->todo.first);
+	make_barriers_unsure(w->waiting.first);
 	thread_lock(&w->lock);
 	make_barriers_unsure(w->incoming.first);
 	thread_unlock(&w->lock);
@@ -241,7 +241,7 @@ static void retire_some(struct writer *w)
 		w->retiring.first = following;
 		thread_lock(&w->lock);
 		chain_add(&w->retired, segment);
-		waits = w->incoming.first || w->todo.first;
+		waits = w->incoming.first || w->waiting.first;
 		thread_unlock(&w->lock);
 	}
 	note_disk_bytes(w);
@@ -336,9 +336,9 @@ static bool encode(struct writer *w, struct appends *batch)
 	bool syncs = false;
 
 	group_begin(&w->group, w->current, w->synced);
-	while ((append = w->todo.first) && w->group.size < GROUP_MAX && may_write(w, append) &&
+	while ((append = w->waiting.first) && w->group.size < GROUP_MAX && may_write(w, append) &&
 	       fits(w, w->group.size, size_of(append))) {
-		chain_drop_first(&w->todo);
+		chain_drop_first(&w->waiting);
 		if (!is_through(append) && group_add(&w->group, append) < 0)
 			append->result = STORE_ERROR;
 		syncs |= must_sync(w, append);
@@ -353,8 +353,8 @@ static void try_again(struct writer *w, struct appends *batch)
 	for (struct store_append *append = batch->first; append; append = append->next)
 		if (append->n_tries++ > 0 || has_bodies(append))
 			append->result = STORE_ERROR;
-	chain_move(batch, &w->todo);
-	chain_move(&w->todo, batch);
+	chain_move(batch, &w->waiting);
+	chain_move(&w->waiting, batch);
 }
 
 static void forget_places(struct appends *batch)
@@ -388,10 +388,10 @@ static void hand_back(struct writer *w, struct appends *batch)
 static void answer_first(struct writer *w)
 {
 	struct appends batch = {NULL, NULL};
-	struct store_append *first = w->todo.first;
+	struct store_append *first = w->waiting.first;
 
 	bug_on(!first);
-	chain_drop_first(&w->todo);
+	chain_drop_first(&w->waiting);
 	chain_add(&batch, first);
 	forget_places(&batch);
 	note_unsure(w, &batch, must_sync(w, first) && sync_current(w) < 0);
@@ -402,8 +402,8 @@ static void write_group(struct writer *w)
 {
 	struct appends batch = {NULL, NULL};
 
-	find_room(w, w->todo.first);
-	if (!fits(w, 0, size_of(w->todo.first))) {
+	find_room(w, w->waiting.first);
+	if (!fits(w, 0, size_of(w->waiting.first))) {
 		answer_first(w);
 		return;
 	}
@@ -456,12 +456,12 @@ static bool take(struct writer *w)
 	bool goes_on;
 
 	thread_lock(&w->lock);
-	while (!w->incoming.first && !w->to_retire.first && !w->todo.first && !w->is_stopping &&
+	while (!w->incoming.first && !w->to_retire.first && !w->waiting.first && !w->is_stopping &&
 	       clock_monotonic_ms() < due_ms(w))
 		wait_until(w, due_ms(w));
-	chain_move(&w->todo, &w->incoming);
+	chain_move(&w->waiting, &w->incoming);
 	chain_move(&w->retiring, &w->to_retire);
-	goes_on = !w->is_stopping || w->todo.first;
+	goes_on = !w->is_stopping || w->waiting.first;
 	thread_unlock(&w->lock);
 	return goes_on;
 }
@@ -483,7 +483,7 @@ static void *run(void *argument)
 	struct writer *w = argument;
 
 	while (take(w)) {
-		if (w->todo.first)
+		if (w->waiting.first)
 			write_group(w);
 		if (clock_monotonic_ms() >= sync_due_ms(w))
 			(void)sync_current(w); /* reported */
