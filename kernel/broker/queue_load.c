@@ -17,7 +17,7 @@
  * numbers, which never come again.
  */
 
-#define READ_MAX       4096u /* messages in a piece */
+#define READ_MAX       1024u /* messages in a piece: what becomes of it holds up the turn */
 #define READ_BYTES_MAX (UINT64_C(1) << 20)
 #define AHEAD	       2048u /* numbers before what is away */
 
