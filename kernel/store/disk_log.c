@@ -149,6 +149,15 @@ static bool apply_range(struct disk_log *log, struct store_append *append,
 	return true;
 }
 
+/*
+ * What the log itself has appended: messages are entered where they were moved to, by reclaim, and
+ * requeues that were carried have been counted when they came first.
+ */
+static bool is_entered_elsewhere(const struct store_record *record)
+{
+	return !store_is_range(record) || record->type == STORE_REQUEUE;
+}
+
 /* False: its turn is over. */
 static bool apply(struct disk_log *log, struct store_append *append, uint64_t end_us)
 {
@@ -157,12 +166,12 @@ static bool apply(struct disk_log *log, struct store_append *append, uint64_t en
 	for (; log->next_record < append->n_records; log->next_record++) {
 		const struct store_record *record = &append->records[log->next_record];
 
-		if (!store_is_range(record)) {
-			if (!is_own)
-				apply_record(log, append, record);
-		} else if (!apply_range(log, append, record, end_us)) {
+		if (is_own && is_entered_elsewhere(record))
+			continue;
+		if (!store_is_range(record))
+			apply_record(log, append, record);
+		else if (!apply_range(log, append, record, end_us))
 			return false;
-		}
 	}
 	log->next_record = 0;
 	return true;

@@ -99,5 +99,40 @@ static void more_queues_than_can_be_told_apart(void)
 	room_end();
 }
 
+static uint64_t requeue_serial;
+
+static bool requeue_has_gone(void)
+{
+	return !room_has_segment(requeue_serial);
+}
+
+/* The record of a requeue is carried along; the message was requeued once all the same. */
+static void carried_requeues_do_not_count_again(void)
+{
+	room_begin();
+	room_publish(1, 1, 100, SIZE);
+	struct op *op = op_begin();
+	op_range(op, STORE_REQUEUE, 1, 1, 3);
+	op_submit(op);
+	ops_wait();
+	uint64_t serial = room_files().last_serial;
+	for (uint64_t seq = 1; seq <= 1000; seq += 50) {
+		room_publish(2, seq, seq + 49, SIZE);
+		room_settle(2, seq, seq + 49);
+	}
+	CU_ASSERT_TRUE_FATAL(room_has_segment(serial));
+	/* none is left of those of queue 1, and the segment with the record goes, too */
+	requeue_serial = serial;
+	store_log_compact(the_log);
+	wait_until(requeue_has_gone);
+	for (unsigned i = 0; i < 4; i++)
+		CU_ASSERT_EQUAL(recover()->messages[i].deliveries, i < 3 ? 1 : 0);
+	room_reopen();
+	for (unsigned i = 0; i < 4; i++)
+		CU_ASSERT_EQUAL(recover()->messages[i].deliveries, i < 3 ? 1 : 0);
+	room_end();
+}
+
 UNIT_MAIN("store/kept_segments", UNIT_TEST(old_messages_and_long_traffic),
-	  UNIT_TEST(more_queues_than_can_be_told_apart))
+	  UNIT_TEST(more_queues_than_can_be_told_apart),
+	  UNIT_TEST(carried_requeues_do_not_count_again))
