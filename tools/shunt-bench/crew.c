@@ -146,6 +146,8 @@ void crew_stop(struct crew *crew, struct result *result)
 		const struct worker *worker = crew->workers[i];
 
 		worker_stop(crew->workers[i]);
+		if (result == NULL)
+			continue;
 		histogram_merge(&result->confirm_latency,
 				&worker->producer_figures.confirm_latency);
 		histogram_merge(&result->lag, &worker->producer_figures.lag);
