@@ -291,6 +291,9 @@ void crew_judge(const struct crew *crew, struct result *result)
 		faults->redelivered += crew->consumers[i].redelivered;
 		faults->foreign += crew->consumers[i].foreign;
 		result->received += crew->consumers[i].received;
+		if (i == 0 || crew->consumers[i].received < result->received_least)
+			result->received_least = crew->consumers[i].received;
+		raise_to(&result->received_most, crew->consumers[i].received);
 	}
 	for (unsigned q = 0; options->consumers > 0 && q < options->queues; q++)
 		judge_queue(crew, q, sums, result);

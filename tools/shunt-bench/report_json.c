@@ -157,6 +157,10 @@ static void set_flow(json_t *root, const struct options *options, const struct r
 		set_cpu(delivered, &flow->cpu, flow->delivered, result->has_process);
 	if (!is_fill && options->messages == 0 && options->consumers > 0)
 		set(delivered, "behind", integer(flow->behind));
+	if (options->consumers > 1) {
+		set(delivered, "least", integer(result->received_least));
+		set(delivered, "most", integer(result->received_most));
+	}
 	set(root, is_fill ? "fill" : "published", published);
 	set(root, is_fill ? "drain" : "delivered", delivered);
 	set_latency(root, "confirm_latency", &result->confirm_latency);

@@ -119,6 +119,14 @@ static void print_behind(FILE *out, const struct options *options, const struct 
 			      flow->behind, per((double)flow->behind, rate));
 }
 
+/* Whether the consumers got the same. */
+static void print_consumers(FILE *out, const struct options *options, const struct result *result)
+{
+	if (options->consumers > 1)
+		(void)fprintf(out, "a consumer    %" PRIu64 " to %" PRIu64 " deliveries\n",
+			      result->received_least, result->received_most);
+}
+
 static void print_noise(FILE *out, const char *name, const struct result_noise *noise)
 {
 	if (noise->peers > 0)
@@ -140,6 +148,7 @@ static void print_flow(FILE *out, const struct options *options, const struct re
 		print_rate(out, "delivered", flow->delivered, flow->deliver_s, options->size);
 	if (options->mode == BENCH_MODE_FLOW)
 		print_behind(out, options, flow);
+	print_consumers(out, options, result);
 	print_latency(out, "confirm", &result->confirm_latency);
 	if (options->mode == BENCH_MODE_FLOW)
 		print_latency(out, "latency", &result->latency);

@@ -42,6 +42,7 @@ struct result {
 	struct result_cpu hold;	       /* --connections: while they are kept */
 	uint64_t opened;	       /* --connections, --churn */
 	struct result_flow opening;    /* its cpu, and publish_s for the time */
+	uint64_t received_least, received_most; /* by a single consumer */
 	struct result_noise noise, slow;
 	bool has_process;
 	uint64_t rss_before, rss_after, rss_end; /* _end: --fill, after the drain */
