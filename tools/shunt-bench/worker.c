@@ -5,10 +5,18 @@
  * edge-triggered, so that a full socket costs no system call; consumers level-triggered, one read a
  * turn, so that they do not starve the producers of the same thread. Consumers that are to read
  * slowly are not registered: each reads once in SLOW_PAUSE_NS.
+ *
+ * Pacing (--rate). A thread that sleeps till a message is due, and again till its delivery comes,
+ * pays for its wake-ups, and so do the figures: at 20 000/s on two cores each message left 15 to
+ * 20 us late (send lag p50), and was seen at 60 to 80 us (p50). So the last SPIN_NS before one is
+ * due are spent looking at the sockets and at the clock: 0.5 us late, seen at 37 us, against the
+ * same broker. sched_yield() gives the core away as soon as the broker wants it, which made the p99
+ * two to four times better than spinning alone. It costs this tool up to one core.
  */
 #include "worker.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -23,6 +31,7 @@
 
 #define EVENTS_MAX    64
 #define SLOW_PAUSE_NS UINT64_C(50000000)
+#define SPIN_NS	      UINT64_C(100000)
 
 struct worker *worker_create(unsigned producers_max, unsigned consumers_max, int done_fd)
 {
@@ -293,11 +302,40 @@ static void obey(struct worker *worker, int phase)
 		cancel_all(worker);
 }
 
+static int sleep_for(const struct worker *worker, struct epoll_event *events, uint64_t wait_ns)
+{
+	const struct timespec timeout = {.tv_sec = (time_t)(wait_ns / 1000000000),
+					 .tv_nsec = (long)(wait_ns % 1000000000)};
+
+	return epoll_pwait2(worker->epoll_fd, events, EVENTS_MAX,
+			    wait_ns == PRODUCER_WAITS ? NULL : &timeout, NULL);
+}
+
+static int spin_for(const struct worker *worker, struct epoll_event *events, uint64_t wait_ns)
+{
+	uint64_t until_ns = clock_monotonic_ns() + wait_ns;
+	int n;
+
+	while ((n = epoll_wait(worker->epoll_fd, events, EVENTS_MAX, 0)) == 0 &&
+	       clock_monotonic_ns() < until_ns)
+		(void)sched_yield();
+	return n;
+}
+
+/* Waits for events, or until a message is due; how many events there are. */
+static int wait_for(const struct worker *worker, struct epoll_event *events, uint64_t wait_ns)
+{
+	if (wait_ns == 0 || wait_ns == PRODUCER_WAITS || !worker->spins)
+		return sleep_for(worker, events, wait_ns);
+	if (wait_ns > SPIN_NS)
+		return sleep_for(worker, events, wait_ns - SPIN_NS);
+	return spin_for(worker, events, wait_ns);
+}
+
 static void turn(struct worker *worker)
 {
 	struct epoll_event events[EVENTS_MAX];
 	uint64_t wait_ns = publish_all(worker, clock_monotonic_ns());
-	struct timespec timeout;
 	int n;
 
 	if (!worker->has_told_done)
@@ -309,10 +347,7 @@ static void turn(struct worker *worker)
 
 		wait_ns = slow_ns < wait_ns ? slow_ns : wait_ns;
 	}
-	timeout.tv_sec = (time_t)(wait_ns / 1000000000);
-	timeout.tv_nsec = (long)(wait_ns % 1000000000);
-	n = epoll_pwait2(worker->epoll_fd, events, EVENTS_MAX,
-			 wait_ns == PRODUCER_WAITS ? NULL : &timeout, NULL);
+	n = wait_for(worker, events, wait_ns);
 	for (int i = 0; i < n; i++)
 		handle(worker, &events[i]);
 }
@@ -346,6 +381,8 @@ int worker_start(struct worker *worker, enum worker_phase phase)
 
 	if (error < 0)
 		return error;
+	/* those of slow readers are no measure of anything */
+	worker->spins = !reads_slowly(worker) && sysconf(_SC_NPROCESSORS_ONLN) > 1;
 	atomic_store_explicit(&worker->phase, (int)phase, memory_order_release);
 	error = pthread_create(&worker->thread, NULL, run, worker);
 	worker->is_started = error == 0;
