@@ -138,12 +138,14 @@ class Also:
         """Not ours to stop."""
 
 
+# A policy of the machine's own is put aside meanwhile; one that an interrupted run left aside comes back, too.
 INSTALL = """set -e
 policy=/usr/sbin/policy-rc.d
 back="rm -f $policy"
-if [ -e $policy ]; then mv $policy $policy.bench; back="mv $policy.bench $policy"; fi
+if [ -e $policy ] && ! [ -e $policy.bench ]; then mv $policy $policy.bench; fi
+if [ -e $policy.bench ]; then back="mv $policy.bench $policy"; fi
 trap "$back" EXIT
-trap 'exit 1' INT TERM
+trap 'exit 1' HUP INT TERM
 printf '#!/bin/sh\\nexit 101\\n' >$policy
 chmod 755 $policy
 export DEBIAN_FRONTEND=noninteractive
