@@ -60,8 +60,24 @@ int target_resolve(struct target *target, const struct options *options,
 	return 0;
 }
 
+/* 127.0.1.1 to 127.0.1.200; the kernel chooses the port when it knows both ends. */
+static int spread_source(const struct client *client, const struct target *target, uint32_t source)
+{
+	const struct sockaddr_in *to = (const void *)&target->address;
+	struct sockaddr_in from = {.sin_family = AF_INET};
+	const int on = 1;
+
+	if (target->family != AF_INET || ntohl(to->sin_addr.s_addr) >> 24 != IN_LOOPBACKNET)
+		return 0;
+	from.sin_addr.s_addr = htonl(UINT32_C(0x7f000101) + source % 200);
+	if (setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) < 0 ||
+	    bind(client->fd, (const struct sockaddr *)&from, sizeof(from)) < 0)
+		return -errno;
+	return 0;
+}
+
 int client_open(struct client *client, const struct options *options, const struct target *target,
-		size_t buffer_size)
+		uint32_t source, size_t buffer_size)
 {
 	const int on = 1;
 
@@ -72,6 +88,8 @@ int client_open(struct client *client, const struct options *options, const stru
 	if (client->fd < 0)
 		return client_fail(client, -errno, "socket: %s", strerror(errno));
 	(void)setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (source != 0 && spread_source(client, target, source) < 0)
+		return client_fail(client, -errno, "bind: %s", strerror(errno));
 	if (connect(client->fd, (const struct sockaddr *)&target->address, target->size) < 0 &&
 	    errno != EINPROGRESS)
 		return client_fail(client, -errno, "%s port %u: %s", options->host, options->port,
@@ -286,22 +304,23 @@ static int take_events(struct client *client)
 
 int client_step(struct client *client)
 {
-	enum client_state before;
-	int error;
+	int error = client_flush(client);
+	size_t asked = 0;
+	ssize_t n = 0;
 
-	do {
-		ssize_t n;
+	/* a read that was not filled has emptied the socket: another would find nothing */
+	while (error == 0 && (size_t)n == asked && client->state != CLIENT_CLOSED) {
+		enum client_state before = client->state;
 
-		before = client->state;
-		error = client_flush(client);
-		if (error < 0)
-			return error;
-		n = client_receive(client, NULL);
+		n = client_receive(client, &asked);
 		if (n < 0)
 			return (int)n;
 		error = take_events(client);
-	} while (error == 0 && client->state != before && client->state != CLIENT_READY &&
-		 client->state != CLIENT_CLOSED);
+		if (error == 0 && client->state != before)
+			error = client_flush(client);
+		if (client->state != before && client->state == CLIENT_READY)
+			break;
+	}
 	return error;
 }
 
@@ -344,7 +363,7 @@ int client_await(struct client *client, enum client_state state)
 int client_connect(struct client *client, const struct options *options,
 		   const struct target *target, size_t buffer_size)
 {
-	int error = client_open(client, options, target, buffer_size);
+	int error = client_open(client, options, target, 0, buffer_size);
 
 	return error < 0 ? error : client_await(client, CLIENT_READY);
 }

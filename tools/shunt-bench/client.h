@@ -56,9 +56,13 @@ struct client {
 int target_resolve(struct target *target, const struct options *options,
 		   char error[CLIENT_ERROR_SIZE]) MUST_USE;
 
-/* Begins to connect. client_fini() is due in any case. */
+/*
+ * Begins to connect. `source`, unless 0, is a number by which connections to a loopback address are
+ * spread over source addresses: thousands that have just ended keep their ports for a while, and
+ * the search for a free one then costs more than all the rest. client_fini() is due in any case.
+ */
 int client_open(struct client *client, const struct options *options, const struct target *target,
-		size_t buffer_size) MUST_USE;
+		uint32_t source, size_t buffer_size) MUST_USE;
 void client_fini(struct client *client);
 
 /*

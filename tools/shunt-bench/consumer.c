@@ -16,13 +16,21 @@
 int consumer_init(struct consumer *consumer, const struct plan *plan, const struct target *target,
 		  unsigned index)
 {
+	const int slow_receive_size = 16 << 10;
 	const struct options *options = plan->options;
+	int error;
 
 	*consumer = (struct consumer){.plan = plan, .index = index};
 	consumer->queue_count = plan_queue_count(index, options->consumers, options->queues);
 	consumer->sequences = mem_zalloc((size_t)consumer->queue_count * options->producers *
 					 sizeof(*consumer->sequences));
-	return client_connect(&consumer->client, options, target, CLIENT_BUFFER_SIZE);
+	if (!options->reads_slowly)
+		return client_connect(&consumer->client, options, target, CLIENT_BUFFER_SIZE);
+	error = client_connect(&consumer->client, options, target, CLIENT_BUFFER_SMALL);
+	if (error == 0 && setsockopt(consumer->client.fd, SOL_SOCKET, SO_RCVBUF, &slow_receive_size,
+				     sizeof(slow_receive_size)) < 0)
+		error = client_fail(&consumer->client, -errno, "SO_RCVBUF: %s", strerror(errno));
+	return error;
 }
 
 void consumer_fini(struct consumer *consumer)

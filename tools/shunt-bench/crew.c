@@ -146,6 +146,8 @@ void crew_stop(struct crew *crew, struct result *result)
 		const struct worker *worker = crew->workers[i];
 
 		worker_stop(crew->workers[i]);
+		if (result == NULL)
+			continue;
 		histogram_merge(&result->confirm_latency,
 				&worker->producer_figures.confirm_latency);
 		histogram_merge(&result->lag, &worker->producer_figures.lag);
@@ -289,6 +291,9 @@ void crew_judge(const struct crew *crew, struct result *result)
 		faults->redelivered += crew->consumers[i].redelivered;
 		faults->foreign += crew->consumers[i].foreign;
 		result->received += crew->consumers[i].received;
+		if (i == 0 || crew->consumers[i].received < result->received_least)
+			result->received_least = crew->consumers[i].received;
+		raise_to(&result->received_most, crew->consumers[i].received);
 	}
 	for (unsigned q = 0; options->consumers > 0 && q < options->queues; q++)
 		judge_queue(crew, q, sums, result);

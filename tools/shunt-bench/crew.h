@@ -49,7 +49,8 @@ int crew_subscribe(struct crew *crew, bool waits) MUST_USE;
 int crew_start(struct crew *crew, bool producers, bool consumers, enum worker_phase phase) MUST_USE;
 void crew_set_phase(struct crew *crew, enum worker_phase phase);
 
-/* Waits for the workers' end and adds their histograms. They can be started anew. */
+/* Waits for the workers' end and adds their histograms (result NULL: forgets them). They can be
+ * started anew. */
 void crew_stop(struct crew *crew, struct result *result);
 
 struct crew_tally crew_tally(const struct crew *crew);

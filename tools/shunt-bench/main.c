@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <malloc.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -35,6 +36,8 @@ static void raise_limit(void)
 
 int main(int argc, char **argv)
 {
+	/* one arena, which grows in large steps: those of threads grow by a page and a call */
+	(void)mallopt(M_ARENA_MAX, 1);
 	watch_signals();
 	raise_limit();
 	return bench_main(argc, argv, stdout, stderr);

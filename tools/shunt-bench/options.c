@@ -42,6 +42,10 @@ static const char help_text[] =
 	"  --bindings N          N further bindings that match no message\n"
 	"  --fanout N            a fanout exchange to N queues, with a consumer each\n"
 	"\n"
+	"Beside it, on connections and queues of their own, and not in the figures:\n"
+	"  --noise N             N producers that publish flat out, with a consumer each\n"
+	"  --slow N              N consumers that read slower than theirs publish\n"
+	"\n"
 	"Other things to measure:\n"
 	"  --fill                publish all --messages first (1000000), then consume them\n"
 	"  --connections N       open N connections with a channel each, and keep them\n"
@@ -78,6 +82,8 @@ enum {
 	OPT_EXCHANGE,
 	OPT_BINDINGS,
 	OPT_FANOUT,
+	OPT_NOISE,
+	OPT_SLOW,
 	OPT_FILL,
 	OPT_CONNECTIONS,
 	OPT_HOLD,
@@ -111,6 +117,8 @@ static const struct option longs[] = {
 	{"exchange", required_argument, NULL, OPT_EXCHANGE},
 	{"bindings", required_argument, NULL, OPT_BINDINGS},
 	{"fanout", required_argument, NULL, OPT_FANOUT},
+	{"noise", required_argument, NULL, OPT_NOISE},
+	{"slow", required_argument, NULL, OPT_SLOW},
 	{"fill", no_argument, NULL, OPT_FILL},
 	{"connections", required_argument, NULL, OPT_CONNECTIONS},
 	{"hold", required_argument, NULL, OPT_HOLD},
@@ -389,6 +397,12 @@ static bool read_amount(struct reading *reading, int option)
 	case OPT_WARMUP:
 		options->warmup_s = read_positive(reading, 0, 1e6);
 		break;
+	case OPT_NOISE:
+		options->noise = read_unsigned(reading, 0, 1000);
+		break;
+	case OPT_SLOW:
+		options->slow = read_unsigned(reading, 0, 1000);
+		break;
 	case OPT_RATE:
 		options->rate = read_positive(reading, 0.001, 1e9);
 		break;
@@ -484,6 +498,8 @@ static void check_combination(struct reading *reading)
 	if (options->mode == BENCH_MODE_FILL &&
 	    (reading->has_seconds || options->warmup_s > 0 || options->rate > 0))
 		wrong(reading, "--fill goes by --messages, at full speed");
+	if (options->mode != BENCH_MODE_FLOW && (options->noise > 0 || options->slow > 0))
+		wrong(reading, "--noise and --slow go beside publishing and consuming only");
 	if (options->mode == BENCH_MODE_FILL && options->consumers == 0)
 		wrong(reading, "--fill needs a consumer");
 	if (options->ack > 0 && options->prefetch > 0 && options->ack > options->prefetch)

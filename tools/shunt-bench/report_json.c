@@ -126,6 +126,19 @@ static json_t *check(const struct options *options, const struct result *result)
 	return object;
 }
 
+static void set_noise(json_t *root, const char *key, const struct result_noise *noise)
+{
+	json_t *object;
+
+	if (noise->peers == 0)
+		return;
+	object = json_object();
+	set(object, "peers", integer(noise->peers));
+	set(object, "published", rate(noise->published, noise->seconds, 0));
+	set(object, "delivered", rate(noise->delivered, noise->seconds, 0));
+	set(root, key, object);
+}
+
 static void set_flow(json_t *root, const struct options *options, const struct result *result)
 {
 	const struct result_flow *flow = &result->flow;
@@ -142,12 +155,20 @@ static void set_flow(json_t *root, const struct options *options, const struct r
 			result->has_process);
 	else
 		set_cpu(delivered, &flow->cpu, flow->delivered, result->has_process);
+	if (!is_fill && options->messages == 0 && options->consumers > 0)
+		set(delivered, "behind", integer(flow->behind));
+	if (options->consumers > 1) {
+		set(delivered, "least", integer(result->received_least));
+		set(delivered, "most", integer(result->received_most));
+	}
 	set(root, is_fill ? "fill" : "published", published);
 	set(root, is_fill ? "drain" : "delivered", delivered);
 	set_latency(root, "confirm_latency", &result->confirm_latency);
 	if (!is_fill)
 		set_latency(root, "latency", &result->latency);
 	set_latency(root, "send_lag", &result->lag);
+	set_noise(root, "noise", &result->noise);
+	set_noise(root, "slow", &result->slow);
 	set_memory(root, result, flow->published);
 	if (!(is_fill && result->is_interrupted))
 		set(root, "check", check(options, result));

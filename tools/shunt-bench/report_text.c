@@ -22,6 +22,11 @@ static void print_load(FILE *out, const struct options *options)
 	if (options->bindings > 0)
 		(void)fprintf(out, " with %u more binding%s", options->bindings,
 			      plural(options->bindings));
+	if (options->noise > 0 || options->slow > 0)
+		(void)fprintf(out,
+			      "\n              beside %u flat-out producer%s, %u slow consumer%s",
+			      options->noise, plural(options->noise), options->slow,
+			      plural(options->slow));
 	(void)fprintf(out, "\n              %zu byte%s, %s", options->size, plural(options->size),
 		      options->persistent ? "persistent" : "transient");
 	if (options->rate > 0)
@@ -104,6 +109,32 @@ static void print_bottleneck(FILE *out, const struct options *options, const str
 			      "more\n");
 }
 
+/* By time: a queue that grew all the while is no throughput. */
+static void print_behind(FILE *out, const struct options *options, const struct result_flow *flow)
+{
+	double rate = per((double)flow->delivered, flow->deliver_s);
+
+	if (options->messages == 0 && options->consumers > 0)
+		(void)fprintf(out, "behind        %" PRIu64 " at the end, %.3f s of deliveries\n",
+			      flow->behind, per((double)flow->behind, rate));
+}
+
+/* Whether the consumers got the same. */
+static void print_consumers(FILE *out, const struct options *options, const struct result *result)
+{
+	if (options->consumers > 1)
+		(void)fprintf(out, "a consumer    %" PRIu64 " to %" PRIu64 " deliveries\n",
+			      result->received_least, result->received_most);
+}
+
+static void print_noise(FILE *out, const char *name, const struct result_noise *noise)
+{
+	if (noise->peers > 0)
+		(void)fprintf(out, "%-13s %.0f/s published, %.0f/s delivered\n", name,
+			      per((double)noise->published, noise->seconds),
+			      per((double)noise->delivered, noise->seconds));
+}
+
 static void print_flow(FILE *out, const struct options *options, const struct result *result)
 {
 	const struct result_flow *flow = &result->flow;
@@ -115,10 +146,15 @@ static void print_flow(FILE *out, const struct options *options, const struct re
 		   flow->publish_s, options->size);
 	if (options->mode == BENCH_MODE_FLOW && options->consumers > 0)
 		print_rate(out, "delivered", flow->delivered, flow->deliver_s, options->size);
+	if (options->mode == BENCH_MODE_FLOW)
+		print_behind(out, options, flow);
+	print_consumers(out, options, result);
 	print_latency(out, "confirm", &result->confirm_latency);
 	if (options->mode == BENCH_MODE_FLOW)
 		print_latency(out, "latency", &result->latency);
 	print_latency(out, "send lag", &result->lag);
+	print_noise(out, "noise", &result->noise);
+	print_noise(out, "slow", &result->slow);
 	print_cpu(out, &flow->cpu, result->has_process, &shares);
 	print_bottleneck(out, options, &flow->cpu);
 	if (options->mode == BENCH_MODE_FILL) {

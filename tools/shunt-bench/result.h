@@ -21,7 +21,15 @@ struct result_cpu {
 struct result_flow {
 	uint64_t published, confirmed, delivered;
 	double publish_s, deliver_s;
+	uint64_t behind; /* published before the end, and not delivered by then */
 	struct result_cpu cpu;
+};
+
+/* What went on beside the run in the same time. */
+struct result_noise {
+	unsigned peers; /* 0: nothing */
+	uint64_t published, delivered;
+	double seconds;
 };
 
 /* Everything a run found out. Large: on the heap. */
@@ -34,6 +42,8 @@ struct result {
 	struct result_cpu hold;	       /* --connections: while they are kept */
 	uint64_t opened;	       /* --connections, --churn */
 	struct result_flow opening;    /* its cpu, and publish_s for the time */
+	uint64_t received_least, received_most; /* by a single consumer */
+	struct result_noise noise, slow;
 	bool has_process;
 	uint64_t rss_before, rss_after, rss_end; /* _end: --fill, after the drain */
 	struct faults faults;

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "crew.h"
 #include "meter.h"
+#include "noise.h"
 #include "topology.h"
 
 /* Everything of one run. Owned by run_flow(). */
@@ -25,6 +26,8 @@ struct run {
 	struct result *result;
 	struct plan plan;
 	struct crew crew;
+	struct noise noise, slow;
+	struct target target;
 	struct client control; /* declares, asks for counts, deletes */
 	struct meter begin, end;
 	struct crew_tally begin_tally, end_tally;
@@ -173,6 +176,8 @@ static void keep_flow(struct run *run, struct result_flow *flow)
 	flow->published = end->published - begin->published;
 	flow->confirmed = end->confirmed - begin->confirmed;
 	flow->delivered = end->delivered - begin->delivered;
+	if (end->published * plan_copies(&run->plan) > end->delivered)
+		flow->behind = end->published * plan_copies(&run->plan) - end->delivered;
 	flow->cpu = meter_since(&run->begin, &run->end);
 	flow->publish_s = wall_s;
 	flow->deliver_s = wall_s;
@@ -184,12 +189,21 @@ static void keep_flow(struct run *run, struct result_flow *flow)
 
 static int mark_begin(struct run *run)
 {
+	noise_mark_begin(&run->noise);
+	noise_mark_begin(&run->slow);
 	run->begin_tally = crew_tally(&run->crew);
 	return read_meter(run, &run->begin);
 }
 
 static int mark_end(struct run *run)
 {
+	int error = noise_mark_end(&run->noise, &run->result->noise);
+
+	if (error < 0)
+		return run_fail(run, error, run->noise.crew.error);
+	error = noise_mark_end(&run->slow, &run->result->slow);
+	if (error < 0)
+		return run_fail(run, error, run->slow.crew.error);
 	run->end_tally = crew_tally(&run->crew);
 	return read_meter(run, &run->end);
 }
@@ -260,6 +274,16 @@ static int settle(struct run *run)
 	return error == 0 ? cancel(run) : error;
 }
 
+static int start_noise(struct run *run)
+{
+	int error = noise_start(&run->noise, &run->control, &run->target);
+
+	if (error < 0)
+		return run_fail(run, error, run->noise.crew.error);
+	error = noise_start(&run->slow, &run->control, &run->target);
+	return error < 0 ? run_fail(run, error, run->slow.crew.error) : 0;
+}
+
 static int run_both(struct run *run)
 {
 	int error = crew_connect_consumers(&run->crew);
@@ -268,10 +292,15 @@ static int run_both(struct run *run)
 		error = crew_subscribe(&run->crew, true);
 	if (error < 0)
 		return run_fail(run, error, run->crew.error);
+	error = start_noise(run);
+	if (error < 0)
+		return error;
 	run->result->rss_before = read_rss(run);
 	error = measure(run);
 	crew_set_phase(&run->crew, WORKER_DRAINING);
 	run->result->rss_after = read_rss(run);
+	noise_stop(&run->noise);
+	noise_stop(&run->slow);
 	if (error == 0 && !run->result->is_stalled)
 		error = settle(run);
 	crew_stop(&run->crew, run->result);
@@ -335,9 +364,9 @@ static int drain(struct run *run)
 	return error;
 }
 
-static int prepare(struct run *run, const struct target *target)
+static int prepare(struct run *run)
 {
-	int error = client_connect(&run->control, run->options, target, CLIENT_BUFFER_SIZE);
+	int error = client_connect(&run->control, run->options, &run->target, CLIENT_BUFFER_SIZE);
 
 	memcpy(run->result->broker, run->control.broker, sizeof(run->result->broker));
 	if (error == 0)
@@ -353,6 +382,8 @@ static void clean_up(struct run *run)
 {
 	crew_stop(&run->crew, run->result);
 	crew_close(&run->crew);
+	noise_fini(&run->noise, &run->control);
+	noise_fini(&run->slow, &run->control);
 	if (run->control.state == CLIENT_READY) {
 		(void)!topology_delete(&run->control, &run->plan);
 		client_say_goodbye(&run->control);
@@ -364,17 +395,18 @@ static void clean_up(struct run *run)
 int run_flow(const struct options *options, struct result *result)
 {
 	struct run run = {.options = options, .result = result, .control = {.fd = -1}};
-	struct target target;
-	int error = target_resolve(&target, options, result->error);
+	int error = target_resolve(&run.target, options, result->error);
 
 	if (error < 0)
 		return error;
 	plan_init(&run.plan, options);
-	error = crew_init(&run.crew, options, &run.plan, &target);
+	noise_init_flat_out(&run.noise, options);
+	noise_init_slow(&run.slow, options);
+	error = crew_init(&run.crew, options, &run.plan, &run.target);
 	if (error < 0)
 		(void)run_fail(&run, error, run.crew.error);
 	if (error == 0)
-		error = prepare(&run, &target);
+		error = prepare(&run);
 	if (error == 0 && options->mode == BENCH_MODE_FILL) {
 		error = fill(&run);
 		if (error == 0 && !result->is_interrupted)

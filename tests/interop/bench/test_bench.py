@@ -137,6 +137,18 @@ def test_fixed_rate(t):
 
 
 @limit(60)
+def test_beside_noise(t):
+    figures = bench(t, "--seconds", 0.5, "--rate", 500, "--noise", 2, "--slow", 1)
+    assert 0 < figures["published"]["count"] <= 260, figures
+    assert figures["check"]["delivered"] == figures["check"]["published"], figures
+    assert figures["noise"]["peers"] == 2 and figures["noise"]["published"]["count"] > 1000, figures
+    assert figures["noise"]["delivered"]["count"] > 0, figures
+    # it reads a few KiB at a time, so that it is left behind
+    slow = figures["slow"]
+    assert slow["published"]["count"] > slow["delivered"]["count"] > 0, figures
+
+
+@limit(60)
 def test_fill_and_drain(t):
     figures = bench(t, "--fill", "--messages", 20000, "--queues", 2, "--consumers", 2)
     assert figures["fill"]["count"] == figures["drain"]["count"] == 20000, figures
@@ -195,6 +207,6 @@ def test_nobody_listens(t):
 
 @limit(60)
 def test_wrong_usage(t):
-    for arguments in (("--size", "x"), ("--ack", 10, "--prefetch", 5), ("--no-such-option",)):
+    for arguments in (("--size", "x"), ("--ack", 10, "--prefetch", 5), ("--no-such-option",), ("--fill", "--noise", 1)):
         done = start(t, *arguments)
         assert done.returncode == 64 and done.stderr and not done.stdout, done

@@ -76,6 +76,15 @@ static void expect_wrong(enum null_broker_fault fault, const char *arguments, in
 	null_broker_stop(broker);
 }
 
+static void noise_is_not_in_the_figures(void)
+{
+	expect_right("--messages 100 --rate 1000 --noise 2 --slow 1",
+		     "check         100 deliveries of 100 messages");
+	CU_ASSERT(says("\nnoise         "));
+	CU_ASSERT(says("\nslow          "));
+	expect_wrong(NULL_BROKER_RIGHT, "--churn --noise 1", 64, "--noise");
+}
+
 static void one_producer_and_one_consumer(void)
 {
 	expect_right("--messages 20000",
@@ -325,6 +334,7 @@ int main(int argc, char **argv)
 {
 	static const struct unit_test tests[] = {
 		UNIT_TEST(one_producer_and_one_consumer),
+		UNIT_TEST(noise_is_not_in_the_figures),
 		UNIT_TEST(by_time_with_warmup),
 		UNIT_TEST(many_of_each),
 		UNIT_TEST(fanout_multiplies),
