@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,10 +11,9 @@
 
 #define EXIT_OWN_FAULT 70
 
-/* How many calls of the try family still succeed before one fails; -1: all. */
-static _Thread_local int calls_to_fault = -1;
+_Thread_local int mem_calls_to_fault = -1;
 
-static NO_RETURN void stop_without_memory(void)
+NO_RETURN void mem_stop(void)
 {
 	static const char text[] = "out of memory\n";
 
@@ -28,7 +26,7 @@ static NO_RETURN void stop_without_memory(void)
 static void *must(void *p)
 {
 	if (UNLIKELY(!p))
-		stop_without_memory();
+		mem_stop();
 	return p;
 }
 
@@ -56,7 +54,7 @@ void *mem_realloc(void *p, size_t size)
 void *mem_zalloc_aligned(size_t alignment, size_t size)
 {
 	if (size > SIZE_MAX - alignment)
-		stop_without_memory();
+		mem_stop();
 	size = (at_least_one(size) + alignment - 1) & ~(alignment - 1);
 	return memset(must(aligned_alloc(alignment, size)), 0, size);
 }
@@ -81,29 +79,22 @@ char *mem_printf(const char *format, ...)
 
 void mem_fault_after(int n)
 {
-	calls_to_fault = n > 0 ? n - 1 : n;
-}
-
-static bool fault_is_due(void)
-{
-	if (LIKELY(calls_to_fault < 0))
-		return false;
-	return calls_to_fault-- == 0;
+	mem_calls_to_fault = n > 0 ? n - 1 : n;
 }
 
 void *mem_try_alloc(size_t size)
 {
-	return fault_is_due() ? NULL : malloc(at_least_one(size));
+	return mem_fault_is_due() ? NULL : malloc(at_least_one(size));
 }
 
 void *mem_try_zalloc(size_t size)
 {
-	return fault_is_due() ? NULL : calloc(1, at_least_one(size));
+	return mem_fault_is_due() ? NULL : calloc(1, at_least_one(size));
 }
 
 void *mem_try_realloc(void *p, size_t size)
 {
-	return fault_is_due() ? NULL : realloc(p, at_least_one(size));
+	return mem_fault_is_due() ? NULL : realloc(p, at_least_one(size));
 }
 
 void mem_free(void *p)

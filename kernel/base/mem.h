@@ -2,6 +2,7 @@
 #ifndef KERNEL_BASE_MEM_H
 #define KERNEL_BASE_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/compiler.h"
@@ -29,10 +30,21 @@ void *mem_try_realloc(void *p, size_t size) __attribute__((alloc_size(2))) MUST_
 
 void mem_free(void *p);
 
+/* What the first family does when memory is out. For other allocators. */
+NO_RETURN void mem_stop(void);
+
 /*
  * For tests: the n-th call of the try family on this thread from now on fails (1 = the next), once;
  * -1 = none does.
  */
 void mem_fault_after(int n);
+
+/* For other allocators that belong to the try family: counts a call, and says whether it fails. */
+extern _Thread_local int mem_calls_to_fault; /* still to succeed before one fails; -1: all */
+
+static inline bool mem_fault_is_due(void)
+{
+	return UNLIKELY(mem_calls_to_fault >= 0) && mem_calls_to_fault-- == 0;
+}
 
 #endif

@@ -9,7 +9,7 @@
 #include "base/account.h"
 #include "base/bug.h"
 #include "base/compiler.h"
-#include "base/mem.h"
+#include "base/slab.h"
 
 #define STORED_SIZE	     4 /* struct message.stored */
 #define PROPERTIES_NONE_SIZE 2
@@ -49,7 +49,7 @@ struct message *message_create_partial(struct slice exchange, struct slice routi
 			routing_key.size + properties.size + room;
 	if (size - room + body_size > UINT32_MAX)
 		return NULL;
-	struct message *m = mem_try_alloc((size_t)size);
+	struct message *m = slab_try_alloc((size_t)size);
 	if (!m)
 		return NULL;
 
@@ -83,7 +83,7 @@ struct message *message_make_room(struct message *message, uint32_t room)
 									      : room * 2;
 
 	uint32_t size = message->alloc_size + (room - now);
-	struct message *m = mem_try_realloc(message, size);
+	struct message *m = slab_try_realloc(message, message->alloc_size, size);
 
 	if (!m)
 		return NULL;
@@ -245,5 +245,5 @@ void message_unref(struct message *message)
 		(void)atomic_load_explicit(&message->refs, memory_order_acquire);
 	}
 	account_add(ACCOUNT_MESSAGE, -(ptrdiff_t)message->alloc_size);
-	mem_free(message);
+	slab_free(message, message->alloc_size);
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/slab.h"
 #include "loop/counters.h"
 #include "loop/state.h"
 
@@ -38,6 +39,7 @@ void loop_enter(struct loop *loop)
 	loop_current = loop;
 	log_set_thread(loop ? (int)loop->index : -1);
 	counters_set_thread(loop ? (int)loop->index : -1);
+	slab_set_in_turns(loop != NULL);
 	if (!loop)
 		return;
 	account_set_thread(loop->index);
@@ -73,6 +75,14 @@ static struct event_base *create_base(void)
 	return base;
 }
 
+static void keep_up(struct loop_timer *timer)
+{
+	unsigned again_ms = slab_upkeep();
+
+	if (again_ms > 0)
+		loop_timer_start_ms(timer, again_ms);
+}
+
 /* On failure loop_fini() cleans up. */
 int loop_init(struct loop *loop, unsigned index, unsigned count)
 {
@@ -80,6 +90,7 @@ int loop_init(struct loop *loop, unsigned index, unsigned count)
 	list_init(&loop->tasks);
 	list_init(&loop->late_tasks);
 	slots_init(&loop->slots);
+	loop_timer_init(&loop->upkeep, keep_up);
 
 	int rc = mailbox_init(loop, count);
 	if (rc != 0)
@@ -202,6 +213,8 @@ void loop_finish_turn(struct loop *loop)
 		destroy_retired(loop);
 		mailbox_flush(loop);
 	}
+	if (slab_finish_turn() && !loop_timer_is_armed(&loop->upkeep))
+		loop_timer_start_ms(&loop->upkeep, SLAB_UPKEEP_MS);
 }
 
 void loop_run_once(bool block)

@@ -19,6 +19,7 @@
  *	3. tasks (loop/task.h), then late tasks, till none is left
  *	4. outboxes are pushed: one push and at most one wake-up for each other loop
  *	5. retired objects are destroyed
+ *	6. memory that other loops own is given back to them (base/slab.h)
  *
  * The poll does not block if tasks or letters are left over. An idle loop is not woken but by
  * events and timers.

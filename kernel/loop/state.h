@@ -12,6 +12,7 @@
 #include "base/compiler.h"
 #include "base/list.h"
 #include "loop/mailbox.h"
+#include "loop/timer.h"
 
 struct event;
 struct event_base;
@@ -68,6 +69,8 @@ struct loop {
 	size_t n_retired, retired_capacity;
 
 	struct slots slots;
+
+	struct loop_timer upkeep; /* of the thread's memory (base/slab.h) */
 };
 
 /* The calling thread's loop: loop_self() without the call. */
