@@ -91,8 +91,8 @@ struct transport {
 };
 
 /*
- * Takes the connected stream socket `fd`, which becomes non-blocking. The handler outlives the
- * transport.
+ * Takes the connected stream socket `fd`, which is non-blocking. What else there is to be set, the
+ * listener has seen to. The handler outlives the transport.
  */
 struct transport *transport_create(int fd, const struct transport_handler *handler, void *context);
 /*
@@ -197,6 +197,7 @@ uint64_t transport_last_write_ms(const struct transport *t);
 uint64_t transport_bytes_read(const struct transport *t);
 uint64_t transport_bytes_written(const struct transport *t);
 const struct net_address *transport_peer(const struct transport *t);
-const struct net_address *transport_local(const struct transport *t);
+/* Asks the system each time, as few want to know; without a port once it is destroyed. */
+struct net_address transport_local(const struct transport *t);
 
 #endif

@@ -102,8 +102,8 @@ static void open_layered(struct end *end, struct layer *layer)
 {
 	int fds[2];
 
-	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	CU_ASSERT_EQUAL_FATAL(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
+	CU_ASSERT_EQUAL_FATAL(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 	*end = (struct end){.peer = fds[1]};
 	end->t = transport_create_layered(fds[0], &awkward, layer, &end_handler, end);
 }
