@@ -66,10 +66,12 @@ struct transport_handler {
  * the direction of the call, -EINPROGRESS for the other direction (TLS may have to write in order
  * to read). read gives 0 at an orderly end.
  * A writev that waits for the other direction waits while reading is paused.
+ * `is_last`: shutdown follows as soon as all is taken, so that the end may leave with these bytes.
  */
 struct transport_layer {
 	ssize_t (*read)(void *context, int fd, void *buffer, size_t size);
-	ssize_t (*writev)(void *context, int fd, const struct iovec *iov, int n_iov);
+	ssize_t (*writev)(void *context, int fd, const struct iovec *iov, int n_iov,
+			  bool is_last);
 	/* Says that no more output comes. */
 	int (*shutdown)(void *context, int fd);
 	/*
