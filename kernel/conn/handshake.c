@@ -28,6 +28,7 @@
 struct handshake_login {
 	struct access_login login; /* first */
 	struct actor_ref connection;
+	struct net_address peer;
 	size_t size;
 	char bytes[]; /* user and password, wiped at the end */
 };
@@ -203,7 +204,6 @@ void handshake_abandon_login(struct connection *c)
 static int handshake_login(struct connection *c, const char *mechanism, struct slice user,
 			   struct slice password, struct amqp_error *error)
 {
-	const struct net_address *peer = transport_peer(c->transport);
 	struct handshake_login *attempt =
 		mem_try_zalloc(sizeof(*attempt) + user.size + password.size);
 
@@ -215,12 +215,13 @@ static int handshake_login(struct connection *c, const char *mechanism, struct s
 	if (password.size != 0)
 		memcpy(attempt->bytes + user.size, password.data, password.size);
 	attempt->connection = c->ref;
+	attempt->peer = *transport_peer(c->transport);
 	attempt->login = (struct access_login){
 		.user = slice_make(attempt->bytes, user.size),
 		.password = slice_make(attempt->bytes + user.size, password.size),
 		.mechanism = mechanism,
-		.peer_host = peer->host,
-		.peer_is_loopback = peer->is_loopback,
+		.peer_host = attempt->peer.host,
+		.peer_is_loopback = attempt->peer.is_loopback,
 		.done = handshake_login_done,
 	};
 	c->state = CONNECTION_LOGIN;
