@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/descriptors.h"
 #include "base/mem.h"
 #include "config.h"
 #include "server.h"
@@ -80,12 +81,16 @@ static enum server_status configure(struct config *config, const struct argument
 	return SERVER_OK;
 }
 
+/* Room in the table of descriptors at once, 128 KiB of the kernel's memory. More are served, too. */
+#define MAIN_DESCRIPTORS 16384u
+
 static enum server_status serve(struct config *config, const struct arguments *arguments)
 {
 	struct server *server;
-	enum server_status status =
-		server_create(config, &arguments->source, arguments->only_check, &server);
+	enum server_status status;
 
+	descriptors_reserve(MAIN_DESCRIPTORS);
+	status = server_create(config, &arguments->source, arguments->only_check, &server);
 	if (status == SERVER_OK && !arguments->only_check)
 		status = server_run(server);
 	server_destroy(server);

@@ -125,17 +125,41 @@ static bool limit_allows(struct log_limit *limit)
 	return false;
 }
 
+bool log_limit_take(struct log_limit *limit, enum log_level level)
+{
+	return level <= log_level() && limit_allows(limit);
+}
+
+static void write_taken(struct log_limit *limit, enum log_level level, const char *category,
+			const char *format, va_list args) PRINTF_FORMAT(4, 0);
+
+static void write_taken(struct log_limit *limit, enum log_level level, const char *category,
+			const char *format, va_list args)
+{
+	write_line(level, category,
+		   atomic_exchange_explicit(&limit->suppressed, 0, memory_order_relaxed), format,
+		   args);
+}
+
+void log_taken(struct log_limit *limit, enum log_level level, const char *category,
+	       const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	write_taken(limit, level, category, format, args);
+	va_end(args);
+}
+
 void log_limited(struct log_limit *limit, enum log_level level, const char *category,
 		 const char *format, ...)
 {
 	va_list args;
 
-	if (level > log_level() || !limit_allows(limit))
+	if (!log_limit_take(limit, level))
 		return;
 	va_start(args, format);
-	write_line(level, category,
-		   atomic_exchange_explicit(&limit->suppressed, 0, memory_order_relaxed), format,
-		   args);
+	write_taken(limit, level, category, format, args);
 	va_end(args);
 }
 

@@ -68,6 +68,14 @@ void log_limited(struct log_limit *limit, enum log_level level, const char *cate
 		 const char *format, ...) PRINTF_FORMAT(4, 5);
 
 /*
+ * The same in two steps, for lines whose arguments are dear to make: whether a line may be written,
+ * which counts it; and if so, the line.
+ */
+bool log_limit_take(struct log_limit *limit, enum log_level level) MUST_USE;
+void log_taken(struct log_limit *limit, enum log_level level, const char *category,
+	       const char *format, ...) PRINTF_FORMAT(4, 5);
+
+/*
  * Writes the bytes in double quotes, with \" \\ \n \r \t and \xHH for what is not printable ASCII,
  * NUL-terminated and cut to size (then it ends with `..."`). size is at least 8. Returns out.
  */

@@ -40,10 +40,11 @@ static const struct transport_handler connection_handler = {
 
 void connection_print_name(const struct connection *c, char ret_text[CONNECTION_NAME_MAX])
 {
+	struct net_address local_address = transport_local(c->transport);
 	char peer[NET_ADDRESS_TEXT_MAX], local[NET_ADDRESS_TEXT_MAX];
 
 	net_address_print(transport_peer(c->transport), peer);
-	net_address_print(transport_local(c->transport), local);
+	net_address_print(&local_address, local);
 	snprintf(ret_text, CONNECTION_NAME_MAX, "%s -> %s", peer, local);
 }
 
@@ -249,10 +250,10 @@ void connection_destroy(struct connection *c)
 	c->state = CONNECTION_CLOSED;
 	connection_end_channels(c);
 	connection_quieten(c);
-	if (c->user != NULL) {
+	if (c->user != NULL && log_limit_take(&limit, LOG_LEVEL_INFO)) {
 		connection_print_name(c, name);
-		log_limited(&limit, LOG_LEVEL_INFO, "conn",
-			    "connection closed: name=\"%s\" user=\"%s\"", name, c->user->name);
+		log_taken(&limit, LOG_LEVEL_INFO, "conn",
+			  "connection closed: name=\"%s\" user=\"%s\"", name, c->user->name);
 	}
 	transport_destroy(c->transport);
 	slots_remove(c->ref);

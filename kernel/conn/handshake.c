@@ -28,11 +28,12 @@
 struct handshake_login {
 	struct access_login login; /* first */
 	struct actor_ref connection;
+	struct net_address peer;
 	size_t size;
 	char bytes[]; /* user and password, wiped at the end */
 };
 
-static int handshake_server_properties(const struct conn_settings *settings, struct buffer *buffer)
+void handshake_prepare(const struct conn_settings *settings, struct buffer *ret_properties)
 {
 	static const char *const capabilities[] = {
 		"publisher_confirms",		"exchange_exchange_bindings", "basic.nack",
@@ -41,7 +42,8 @@ static int handshake_server_properties(const struct conn_settings *settings, str
 	};
 	struct amqp_table_writer w;
 
-	amqp_table_writer_init(&w, buffer);
+	buffer_init(ret_properties);
+	amqp_table_writer_init(&w, ret_properties);
 	amqp_table_begin_table(&w, "capabilities");
 	for (size_t i = 0; i < sizeof(capabilities) / sizeof(*capabilities); i++)
 		amqp_table_put_bool(&w, capabilities[i], true);
@@ -52,27 +54,20 @@ static int handshake_server_properties(const struct conn_settings *settings, str
 	amqp_table_put_string(&w, "platform", slice_cstr("C on Linux"));
 	amqp_table_put_string(&w, "product", slice_cstr(settings->product));
 	amqp_table_put_string(&w, "version", slice_cstr(settings->version));
-	return amqp_table_writer_finish(&w);
+	bug_on(amqp_table_writer_finish(&w) != 0);
 }
 
 void handshake_begin(struct connection *c)
 {
 	struct amqp_method m = {.id = AMQP_CONNECTION_START};
-	struct buffer properties;
 
 	c->state = CONNECTION_START_OK;
-	buffer_init(&properties);
-	if (handshake_server_properties(&c->service->settings, &properties) == 0) {
-		m.connection_start.version_major = 0;
-		m.connection_start.version_minor = 9;
-		m.connection_start.server_properties = buffer_slice(&properties);
-		m.connection_start.mechanisms = slice_cstr(HANDSHAKE_MECHANISMS);
-		m.connection_start.locales = slice_cstr("en_US");
-		connection_send(c, 0, &m);
-	} else {
-		connection_break(c);
-	}
-	buffer_fini(&properties);
+	m.connection_start.version_major = 0;
+	m.connection_start.version_minor = 9;
+	m.connection_start.server_properties = buffer_slice(&c->service->server_properties);
+	m.connection_start.mechanisms = slice_cstr(HANDSHAKE_MECHANISMS);
+	m.connection_start.locales = slice_cstr("en_US");
+	connection_send(c, 0, &m);
 }
 
 /* ---- Logging in ---- */
@@ -209,7 +204,6 @@ void handshake_abandon_login(struct connection *c)
 static int handshake_login(struct connection *c, const char *mechanism, struct slice user,
 			   struct slice password, struct amqp_error *error)
 {
-	const struct net_address *peer = transport_peer(c->transport);
 	struct handshake_login *attempt =
 		mem_try_zalloc(sizeof(*attempt) + user.size + password.size);
 
@@ -221,18 +215,20 @@ static int handshake_login(struct connection *c, const char *mechanism, struct s
 	if (password.size != 0)
 		memcpy(attempt->bytes + user.size, password.data, password.size);
 	attempt->connection = c->ref;
+	attempt->peer = *transport_peer(c->transport);
 	attempt->login = (struct access_login){
 		.user = slice_make(attempt->bytes, user.size),
 		.password = slice_make(attempt->bytes + user.size, password.size),
 		.mechanism = mechanism,
-		.peer_host = peer->host,
-		.peer_is_loopback = peer->is_loopback,
+		.peer_host = attempt->peer.host,
+		.peer_is_loopback = attempt->peer.is_loopback,
 		.done = handshake_login_done,
 	};
 	c->state = CONNECTION_LOGIN;
 	c->login = &attempt->login;
-	pressure_pause(c, CONNECTION_PAUSE_LOGIN);
 	access_authenticate(c->service->access, &attempt->login);
+	if (c->login != NULL) /* not done in the call */
+		pressure_pause(c, CONNECTION_PAUSE_LOGIN);
 	return 0;
 }
 
@@ -324,10 +320,12 @@ static int handshake_open(struct connection *c, const struct amqp_connection_ope
 	c->state = CONNECTION_RUNNING;
 	connection_send(c, 0, &ok);
 	heartbeat_start(c);
-	connection_print_name(c, name);
-	log_limited(&limit, LOG_LEVEL_INFO, "conn",
-		    "connection opened: name=\"%s\" user=\"%s\" vhost=\"%s\"", name, c->user->name,
-		    vhost->name);
+	if (log_limit_take(&limit, LOG_LEVEL_INFO)) {
+		connection_print_name(c, name);
+		log_taken(&limit, LOG_LEVEL_INFO, "conn",
+			  "connection opened: name=\"%s\" user=\"%s\" vhost=\"%s\"", name,
+			  c->user->name, vhost->name);
+	}
 	return 0;
 }
 

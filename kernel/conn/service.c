@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "broker/queue.h"
 #include "conn/connection.h"
+#include "conn/handshake.h"
 #include "conn/pressure.h"
 #include "loop/loop.h"
 
@@ -38,6 +39,7 @@ struct conn_service *conn_service_create(struct broker *broker, struct access *a
 	service->broker = broker;
 	service->access = access;
 	service->settings = *settings;
+	handshake_prepare(settings, &service->server_properties);
 	service->n_loops = n_loops;
 	service->loops =
 		mem_zalloc_aligned(_Alignof(struct conn_loop), n_loops * sizeof(*service->loops));
@@ -59,6 +61,7 @@ void conn_service_destroy(struct conn_service *service)
 		return;
 	for (unsigned i = 0; i < service->n_loops; i++)
 		bug_on(!list_is_empty(&service->loops[i].connections));
+	buffer_fini(&service->server_properties);
 	mem_free(service->loops);
 	mem_free(service);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "access/access.h"
+#include "base/buffer.h"
 #include "base/list.h"
 #include "broker/alarm.h"
 #include "broker/broker.h"
@@ -61,6 +62,7 @@ struct conn_service {
 	struct broker *broker;
 	struct access *access;
 	struct conn_settings settings;
+	struct buffer server_properties; /* the table of connection.start, the same for all */
 	unsigned n_loops;
 	struct conn_loop *loops;
 	_Atomic uint64_t next_number;

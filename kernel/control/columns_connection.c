@@ -30,13 +30,12 @@ static json_t *connection_peer_port(const void *object)
 
 static json_t *connection_host(const void *object)
 {
-	return column_address(
-		transport_local(((const struct connection *)object)->transport)->host);
+	return column_address(transport_local(((const struct connection *)object)->transport).host);
 }
 
 static json_t *connection_port(const void *object)
 {
-	return json_integer(transport_local(((const struct connection *)object)->transport)->port);
+	return json_integer(transport_local(((const struct connection *)object)->transport).port);
 }
 
 static json_t *connection_user(const void *object)

@@ -15,7 +15,7 @@ static ssize_t plain_read(void *context, int fd, void *buffer, size_t size)
 	return n < 0 ? -errno : n;
 }
 
-static ssize_t plain_writev(void *context, int fd, const struct iovec *iov, int n_iov)
+static ssize_t plain_writev(void *context, int fd, const struct iovec *iov, int n_iov, bool is_last)
 {
 	struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)iov,
 				 .msg_iovlen = (size_t)n_iov};
@@ -23,7 +23,7 @@ static ssize_t plain_writev(void *context, int fd, const struct iovec *iov, int 
 
 	(void)context;
 	do {
-		n = sendmsg(fd, &message, MSG_NOSIGNAL);
+		n = sendmsg(fd, &message, MSG_NOSIGNAL | (is_last ? MSG_MORE : 0));
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
 }

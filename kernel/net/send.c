@@ -65,11 +65,13 @@ static bool send_some(struct stream *s)
 {
 	struct iovec iov[VECTORS];
 	int n = net_output_gather(&s->t.out, iov, VECTORS);
+	/* Without a shutdown for certain, what is held back for it could be lost. */
+	bool is_last = s->state == STREAM_FLUSHING && !s->is_hasty;
 	ssize_t sent;
 
 	if (n == 0)
 		return true;
-	sent = s->layer->writev(s->layer_context, s->fd, iov, n);
+	sent = s->layer->writev(s->layer_context, s->fd, iov, n, is_last);
 	if (sent == -EINPROGRESS) {
 		s->t.is_armed = true;
 		s->write_wants_read = true;

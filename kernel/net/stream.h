@@ -58,7 +58,6 @@ struct stream {
 	uint64_t last_read_ms;
 	uint64_t last_write_ms;
 	struct net_address peer;
-	struct net_address local;
 };
 
 static inline struct stream *stream_of(struct transport *t)

@@ -3,9 +3,6 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -88,26 +85,18 @@ static void free_stream(void *object)
 	mem_free(s);
 }
 
-static void configure_socket(struct stream *s)
+/* By getpeername(2) or getsockname(2); of an ended connection only the latter still knows. */
+static struct net_address ask_address(int fd, int (*ask)(int, struct sockaddr *, socklen_t *))
 {
 	union {
 		struct sockaddr any;
 		struct sockaddr_storage storage;
 	} address = {.storage = {.ss_family = AF_UNSPEC}};
 	socklen_t size = sizeof(address);
-	int flags = fcntl(s->fd, F_GETFL);
-	int on = 1;
 
-	bug_on(flags < 0 || fcntl(s->fd, F_SETFL, flags | O_NONBLOCK) < 0);
-	if (getpeername(s->fd, &address.any, &size) == 0)
-		s->peer = net_address_of(&address.any, size);
-	size = sizeof(address);
-	if (getsockname(s->fd, &address.any, &size) == 0)
-		s->local = net_address_of(&address.any, size);
-	if (address.any.sa_family == AF_INET || address.any.sa_family == AF_INET6) {
-		(void)setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		(void)setsockopt(s->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	}
+	if (ask(fd, &address.any, &size) < 0)
+		return (struct net_address){.port = 0};
+	return net_address_of(&address.any, size);
 }
 
 struct transport *transport_create_layered(int fd, const struct transport_layer *layer,
@@ -132,7 +121,7 @@ struct transport *transport_create_layered(int fd, const struct transport_layer 
 	loop_timer_init(&s->limit, limit_reached);
 	s->last_read_ms = loop_now_ms();
 	s->last_write_ms = s->last_read_ms;
-	configure_socket(s);
+	s->peer = ask_address(fd, getpeername);
 	bug_on(event_assign(&s->readable, base, fd, EV_READ | EV_PERSIST, on_readable, s) < 0);
 	bug_on(event_assign(&s->writable, base, fd, EV_WRITE | EV_PERSIST, on_writable, s) < 0);
 	stream_start_reading(s);
@@ -162,6 +151,7 @@ void transport_destroy(struct transport *t)
 	loop_cancel(&s->flush);
 	t->is_armed = true;
 	(void)close(s->fd);
+	s->fd = -1;
 	loop_retire(s, free_stream);
 }
 
@@ -207,7 +197,7 @@ const struct net_address *transport_peer(const struct transport *t)
 	return &stream_of_const(t)->peer;
 }
 
-const struct net_address *transport_local(const struct transport *t)
+struct net_address transport_local(const struct transport *t)
 {
-	return &stream_of_const(t)->local;
+	return ask_address(stream_of_const(t)->fd, getsockname);
 }

@@ -66,10 +66,12 @@ struct transport_handler {
  * the direction of the call, -EINPROGRESS for the other direction (TLS may have to write in order
  * to read). read gives 0 at an orderly end.
  * A writev that waits for the other direction waits while reading is paused.
+ * `is_last`: shutdown follows as soon as all is taken, so that the end may leave with these bytes.
  */
 struct transport_layer {
 	ssize_t (*read)(void *context, int fd, void *buffer, size_t size);
-	ssize_t (*writev)(void *context, int fd, const struct iovec *iov, int n_iov);
+	ssize_t (*writev)(void *context, int fd, const struct iovec *iov, int n_iov,
+			  bool is_last);
 	/* Says that no more output comes. */
 	int (*shutdown)(void *context, int fd);
 	/*
@@ -91,8 +93,8 @@ struct transport {
 };
 
 /*
- * Takes the connected stream socket `fd`, which becomes non-blocking. The handler outlives the
- * transport.
+ * Takes the connected stream socket `fd`, which is non-blocking. What else there is to be set, the
+ * listener has seen to. The handler outlives the transport.
  */
 struct transport *transport_create(int fd, const struct transport_handler *handler, void *context);
 /*
@@ -197,6 +199,7 @@ uint64_t transport_last_write_ms(const struct transport *t);
 uint64_t transport_bytes_read(const struct transport *t);
 uint64_t transport_bytes_written(const struct transport *t);
 const struct net_address *transport_peer(const struct transport *t);
-const struct net_address *transport_local(const struct transport *t);
+/* Asks the system each time, as few want to know; without a port once it is destroyed. */
+struct net_address transport_local(const struct transport *t);
 
 #endif

@@ -130,6 +130,23 @@ static void limit_suppresses_and_tells(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(lines, "last\n"));
 }
 
+static void limit_in_two_steps(void)
+{
+	struct log_limit limit = LOG_LIMIT(2);
+	unsigned taken = 0;
+
+	wait_for_new_second();
+	capture();
+	CU_ASSERT_FALSE(log_limit_take(&limit, LOG_LEVEL_DEBUG)); /* counts for nothing */
+	for (int i = 0; i < 5; i++)
+		taken += log_limit_take(&limit, LOG_LEVEL_WARNING);
+	CU_ASSERT_EQUAL(taken, 2);
+	log_taken(&limit, LOG_LEVEL_WARNING, "net", "line %d", 1);
+	const char *lines = captured();
+	CU_ASSERT_PTR_NOT_NULL(strstr(lines, "W net"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(lines, ": line 1 suppressed=3\n"));
+}
+
 static void suppressed_fits_a_full_line(void)
 {
 	static char long_text[LOG_LINE_SIZE];
@@ -178,5 +195,5 @@ static void quote_cuts(void)
 
 UNIT_MAIN("log", UNIT_TEST(line_has_the_shape), UNIT_TEST(no_loop_no_brackets),
 	  UNIT_TEST(level_filters), UNIT_TEST(always_one_line), UNIT_TEST(long_line_is_cut),
-	  UNIT_TEST(limit_suppresses_and_tells), UNIT_TEST(suppressed_fits_a_full_line),
-	  UNIT_TEST(quote_escapes), UNIT_TEST(quote_cuts))
+	  UNIT_TEST(limit_suppresses_and_tells), UNIT_TEST(limit_in_two_steps),
+	  UNIT_TEST(suppressed_fits_a_full_line), UNIT_TEST(quote_escapes), UNIT_TEST(quote_cuts))

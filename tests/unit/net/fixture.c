@@ -112,8 +112,8 @@ void end_open(struct end *end)
 {
 	int fds[2];
 
-	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	CU_ASSERT_EQUAL_FATAL(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
+	CU_ASSERT_EQUAL_FATAL(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 	*end = (struct end){.peer = fds[1]};
 	end->t = transport_create(fds[0], &end_handler, end);
 }
@@ -133,7 +133,7 @@ void end_open_tcp(struct end *end)
 	CU_ASSERT_EQUAL_FATAL(connect(peer, (struct sockaddr *)&address, size), 0);
 	CU_ASSERT_EQUAL_FATAL(fcntl(peer, F_SETFL, O_NONBLOCK), 0);
 	*end = (struct end){.peer = peer};
-	end->t = transport_create(accept(listening, NULL, NULL), &end_handler, end);
+	end->t = transport_create(accept4(listening, NULL, NULL, SOCK_NONBLOCK), &end_handler, end);
 	(void)close(listening);
 }
 

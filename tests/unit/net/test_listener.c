@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -118,6 +119,23 @@ static bool has_ipv6(void)
 	return has;
 }
 
+static bool is_on(int fd, int level, int option)
+{
+	socklen_t size = sizeof(int);
+	int value = 0;
+
+	CU_ASSERT_EQUAL(getsockopt(fd, level, option, &value, &size), 0);
+	return value != 0;
+}
+
+static void expect_configured(int fd)
+{
+	CU_ASSERT_TRUE(is_on(fd, IPPROTO_TCP, TCP_NODELAY));
+	CU_ASSERT_TRUE(is_on(fd, SOL_SOCKET, SO_KEEPALIVE));
+	CU_ASSERT_TRUE((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+	CU_ASSERT_TRUE((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+}
+
 static void expect_connection(int family, const char *host)
 {
 	int fd = connect_to(family);
@@ -127,6 +145,7 @@ static void expect_connection(int family, const char *host)
 	turn_until(&is_accepted);
 	CU_ASSERT_STRING_EQUAL(last_peer.host, host);
 	CU_ASSERT_TRUE(last_peer.is_loopback);
+	expect_configured(accepted_fds[n_accepted - 1]);
 	(void)close(fd);
 }
 

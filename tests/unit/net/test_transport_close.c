@@ -2,6 +2,8 @@
 #include "net/transport.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -321,6 +323,34 @@ static void close_after_flush_of_a_paused_one(void)
 	clear(&end);
 }
 
+static unsigned segments_received(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+
+	CU_ASSERT_EQUAL(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
+	return info.tcpi_segs_in;
+}
+
+/* The last bytes and the end are one packet, and the peer wakes up once for both. */
+static void the_end_leaves_with_the_last_bytes(void)
+{
+	struct end end;
+	uint8_t byte;
+	unsigned before;
+
+	set_tcp(&end);
+	before = segments_received(end.peer);
+	write_copied(&end, 100);
+	CALL(transport_close_after_flush(end.t, 20000));
+	turn(2);
+	CU_ASSERT_EQUAL(segments_received(end.peer), before + 1);
+	for (int i = 0; i < 100; i++)
+		CU_ASSERT_EQUAL(peer_receive(&end, &byte, 1), 1);
+	CU_ASSERT_EQUAL(peer_receive(&end, &byte, 1), 0);
+	clear(&end);
+}
+
 static void addresses(void)
 {
 	char text[NET_ADDRESS_TEXT_MAX];
@@ -328,10 +358,10 @@ static void addresses(void)
 
 	set_tcp(&end);
 	CU_ASSERT_STRING_EQUAL(transport_peer(end.t)->host, "127.0.0.1");
-	CU_ASSERT_STRING_EQUAL(transport_local(end.t)->host, "127.0.0.1");
+	CU_ASSERT_STRING_EQUAL(transport_local(end.t).host, "127.0.0.1");
 	CU_ASSERT_TRUE(transport_peer(end.t)->is_loopback);
 	CU_ASSERT_NOT_EQUAL(transport_peer(end.t)->port, 0);
-	CU_ASSERT_NOT_EQUAL(transport_peer(end.t)->port, transport_local(end.t)->port);
+	CU_ASSERT_NOT_EQUAL(transport_peer(end.t)->port, transport_local(end.t).port);
 	clear(&end);
 	set(&end);
 	net_address_print(transport_peer(end.t), text);
@@ -347,4 +377,5 @@ UNIT_MAIN("net/transport close", UNIT_TEST(peer_ends), UNIT_TEST(destroy_when_cl
 	  UNIT_TEST(flush_has_a_limit_too), UNIT_TEST(no_linger),
 	  UNIT_TEST(no_linger_for_a_peer_that_does_not_read),
 	  UNIT_TEST(close_after_flush_of_a_failed_write), UNIT_TEST(close_after_flush_in_data),
-	  UNIT_TEST(close_after_flush_of_a_paused_one), UNIT_TEST(addresses))
+	  UNIT_TEST(close_after_flush_of_a_paused_one),
+	  UNIT_TEST(the_end_leaves_with_the_last_bytes), UNIT_TEST(addresses))

@@ -104,7 +104,8 @@ static void two_busy_loops(void)
 	for (unsigned i = 0; i < N_PAIRS; i++) {
 		int fds[2];
 
-		CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+		CU_ASSERT_EQUAL_FATAL(
+			socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 		for (unsigned j = 0; j < 2; j++) {
 			sides[i][j] = (struct side){
 				.letter = {.deliver = start}, .fd = fds[j], .is_echo = j == 1};

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* A login that is not decided in the call: what the client has sent behind it waits, and the connection may go meanwhile. */
+#include "conversation.h"
+
+static struct client a, b; /* on loop 0 and loop 1 */
+static struct access_login *pending;
+
+static void decide_later(struct access_policy *policy, struct access_login *login)
+{
+	(void)policy;
+	CU_ASSERT_PTR_NULL_FATAL(pending);
+	pending = login;
+}
+
+static struct access_policy later = { .name = "later", .authenticate = decide_later };
+
+/* Client a has said everything up to its channels, and its login is being looked at. */
+static void start(void)
+{
+	pending = NULL;
+	world_create();
+	list_init(&later.link);
+	access_register(door, &later);
+	client_connect(&a, 0);
+	client_connect(&b, 1);
+	begin(&a);
+	settle(&a, &b);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(pending);
+}
+
+static void stop(void)
+{
+	client_end(&a);
+	client_end(&b);
+	settle(&a, &b);
+	world_destroy();
+}
+
+static const struct connection *connection_a(void)
+{
+	CU_ASSERT_FATAL(!list_is_empty(&service->loops[0].connections));
+	return container_of(service->loops[0].connections.next, struct connection, link);
+}
+
+static void answer(void *user)
+{
+	struct access_login *login = pending;
+
+	pending = NULL;
+	login->result = user;
+	login->done(login);
+}
+
+static void decide(struct access_user *user)
+{
+	loop_pool_visit(0, answer, user);
+	settle(&a, &b);
+}
+
+static void what_follows_waits(void)
+{
+	start();
+	CU_ASSERT_EQUAL(connection_a()->state, CONNECTION_LOGIN);
+	CU_ASSERT_TRUE(transport_is_paused(connection_a()->transport));
+	CU_ASSERT_EQUAL(a.close_code, 0);
+	decide(access_user_create(SLICE_LITERAL("guest"), "", "PLAIN"));
+	CU_ASSERT_EQUAL(connection_a()->state, CONNECTION_RUNNING);
+	CU_ASSERT_EQUAL(connection_a()->n_open, 3);
+	stop();
+}
+
+static void cut(void *unused)
+{
+	(void)unused;
+	conn_service_cut(service);
+}
+
+static void nothing_follows_a_refusal(void)
+{
+	start();
+	decide(NULL);
+	CU_ASSERT_EQUAL(connection_a()->state, CONNECTION_CLOSING);
+	CU_ASSERT_EQUAL(connection_a()->n_open, 0);
+	loop_pool_visit(0, cut, NULL); /* it is kept waiting for seconds */
+	stop();
+}
+
+static void the_connection_goes_before_the_answer(void)
+{
+	start();
+	loop_pool_visit(0, cut, NULL);
+	settle(&a, &b);
+	CU_ASSERT_TRUE(list_is_empty(&service->loops[0].connections));
+	CU_ASSERT_STRING_EQUAL(pending->peer_host, "unix");
+	decide(access_user_create(SLICE_LITERAL("guest"), "", "PLAIN"));
+	stop();
+}
+
+UNIT_MAIN("conn/login", UNIT_TEST(what_follows_waits), UNIT_TEST(nothing_follows_a_refusal),
+	  UNIT_TEST(the_connection_goes_before_the_answer))
