@@ -29,10 +29,33 @@ static void skip_flag_words(struct amqp_reader *reader)
 #define EMPTY_longlong 0
 #define EMPTY_shortstr ((struct slice){NULL, 0})
 #define EMPTY_table    ((struct slice){NULL, 0})
-#define GET_octet      amqp_get_octet
-#define GET_longlong   amqp_get_longlong
-#define GET_shortstr   amqp_get_shortstr
-#define GET_table      amqp_get_longstr
+#define GET_octet    amqp_get_octet
+#define GET_longlong amqp_get_longlong
+#define GET_shortstr amqp_get_shortstr
+#define GET_table    amqp_get_longstr
+
+/*
+ * The values come in the order of their bits, from the highest on. Most messages have one to three
+ * of the fourteen: so this goes from one set bit to the next.
+ */
+static void decode_values(struct amqp_properties *ret, struct amqp_reader *reader)
+{
+	for (unsigned left = ret->flags; left != 0;) {
+		unsigned bit = 31 - (unsigned)__builtin_clz(left);
+
+		left &= ~(1U << bit);
+		switch (bit) {
+#define GET_PROPERTY(type, name, NAME, bit_)                                                       \
+	case bit_:                                                                                 \
+		ret->name = GET_##type(reader);                                                    \
+		break;
+			AMQP_PROPERTIES(GET_PROPERTY)
+#undef GET_PROPERTY
+		default:
+			break;
+		}
+	}
+}
 
 int amqp_properties_decode(struct amqp_properties *ret, struct slice raw)
 {
@@ -44,13 +67,10 @@ int amqp_properties_decode(struct amqp_properties *ret, struct slice raw)
 	if (UNLIKELY((flags & CONTINUATION) != 0))
 		skip_flag_words(&reader);
 	ret->flags = flags & KNOWN_FLAGS;
-#define GET_PROPERTY(type, name, NAME, bit)                                                        \
-	if ((flags & AMQP_PROPERTY_##NAME) != 0)                                                   \
-		ret->name = GET_##type(&reader);                                                   \
-	else                                                                                       \
-		ret->name = EMPTY_##type;
-	AMQP_PROPERTIES(GET_PROPERTY)
-#undef GET_PROPERTY
+#define CLEAR(type, name, NAME, bit) ret->name = EMPTY_##type;
+	AMQP_PROPERTIES(CLEAR)
+#undef CLEAR
+	decode_values(ret, &reader);
 	if (!amqp_reader_is_done(&reader))
 		return -EPROTO;
 	if (ret->headers.size == 0)

@@ -393,7 +393,7 @@ static int publish_create(struct channel *ch, const struct amqp_content_header *
 			slice_make(p->names + p->exchange_size, p->routing_key_size), raw, size,
 			size < PUBLISH_TRUST_MAX ? size : PUBLISH_TRUST_MAX);
 		result = p->message != NULL
-				 ? message_read_properties(p->message, error)
+				 ? message_set_properties(p->message, &properties, error)
 				 : amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 	}
 	buffer_fini(&rewritten);
