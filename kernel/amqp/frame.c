@@ -11,7 +11,8 @@ static bool is_frame_type(uint8_t type)
 	       type == AMQP_FRAME_HEARTBEAT;
 }
 
-int amqp_frame_parse(struct slice in, uint32_t frame_max, struct amqp_frame *ret, size_t *ret_used)
+int amqp_frame_parse_any(struct slice in, uint32_t frame_max, struct amqp_frame *ret,
+			 size_t *ret_used)
 {
 	struct amqp_reader reader;
 	struct amqp_frame frame = {.type = 0};

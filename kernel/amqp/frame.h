@@ -42,8 +42,33 @@ struct amqp_frame {
  * tolerance (found in the frame's head, before its payload comes). -EBADMSG: wrong end octet.
  * For -EMSGSIZE and -EBADMSG *ret holds type and channel, the payload is empty.
  */
-int amqp_frame_parse(struct slice in, uint32_t frame_max, struct amqp_frame *ret,
-		     size_t *ret_used) MUST_USE;
+int amqp_frame_parse_any(struct slice in, uint32_t frame_max, struct amqp_frame *ret,
+			 size_t *ret_used) MUST_USE;
+
+/* The same; a whole frame of a usual kind is found without a call. */
+static inline int amqp_frame_parse(struct slice in, uint32_t frame_max, struct amqp_frame *ret,
+				   size_t *ret_used)
+{
+	uint16_t channel;
+	uint32_t size;
+
+	if (UNLIKELY(in.size < AMQP_FRAME_OVERHEAD))
+		return amqp_frame_parse_any(in, frame_max, ret, ret_used);
+	memcpy(&channel, in.data + 1, sizeof(channel));
+	memcpy(&size, in.data + 3, sizeof(size));
+	size = __builtin_bswap32(size);
+	/* With no limit, frame_max - 1 is the largest size that there is. */
+	if (UNLIKELY((uint8_t)(in.data[0] - AMQP_FRAME_METHOD) >
+			     AMQP_FRAME_BODY - AMQP_FRAME_METHOD ||
+		     size > frame_max - 1 || size > in.size - AMQP_FRAME_OVERHEAD ||
+		     in.data[AMQP_FRAME_HEAD_SIZE + size] != AMQP_FRAME_END))
+		return amqp_frame_parse_any(in, frame_max, ret, ret_used);
+	ret->type = in.data[0];
+	ret->channel = __builtin_bswap16(channel);
+	ret->payload = slice_make(in.data + AMQP_FRAME_HEAD_SIZE, size);
+	*ret_used = (size_t)size + AMQP_FRAME_OVERHEAD;
+	return 1;
+}
 
 /* A frame is written as head, payload (exactly `size` bytes, by any means), end octet. */
 static inline void amqp_frame_put_header(struct amqp_writer *writer, enum amqp_frame_type type,

@@ -213,7 +213,7 @@ static int channel_closing_method(struct channel *ch, uint32_t id)
 	return 0;
 }
 
-static int channel_closing_frame(struct channel *ch, const struct amqp_frame *frame)
+static NO_INLINE int channel_closing_frame(struct channel *ch, const struct amqp_frame *frame)
 {
 	struct amqp_method m;
 
@@ -222,7 +222,7 @@ static int channel_closing_frame(struct channel *ch, const struct amqp_frame *fr
 	return channel_closing_method(ch, m.id);
 }
 
-static int channel_unexpected(struct channel *ch, struct amqp_error *error)
+static COLD int channel_unexpected(struct channel *ch, struct amqp_error *error)
 {
 	error->method_id = ch->content == CHANNEL_METHOD ? 0 : AMQP_BASIC_PUBLISH;
 	switch (ch->content) {
@@ -286,7 +286,7 @@ static int channel_handle(struct channel *ch, const struct amqp_frame *frame,
 }
 
 /* Keeps a frame for later; as raw as it came. */
-static int channel_keep(struct channel *ch, const struct amqp_frame *frame,
+static NO_INLINE int channel_keep(struct channel *ch, const struct amqp_frame *frame,
 			struct amqp_error *error)
 {
 	struct connection *c = ch->connection;
@@ -307,19 +307,32 @@ static int channel_keep(struct channel *ch, const struct amqp_frame *frame,
 	return 0;
 }
 
+static NO_INLINE int channel_other_frame(struct channel *ch, const struct amqp_frame *frame,
+					 struct amqp_error *error)
+{
+	if (!channel_is_free(ch) || (ch->connection->paused & CONNECTION_PAUSE_OUTPUT) != 0)
+		return channel_keep(ch, frame, error);
+	return channel_closing_frame(ch, frame);
+}
+
+static NO_INLINE int channel_frame_failed(struct channel *ch, int result,
+					  const struct amqp_error *error)
+{
+	if (!amqp_error_is_soft(error->code))
+		return result;
+	channel_fail(ch, error);
+	return 0;
+}
+
 int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct amqp_error *error)
 {
 	int result;
 
-	if (!channel_is_free(ch) || (ch->connection->paused & CONNECTION_PAUSE_OUTPUT) != 0)
-		return channel_keep(ch, frame, error);
-	if (ch->state == CHANNEL_CLOSING)
-		return channel_closing_frame(ch, frame);
+	if (UNLIKELY(!channel_is_free(ch) || ch->state != CHANNEL_OPEN ||
+		     (ch->connection->paused & CONNECTION_PAUSE_OUTPUT) != 0))
+		return channel_other_frame(ch, frame, error);
 	result = channel_handle(ch, frame, error);
-	if (result == 0 || !amqp_error_is_soft(error->code))
-		return result;
-	channel_fail(ch, error);
-	return 0;
+	return LIKELY(result == 0) ? 0 : channel_frame_failed(ch, result, error);
 }
 
 /* The first frame of `rest`. Returns its size; *ret_is_alive tells whether the channel is still

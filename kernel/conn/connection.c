@@ -397,11 +397,9 @@ static int connection_open_channel(struct connection *c, const struct amqp_frame
 	return 0;
 }
 
-static int connection_frame(struct connection *c, const struct amqp_frame *frame,
-			    struct amqp_error *error)
+static NO_INLINE int connection_other_frame(struct connection *c, const struct amqp_frame *frame,
+					    struct amqp_error *error)
 {
-	struct channel *ch;
-
 	if (frame->type == AMQP_FRAME_HEARTBEAT) {
 		if (frame->channel != 0 && c->state < CONNECTION_CLOSING)
 			return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
@@ -420,10 +418,19 @@ static int connection_frame(struct connection *c, const struct amqp_frame *frame
 		return amqp_error_set(error, AMQP_CHANNEL_ERROR,
 				      "frame on channel %u before the connection is open",
 				      (unsigned)frame->channel);
-	ch = connection_channel(c, frame->channel);
-	if (ch == NULL)
-		return connection_open_channel(c, frame, error);
-	return channel_frame(ch, frame, error);
+	return connection_open_channel(c, frame, error);
+}
+
+static inline int connection_frame(struct connection *c, const struct amqp_frame *frame,
+				   struct amqp_error *error)
+{
+	if (LIKELY(c->state == CONNECTION_RUNNING && frame->type != AMQP_FRAME_HEARTBEAT)) {
+		struct channel *ch = connection_channel(c, frame->channel);
+
+		if (LIKELY(ch != NULL))
+			return channel_frame(ch, frame, error);
+	}
+	return connection_other_frame(c, frame, error);
 }
 
 void connection_replay(struct connection *c, struct slice frames)
