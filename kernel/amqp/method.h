@@ -68,6 +68,22 @@ static inline uint16_t amqp_method_number(uint32_t id)
 	return (uint16_t)id;
 }
 
+/* A method frame's payload: the id, 0 when there is none; and what is behind the id. */
+static inline uint32_t amqp_method_id(struct slice payload)
+{
+	uint32_t id;
+
+	if (UNLIKELY(payload.size < sizeof(id)))
+		return 0;
+	memcpy(&id, payload.data, sizeof(id));
+	return __builtin_bswap32(id);
+}
+
+static inline struct slice amqp_method_fields(struct slice payload)
+{
+	return slice_make(payload.data + 4, payload.size - 4);
+}
+
 /*
  * Decodes the payload of a method frame.
  * 0: ret is filled. -ENOSYS: no such class or method. -EPROTO: too short, bytes left over, a name

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/account.h"
+#include "amqp/method_decode.h"
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -240,7 +241,8 @@ static COLD int channel_unexpected(struct channel *ch, struct amqp_error *error)
 			      "expected content body, got non content body frame instead");
 }
 
-static int channel_method(struct channel *ch, struct slice payload, struct amqp_error *error)
+static NO_INLINE int channel_any_method(struct channel *ch, struct slice payload,
+					struct amqp_error *error)
 {
 	struct conn_loop *home = ch->connection->home;
 	struct amqp_method m;
@@ -254,8 +256,6 @@ static int channel_method(struct channel *ch, struct slice payload, struct amqp_
 	if (result != 0)
 		return amqp_error_set(error, AMQP_FRAME_ERROR, "cannot decode method %s",
 				      amqp_method_name(m.id));
-	if (m.id == AMQP_BASIC_PUBLISH)
-		return method_basic_publish(ch, &m.basic_publish, error);
 	/* What was published before comes before. */
 	if (home->publisher == ch)
 		publish_flush(home);
@@ -266,14 +266,29 @@ static int channel_method(struct channel *ch, struct slice payload, struct amqp_
 	return channel_dispatch(ch, &m, error);
 }
 
-static int channel_handle(struct channel *ch, const struct amqp_frame *frame,
-			  struct amqp_error *error)
+/* basic.publish is decoded in line, and what follows it is its content. */
+static inline int channel_method(struct channel *ch, struct slice payload, struct slice behind,
+				 size_t *ret_used, struct amqp_error *error)
+{
+	struct amqp_basic_publish m;
+
+	if (amqp_method_id(payload) != AMQP_BASIC_PUBLISH ||
+	    amqp_decode_basic_publish(&m, amqp_method_fields(payload)) != 0)
+		return channel_any_method(ch, payload, error);
+	error->method_id = AMQP_BASIC_PUBLISH;
+	if (method_basic_publish(ch, &m, error) != 0)
+		return -EPROTO;
+	return publish_content(ch, behind, ret_used, error);
+}
+
+static inline int channel_handle(struct channel *ch, const struct amqp_frame *frame,
+				 struct slice behind, size_t *ret_used, struct amqp_error *error)
 {
 	switch (frame->type) {
 	case AMQP_FRAME_METHOD:
 		if (ch->content != CHANNEL_METHOD)
 			return channel_unexpected(ch, error);
-		return channel_method(ch, frame->payload, error);
+		return channel_method(ch, frame->payload, behind, ret_used, error);
 	case AMQP_FRAME_HEADER:
 		if (ch->content != CHANNEL_HEADER)
 			return channel_unexpected(ch, error);
@@ -287,7 +302,7 @@ static int channel_handle(struct channel *ch, const struct amqp_frame *frame,
 
 /* Keeps a frame for later; as raw as it came. */
 static NO_INLINE int channel_keep(struct channel *ch, const struct amqp_frame *frame,
-			struct amqp_error *error)
+				  struct amqp_error *error)
 {
 	struct connection *c = ch->connection;
 	size_t size = frame->payload.size + AMQP_FRAME_OVERHEAD;
@@ -324,14 +339,16 @@ static NO_INLINE int channel_frame_failed(struct channel *ch, int result,
 	return 0;
 }
 
-int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct amqp_error *error)
+int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct slice behind,
+		  size_t *ret_used, struct amqp_error *error)
 {
 	int result;
 
+	*ret_used = 0;
 	if (UNLIKELY(!channel_is_free(ch) || ch->state != CHANNEL_OPEN ||
 		     (ch->connection->paused & CONNECTION_PAUSE_OUTPUT) != 0))
 		return channel_other_frame(ch, frame, error);
-	result = channel_handle(ch, frame, error);
+	result = channel_handle(ch, frame, behind, ret_used, error);
 	return LIKELY(result == 0) ? 0 : channel_frame_failed(ch, result, error);
 }
 
@@ -342,13 +359,13 @@ static size_t channel_run_one(struct channel *ch, struct slice rest, bool *ret_i
 	struct connection *c = ch->connection;
 	struct amqp_error error = {0};
 	struct amqp_frame frame;
-	size_t used;
+	size_t used, behind;
 
 	bug_on(amqp_frame_parse(rest, 0, &frame, &used) != 1);
 	c->backlog_bytes -= used;
 	if (ch->state == CHANNEL_CLOSING)
 		(void)channel_closing_frame(ch, &frame);
-	else if (channel_handle(ch, &frame, &error) != 0)
+	else if (channel_handle(ch, &frame, SLICE_EMPTY, &behind, &error) != 0)
 		channel_fail(ch, &error);
 	*ret_is_alive = c->state == CONNECTION_RUNNING && c->channels[frame.channel] == ch;
 	return used;

@@ -366,66 +366,98 @@ static int publish_complete(struct channel *ch, struct amqp_error *error)
 	return 0;
 }
 
+/* Makes the message, with room for as much of its body as is trusted to come. */
+static int publish_make(struct channel *ch, uint32_t body_size, struct slice raw,
+			const struct amqp_properties *properties, struct amqp_error *error)
+{
+	struct channel_publish *p = ch->publish;
+
+	p->body_filled = 0;
+	p->message = message_create_partial(
+		slice_make(p->names, p->exchange_size),
+		slice_make(p->names + p->exchange_size, p->routing_key_size), raw, body_size,
+		body_size < PUBLISH_TRUST_MAX ? body_size : PUBLISH_TRUST_MAX);
+	if (UNLIKELY(p->message == NULL))
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+	return message_set_properties(p->message, properties, error);
+}
+
+static NO_INLINE int publish_make_special(struct channel *ch, uint32_t body_size, struct slice raw,
+					  struct amqp_properties *properties,
+					  struct amqp_error *error)
+{
+	struct buffer rewritten;
+	int result;
+
+	buffer_init(&rewritten);
+	result = publish_examine(ch, properties, &rewritten, error);
+	if (rewritten.size != 0)
+		raw = buffer_slice(&rewritten);
+	if (result == 0)
+		result = publish_make(ch, body_size, raw, properties, error);
+	buffer_fini(&rewritten);
+	return result;
+}
+
 static int publish_create(struct channel *ch, const struct amqp_content_header *header,
 			  struct amqp_error *error)
 {
 	struct channel_publish *p = ch->publish;
-	struct slice raw = header->properties;
+	uint32_t size = (uint32_t)header->body_size;
 	struct amqp_properties properties;
-	struct buffer rewritten;
-	int result = 0;
 
-	if (amqp_properties_decode(&properties, raw) != 0)
+	if (amqp_properties_decode(&properties, header->properties) != 0)
 		return amqp_error_set(error, AMQP_SYNTAX_ERROR, "cannot decode message properties");
-	buffer_init(&rewritten);
-	buffer_clear(&p->extra);
-	p->n_extra = 0;
-	if ((properties.flags & PUBLISH_SPECIAL) != 0) {
-		result = publish_examine(ch, &properties, &rewritten, error);
-		if (rewritten.size != 0)
-			raw = buffer_slice(&rewritten);
+	if (UNLIKELY(p->n_extra != 0)) {
+		buffer_clear(&p->extra);
+		p->n_extra = 0;
 	}
-	if (result == 0) {
-		uint32_t size = (uint32_t)header->body_size;
+	if (UNLIKELY((properties.flags & PUBLISH_SPECIAL) != 0))
+		return publish_make_special(ch, size, header->properties, &properties, error);
+	return publish_make(ch, size, header->properties, &properties, error);
+}
 
-		p->message = message_create_partial(
-			slice_make(p->names, p->exchange_size),
-			slice_make(p->names + p->exchange_size, p->routing_key_size), raw, size,
-			size < PUBLISH_TRUST_MAX ? size : PUBLISH_TRUST_MAX);
-		result = p->message != NULL
-				 ? message_set_properties(p->message, &properties, error)
-				 : amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
-	}
-	buffer_fini(&rewritten);
-	p->body_filled = 0;
-	return result;
+static COLD int publish_header_wrong(const struct amqp_content_header *header, int result,
+				     uint32_t max_size, struct amqp_error *error)
+{
+	if (result != 0)
+		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
+				      "expected content header for class 60, got non content "
+				      "header frame instead");
+	if (header->class_id != AMQP_CLASS_BASIC)
+		return amqp_error_set(
+			error, AMQP_UNEXPECTED_FRAME,
+			"expected content header for class 60, got one for class %u instead",
+			(unsigned)header->class_id);
+	return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
+			      "message size %llu is larger than configured max size %u",
+			      (unsigned long long)header->body_size, max_size);
+}
+
+/* The header is in order, and its message begun. */
+static inline int publish_begin(struct channel *ch, struct slice payload,
+				struct amqp_content_header *ret_header, struct amqp_error *error)
+{
+	uint32_t max_size = ch->connection->service->settings.max_message_size;
+	int result;
+
+	error->method_id = AMQP_BASIC_PUBLISH;
+	if (UNLIKELY(payload.size < AMQP_CONTENT_HEADER_FIXED + AMQP_PROPERTIES_MIN_SIZE))
+		return amqp_error_set(error, AMQP_FRAME_ERROR, "content header of %zu bytes",
+				      payload.size);
+	result = amqp_content_header_decode(ret_header, payload);
+	if (UNLIKELY(result != 0 || ret_header->class_id != AMQP_CLASS_BASIC ||
+		     ret_header->body_size > max_size))
+		return publish_header_wrong(ret_header, result, max_size, error);
+	pressure_note_publish(ch->connection);
+	return publish_create(ch, ret_header, error);
 }
 
 int publish_header(struct channel *ch, struct slice payload, struct amqp_error *error)
 {
-	const struct conn_settings *settings = &ch->connection->service->settings;
 	struct amqp_content_header header;
 
-	error->method_id = AMQP_BASIC_PUBLISH;
-	if (payload.size < AMQP_CONTENT_HEADER_FIXED + AMQP_PROPERTIES_MIN_SIZE)
-		return amqp_error_set(error, AMQP_FRAME_ERROR, "content header of %zu bytes",
-				      payload.size);
-	if (amqp_content_header_decode(&header, payload) != 0)
-		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
-				      "expected content header for class 60, got non content "
-				      "header frame instead");
-	if (header.class_id != AMQP_CLASS_BASIC)
-		return amqp_error_set(
-			error, AMQP_UNEXPECTED_FRAME,
-			"expected content header for class 60, got one for class %u instead",
-			(unsigned)header.class_id);
-	if (header.body_size > settings->max_message_size)
-		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
-				      "message size %llu is larger than configured max size %u",
-				      (unsigned long long)header.body_size,
-				      settings->max_message_size);
-	pressure_note_publish(ch->connection);
-	if (publish_create(ch, &header, error) != 0)
+	if (publish_begin(ch, payload, &header, error) != 0)
 		return -EPROTO;
 	if (header.body_size == 0)
 		return publish_complete(ch, error);
@@ -433,29 +465,87 @@ int publish_header(struct channel *ch, struct slice payload, struct amqp_error *
 	return 0;
 }
 
-int publish_body(struct channel *ch, struct slice payload, struct amqp_error *error)
+/* More has come than there is room for yet. */
+static NO_INLINE int publish_make_room(struct channel_publish *p, uint32_t room,
+				       struct amqp_error *error)
+{
+	struct message *larger = message_make_room(p->message, room);
+
+	if (larger == NULL)
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+	p->message = larger;
+	return 0;
+}
+
+static inline int publish_add_body(struct channel *ch, struct slice payload,
+				   struct amqp_error *error)
 {
 	struct channel_publish *p = ch->publish;
+	uint32_t filled = p->body_filled;
 
-	if (payload.size > p->message->body_size - p->body_filled) {
+	if (UNLIKELY(payload.size > p->message->body_size - filled)) {
 		error->method_id = AMQP_BASIC_PUBLISH;
 		return amqp_error_set(error, AMQP_FRAME_ERROR,
 				      "content body is larger than the header said (%u bytes)",
 				      p->message->body_size);
 	}
-	if (payload.size > message_room(p->message) - p->body_filled) {
-		struct message *larger =
-			message_make_room(p->message, p->body_filled + (uint32_t)payload.size);
-
-		if (larger == NULL)
-			return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
-		p->message = larger;
-	}
+	if (UNLIKELY(payload.size > message_room(p->message) - filled) &&
+	    publish_make_room(p, filled + (uint32_t)payload.size, error) != 0)
+		return -EPROTO;
 	if (payload.size != 0)
-		memcpy(message_body_bytes(p->message) + p->body_filled, payload.data, payload.size);
-	p->body_filled += (uint32_t)payload.size;
+		memcpy(message_body_bytes(p->message) + filled, payload.data, payload.size);
+	p->body_filled = filled + (uint32_t)payload.size;
 	pressure_note_publish(ch->connection);
-	return p->body_filled == p->message->body_size ? publish_complete(ch, error) : 0;
+	if (p->body_filled == p->message->body_size)
+		return publish_complete(ch, error);
+	ch->content = CHANNEL_BODY;
+	return 0;
+}
+
+int publish_body(struct channel *ch, struct slice payload, struct amqp_error *error)
+{
+	return publish_add_body(ch, payload, error);
+}
+
+/* The channel's next frame, if it is the first of the bytes and of the type; returns its size, or
+ * 0. */
+static inline size_t publish_next_frame(const struct channel *ch, struct slice bytes,
+					enum amqp_frame_type type, struct amqp_frame *ret)
+{
+	size_t used;
+
+	if (amqp_frame_parse(bytes, ch->connection->frame_max, ret, &used) != 1 ||
+	    ret->type != type || ret->channel != ch->number)
+		return 0;
+	return used;
+}
+
+/*
+ * While an alarm is set, each frame may be the one at which the connection is blocked. An error in
+ * the header ends the channel, and what becomes of the body is not decided here.
+ */
+int publish_content(struct channel *ch, struct slice bytes, size_t *ret_used,
+		    struct amqp_error *error)
+{
+	struct amqp_content_header header;
+	struct amqp_frame frame, body;
+	size_t used = publish_next_frame(ch, bytes, AMQP_FRAME_HEADER, &frame);
+
+	if (used == 0 || UNLIKELY(ch->connection->home->alarms != 0))
+		return 0;
+	*ret_used = used;
+	if (publish_begin(ch, frame.payload, &header, error) != 0)
+		return -EPROTO;
+	if (header.body_size == 0)
+		return publish_complete(ch, error);
+	bytes = slice_make(bytes.data + used, bytes.size - used);
+	used = publish_next_frame(ch, bytes, AMQP_FRAME_BODY, &body);
+	if (used == 0) {
+		ch->content = CHANNEL_BODY;
+		return 0;
+	}
+	*ret_used += used;
+	return publish_add_body(ch, body.payload, error);
 }
 
 /* ---- Confirms ---- */

@@ -28,7 +28,13 @@ struct channel_publish {
 	uint8_t access_exchange[255];
 };
 
-/* Content; what the methods handler began. */
+/*
+ * Content; what the method's handler began. publish_content: the header and the body, if they lie
+ * whole and without detours at the beginning of `bytes`. Of those *ret_used have been handled,
+ * which may be none; then, as after an error, the frames come one by one.
+ */
+int publish_content(struct channel *ch, struct slice bytes, size_t *ret_used,
+		    struct amqp_error *error);
 int publish_header(struct channel *ch, struct slice payload, struct amqp_error *error);
 int publish_body(struct channel *ch, struct slice payload, struct amqp_error *error);
 /* What is half there is dropped. */
