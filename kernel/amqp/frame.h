@@ -70,15 +70,21 @@ static inline int amqp_frame_parse(struct slice in, uint32_t frame_max, struct a
 	return 1;
 }
 
+/* For whoever has asked for AMQP_FRAME_HEAD_SIZE bytes of room. */
+static inline uint8_t *amqp_frame_store_head(uint8_t *p, enum amqp_frame_type type,
+					     uint16_t channel, uint32_t size)
+{
+	p = amqp_store_octet(p, (uint8_t)type);
+	p = amqp_store_short(p, channel);
+	return amqp_store_long(p, size);
+}
+
 /* A frame is written as head, payload (exactly `size` bytes, by any means), end octet. */
 static inline void amqp_frame_put_header(struct amqp_writer *writer, enum amqp_frame_type type,
 					 uint16_t channel, uint32_t size)
 {
-	if (!amqp_writer_has(writer, AMQP_FRAME_HEAD_SIZE))
-		return;
-	amqp_put_octet(writer, (uint8_t)type);
-	amqp_put_short(writer, channel);
-	amqp_put_long(writer, size);
+	if (amqp_writer_has(writer, AMQP_FRAME_HEAD_SIZE))
+		writer->p = amqp_frame_store_head(writer->p, type, channel, size);
 }
 
 static inline void amqp_frame_put_end(struct amqp_writer *writer)
@@ -114,10 +120,12 @@ static inline size_t amqp_content_header_size(const struct amqp_content_header *
 static inline void amqp_content_header_encode(struct amqp_writer *writer,
 					      const struct amqp_content_header *header)
 {
-	amqp_put_short(writer, header->class_id);
-	amqp_put_short(writer, 0);
-	amqp_put_longlong(writer, header->body_size);
-	amqp_put_bytes(writer, header->properties);
+	if (!amqp_writer_has(writer, amqp_content_header_size(header)))
+		return;
+	writer->p = amqp_store_short(writer->p, header->class_id);
+	writer->p = amqp_store_short(writer->p, 0);
+	writer->p = amqp_store_longlong(writer->p, header->body_size);
+	writer->p = amqp_store_bytes(writer->p, header->properties);
 }
 
 #define AMQP_PROTOCOL_HEADER_SIZE 8
