@@ -67,19 +67,6 @@ void amqp_frame_put_heartbeat(struct amqp_writer *writer)
 	amqp_frame_put_end(writer);
 }
 
-int amqp_content_header_decode(struct amqp_content_header *ret, struct slice payload)
-{
-	struct amqp_reader reader;
-	uint16_t weight;
-
-	amqp_reader_init(&reader, payload);
-	ret->class_id = amqp_get_short(&reader);
-	weight = amqp_get_short(&reader);
-	ret->body_size = amqp_get_longlong(&reader);
-	ret->properties = amqp_get_bytes(&reader, amqp_reader_left(&reader));
-	return reader.failed || weight != 0 ? -EPROTO : 0;
-}
-
 enum amqp_protocol_header_result amqp_protocol_header_check(struct slice in)
 {
 	size_t n = in.size < AMQP_PROTOCOL_HEADER_SIZE ? in.size : AMQP_PROTOCOL_HEADER_SIZE;

@@ -5,6 +5,7 @@
 #ifndef KERNEL_AMQP_FRAME_H
 #define KERNEL_AMQP_FRAME_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -110,7 +111,19 @@ struct amqp_content_header {
 
 /* 0; -EPROTO: too short or weight not 0 (then ret->class_id is set, or 0 when unreadable). The
  * properties are not looked at. */
-int amqp_content_header_decode(struct amqp_content_header *ret, struct slice payload) MUST_USE;
+static inline MUST_USE int amqp_content_header_decode(struct amqp_content_header *ret,
+						      struct slice payload)
+{
+	struct amqp_reader reader;
+	uint16_t weight;
+
+	amqp_reader_init(&reader, payload);
+	ret->class_id = amqp_get_short(&reader);
+	weight = amqp_get_short(&reader);
+	ret->body_size = amqp_get_longlong(&reader);
+	ret->properties = amqp_get_bytes(&reader, amqp_reader_left(&reader));
+	return reader.failed || weight != 0 ? -EPROTO : 0;
+}
 
 static inline size_t amqp_content_header_size(const struct amqp_content_header *header)
 {

@@ -16,8 +16,7 @@
 static void put_short_string(uint8_t *at, struct slice string)
 {
 	at[0] = (uint8_t)string.size;
-	if (string.size > 0)
-		memcpy(at + 1, string.data, string.size);
+	slice_copy(at + 1, string);
 }
 
 static void put_be32(uint8_t at[4], uint32_t value)
@@ -64,9 +63,7 @@ struct message *message_create_partial(struct slice exchange, struct slice routi
 	put_be32(m->stored, m->properties_size);
 	put_short_string(m->bytes, exchange);
 	put_short_string(m->bytes + 1 + exchange.size, routing_key);
-	if (properties.size > 0)
-		memcpy(m->bytes + 2 + exchange.size + routing_key.size, properties.data,
-		       properties.size);
+	slice_copy(m->bytes + 2 + exchange.size + routing_key.size, properties);
 	account_add(ACCOUNT_MESSAGE, (ptrdiff_t)m->alloc_size);
 	return m;
 }

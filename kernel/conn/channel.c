@@ -276,9 +276,7 @@ static inline int channel_method(struct channel *ch, struct slice payload, struc
 	    amqp_decode_basic_publish(&m, amqp_method_fields(payload)) != 0)
 		return channel_any_method(ch, payload, error);
 	error->method_id = AMQP_BASIC_PUBLISH;
-	if (method_basic_publish(ch, &m, error) != 0)
-		return -EPROTO;
-	return publish_content(ch, behind, ret_used, error);
+	return publish_method(ch, &m, behind, ret_used, error);
 }
 
 static inline int channel_handle(struct channel *ch, const struct amqp_frame *frame,
