@@ -266,17 +266,36 @@ static NO_INLINE int channel_any_method(struct channel *ch, struct slice payload
 	return channel_dispatch(ch, &m, error);
 }
 
-/* basic.publish is decoded in line, and what follows it is its content. */
+static inline int channel_ack(struct channel *ch, const struct amqp_basic_ack *m,
+			      struct amqp_error *error)
+{
+	struct conn_loop *home = ch->connection->home;
+
+	error->method_id = AMQP_BASIC_ACK;
+	if (home->publisher == ch) {
+		publish_flush(home);
+		if (ch->state != CHANNEL_OPEN || ch->connection->state != CONNECTION_RUNNING)
+			return channel_closing_method(ch, AMQP_BASIC_ACK);
+	}
+	return method_basic_ack(ch, m, error);
+}
+
+/* Two are decoded in line. What follows basic.publish is its content. */
 static inline int channel_method(struct channel *ch, struct slice payload, struct slice behind,
 				 size_t *ret_used, struct amqp_error *error)
 {
-	struct amqp_basic_publish m;
+	uint32_t id = amqp_method_id(payload);
+	struct amqp_basic_publish publish;
+	struct amqp_basic_ack ack;
 
-	if (amqp_method_id(payload) != AMQP_BASIC_PUBLISH ||
-	    amqp_decode_basic_publish(&m, amqp_method_fields(payload)) != 0)
-		return channel_any_method(ch, payload, error);
-	error->method_id = AMQP_BASIC_PUBLISH;
-	return publish_method(ch, &m, behind, ret_used, error);
+	if (id == AMQP_BASIC_PUBLISH &&
+	    amqp_decode_basic_publish(&publish, amqp_method_fields(payload)) == 0) {
+		error->method_id = id;
+		return publish_method(ch, &publish, behind, ret_used, error);
+	}
+	if (id == AMQP_BASIC_ACK && amqp_decode_basic_ack(&ack, amqp_method_fields(payload)) == 0)
+		return channel_ack(ch, &ack, error);
+	return channel_any_method(ch, payload, error);
 }
 
 static inline int channel_handle(struct channel *ch, const struct amqp_frame *frame,

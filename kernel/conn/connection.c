@@ -514,7 +514,7 @@ static size_t connection_data(struct transport *t, struct slice bytes)
 	       c->state != CONNECTION_CLOSED && c->state != CONNECTION_HEADER &&
 	       !connection_is_full(c)) {
 		struct slice rest = {bytes.data + done, bytes.size - done};
-		struct amqp_frame frame = {0};
+		struct amqp_frame frame;
 		struct amqp_error error;
 		size_t used = 0, behind;
 		int result = amqp_frame_parse(rest, c->frame_max, &frame, &used);
