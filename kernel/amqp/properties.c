@@ -29,10 +29,10 @@ static void skip_flag_words(struct amqp_reader *reader)
 #define EMPTY_longlong 0
 #define EMPTY_shortstr ((struct slice){NULL, 0})
 #define EMPTY_table    ((struct slice){NULL, 0})
-#define GET_octet    amqp_get_octet
-#define GET_longlong amqp_get_longlong
-#define GET_shortstr amqp_get_shortstr
-#define GET_table    amqp_get_longstr
+#define GET_octet      amqp_get_octet
+#define GET_longlong   amqp_get_longlong
+#define GET_shortstr   amqp_get_shortstr
+#define GET_table      amqp_get_longstr
 
 /*
  * The values come in the order of their bits, from the highest on. Most messages have one to three
@@ -57,16 +57,32 @@ static void decode_values(struct amqp_properties *ret, struct amqp_reader *reade
 	}
 }
 
+/* The first flag word; further ones have been read. */
+static uint16_t decode_flags(struct amqp_reader *reader)
+{
+	uint16_t flags = amqp_get_short(reader);
+
+	if (UNLIKELY((flags & CONTINUATION) != 0))
+		skip_flag_words(reader);
+	return flags & KNOWN_FLAGS;
+}
+
+void amqp_properties_decode_to(struct amqp_properties *ret, struct slice raw,
+			       enum amqp_property last)
+{
+	struct amqp_reader reader;
+
+	amqp_reader_init(&reader, raw);
+	ret->flags = decode_flags(&reader) & (uint16_t) ~((unsigned)last - 1);
+	decode_values(ret, &reader);
+}
+
 int amqp_properties_decode(struct amqp_properties *ret, struct slice raw)
 {
 	struct amqp_reader reader;
-	uint16_t flags;
 
 	amqp_reader_init(&reader, raw);
-	flags = amqp_get_short(&reader);
-	if (UNLIKELY((flags & CONTINUATION) != 0))
-		skip_flag_words(&reader);
-	ret->flags = flags & KNOWN_FLAGS;
+	ret->flags = decode_flags(&reader);
 #define CLEAR(type, name, NAME, bit) ret->name = EMPTY_##type;
 	AMQP_PROPERTIES(CLEAR)
 #undef CLEAR

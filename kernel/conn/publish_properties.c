@@ -14,14 +14,15 @@
 /* Notes the routing keys in an array of long strings under the name. 406 when it is anything else,
  * as RabbitMQ. */
 static int publish_note_keys(struct channel_publish *p, struct slice headers, const char *name,
-			     struct amqp_error *error)
+			     bool *ret_is_there, struct amqp_error *error)
 {
 	struct amqp_value value, item;
 	struct amqp_array_iter iter;
 	uint8_t size[4];
 	struct amqp_writer w;
 
-	if (!amqp_table_find(headers, name, &value))
+	*ret_is_there = amqp_table_find(headers, name, &value);
+	if (!*ret_is_there)
 		return 0;
 	if (value.type != AMQP_VALUE_ARRAY)
 		return amqp_error_set(
@@ -117,18 +118,16 @@ int publish_examine(struct channel *ch, struct amqp_properties *properties, stru
 	struct channel_publish *p = ch->publish;
 	bool is_fast_reply = amqp_properties_has(properties, AMQP_PROPERTY_REPLY_TO) &&
 			     slice_equal(properties->reply_to, SLICE_LITERAL(ROUTER_REPLY_PREFIX));
-	bool has_bcc = false;
-	struct amqp_value value;
+	bool has_bcc = false, has_cc;
 
 	if (publish_check_user(ch, properties, error) != 0)
 		return -EPROTO;
 	if (amqp_properties_has(properties, AMQP_PROPERTY_HEADERS)) {
-		if (publish_note_keys(p, properties->headers, "CC", error) != 0 ||
-		    publish_note_keys(p, properties->headers, "BCC", error) != 0)
+		if (publish_note_keys(p, properties->headers, "CC", &has_cc, error) != 0 ||
+		    publish_note_keys(p, properties->headers, "BCC", &has_bcc, error) != 0)
 			return -EPROTO;
 		if (p->extra.failed)
 			return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
-		has_bcc = amqp_table_find(properties->headers, "BCC", &value);
 	}
 	if (is_fast_reply && ch->reply_tag_size == 0)
 		return amqp_error_set(error, AMQP_PRECONDITION_FAILED,

@@ -203,11 +203,14 @@ static bool host_properties(const struct shunt_message *view, struct amqp_proper
 static struct shunt_bytes host_message_headers(const struct shunt_host *host,
 					       const struct shunt_message *message)
 {
+	const struct routed_message *routed =
+		container_of(message, const struct routed_message, view);
 	struct amqp_properties properties;
 
 	(void)host;
-	if (!host_properties(message, &properties) ||
-	    !amqp_properties_has(&properties, AMQP_PROPERTY_HEADERS))
+	amqp_properties_decode_to(&properties, message_properties(routed->message),
+				  AMQP_PROPERTY_HEADERS);
+	if (!amqp_properties_has(&properties, AMQP_PROPERTY_HEADERS))
 		return (struct shunt_bytes){NULL, 0};
 	return host_bytes(properties.headers);
 }
