@@ -36,7 +36,8 @@ struct event_base *loop_base(struct loop *loop);
 
 /*
  * Monotonic milliseconds, read at its first use in a turn and then kept. On a thread without a
- * loop: the clock.
+ * loop: the clock. A callback of an event that may take long begins with it, as that is where the
+ * turn begins (loop/meter.h).
  */
 uint64_t loop_now_ms(void);
 
