@@ -81,6 +81,7 @@ int loop_init(struct loop *loop, unsigned index, unsigned count)
 	loop->index = index;
 	list_init(&loop->tasks);
 	list_init(&loop->late_tasks);
+	list_init(&loop->background);
 	slots_init(&loop->slots);
 
 	int rc = mailbox_init(loop, count);
@@ -178,7 +179,7 @@ static void destroy_retired(struct loop *loop)
 bool loop_has_work(const struct loop *loop)
 {
 	return !list_is_empty(&loop->tasks) || !list_is_empty(&loop->late_tasks) ||
-	       loop->n_retired > 0 || loop->outboxes_filled || !mailbox_is_empty(loop);
+	       !list_is_empty(&loop->background) || loop->n_retired > 0 || loop->outboxes_filled || !mailbox_is_empty(loop);
 }
 
 /* Says asleep before it looks for work the last time: mailbox.c tells why. */

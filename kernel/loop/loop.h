@@ -16,7 +16,7 @@
  *
  *	1. poll, and the callbacks of events and timers
  *	2. letters from other loops, and to itself (loop/mailbox.h)
- *	3. tasks (loop/task.h), then late tasks, till none is left
+ *	3. some steps of background tasks (loop/task.h); tasks, then late tasks, till none is left
  *	4. outboxes are pushed: one push and at most one wake-up for each other loop
  *	5. retired objects are destroyed
  *

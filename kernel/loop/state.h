@@ -69,7 +69,7 @@ struct loop {
 	struct event *wake_event;
 	uint64_t now_ms, now_wall_ms; /* 0: to be read at the next use */
 
-	struct list tasks, late_tasks;
+	struct list tasks, late_tasks, background;
 
 	struct outbox *outboxes; /* one for each loop; that to itself is read in place */
 	unsigned n_outboxes;
