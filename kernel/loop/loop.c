@@ -179,7 +179,8 @@ static void destroy_retired(struct loop *loop)
 bool loop_has_work(const struct loop *loop)
 {
 	return !list_is_empty(&loop->tasks) || !list_is_empty(&loop->late_tasks) ||
-	       !list_is_empty(&loop->background) || loop->n_retired > 0 || loop->outboxes_filled || !mailbox_is_empty(loop);
+	       !list_is_empty(&loop->background) || loop->n_retired > 0 || loop->outboxes_filled ||
+	       !mailbox_is_empty(loop);
 }
 
 /* Says asleep before it looks for work the last time: mailbox.c tells why. */

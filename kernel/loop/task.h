@@ -32,8 +32,8 @@ void loop_defer(struct loop_task *task);
 void loop_defer_late(struct loop_task *task);
 
 /*
- * For work that would be long, in steps of at most some 100 us: each run does one, and arms the task
- * again while there is more. In each turn, before its ordinary tasks, such steps run for about
+ * For work that would be long, in steps of at most some 100 us: each run does one, and arms the
+ * task again while there is more. In each turn, before its ordinary tasks, such steps run for about
  * LOOP_BACKGROUND_US in all, in the order of arming; the rest waits for the next turn, which comes
  * without waiting. While the loops stop, all of it is done.
  */
