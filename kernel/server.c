@@ -25,6 +25,7 @@
 #include "loop/counters.h"
 #include "loop/loop.h"
 #include "loop/mailbox.h"
+#include "loop/meter.h"
 #include "loop/pool.h"
 #include "loop/timer.h"
 #include "net/listener.h"
@@ -33,6 +34,7 @@
 
 #define SERVER_DRAIN_MS	     5000u /* for clients to answer connection.close when stopping */
 #define SERVER_DRAIN_LOOK_MS 10u
+#define SERVER_LONG_TURN_NS  UINT64_C(100000000) /* of a loop: everybody on it has noticed */
 
 struct server_signal {
 	int number;
@@ -359,6 +361,16 @@ static enum server_status server_restore(struct server *server)
 	return SERVER_DATA;
 }
 
+static void server_long_turn(const struct loop_long_turn *turn)
+{
+	static struct log_limit limit = LOG_LIMIT(1);
+
+	log_limited(&limit, LOG_LEVEL_WARNING, "loop",
+		    "a turn has taken long: ms=%llu events=%llu letters=%llu tasks=%llu",
+		    (unsigned long long)turn->ns / 1000000, (unsigned long long)turn->events_ms,
+		    (unsigned long long)turn->letters_ms, (unsigned long long)turn->tasks_ms);
+}
+
 static enum server_status server_start(struct server *server, bool only_check)
 {
 	struct config *config = server->config;
@@ -379,6 +391,7 @@ static enum server_status server_start(struct server *server, bool only_check)
 		return SERVER_OWN_FAULT;
 	}
 	server->has_pool = true;
+	loop_watch_turns(SERVER_LONG_TURN_NS, server_long_turn);
 	loop_timer_init(&server->drain, server_drain);
 	status = server_make_store(server, only_check);
 	if (status != SERVER_OK)

@@ -23,7 +23,15 @@ uint64_t clock_monotonic_us(void)
  */
 uint64_t clock_monotonic_ms(void)
 {
-	return clock_monotonic_ns() / 1000000u + 1;
+	return clock_ms_of_ns(clock_monotonic_ns());
+}
+
+uint64_t clock_coarse_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 uint64_t clock_wall_ms(void)

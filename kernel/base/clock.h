@@ -12,6 +12,15 @@ uint64_t clock_monotonic_ms(void);
 uint64_t clock_monotonic_us(void);
 uint64_t clock_monotonic_ns(void);
 
+/* What clock_monotonic_ms() would have said when clock_monotonic_ns() said this. */
+static inline uint64_t clock_ms_of_ns(uint64_t ns)
+{
+	return ns / 1000000u + 1;
+}
+
+/* clock_monotonic_ns() as it was at the last tick, a few milliseconds ago; the cheapest to read. */
+uint64_t clock_coarse_ns(void);
+
 /* Since 1970, UTC: for people and the wire. May jump. */
 uint64_t clock_wall_ms(void);
 

@@ -8,7 +8,7 @@
 #include "broker/backlog_state.h"
 
 #define SPARE_MAX      32u /* chunks kept by a pool */
-#define REAP_CHUNKS    4u  /* dropped in one go: some 10 us */
+#define REAP_CHUNKS    4u  /* dropped in one step: some 10 us */
 #define TABLE_SIZE_MIN 4u
 
 /* ---- The pool ---- */
@@ -69,14 +69,13 @@ static void reap_some(struct chunk_pool *pool, unsigned max)
 	}
 }
 
-/* Rounds of tasks are limited within a turn, so a long backlog goes over many turns. */
 static void reap(struct loop_task *task)
 {
 	struct chunk_pool *pool = container_of(task, struct chunk_pool, reap);
 
 	reap_some(pool, REAP_CHUNKS);
 	if (!list_is_empty(&pool->doomed))
-		loop_defer(task);
+		loop_defer_background(task);
 }
 
 void chunk_pool_init(struct chunk_pool *pool)
@@ -303,7 +302,7 @@ static void drop_all(struct backlog *b)
 	if (n_chunks > 0 && !loop_task_is_armed(&b->pool->reap)) {
 		reap_some(b->pool, REAP_CHUNKS);
 		if (!list_is_empty(&b->pool->doomed))
-			loop_defer(&b->pool->reap);
+			loop_defer_background(&b->pool->reap);
 	}
 }
 
@@ -500,7 +499,7 @@ static void drop_rest(struct backlog *b, struct chunk *chunk)
 	else
 		drop_rest_singly(b, chunk);
 	b->cursor = b->next_seq;
-	loop_defer(&b->pool->reap);
+	loop_defer_background(&b->pool->reap);
 }
 
 /* In chunks behind the cursor's all that is there is ready, and they go whole. */

@@ -114,6 +114,14 @@ static inline uint64_t queue_delivery_bytes(const struct message *m)
 	return (uint64_t)m->body_size + m->properties_size + QUEUE_DELIVERY_OVERHEAD;
 }
 
+/*
+ * While it is held, a queue hands nothing out, and a basic.get waits: so very many messages return
+ * to their places in steps, with QUEUE_REQUEUE or QUEUE_RETURN, and none that is behind them is
+ * delivered before them. Each hold is released once.
+ */
+void queue_hold(struct actor_ref queue);
+void queue_release(struct actor_ref queue);
+
 /* The prefetch of a consumer that is there already changes; 0: unlimited. */
 void queue_change_prefetch(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer,
 			   uint32_t prefetch);

@@ -220,11 +220,13 @@ void queue_remove_consumer(struct queue *q, struct consumer *c)
 
 /* ---- The run ---- */
 
-/* Up to `bursts`; false when the queue is gone. */
+/* Up to `bursts`; false when the queue is gone. When it is released it runs again. */
 static bool deliver(struct queue *q, unsigned bursts)
 {
 	unsigned n = QUEUE_BURST;
 
+	if (UNLIKELY(q->n_holds > 0))
+		return true;
 	queue_serve_gets(q);
 	if (q->is_gone)
 		return false;

@@ -5,15 +5,18 @@
 /*
  * basic.get. When the message at the head is not in memory the request waits in the queue, and all
  * that come after it behind it. They are answered in this order as soon as the body is there, or
- * when there is no message any more, or no queue.
+ * when there is no message any more, or no queue. So it does while the queue is held.
  */
 
-/* False: the message is not in memory. */
+/* False: the message is not in memory, or the queue is held. */
 static bool answer(struct queue *q, struct queue_request *r)
 {
 	uint64_t seq;
-	struct slot *slot = backlog_head(&q->backlog, &seq);
+	struct slot *slot;
 
+	if (UNLIKELY(q->n_holds > 0))
+		return false;
+	slot = backlog_head(&q->backlog, &seq);
 	if (!slot)
 		return true;
 	if (slot_is_away(slot))

@@ -18,7 +18,7 @@
  */
 
 #define SWEEP_MS     1000u
-#define SWEEP_QUEUES 2u /* in one go; a turn has LOOP_TASK_ROUNDS of them */
+#define SWEEP_QUEUES 2u /* in one step */
 
 /* ---- Completed appends ---- */
 
@@ -81,14 +81,14 @@ static void sweep(struct loop_task *task)
 		q = sweep_from(part, q->on_loop.next);
 	}
 	if (q)
-		loop_defer(task);
+		loop_defer_background(task);
 }
 
 static void begin_sweep(struct broker_loop *part)
 {
 	part->swept_ms = loop_now_ms();
 	if (sweep_from(part, part->queues.next))
-		loop_defer(&part->sweep);
+		loop_defer_background(&part->sweep);
 }
 
 static bool may_sweep(const struct broker_loop *part)

@@ -57,20 +57,24 @@ static uint32_t drop_all(struct queue *q, const uint64_t *seqs, size_t count)
 	return n;
 }
 
-/* From the last to the first: numbers mostly ascend, and the backlog takes them more cheaply so. */
+/* From the highest to the lowest, as far as they are in order: so the backlog takes them cheaply.
+ */
 static uint32_t return_all(struct queue *q, bool undelivered, const uint64_t *seqs, size_t count)
 {
 	uint32_t n = 0;
 
-	for (size_t i = count; i-- > 0;) {
-		struct slot *slot = backlog_find_taken(&q->backlog, seqs[i]);
+	bool ascends = count > 0 && seqs[0] < seqs[count - 1];
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t seq = ascends ? seqs[count - 1 - i] : seqs[i];
+		struct slot *slot = backlog_find_taken(&q->backlog, seq);
 
 		if (!slot)
 			continue;
 		if (undelivered)
-			backlog_return(&q->backlog, seqs[i], slot);
+			backlog_return(&q->backlog, seq, slot);
 		else
-			requeue(q, seqs[i], slot);
+			requeue(q, seq, slot);
 		n++;
 	}
 	if (n == 0)
@@ -159,7 +163,16 @@ void queue_settle(struct actor_ref queue, struct actor_ref endpoint, uint32_t co
 
 /* ---- Credit, grants, and consumers whose endpoint is gone ---- */
 
-enum note { NOTE_CREDIT, NOTE_PREFETCH, NOTE_GRANT, NOTE_LIMIT, NOTE_FORGET };
+enum note {
+	NOTE_CREDIT,
+	NOTE_PREFETCH,
+	NOTE_GRANT,
+	NOTE_LIMIT,
+	NOTE_FORGET,
+	/* Not about a consumer: */
+	NOTE_HOLD,
+	NOTE_RELEASE,
+};
 
 struct note_letter {
 	struct letter letter;
@@ -176,18 +189,8 @@ static void note_for_nobody(const struct note_letter *l)
 		endpoint_post_grants_returned(l->endpoint, l->consumer, (uint32_t)l->amount);
 }
 
-static void note_here(const struct note_letter *l)
+static void note_for_consumer(struct queue *q, struct consumer *c, const struct note_letter *l)
 {
-	struct queue *q = slots_get(l->queue);
-	struct consumer *c;
-
-	if (!q)
-		return;
-	c = consumer_find(&q->consumers, l->endpoint, l->consumer);
-	if (!c) {
-		note_for_nobody(l);
-		return;
-	}
 	switch (l->note) {
 	case NOTE_CREDIT:
 		(void)consumer_credited(&q->consumers, c, l->amount);
@@ -209,7 +212,37 @@ static void note_here(const struct note_letter *l)
 	case NOTE_FORGET:
 		queue_remove_consumer(q, c);
 		break;
+	case NOTE_HOLD:
+	case NOTE_RELEASE:
+		break;
 	}
+}
+
+static void hold_here(struct queue *q, bool is_held)
+{
+	bug_on(!is_held && q->n_holds == 0);
+	if (is_held)
+		q->n_holds++;
+	else if (--q->n_holds == 0)
+		loop_defer(&q->run);
+}
+
+static void note_here(const struct note_letter *l)
+{
+	struct queue *q = slots_get(l->queue);
+	struct consumer *c;
+
+	if (!q)
+		return;
+	if (l->note == NOTE_HOLD || l->note == NOTE_RELEASE) {
+		hold_here(q, l->note == NOTE_HOLD);
+		return;
+	}
+	c = consumer_find(&q->consumers, l->endpoint, l->consumer);
+	if (c)
+		note_for_consumer(q, c, l);
+	else
+		note_for_nobody(l);
 }
 
 static void note_arrived(struct letter *letter)
@@ -272,6 +305,16 @@ void queue_limit(struct actor_ref queue, struct actor_ref endpoint, uint32_t con
 					.note = NOTE_LIMIT,
 					.consumer = consumer,
 					.amount = needs_grants});
+}
+
+void queue_hold(struct actor_ref queue)
+{
+	post_note(&(struct note_letter){.queue = queue, .note = NOTE_HOLD});
+}
+
+void queue_release(struct actor_ref queue)
+{
+	post_note(&(struct note_letter){.queue = queue, .note = NOTE_RELEASE});
 }
 
 void queue_forget_consumer(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer)

@@ -30,6 +30,7 @@ struct queue {
 	struct consumer_set consumers;
 	struct loop_task run; /* deliveries and expiry, at the turn's end */
 	uint64_t message_ttl_ms;
+	unsigned n_holds; /* queue_hold() */
 	bool durable;
 	bool is_gone;	  /* ended in this turn; no more than memory */
 	bool is_forsaken; /* auto-delete: the last consumer has gone */

@@ -97,7 +97,8 @@ void channel_end(struct channel *ch)
 		if (ch->sources[i] == source)
 			source_end_consuming(source);
 	}
-	settle_all(ch, QUEUE_REQUEUE);
+	if (!settling_begin_end(ch))
+		settle_all(ch, QUEUE_REQUEUE);
 	slots_remove(ch->endpoint.ref);
 	ch->endpoint.ref = (struct actor_ref){0};
 	ch->waiting = NULL; /* its answer finds nobody and frees itself */
@@ -140,16 +141,27 @@ void channel_destroy(struct channel *ch)
 			list_remove(&ch->sources[i]->wanting);
 		}
 	channel_drop_backlog(ch);
+	settling_leave(ch);
 	c->channels[ch->number] = NULL;
 	c->n_open--;
 	counter_add(COUNTER_CHANNELS_CLOSED, 1);
 	loop_retire(ch, channel_free);
 }
 
+static void channel_send_close(struct channel *ch, const struct amqp_error *error)
+{
+	struct amqp_method m = {.id = AMQP_CHANNEL_CLOSE};
+
+	m.channel_close.reply_code = error->code;
+	m.channel_close.reply_text = slice_cstr(error->text);
+	m.channel_close.class_id = amqp_method_class(error->method_id);
+	m.channel_close.method_id = amqp_method_number(error->method_id);
+	connection_send(ch->connection, ch->number, &m);
+}
+
 void channel_fail(struct channel *ch, const struct amqp_error *error)
 {
 	static struct log_limit limit = LOG_LIMIT(20);
-	struct amqp_method m = {.id = AMQP_CHANNEL_CLOSE};
 	struct conn_loop *home = ch->connection->home;
 	char name[CONNECTION_NAME_MAX];
 
@@ -170,11 +182,10 @@ void channel_fail(struct channel *ch, const struct amqp_error *error)
 		    error->method_id != 0 ? amqp_method_name(error->method_id) : "none",
 		    error->text);
 	channel_end(ch);
-	m.channel_close.reply_code = error->code;
-	m.channel_close.reply_text = slice_cstr(error->text);
-	m.channel_close.class_id = amqp_method_class(error->method_id);
-	m.channel_close.method_id = amqp_method_number(error->method_id);
-	connection_send(ch->connection, ch->number, &m);
+	if (ch->settling != NULL)
+		settling_set_reply(ch, SETTLING_CLOSE, error);
+	else
+		channel_send_close(ch, error);
 }
 
 /* ---- Frames ---- */
@@ -423,7 +434,7 @@ static void channel_run_backlog(struct channel *ch)
 	buffer_init(&ch->backlog);
 	ch->backlog_done = 0;
 	ch->is_running = true;
-	while (is_alive && done != frames.size && ch->waiting == NULL && !connection_is_full(c))
+	while (is_alive && done != frames.size && !channel_waits(ch) && !connection_is_full(c))
 		done += channel_run_one(ch, slice_make(frames.data + done, frames.size - done),
 					&is_alive);
 	ch->is_running = false;
@@ -448,4 +459,55 @@ void channel_resume(struct channel *ch)
 		channel_run_backlog(ch);
 	if (c->is_ending && c->state == CONNECTION_RUNNING)
 		connection_answer_close(c);
+}
+
+/* ---- Its end, and what is settled in steps ---- */
+
+/* What came behind the close is for whoever is opened by its number. */
+static void channel_finish_close(struct channel *ch)
+{
+	struct amqp_method ok = {.id = AMQP_CHANNEL_CLOSE_OK};
+	struct connection *c = ch->connection;
+	struct buffer frames = ch->backlog;
+	size_t done = ch->backlog_done;
+
+	buffer_init(&ch->backlog);
+	ch->backlog_done = 0;
+	channel_destroy(ch);
+	connection_send(c, ch->number, &ok);
+	if (frames.size != done)
+		channel_put_back(ch, &frames, done, false);
+	else
+		buffer_fini(&frames);
+}
+
+void channel_close(struct channel *ch)
+{
+	channel_end(ch);
+	if (ch->settling != NULL)
+		settling_set_reply(ch, SETTLING_CLOSE_OK, NULL);
+	else
+		channel_finish_close(ch);
+}
+
+void channel_settled(struct channel *ch, enum settling_reply reply, const struct amqp_error *error)
+{
+	struct amqp_method recover_ok = {.id = AMQP_BASIC_RECOVER_OK};
+
+	switch (reply) {
+	case SETTLING_NO_REPLY:
+	case SETTLING_RECOVER_OK:
+		if (error->code != 0)
+			channel_fail(ch, error);
+		else if (reply == SETTLING_RECOVER_OK)
+			connection_send(ch->connection, ch->number, &recover_ok);
+		break;
+	case SETTLING_CLOSE_OK:
+		channel_finish_close(ch);
+		break;
+	case SETTLING_CLOSE:
+		channel_send_close(ch, error);
+		break;
+	}
+	channel_resume(ch);
 }

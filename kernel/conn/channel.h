@@ -22,6 +22,7 @@
 #include "broker/endpoint.h"
 #include "conn/confirms.h"
 #include "conn/connection.h"
+#include "conn/settling.h"
 #include "conn/unacked.h"
 
 enum channel_state {
@@ -50,6 +51,7 @@ struct channel {
 	struct channel_publish *publish;
 
 	struct channel_request *waiting; /* NULL: not */
+	struct settling *settling;	 /* it waits for that; NULL: not */
 	bool is_running;		 /* the backlog is being handled further up the stack */
 	struct buffer backlog;		 /* raw frames that came while waiting */
 	size_t backlog_done;		 /* bytes of it that have been handled */
@@ -88,6 +90,12 @@ void channel_end(struct channel *ch);
 /* Retires it. channel_end must have run. */
 void channel_destroy(struct channel *ch);
 
+/* The client has asked for its end: as above, then close-ok, perhaps later. */
+void channel_close(struct channel *ch);
+
+/* All that it waited for is settled; error: of SETTLING_CLOSE, or it failed (code is not 0). */
+void channel_settled(struct channel *ch, enum settling_reply reply, const struct amqp_error *error);
+
 /*
  * A frame came. On failure *error says what to do with the connection: soft errors have been dealt
  * with inside. `behind` is what has come behind it, of any channel: whole frames of the first
@@ -99,10 +107,16 @@ int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct sli
 /* Ends the channel (soft error) or its connection (hard error). */
 void channel_fail(struct channel *ch, const struct amqp_error *error);
 
+/* For an answer, or till very much is settled. */
+static inline bool channel_waits(const struct channel *ch)
+{
+	return ch->waiting != NULL || ch->settling != NULL;
+}
+
 /* A frame would be handled at once: none is being handled, and none waits before it. */
 static inline bool channel_is_free(const struct channel *ch)
 {
-	return ch->waiting == NULL && !ch->is_running && ch->backlog.size == 0;
+	return !channel_waits(ch) && !ch->is_running && ch->backlog.size == 0;
 }
 
 /* The answer is there: handles the frames that came meanwhile. */

@@ -141,8 +141,8 @@ void connection_answer_close(struct connection *c)
 {
 	struct amqp_method ok = {.id = AMQP_CONNECTION_CLOSE_OK};
 
-	if (connection_has_unfinished(
-		    c)) { /* and what the client sent behind its questions comes before its end */
+	/* And what the client sent behind its questions comes before its end. */
+	if (connection_has_unfinished(c) || settling_end_channels(c)) {
 		if (!c->is_ending)
 			loop_timer_start_ms(&c->timer, CONNECTION_CLOSE_LIMIT_MS);
 		c->is_ending = true;
@@ -272,7 +272,7 @@ static void connection_drained(struct transport *t)
 		return;
 	pressure_resume(c, CONNECTION_PAUSE_OUTPUT); /* frames that were kept may pause it again */
 	for (unsigned i = 1; i < c->n_slots; i++)
-		if (c->channels[i] != NULL && c->channels[i]->waiting == NULL)
+		if (c->channels[i] != NULL && !channel_waits(c->channels[i]))
 			channel_resume(c->channels[i]);
 }
 

@@ -10,6 +10,7 @@
 #include "conn/content.h"
 #include "conn/request.h"
 #include "conn/settle.h"
+#include "conn/settling.h"
 #include "conn/source.h"
 #include "loop/counters.h"
 
@@ -339,7 +340,9 @@ int method_basic_recover_async(struct channel *ch, const struct amqp_basic_recov
 {
 	if (!m->requeue)
 		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED, "requeue=false");
-	settle_held(ch, QUEUE_REQUEUE);
+	if (!settling_begin(ch, ch->unacked.end - 1, QUEUE_REQUEUE, error->method_id,
+			    SETTLING_NO_REPLY))
+		settle_held(ch, QUEUE_REQUEUE);
 	return 0;
 }
 
@@ -350,6 +353,9 @@ int method_basic_recover(struct channel *ch, const struct amqp_basic_recover *m,
 
 	if (!m->requeue)
 		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED, "requeue=false");
+	if (settling_begin(ch, ch->unacked.end - 1, QUEUE_REQUEUE, error->method_id,
+			   SETTLING_RECOVER_OK))
+		return 0;
 	settle_held(ch, QUEUE_REQUEUE);
 	connection_send(ch->connection, ch->number, &ok);
 	return 0;

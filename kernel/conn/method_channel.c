@@ -33,15 +33,9 @@ int method_channel_flow_ok(struct channel *ch, const struct amqp_channel_flow_ok
 int method_channel_close(struct channel *ch, const struct amqp_channel_close *m,
 			 struct amqp_error *error)
 {
-	struct amqp_method ok = {.id = AMQP_CHANNEL_CLOSE_OK};
-	struct connection *c = ch->connection;
-	uint16_t number = ch->number;
-
 	(void)m, (void)error;
 	publish_flush_confirms(ch);
-	channel_end(ch);
-	channel_destroy(ch);
-	connection_send(c, number, &ok);
+	channel_close(ch);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "broker/queue.h"
 #include "conn/channel.h"
 #include "conn/method_tx.h"
+#include "conn/settling.h"
 #include "conn/source.h"
 
 static enum queue_outcome settle_outcome(const struct settle_batch *batch)
@@ -59,9 +60,8 @@ static int settle_unknown(uint64_t tag, struct amqp_error *error)
 			      (unsigned long long)tag);
 }
 
-/* Settles now, or notes it in the transaction. */
-static int settle_one(struct channel *ch, uint64_t tag, struct unacked_entry *entry, int outcome,
-		      struct amqp_error *error)
+int settle_one(struct channel *ch, uint64_t tag, struct unacked_entry *entry, int outcome,
+	       struct amqp_error *error)
 {
 	if (tx_is_on(ch))
 		return tx_add_ack(ch, tag, entry, outcome, error);
@@ -74,11 +74,13 @@ static int settle_one(struct channel *ch, uint64_t tag, struct unacked_entry *en
 static int settle_up_to(struct channel *ch, uint64_t tag, int outcome, struct amqp_error *error)
 {
 	struct unacked *u = &ch->unacked;
-	uint64_t last = tag == 0 ? u->end : tag;
+	uint64_t last = tag == 0 ? u->end - 1 : tag;
 	struct unacked_entry *entry;
 
 	if (tag != 0 && unacked_find(u, tag) == NULL)
 		return settle_unknown(tag, error);
+	if (settling_begin(ch, last, outcome, error->method_id, SETTLING_NO_REPLY))
+		return 0;
 	for (uint64_t t = 0; (entry = unacked_next(u, &t)) != NULL && t <= last; t++)
 		if (entry->state == UNACKED_HELD && settle_one(ch, t, entry, outcome, error) != 0)
 			return -EPROTO;

@@ -17,6 +17,9 @@ int settle_tags(struct channel *ch, uint64_t tag, bool multiple, int outcome,
 		struct amqp_error *error);
 void settle_all(struct channel *ch, int outcome);
 void settle_held(struct channel *ch, int outcome); /* but for those in a transaction */
+/* Settles now, or notes it in the transaction. */
+int settle_one(struct channel *ch, uint64_t tag, struct unacked_entry *entry, int outcome,
+	       struct amqp_error *error);
 /* Grants what room there is under the channel-wide limit. */
 void settle_grant(struct channel *ch);
 void settle_entry(struct channel *ch, struct unacked_entry *entry, int outcome);

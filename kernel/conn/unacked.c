@@ -203,6 +203,25 @@ struct unacked_entry *unacked_next(const struct unacked *u, uint64_t *tag)
 	return NULL;
 }
 
+struct unacked_entry *unacked_prev(const struct unacked *u, uint64_t *tag)
+{
+	uint64_t from = *tag < u->end ? *tag + 1 : u->end;
+
+	for (uint64_t at = from; at > u->base; at--) {
+		if (unacked_in_ring(u, at - 1)->state == UNACKED_GONE)
+			continue;
+		*tag = at - 1;
+		return unacked_in_ring(u, at - 1);
+	}
+	for (size_t i = unacked_search(u, from); i-- > 0;) {
+		if (u->stragglers[i].entry.state == UNACKED_GONE)
+			continue;
+		*tag = u->stragglers[i].tag;
+		return &u->stragglers[i].entry;
+	}
+	return NULL;
+}
+
 static bool unacked_is_in_ring(const struct unacked *u, const struct unacked_entry *entry)
 {
 	return entry >= u->entries && entry < u->entries + u->capacity;
@@ -218,6 +237,8 @@ void unacked_remove(struct unacked *u, struct unacked_entry *entry)
 			unacked_compact_stragglers(u);
 		return;
 	}
+	if (unacked_held_in_ring(u) == 0) /* also after the last of many that went downwards */
+		u->base = u->end;
 	while (u->base != u->end && unacked_in_ring(u, u->base)->state == UNACKED_GONE)
 		u->base++;
 	if (u->base == u->end && u->capacity > UNACKED_KEPT_CAPACITY)

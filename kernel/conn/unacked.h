@@ -74,6 +74,9 @@ static inline struct unacked_entry *unacked_find(const struct unacked *u, uint64
  */
 struct unacked_entry *unacked_next(const struct unacked *u, uint64_t *tag);
 
+/* The same downwards: the last one with a tag of *tag or less, and from *tag - 1 on. */
+struct unacked_entry *unacked_prev(const struct unacked *u, uint64_t *tag);
+
 /* Settled: the entry goes. Pointers to others do not hold any more. */
 void unacked_remove(struct unacked *u, struct unacked_entry *entry);
 

@@ -17,6 +17,7 @@
 #include "control/columns.h"
 #include "loop/counters.h"
 #include "loop/loop.h"
+#include "loop/meter.h"
 #include "store/disk.h"
 #include "net/listener.h"
 
@@ -185,6 +186,38 @@ static void status_disk(json_t *value, const struct control_config *config)
 	set_number(value, "disk_free_limit", alarms_disk_limit(config->broker->alarms));
 }
 
+/* By the least that they have taken, in microseconds. */
+static json_t *status_turn_lengths(const struct loop_turns *turns)
+{
+	json_t *lengths = json_object();
+	char key[24];
+
+	for (unsigned i = 0; i < LOOP_TURN_CLASSES; i++) {
+		snprintf(key, sizeof(key), "%llu", (unsigned long long)loop_turn_class_us(i));
+		set_number(lengths, key, turns->counts[i]);
+	}
+	return lengths;
+}
+
+static void status_loops(json_t *value)
+{
+	json_t *loops = json_array();
+
+	for (unsigned i = 0; i < loop_count(); i++) {
+		json_t *loop = json_object();
+		struct loop_turns turns;
+
+		loop_turns(i, &turns);
+		set_number(loop, "loop", i);
+		set_number(loop, "busy_us", turns.busy_ns / 1000);
+		set_number(loop, "longest_turn_us", turns.longest_ns / 1000);
+		set_number(loop, "longest_turn_since_asked_us", loop_take_longest_ns(i) / 1000);
+		json_object_set_new(loop, "turns_by_us", status_turn_lengths(&turns));
+		json_array_append_new(loops, loop);
+	}
+	json_object_set_new(value, "event_loops", loops);
+}
+
 /* ---- All of it ---- */
 
 static void status_runtime(json_t *value, const struct control_config *config)
@@ -224,6 +257,7 @@ void control_status(struct control_client *client, const json_t *request)
 	status_descriptors(value);
 	status_disk(value, config);
 	status_totals(value, config);
+	status_loops(value);
 	status_listeners(value, config);
 	control_client_send(client, json_pack("{s:o}", "value", value));
 	control_client_ok(client);

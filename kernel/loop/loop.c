@@ -45,6 +45,7 @@ void loop_enter(struct loop *loop)
 	account_set_thread(loop->index);
 	loop->now_ms = 0; /* may be long ago, if it is entered between its turns */
 	loop->now_wall_ms = 0;
+	loop->meter.ended_ns = 0;
 }
 
 /* The edge was all there is to it: see mailbox.c. */
@@ -52,7 +53,8 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	loop_mark_awake(arg);
+	(void)arg;
+	(void)loop_now_ms();
 }
 
 /*
@@ -89,6 +91,7 @@ int loop_init(struct loop *loop, unsigned index, unsigned count)
 	loop->index = index;
 	list_init(&loop->tasks);
 	list_init(&loop->late_tasks);
+	list_init(&loop->background);
 	slots_init(&loop->slots);
 	loop_timer_init(&loop->upkeep, keep_up);
 
@@ -126,13 +129,21 @@ void loop_mark_awake(struct loop *loop)
 		atomic_store_explicit(&loop->inbox.asleep, false, memory_order_release);
 }
 
+/*
+ * When the poll has waited, the first look at the clock is where the turn begins, as libevent tells
+ * of the end of its poll only when all callbacks have run.
+ */
 uint64_t loop_now_ms(void)
 {
 	if (!loop_current)
 		return clock_monotonic_ms();
 	if (loop_current->now_ms == 0) {
+		uint64_t now = clock_monotonic_ns();
+
 		loop_mark_awake(loop_current);
-		loop_current->now_ms = clock_monotonic_ms();
+		loop_current->now_ms = clock_ms_of_ns(now);
+		if (loop_current->meter.began_ns == 0)
+			loop_current->meter.began_ns = now;
 	}
 	return loop_current->now_ms;
 }
@@ -179,7 +190,8 @@ static void destroy_retired(struct loop *loop)
 bool loop_has_work(const struct loop *loop)
 {
 	return !list_is_empty(&loop->tasks) || !list_is_empty(&loop->late_tasks) ||
-	       loop->n_retired > 0 || loop->outboxes_filled || !mailbox_is_empty(loop);
+	       !list_is_empty(&loop->background) || loop->n_retired > 0 || loop->outboxes_filled ||
+	       !mailbox_is_empty(loop);
 }
 
 /* Says asleep before it looks for work the last time: mailbox.c tells why. */
@@ -194,19 +206,25 @@ static bool may_block(struct loop *loop)
 static void poll_events(struct loop *loop, bool block)
 {
 	int flags = EVLOOP_ONCE;
+	bool goes_on = block && !may_block(loop);
 
-	if (!block || !may_block(loop))
+	if (!block || goes_on)
 		flags |= EVLOOP_NONBLOCK;
 	loop->now_ms = 0;
 	loop->now_wall_ms = 0;
+	loop->meter.began_ns = goes_on ? loop->meter.ended_ns : 0;
 	int rc = event_base_loop(loop->base, flags);
 	bug_on(rc < 0);
 	loop_mark_awake(loop);
+	if (loop->meter.began_ns == 0)
+		(void)loop_now_ms();
 }
 
 void loop_finish_turn(struct loop *loop)
 {
+	loop->meter.events_ns = clock_coarse_ns();
 	mailbox_deliver(loop);
+	loop->meter.letters_ns = clock_coarse_ns();
 	tasks_run(loop);
 	mailbox_flush(loop);
 	if (loop->n_retired > 0) {
@@ -225,4 +243,5 @@ void loop_run_once(bool block)
 	counter_add(COUNTER_TURNS, 1);
 	poll_events(self, block);
 	loop_finish_turn(self);
+	meter_end_turn(&self->meter);
 }

@@ -16,7 +16,7 @@
  *
  *	1. poll, and the callbacks of events and timers
  *	2. letters from other loops, and to itself (loop/mailbox.h)
- *	3. tasks (loop/task.h), then late tasks, till none is left
+ *	3. some steps of background tasks (loop/task.h); tasks, then late tasks, till none is left
  *	4. outboxes are pushed: one push and at most one wake-up for each other loop
  *	5. retired objects are destroyed
  *	6. memory that other loops own is given back to them (base/slab.h)
@@ -37,7 +37,8 @@ struct event_base *loop_base(struct loop *loop);
 
 /*
  * Monotonic milliseconds, read at its first use in a turn and then kept. On a thread without a
- * loop: the clock.
+ * loop: the clock. A callback of an event that may take long begins with it, as that is where the
+ * turn begins (loop/meter.h).
  */
 uint64_t loop_now_ms(void);
 

@@ -12,6 +12,7 @@
 #include "base/compiler.h"
 #include "base/list.h"
 #include "loop/mailbox.h"
+#include "loop/meter.h"
 #include "loop/timer.h"
 
 struct event;
@@ -50,6 +51,16 @@ struct retired {
 	void (*destroy)(void *object);
 };
 
+/* The own thread's, but for what is atomic, which others read and which has lines of its own. */
+struct meter {
+	_Alignas(CACHE_LINE_SIZE) _Atomic uint64_t busy_ns, longest_ns;
+	_Atomic uint64_t recent_ns; /* the longest; whoever asks sets it to 0 */
+	_Atomic uint64_t counts[LOOP_TURN_CLASSES];
+	_Alignas(CACHE_LINE_SIZE) uint64_t began_ns; /* of this turn; 0: nothing has happened yet */
+	uint64_t ended_ns;			     /* of the last one; 0: long ago */
+	uint64_t events_ns, letters_ns; /* its first two stages have ended, by the coarse clock */
+};
+
 struct loop {
 	struct inbox inbox;
 
@@ -59,7 +70,7 @@ struct loop {
 	struct event *wake_event;
 	uint64_t now_ms, now_wall_ms; /* 0: to be read at the next use */
 
-	struct list tasks, late_tasks;
+	struct list tasks, late_tasks, background;
 
 	struct outbox *outboxes; /* one for each loop; that to itself is read in place */
 	unsigned n_outboxes;
@@ -71,6 +82,7 @@ struct loop {
 	struct slots slots;
 
 	struct loop_timer upkeep; /* of the thread's memory (base/slab.h) */
+	struct meter meter;
 };
 
 /* The calling thread's loop: loop_self() without the call. */
@@ -95,6 +107,9 @@ void mailbox_flush(struct loop *loop);
 
 /* task.c */
 void tasks_run(struct loop *loop);
+
+/* meter.c */
+void meter_end_turn(struct meter *meter);
 
 /* slots.c */
 void slots_init(struct slots *slots);

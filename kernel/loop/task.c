@@ -2,6 +2,8 @@
 #include "loop/task.h"
 
 #include "base/bug.h"
+#include "base/clock.h"
+#include "loop/pool.h"
 #include "loop/state.h"
 
 void loop_task_init(struct loop_task *task, void (*run)(struct loop_task *task))
@@ -10,25 +12,31 @@ void loop_task_init(struct loop_task *task, void (*run)(struct loop_task *task))
 	task->run = run;
 }
 
-static void arm(struct loop_task *task, bool late)
+static struct loop *self_awake(void)
 {
 	struct loop *self = loop_current;
 
 	bug_on(!self);
-	if (loop_task_is_armed(task))
-		return;
 	loop_mark_awake(self);
-	list_add_tail(late ? &self->late_tasks : &self->tasks, &task->link);
+	return self;
 }
 
 void loop_defer(struct loop_task *task)
 {
-	arm(task, false);
+	if (!loop_task_is_armed(task))
+		list_add_tail(&self_awake()->tasks, &task->link);
 }
 
 void loop_defer_late(struct loop_task *task)
 {
-	arm(task, true);
+	if (!loop_task_is_armed(task))
+		list_add_tail(&self_awake()->late_tasks, &task->link);
+}
+
+void loop_defer_background(struct loop_task *task)
+{
+	if (!loop_task_is_armed(task))
+		list_add_tail(&self_awake()->background, &task->link);
 }
 
 void loop_cancel(struct loop_task *task)
@@ -53,6 +61,20 @@ static void run_round(struct list *tasks)
 	}
 }
 
+static void run_background(struct list *tasks)
+{
+	uint64_t end_us = clock_monotonic_us() + LOOP_BACKGROUND_US;
+	struct list *link;
+
+	while ((link = list_pop(tasks)) != NULL) {
+		struct loop_task *task = container_of(link, struct loop_task, link);
+
+		task->run(task);
+		if (clock_monotonic_us() >= end_us && !loop_pool_is_stopping())
+			return;
+	}
+}
+
 /*
  * Late tasks run when no ordinary task is left, and what they arm runs again, all within the rounds
  * of a turn. If ordinary tasks use the rounds up, late ones still get their turn: output must not
@@ -60,6 +82,8 @@ static void run_round(struct list *tasks)
  */
 void tasks_run(struct loop *loop)
 {
+	if (!list_is_empty(&loop->background))
+		run_background(&loop->background);
 	for (int rounds = 0; rounds < LOOP_TASK_ROUNDS; rounds++) {
 		if (!list_is_empty(&loop->tasks))
 			run_round(&loop->tasks);

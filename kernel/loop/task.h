@@ -31,6 +31,14 @@ void loop_defer(struct loop_task *task);
  */
 void loop_defer_late(struct loop_task *task);
 
+/*
+ * For work that would be long, in steps of at most some 100 us: each run does one, and arms the
+ * task again while there is more. In each turn, before its ordinary tasks, such steps run for about
+ * LOOP_BACKGROUND_US in all, in the order of arming; the rest waits for the next turn, which comes
+ * without waiting. While the loops stop, all of it is done.
+ */
+void loop_defer_background(struct loop_task *task);
+
 /* Disarms; no-op if not armed. Before the object goes. */
 void loop_cancel(struct loop_task *task);
 
@@ -39,6 +47,7 @@ static inline bool loop_task_is_armed(const struct loop_task *task)
 	return list_is_linked(&task->link);
 }
 
-#define LOOP_TASK_ROUNDS 64
+#define LOOP_TASK_ROUNDS   64
+#define LOOP_BACKGROUND_US 500u
 
 #endif

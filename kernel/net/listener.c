@@ -150,6 +150,7 @@ static void on_acceptable(int fd, short what, void *argument)
 	unsigned n_accepted = 0;
 
 	(void)what;
+	(void)loop_now_ms();
 	for (unsigned i = 0; i < LISTENER_BATCH && !l->is_destroyed; i++) {
 		union socket_address peer = {.storage = {.ss_family = AF_UNSPEC}};
 		socklen_t size = sizeof(peer);

@@ -51,6 +51,7 @@ static void on_readable(int fd, short what, void *argument)
 	struct stream *s = argument;
 
 	(void)fd, (void)what;
+	(void)loop_now_ms();
 	if (s->write_wants_read) {
 		s->write_wants_read = false;
 		s->t.is_armed = false;
@@ -65,6 +66,7 @@ static void on_writable(int fd, short what, void *argument)
 	struct stream *s = argument;
 
 	(void)fd, (void)what;
+	(void)loop_now_ms();
 	if (s->read_wants_write && s->is_reading)
 		stream_read_chunk(s);
 	if (s->is_waiting) {

@@ -187,6 +187,33 @@ static void print_totals(const json_t *value)
 	printf("Virtual host count: %lld\n", (long long)number_of(totals, "virtual_host_count"));
 }
 
+/* What a turn takes, everybody else on its loop waits for. */
+static void print_loops(const json_t *value)
+{
+	const json_t *loops = json_object_get(value, "event_loops");
+	double uptime_us = (double)number_of(value, "uptime") * 1e6;
+	json_t *turns;
+	const char *us;
+
+	print_section("Event Loops");
+	for (size_t i = 0; i < json_array_size(loops); i++) {
+		const json_t *loop = json_array_get(loops, i);
+		double busy_us = (double)number_of(loop, "busy_us");
+
+		printf("Loop %lld: busy %.1f %%, longest turn %.1f ms, since last asked %.1f ms\n",
+		       (long long)number_of(loop, "loop"),
+		       busy_us < uptime_us ? 100.0 * busy_us / uptime_us : 100.0,
+		       (double)number_of(loop, "longest_turn_us") / 1e3,
+		       (double)number_of(loop, "longest_turn_since_asked_us") / 1e3);
+		printf("Turns by microseconds:");
+		json_object_foreach(json_object_get(loop, "turns_by_us"), us, turns) {
+			if (json_integer_value(turns) != 0)
+				printf(" %s+: %lld", us, (long long)json_integer_value(turns));
+		}
+		putchar('\n');
+	}
+}
+
 static void print_listeners(const json_t *value)
 {
 	const json_t *listeners = json_object_get(value, "listeners");
@@ -212,6 +239,7 @@ static void print_report(const struct report *report)
 	print_memory(report);
 	print_resources(report);
 	print_totals(report->value);
+	print_loops(report->value);
 	print_listeners(report->value);
 }
 

@@ -342,7 +342,7 @@ def test_status(t):
     assert re.match("^Status of node [^ ]+ ...$", lines[0]), lines
     titles = [re.sub("\x1b[^m]*m", "", line) for line in lines]
     for title in ("Runtime", "Plugins", "Data directory", "Config files", "Log file(s)", "Alarms", "Memory",
-                  "File Descriptors", "Free Disk Space", "Totals", "Listeners"):
+                  "File Descriptors", "Free Disk Space", "Totals", "Event Loops", "Listeners"):
         assert titles[titles.index(title) + 1] == "", (title, lines)
     assert "Interface: 127.0.0.1, port: %d, protocol: amqp, purpose: AMQP 0-9-1" % t.broker.port in "\n".join(lines)
     status = json.loads(ctl(t, "status", "--formatter", "json"))
@@ -363,6 +363,13 @@ def test_status_of_what_is_there(t):
     assert [totals[kind + "_count"] for kind in ("connection", "channel", "queue", "consumer", "virtual_host")] == \
         [2, 2, 1, 1, 1], totals
     assert status["active_plugins"] == ["exchange-direct", "exchange-fanout", "exchange-topic", "exchange-headers"]
+    loops = status["event_loops"]
+    assert [loop["loop"] for loop in loops] == [0, 1]
+    for loop in loops:
+        assert 0 < loop["longest_turn_since_asked_us"] <= loop["longest_turn_us"] <= loop["busy_us"], loop
+        assert list(loop["turns_by_us"])[:3] == ["0", "64", "128"] and sum(loop["turns_by_us"].values()) > 0, loop
+    again = json.loads(ctl(t, "status", "--formatter", "json", broker=broker))["event_loops"]
+    assert again[0]["busy_us"] > loops[0]["busy_us"], (loops, again)
     assert [l["port"] for l in status["listeners"] if l["interface"] == "127.0.0.1"] == [broker.port]
     text = ctl(t, "status", "-q", "--unit", "bytes", broker=broker)
     assert "OS PID: %d\n" % broker.process.pid in text and "Queue count: 1\n" in text and "\n(none)\n" in text

@@ -33,7 +33,8 @@ enum { LOOPS = 2 };
 struct client {
 	int fd;
 	struct buffer out, in;
-	uint64_t n_deliveries, n_acks, n_commit_oks, n_gets;
+	uint64_t n_deliveries, n_acks, n_commit_oks, n_gets, n_close_oks, n_recover_oks;
+	uint64_t n_redelivered, n_overtaken; /* those of them that came behind one that was not */
 	uint16_t close_code; /* of the last channel or connection that the broker has closed; 0: none */
 	bool is_blocked;
 	unsigned n_blocked;
@@ -162,6 +163,12 @@ static inline void note_method(struct client *client, const struct amqp_frame *f
 	if (m.id == AMQP_CONNECTION_BLOCKED || m.id == AMQP_CONNECTION_UNBLOCKED)
 		client->is_blocked = m.id == AMQP_CONNECTION_BLOCKED;
 	client->n_deliveries += m.id == AMQP_BASIC_DELIVER;
+	client->n_close_oks += m.id == AMQP_CHANNEL_CLOSE_OK || m.id == AMQP_CONNECTION_CLOSE_OK;
+	client->n_recover_oks += m.id == AMQP_BASIC_RECOVER_OK;
+	if (m.id == AMQP_BASIC_DELIVER && m.basic_deliver.redelivered) {
+		client->n_redelivered++;
+		client->n_overtaken += client->n_redelivered != client->n_deliveries;
+	}
 	client->n_acks += m.id == AMQP_BASIC_ACK;
 	client->n_commit_oks += m.id == AMQP_TX_COMMIT_OK;
 	client->n_gets += m.id == AMQP_BASIC_GET_OK;

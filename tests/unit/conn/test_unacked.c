@@ -182,6 +182,38 @@ static void stragglers_in_any_order(void)
 	free(held);
 }
 
+/* Downwards and upwards there are the same ones, of the ring and of the stragglers. */
+static void downwards_as_upwards(void)
+{
+	enum { COUNT = 20000 };
+	uint64_t tags[COUNT], n = 0, t;
+	struct unacked_entry *entry;
+	struct unacked u;
+
+	unacked_init(&u, 1);
+	for (t = 1; t <= COUNT; t++) {
+		CU_ASSERT_EQUAL_FATAL(unacked_add(&u, t, t, 0), 0);
+		if (t % 37 != 0 && t < COUNT - 500)
+			unacked_remove(&u, unacked_find(&u, t));
+	}
+	CU_ASSERT_TRUE(u.n_stragglers > 0);
+	for (t = 0; (entry = unacked_next(&u, &t)) != NULL; t++)
+		tags[n++] = t;
+	CU_ASSERT_EQUAL(n, u.held);
+	for (t = UINT64_MAX; (entry = unacked_prev(&u, &t)) != NULL; t--) {
+		CU_ASSERT_FATAL(n > 0);
+		CU_ASSERT_EQUAL(t, tags[--n]);
+		CU_ASSERT_EQUAL(entry->seq, t);
+		unacked_remove(&u, entry);
+	}
+	CU_ASSERT_EQUAL(n, 0);
+	CU_ASSERT_EQUAL(u.held, 0);
+	CU_ASSERT_EQUAL(u.base, u.end);
+	CU_ASSERT_EQUAL(unacked_add(&u, COUNT + 1, 1, 0), 0);
+	CU_ASSERT_PTR_NOT_NULL(unacked_find(&u, COUNT + 1));
+	end(&u);
+}
+
 static void memory_may_be_out(void)
 {
 	struct unacked u;
@@ -198,4 +230,5 @@ static void memory_may_be_out(void)
 UNIT_MAIN("unacked", UNIT_TEST(a_tag_finds_its_entry), UNIT_TEST(gaps_are_not_found),
 	  UNIT_TEST(one_in_a_transaction_is_not_found), UNIT_TEST(any_order_of_removal),
 	  UNIT_TEST(the_ring_does_not_span_what_is_gone), UNIT_TEST(a_gap_needs_no_memory),
-	  UNIT_TEST(stragglers_in_any_order), UNIT_TEST(memory_may_be_out))
+	  UNIT_TEST(stragglers_in_any_order), UNIT_TEST(downwards_as_upwards),
+	  UNIT_TEST(memory_may_be_out))

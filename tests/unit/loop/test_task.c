@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../unit.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "loop/loop.h"
 
@@ -140,6 +141,63 @@ static void endless_tasks_let_others_in(void)
 	loop_pool_destroy();
 }
 
+struct work {
+	struct loop_task task;
+	unsigned n_steps; /* left */
+};
+
+/* A step of which two are more than a turn's share. */
+static void long_step(struct loop_task *task)
+{
+	struct work *work = container_of(task, struct work, task);
+	uint64_t end = clock_monotonic_us() + LOOP_BACKGROUND_US * 3 / 5;
+
+	while (clock_monotonic_us() < end)
+		;
+	if (--work->n_steps > 0)
+		loop_defer_background(task);
+}
+
+/* One after the other, some in each turn; ordinary ones go on. */
+static void background_goes_over_turns(void)
+{
+	struct work work[2] = {{.n_steps = 3}, {.n_steps = 3}};
+	struct step s[1];
+	unsigned before, turns = 0;
+
+	setup(s, 1);
+	for (int i = 0; i < 2; i++) {
+		loop_task_init(&work[i].task, long_step);
+		loop_defer_background(&work[i].task);
+		loop_defer_background(&work[i].task); /* no-op: it is armed */
+	}
+	for (before = 6; before > 0; before = work[0].n_steps + work[1].n_steps) {
+		loop_defer(&s[0].task);
+		loop_run_once(true);
+		CU_ASSERT_TRUE(before - work[0].n_steps - work[1].n_steps <= 2);
+		CU_ASSERT_EQUAL(strlen(trace), ++turns);
+	}
+	CU_ASSERT_TRUE(turns >= 3);
+	CU_ASSERT_FALSE(loop_task_is_armed(&work[0].task));
+	loop_defer_background(&work[0].task);
+	loop_cancel(&work[0].task);
+	loop_pool_destroy();
+}
+
+static void background_ends_with_the_loops(void)
+{
+	struct work work = {.n_steps = 5};
+	struct step s[1];
+
+	setup(s, 1);
+	loop_task_init(&work.task, long_step);
+	loop_defer_background(&work.task);
+	loop_pool_stop();
+	loop_run_once(true);
+	CU_ASSERT_EQUAL(work.n_steps, 0);
+	loop_pool_destroy();
+}
+
 static void free_own_object(struct loop_task *task)
 {
 	mem_free(container_of(task, struct step, task));
@@ -159,4 +217,5 @@ static void may_free_its_object(void)
 UNIT_MAIN("task", UNIT_TEST(once_in_order_of_arming), UNIT_TEST(armed_by_tasks_in_the_same_turn),
 	  UNIT_TEST(late_come_after_all_others), UNIT_TEST(late_is_armed_once),
 	  UNIT_TEST(cancelled_do_not_run), UNIT_TEST(endless_tasks_let_others_in),
+	  UNIT_TEST(background_goes_over_turns), UNIT_TEST(background_ends_with_the_loops),
 	  UNIT_TEST(may_free_its_object))
