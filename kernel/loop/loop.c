@@ -79,6 +79,7 @@ int loop_init(struct loop *loop, unsigned index, unsigned count)
 	loop->index = index;
 	list_init(&loop->tasks);
 	list_init(&loop->late_tasks);
+	list_init(&loop->next_tasks);
 	slots_init(&loop->slots);
 
 	int rc = mailbox_init(loop, count);
@@ -168,7 +169,8 @@ static void destroy_retired(struct loop *loop)
 bool loop_has_work(const struct loop *loop)
 {
 	return !list_is_empty(&loop->tasks) || !list_is_empty(&loop->late_tasks) ||
-	       loop->n_retired > 0 || loop->outboxes_filled || !mailbox_is_empty(loop);
+	       !list_is_empty(&loop->next_tasks) || loop->n_retired > 0 || loop->outboxes_filled ||
+	       !mailbox_is_empty(loop);
 }
 
 /* Says asleep before it looks for work the last time: mailbox.c tells why. */
@@ -210,6 +212,7 @@ void loop_run_once(bool block)
 
 	bug_on(!self);
 	counter_add(COUNTER_TURNS, 1);
+	budget_begin_turn(self);
 	poll_events(self, block);
 	loop_finish_turn(self);
 }

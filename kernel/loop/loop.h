@@ -20,7 +20,8 @@
  *	4. outboxes are pushed: one push and at most one wake-up for each other loop
  *	5. retired objects are destroyed
  *
- * The poll does not block if tasks or letters are left over. An idle loop is not woken but by
+ * What comes in at once is bounded (loop/budget.h), the rest waits for the next turn. The poll does
+ * not block if tasks or letters are left over. An idle loop is not woken but by
  * events and timers.
  */
 struct loop;

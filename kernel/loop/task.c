@@ -10,25 +10,30 @@ void loop_task_init(struct loop_task *task, void (*run)(struct loop_task *task))
 	task->run = run;
 }
 
-static void arm(struct loop_task *task, bool late)
+static void arm(struct loop_task *task, struct list *stage)
 {
-	struct loop *self = loop_current;
-
-	bug_on(!self);
 	if (loop_task_is_armed(task))
 		return;
-	loop_mark_awake(self);
-	list_add_tail(late ? &self->late_tasks : &self->tasks, &task->link);
+	loop_mark_awake(loop_current);
+	list_add_tail(stage, &task->link);
 }
 
 void loop_defer(struct loop_task *task)
 {
-	arm(task, false);
+	bug_on(!loop_current);
+	arm(task, &loop_current->tasks);
 }
 
 void loop_defer_late(struct loop_task *task)
 {
-	arm(task, true);
+	bug_on(!loop_current);
+	arm(task, &loop_current->late_tasks);
+}
+
+void loop_defer_next(struct loop_task *task)
+{
+	bug_on(!loop_current);
+	arm(task, &loop_current->next_tasks);
 }
 
 void loop_cancel(struct loop_task *task)
@@ -60,6 +65,7 @@ static void run_round(struct list *tasks)
  */
 void tasks_run(struct loop *loop)
 {
+	run_round(&loop->next_tasks);
 	for (int rounds = 0; rounds < LOOP_TASK_ROUNDS; rounds++) {
 		if (!list_is_empty(&loop->tasks))
 			run_round(&loop->tasks);

@@ -31,6 +31,12 @@ void loop_defer(struct loop_task *task);
  */
 void loop_defer_late(struct loop_task *task);
 
+/*
+ * The same for the next turn, whose first tasks these are; its poll does not block. For what has
+ * had its share of this one. No-op while armed in any of the three ways.
+ */
+void loop_defer_next(struct loop_task *task);
+
 /* Disarms; no-op if not armed. Before the object goes. */
 void loop_cancel(struct loop_task *task);
 
