@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "broker/queue.h"
 #include "broker/queue_state.h"
+#include "loop/budget.h"
 #include "loop/loop.h"
 #include "loop/mailbox.h"
 
@@ -48,6 +49,7 @@ static void deliver_arrived(struct letter *letter)
 	struct deliver_letter *l = container_of(letter, struct deliver_letter, letter);
 	struct endpoint *endpoint = slots_get(l->endpoint);
 
+	loop_spend(l->count);
 	if (endpoint)
 		endpoint->ops->deliver(endpoint, l->source.consumer, l->deliveries, l->count);
 	else

@@ -5,6 +5,7 @@
 #include "broker/declare.h"
 #include "broker/endpoint_post.h"
 #include "broker/queue_state.h"
+#include "loop/budget.h"
 #include "loop/counters.h"
 
 /*
@@ -172,6 +173,7 @@ static unsigned deliver_burst(struct queue *q)
 	burst.is_mixed = false;
 	list_init(&burst.consumers);
 	gather(q, &burst);
+	loop_spend(burst.n);
 	q->burst = &burst;
 	while (!list_is_empty(&burst.consumers))
 		flush_consumer(q, &burst,
@@ -220,6 +222,21 @@ void queue_remove_consumer(struct queue *q, struct consumer *c)
 
 /* ---- The run ---- */
 
+/*
+ * There is more to deliver than a burst: after the other queues have had theirs. If the turn has
+ * had enough, in the next one; and as deliveries do not keep up, less is published in those that
+ * follow.
+ */
+static void run_again(struct queue *q)
+{
+	if (loop_spent() < LOOP_DELIVER_UNITS) {
+		loop_defer(&q->run);
+		return;
+	}
+	loop_shorten();
+	loop_defer_next(&q->run);
+}
+
 /* Up to `bursts`; false when the queue is gone. When it is released it runs again. */
 static bool deliver(struct queue *q, unsigned bursts)
 {
@@ -237,7 +254,7 @@ static bool deliver(struct queue *q, unsigned bursts)
 	}
 	if (n == QUEUE_BURST) {
 		queue_read_ahead(q);
-		loop_defer(&q->run);
+		run_again(q);
 		return true;
 	}
 	if (!queue_expire_head(q, loop_now_ms()))

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "broker/endpoint_post.h"
 #include "broker/queue_state.h"
+#include "loop/budget.h"
 #include "loop/counters.h"
 #include "loop/mailbox.h"
 
@@ -120,8 +121,11 @@ static void settle_here(struct actor_ref ref, struct actor_ref endpoint, uint32_
 	    !(c = consumer_find(&q->consumers, endpoint, number)))
 		return;
 	(void)consumer_settled(&q->consumers, c, n);
-	if (!queue_is_empty(q))
-		queue_wake(q);
+	if (queue_is_empty(q))
+		return;
+	if (c->prefetch > 0 || c->needs_grants)
+		loop_shorten();
+	queue_wake(q);
 }
 
 struct settle_letter {
@@ -137,6 +141,7 @@ static void settle_arrived(struct letter *letter)
 {
 	struct settle_letter *l = container_of(letter, struct settle_letter, letter);
 
+	loop_spend(l->count);
 	settle_here(l->queue, l->endpoint, l->consumer, l->outcome, l->seqs, l->count);
 	mem_free(l);
 }
@@ -159,6 +164,9 @@ void queue_settle(struct actor_ref queue, struct actor_ref endpoint, uint32_t co
 	l->count = count;
 	memcpy(l->seqs, seqs, count * sizeof(*seqs));
 	loop_post(queue.loop, &l->letter);
+	if (consumer != QUEUE_NO_CONSUMER)
+		loop_shorten(); /* the queue may have a backlog: its loop knows, this one does not
+				 */
 }
 
 /* ---- Credit, grants, and consumers whose endpoint is gone ---- */

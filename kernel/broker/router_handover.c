@@ -9,6 +9,7 @@
 #include "broker/queue.h"
 #include "broker/queue_log.h"
 #include "broker/router_reply.h"
+#include "loop/budget.h"
 #include "loop/loop.h"
 #include "loop/mailbox.h"
 
@@ -28,6 +29,9 @@
 
 /* What a message costs on its way beside itself, about: in the letter, and then in the log. */
 #define WAY_COST 256u
+
+/* What it costs to take a message from a letter, by loop/budget.h: as much as to read one. */
+#define ROUTE_UNITS 3u
 
 struct route_item {
 	struct message *message;
@@ -109,6 +113,7 @@ static void arrive(struct letter *letter)
 	struct queue_log *log = broker_loop_self(route->broker)->log;
 	uint64_t added = queue_log_added(log);
 
+	loop_spend(ROUTE_UNITS * route->n_targets + loop_units_of(route->taken_bytes));
 	for (uint32_t i = 0; i < route->n_items; i++) {
 		give_item(route, &route->items[i], targets);
 		targets += route->items[i].n_targets;

@@ -12,15 +12,15 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/declare.h"
-#include "broker/queue.h"
 #include "conn/channel.h"
+#include "conn/exclusive.h"
 #include "conn/handshake.h"
 #include "conn/heartbeat.h"
 #include "conn/pressure.h"
 #include "conn/publish.h"
 #include "conn/settle.h"
 #include "conn/source.h"
+#include "loop/budget.h"
 #include "loop/counters.h"
 
 #define CONNECTION_CLOSE_LIMIT_MS 30000u /* for the peer's close-ok */
@@ -74,36 +74,7 @@ static void connection_end_channels(struct connection *c)
 		channel_end(ch);
 		channel_destroy(ch);
 	}
-	for (size_t i = 0; i < c->n_exclusive; i++) {
-		struct queue *queue = slots_get(c->exclusive_queues[i]);
-
-		if (queue != NULL)
-			declare_queue_expire(c->service->broker, queue_entry_of(queue));
-	}
-	c->n_exclusive = 0;
-}
-
-int connection_add_exclusive(struct connection *c, struct actor_ref queue)
-{
-	if (c->n_exclusive == c->exclusive_capacity) {
-		size_t capacity = c->exclusive_capacity != 0 ? c->exclusive_capacity * 2 : 4,
-		       kept = 0;
-		struct actor_ref *queues;
-
-		for (size_t i = 0; i < c->n_exclusive; i++) /* forget those that are gone */
-			if (slots_get(c->exclusive_queues[i]) != NULL)
-				c->exclusive_queues[kept++] = c->exclusive_queues[i];
-		c->n_exclusive = kept;
-		if (kept > c->exclusive_capacity / 2 || c->exclusive_capacity == 0) {
-			queues = mem_try_realloc(c->exclusive_queues, capacity * sizeof(*queues));
-			if (queues == NULL)
-				return -ENOMEM;
-			c->exclusive_queues = queues;
-			c->exclusive_capacity = capacity;
-		}
-	}
-	c->exclusive_queues[c->n_exclusive++] = queue;
-	return 0;
+	exclusive_end(c);
 }
 
 /* All that keeps it from closing is dropped: pauses, timers, tasks. */
@@ -506,7 +477,7 @@ static void connection_after_data(struct connection *c)
 static size_t connection_data(struct transport *t, struct slice bytes)
 {
 	struct connection *c = transport_context(t);
-	size_t done = 0;
+	size_t done = 0, n_frames = 0;
 
 	if (c->state == CONNECTION_HEADER)
 		done = connection_protocol_header(c, bytes);
@@ -529,6 +500,7 @@ static size_t connection_data(struct transport *t, struct slice bytes)
 			break;
 		}
 		done += used;
+		n_frames++;
 		error.code = 0;
 		error.method_id = 0;
 		rest = slice_make(rest.data + used, rest.size - used);
@@ -536,6 +508,7 @@ static size_t connection_data(struct transport *t, struct slice bytes)
 			connection_fail(c, &error);
 		done += behind;
 	}
+	loop_spend(n_frames);
 	connection_after_data(c);
 	return c->state == CONNECTION_CLOSED || c->is_garbled ? bytes.size : done;
 }

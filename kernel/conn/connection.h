@@ -141,9 +141,6 @@ void connection_replay(struct connection *c, struct slice frames);
 /* Sends a method. */
 void connection_send(struct connection *c, uint16_t channel, const struct amqp_method *method);
 
-/* An exclusive queue to be deleted with the connection. */
-int connection_add_exclusive(struct connection *c, struct actor_ref queue);
-
 /* For lists. */
 const char *connection_state_name(const struct connection *c);
 /* "127.0.0.1:51022 -> 127.0.0.1:5672" */

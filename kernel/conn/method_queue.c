@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "broker/router.h"
+#include "conn/exclusive.h"
 #include "conn/permission.h"
 #include "conn/request.h"
 
@@ -42,8 +43,7 @@ static int queue_declare_finish(struct channel *ch, struct channel_request *requ
 {
 	const struct declare_request *d = &request->declare;
 
-	if (d->created && d->owner != 0 &&
-	    connection_add_exclusive(ch->connection, d->queue) != 0) {
+	if (d->created && d->owner != 0 && exclusive_add(ch->connection, d->queue) != 0) {
 		queue_expire(d);
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 	}
@@ -65,7 +65,7 @@ static void queue_declare_abandon(struct channel_request *request)
 		struct connection *c = container_of(pos, struct connection, link);
 
 		if (c->number == d->owner && c->state == CONNECTION_RUNNING &&
-		    connection_add_exclusive(c, d->queue) == 0)
+		    exclusive_add(c, d->queue) == 0)
 			return;
 	}
 	queue_expire(d);

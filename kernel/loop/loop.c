@@ -92,6 +92,7 @@ int loop_init(struct loop *loop, unsigned index, unsigned count)
 	list_init(&loop->tasks);
 	list_init(&loop->late_tasks);
 	list_init(&loop->background);
+	list_init(&loop->next_tasks);
 	slots_init(&loop->slots);
 	loop_timer_init(&loop->upkeep, keep_up);
 
@@ -190,7 +191,8 @@ static void destroy_retired(struct loop *loop)
 bool loop_has_work(const struct loop *loop)
 {
 	return !list_is_empty(&loop->tasks) || !list_is_empty(&loop->late_tasks) ||
-	       !list_is_empty(&loop->background) || loop->n_retired > 0 || loop->outboxes_filled ||
+	       !list_is_empty(&loop->background) || !list_is_empty(&loop->next_tasks) ||
+	       loop->n_retired > 0 || loop->outboxes_filled ||
 	       !mailbox_is_empty(loop);
 }
 
@@ -241,6 +243,7 @@ void loop_run_once(bool block)
 
 	bug_on(!self);
 	counter_add(COUNTER_TURNS, 1);
+	budget_begin_turn(self);
 	poll_events(self, block);
 	loop_finish_turn(self);
 	meter_end_turn(&self->meter);

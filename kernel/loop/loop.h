@@ -21,7 +21,8 @@
  *	5. retired objects are destroyed
  *	6. memory that other loops own is given back to them (base/slab.h)
  *
- * The poll does not block if tasks or letters are left over. An idle loop is not woken but by
+ * What comes in at once is bounded (loop/budget.h), the rest waits for the next turn. The poll does
+ * not block if tasks or letters are left over. An idle loop is not woken but by
  * events and timers.
  */
 struct loop;

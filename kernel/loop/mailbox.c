@@ -7,6 +7,7 @@
 
 #include "base/bug.h"
 #include "base/mem.h"
+#include "loop/budget.h"
 #include "loop/counters.h"
 #include "loop/loop.h"
 #include "loop/state.h"
@@ -15,7 +16,8 @@
  * An inbox is a stack on which a whole outbox is pushed by one compare-and-swap; the receiver takes
  * all of it with one exchange and turns it around. As each outbox is chained from its newest letter
  * to its oldest, turning the whole around gives each sender's letters in their order. Nothing is
- * ever popped singly, so an address that comes again does no harm.
+ * ever popped singly, so an address that comes again does no harm. What is more than a turn should
+ * take on waits in a chain of the receiver's, and is gone before the inbox is looked into again.
  *
  * Waking. The receiver, before it blocks: says asleep, then looks into the inbox. The sender:
  * pushes, then looks for asleep. All four are sequentially consistent, so at least one of them sees
@@ -129,7 +131,8 @@ void mailbox_flush(struct loop *loop)
 /* Sequentially consistent: also the receiver's look before it blocks. */
 bool mailbox_is_empty(const struct loop *loop)
 {
-	return !atomic_load(&loop->inbox.top) && !loop->outboxes[loop->index].newest;
+	return !atomic_load(&loop->inbox.top) && !loop->outboxes[loop->index].newest &&
+	       !loop->waiting;
 }
 
 /* From newest first to oldest first. */
@@ -147,25 +150,38 @@ static struct letter *turn_around(struct letter *newest)
 	return oldest;
 }
 
-static void deliver_all(struct letter *newest)
+/* All that has come: what was posted to itself, then what others posted. */
+static void take_all(struct loop *loop)
 {
-	struct letter *letter = turn_around(newest), *next;
-	uint64_t count = 0;
+	struct letter *own = turn_around(outbox_take(&loop->outboxes[loop->index]).newest);
+	struct letter **end = &loop->waiting;
 
-	for (; letter; letter = next, count++) {
-		next = letter->next;
-		letter->deliver(letter);
-	}
-	counter_add(COUNTER_LETTERS, count);
+	bug_on(loop->waiting);
+	*end = own;
+	while (*end)
+		end = &(*end)->next;
+	if (atomic_load_explicit(&loop->inbox.top, memory_order_relaxed))
+		*end = turn_around(
+			atomic_exchange_explicit(&loop->inbox.top, NULL, memory_order_acquire));
 }
 
-/* What is posted meanwhile, also to itself, is left for the next time. */
+/*
+ * What is posted meanwhile, also to itself, is left for the next time; and so is what is beyond the
+ * budget, in its order.
+ */
 void mailbox_deliver(struct loop *loop)
 {
-	struct outbox *own = &loop->outboxes[loop->index];
+	size_t limit = loop->spent + loop_budget();
+	uint64_t count = 0;
 
-	if (own->newest)
-		deliver_all(outbox_take(own).newest);
-	if (atomic_load_explicit(&loop->inbox.top, memory_order_relaxed))
-		deliver_all(atomic_exchange_explicit(&loop->inbox.top, NULL, memory_order_acquire));
+	if (!loop->waiting)
+		take_all(loop);
+	for (; loop->waiting && loop->spent < limit; count++) {
+		struct letter *letter = loop->waiting;
+
+		loop->waiting = letter->next;
+		letter->deliver(letter);
+	}
+	if (count > 0)
+		counter_add(COUNTER_LETTERS, count);
 }

@@ -11,6 +11,9 @@
  * outbox and pushed once at the end of its turn, or when there are LETTER_BATCH of them: one
  * compare-and-swap, and a wake-up only if the target sleeps. When the pool stops, all letters are
  * still delivered (loop_run()).
+ *
+ * deliver() says what it cost by loop_spend() (loop/budget.h), if that is more than a little:
+ * letters beyond the turn's budget wait for the next one.
  */
 struct letter {
 	struct letter *next;

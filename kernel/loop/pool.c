@@ -153,8 +153,12 @@ void loop_pool_visit(unsigned index, void (*visit)(void *arg), void *arg)
 
 static void finish_own_turn(void *arg)
 {
+	struct loop *self = loop_self();
+
 	(void)arg;
-	loop_finish_turn(loop_self());
+	do
+		loop_finish_turn(self);
+	while (self->waiting);
 }
 
 static bool any_has_work(void)

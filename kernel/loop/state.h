@@ -70,11 +70,15 @@ struct loop {
 	struct event *wake_event;
 	uint64_t now_ms, now_wall_ms; /* 0: to be read at the next use */
 
-	struct list tasks, late_tasks, background;
+	struct list tasks, late_tasks, next_tasks, background;
+
+	size_t spent;	      /* units of work in this turn: budget.h */
+	unsigned short_turns; /* this and the following ones */
 
 	struct outbox *outboxes; /* one for each loop; that to itself is read in place */
 	unsigned n_outboxes;
-	bool outboxes_filled; /* some outbox to another loop */
+	struct letter *waiting; /* taken and not delivered yet, oldest first */
+	bool outboxes_filled;	/* some outbox to another loop */
 
 	struct retired *retired;
 	size_t n_retired, retired_capacity;
@@ -104,6 +108,9 @@ void mailbox_wake(struct loop *loop); /* any thread, signal handlers */
 bool mailbox_is_empty(const struct loop *loop);
 void mailbox_deliver(struct loop *loop);
 void mailbox_flush(struct loop *loop);
+
+/* budget.c */
+void budget_begin_turn(struct loop *loop);
 
 /* task.c */
 void tasks_run(struct loop *loop);

@@ -12,31 +12,36 @@ void loop_task_init(struct loop_task *task, void (*run)(struct loop_task *task))
 	task->run = run;
 }
 
-static struct loop *self_awake(void)
+static void arm(struct loop_task *task, struct list *stage)
 {
-	struct loop *self = loop_current;
-
-	bug_on(!self);
-	loop_mark_awake(self);
-	return self;
+	if (loop_task_is_armed(task))
+		return;
+	loop_mark_awake(loop_current);
+	list_add_tail(stage, &task->link);
 }
 
 void loop_defer(struct loop_task *task)
 {
-	if (!loop_task_is_armed(task))
-		list_add_tail(&self_awake()->tasks, &task->link);
+	bug_on(!loop_current);
+	arm(task, &loop_current->tasks);
 }
 
 void loop_defer_late(struct loop_task *task)
 {
-	if (!loop_task_is_armed(task))
-		list_add_tail(&self_awake()->late_tasks, &task->link);
+	bug_on(!loop_current);
+	arm(task, &loop_current->late_tasks);
+}
+
+void loop_defer_next(struct loop_task *task)
+{
+	bug_on(!loop_current);
+	arm(task, &loop_current->next_tasks);
 }
 
 void loop_defer_background(struct loop_task *task)
 {
-	if (!loop_task_is_armed(task))
-		list_add_tail(&self_awake()->background, &task->link);
+	bug_on(!loop_current);
+	arm(task, &loop_current->background);
 }
 
 void loop_cancel(struct loop_task *task)
@@ -82,6 +87,7 @@ static void run_background(struct list *tasks)
  */
 void tasks_run(struct loop *loop)
 {
+	run_round(&loop->next_tasks);
 	if (!list_is_empty(&loop->background))
 		run_background(&loop->background);
 	for (int rounds = 0; rounds < LOOP_TASK_ROUNDS; rounds++) {

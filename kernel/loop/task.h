@@ -32,6 +32,12 @@ void loop_defer(struct loop_task *task);
 void loop_defer_late(struct loop_task *task);
 
 /*
+ * The same for the next turn, whose first tasks these are; its poll does not block. For what has
+ * had its share of this one. No-op while armed in any way.
+ */
+void loop_defer_next(struct loop_task *task);
+
+/*
  * For work that would be long, in steps of at most some 100 us: each run does one, and arms the
  * task again while there is more. In each turn, before its ordinary tasks, such steps run for about
  * LOOP_BACKGROUND_US in all, in the order of arming; the rest waits for the next turn, which comes

@@ -14,6 +14,7 @@ struct net_pool {
 	struct net_piece *pieces;
 	unsigned n_blocks;
 	unsigned n_pieces;
+	struct net_readers readers;
 };
 
 /*
@@ -29,6 +30,7 @@ struct net_pool *net_pool_ref(void)
 	if (!pools[index]) {
 		pools[index] = mem_zalloc(sizeof(*pools[index]));
 		pools[index]->loop = index;
+		net_readers_init(&pools[index]->readers);
 	}
 	pools[index]->refs++;
 	return pools[index];
@@ -39,6 +41,7 @@ void net_pool_unref(struct net_pool *pool)
 	OWN(pool->loop);
 	if (--pool->refs > 0)
 		return;
+	net_readers_fini(&pool->readers);
 	while (pool->blocks) {
 		struct net_block *block = pool->blocks;
 
@@ -54,6 +57,11 @@ void net_pool_unref(struct net_pool *pool)
 	mem_free(pool->chunk);
 	pools[pool->loop] = NULL;
 	mem_free(pool);
+}
+
+struct net_readers *net_pool_readers(struct net_pool *pool)
+{
+	return &pool->readers;
 }
 
 uint8_t *net_pool_chunk(struct net_pool *pool)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "net/readers.h"
 
 #define NET_BLOCK_SIZE	((size_t)16 * 1024)
 #define NET_POOL_BLOCKS 64  /* spare blocks that are kept: 1 MiB */
@@ -36,6 +37,7 @@ struct net_piece {
 struct net_pool;
 
 struct net_pool *net_pool_ref(void); /* the loop's that calls */
+struct net_readers *net_pool_readers(struct net_pool *pool);
 void net_pool_unref(struct net_pool *pool);
 
 /*

@@ -35,6 +35,7 @@ void stream_stop_reading(struct stream *s)
 {
 	if (s->is_reading)
 		(void)event_del(&s->readable);
+	net_readers_remove(net_pool_readers(s->pool), s);
 	s->is_reading = false;
 }
 
@@ -199,10 +200,10 @@ static void input_ended(struct stream *s, int error)
 		stream_finish(s, error ? error : s->write_error);
 }
 
-void stream_read_chunk(struct stream *s)
+size_t stream_read_chunk(struct stream *s, size_t room)
 {
 	uint8_t *chunk = net_pool_chunk(s->pool);
-	ssize_t n = s->layer->read(s->layer_context, s->fd, chunk, NET_CHUNK_SIZE);
+	ssize_t n = s->layer->read(s->layer_context, s->fd, chunk, room);
 
 	if (s->read_wants_write && n != -EINPROGRESS) {
 		s->read_wants_write = false;
@@ -221,6 +222,7 @@ void stream_read_chunk(struct stream *s)
 	if (n > 0 && s->is_reading && s->layer->has_pending &&
 	    s->layer->has_pending(s->layer_context))
 		loop_defer(&s->input);
+	return n > 0 ? (size_t)n : 0;
 }
 
 /* Goes on after a pause; or with what the layer still holds, in the next turn; or not at all. */

@@ -12,6 +12,7 @@
 #include "base/bug.h"
 #include "base/list.h"
 #include "loop/loop.h"
+#include "net/readers.h"
 #include "net/transport.h"
 
 enum stream_state {
@@ -44,6 +45,9 @@ struct stream {
 			  end */
 	struct event readable;
 	struct event writable;
+	bool is_busy;		/* the last read was full: net/readers.h */
+	size_t unit_bytes;	/* of a unit of its input's work; 0: not known */
+	struct list in_readers; /* net_readers.waiting or .busy, or none */
 	struct loop_task flush;
 	struct loop_task input;
 	struct loop_timer limit; /* of the closing, or of a failed write */
@@ -82,7 +86,8 @@ void stream_add_event(struct stream *s, struct event *event);
 /* receive.c */
 void stream_start_reading(struct stream *s);
 void stream_stop_reading(struct stream *s);
-void stream_read_chunk(struct stream *s); /* the socket is readable, or the layer has bytes */
+/* The socket is readable, or the layer has bytes. Reads `room` bytes at most; returns how many. */
+size_t stream_read_chunk(struct stream *s, size_t room);
 void stream_run_input(struct loop_task *task);
 void stream_forget_kept(struct stream *s);
 

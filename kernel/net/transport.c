@@ -58,7 +58,7 @@ static void on_readable(int fd, short what, void *argument)
 		stream_flush(s);
 	}
 	if (s->is_reading)
-		stream_read_chunk(s);
+		net_readers_add(net_pool_readers(s->pool), s);
 }
 
 static void on_writable(int fd, short what, void *argument)
@@ -68,7 +68,7 @@ static void on_writable(int fd, short what, void *argument)
 	(void)fd, (void)what;
 	(void)loop_now_ms();
 	if (s->read_wants_write && s->is_reading)
-		stream_read_chunk(s);
+		net_readers_add(net_pool_readers(s->pool), s);
 	if (s->is_waiting) {
 		s->t.is_armed = false;
 		stream_flush(s);
@@ -120,6 +120,7 @@ struct transport *transport_create_layered(int fd, const struct transport_layer 
 	net_output_init(&s->t.out, s->pool);
 	loop_task_init(&s->flush, stream_run_flush);
 	loop_task_init(&s->input, stream_run_input);
+	list_init(&s->in_readers);
 	loop_timer_init(&s->limit, limit_reached);
 	s->last_read_ms = loop_now_ms();
 	s->last_write_ms = s->last_read_ms;

@@ -8,8 +8,9 @@
  * destroy the transport.
  *
  * Input is read in chunks of up to TRANSPORT_CHUNK_SIZE into memory that all connections of a loop
- * share, at most one chunk per connection and turn. Only what the handler leaves unconsumed is kept
- * by the connection, in a buffer of its size.
+ * share, at most one chunk per connection and turn; net/readers.h has who is read when, and how
+ * much. The handler says what the input cost (loop/budget.h). Only what the handler leaves
+ * unconsumed is kept by the connection, in a buffer of its size.
  *
  * Output is put into blocks from a pool of the loop, or queued without copying, and leaves at the
  * end of the turn in one system call. An idle connection holds neither input nor output memory.
