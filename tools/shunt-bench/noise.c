@@ -26,6 +26,7 @@ static void noise_init(struct noise *noise, const struct options *options, unsig
 	noise->options.exchange = BENCH_EXCHANGE_DEFAULT;
 	noise->options.bindings = 0;
 	noise->options.threads = 1;
+	noise->options.is_noise = true;
 	noise->crew.done_fd = -1;
 }
 

@@ -47,10 +47,10 @@ struct options {
 	double hold_s;	  /* how long idle connections are kept */
 	double timeout_s; /* without any progress */
 	unsigned threads;
-	unsigned noise;	   /* further producers that publish flat out */
-	unsigned slow;	   /* further consumers that read slowly */
-	bool reads_slowly; /* not an option: set for those */
-	pid_t pid;	   /* of the broker; 0: unknown */
+	unsigned noise;		     /* further producers that publish flat out */
+	unsigned slow;		     /* further consumers that read slowly */
+	bool is_noise, reads_slowly; /* no options: set for those */
+	pid_t pid;		     /* of the broker; 0: unknown */
 	bool json;
 };
 

@@ -28,6 +28,7 @@
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "priority.h"
 
 #define EVENTS_MAX    64
 #define SLOW_PAUSE_NS UINT64_C(50000000)
@@ -359,6 +360,10 @@ static void *run(void *argument)
 	int phase = -1;
 
 	(void)prctl(PR_SET_TIMERSLACK, 1L);
+	if (worker->is_noise)
+		priority_lower();
+	else if (worker->is_paced)
+		priority_shorten_slice();
 	for (unsigned i = 0; i < worker->producer_count; i++)
 		producer_begin(worker->producers[i], now_ns);
 	for (;;) {
@@ -375,14 +380,28 @@ static void *run(void *argument)
 	}
 }
 
+/* Its peers are all of one kind. */
+static void look_at_options(struct worker *worker)
+{
+	const struct options *options = NULL;
+
+	if (worker->producer_count > 0)
+		options = worker->producers[0]->plan->options;
+	else if (worker->consumer_count > 0)
+		options = worker->consumers[0]->plan->options;
+	worker->is_noise = options != NULL && options->is_noise;
+	worker->is_paced = options != NULL && options->rate > 0;
+	/* noise need not be on time */
+	worker->spins = worker->is_paced && !worker->is_noise && sysconf(_SC_NPROCESSORS_ONLN) > 1;
+}
+
 int worker_start(struct worker *worker, enum worker_phase phase)
 {
 	int error = watch_all(worker);
 
 	if (error < 0)
 		return error;
-	/* those of slow readers are no measure of anything */
-	worker->spins = !reads_slowly(worker) && sysconf(_SC_NPROCESSORS_ONLN) > 1;
+	look_at_options(worker);
 	atomic_store_explicit(&worker->phase, (int)phase, memory_order_release);
 	error = pthread_create(&worker->thread, NULL, run, worker);
 	worker->is_started = error == 0;

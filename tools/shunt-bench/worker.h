@@ -36,6 +36,7 @@ struct worker {
 	struct producer_figures producer_figures;
 	struct consumer_figures consumer_figures;
 	bool has_told_done, is_cancelling;
+	bool is_noise, is_paced;
 	bool spins;	       /* rather than sleeps, before a message is due */
 	uint64_t slow_next_ns; /* when consumers that read slowly read again */
 	char error[CLIENT_ERROR_SIZE];
