@@ -46,12 +46,19 @@ static ALWAYS_INLINE uint32_t class_of(size_t size)
 	return SLAB_FINE_CLASSES + (power - 9) * 8 + (last >> (power - 3) & 7);
 }
 
-uint32_t slab_class_size(uint32_t class)
+static uint32_t class_size(uint32_t class)
 {
 	if (class < SLAB_FINE_CLASSES)
 		return (class + 1) * SLAB_STEP;
 	class -= SLAB_FINE_CLASSES;
 	return (class % 8 + 9) << (class / 8 + 6);
+}
+
+static uint32_t magazine_capacity(uint32_t class)
+{
+	uint32_t capacity = SLAB_MAGAZINE_SIZE / class_size(class);
+
+	return capacity < SLAB_MAGAZINE_MAX ? capacity : SLAB_MAGAZINE_MAX;
 }
 
 static_assert(SLAB_FINE_CLASSES + (12 - 9) * 8 + 8 == SLAB_CLASSES && SLAB_OBJECT_MAX == 2 << 12,
@@ -76,7 +83,8 @@ static struct slab *slab_create(struct slab_heap *heap, uint32_t class)
 	if (!slab)
 		return NULL;
 	slab->class = class;
-	slab->object_size = slab_class_size(class);
+	slab->object_size = class_size(class);
+	slab->capacity = magazine_capacity(class);
 	slab->n_objects = SLAB_UNIT_SIZE / slab->object_size;
 	/* Rounded up: exact for every quotient below 2^12, as the divisor is at most 2^9. */
 	slab->reciprocal = UINT32_MAX / (slab->object_size / SLAB_STEP) + 1;
@@ -128,8 +136,9 @@ static void take_free(struct slab *slab, struct slab_magazine *magazine, uint32_
 static bool fill_magazine(struct slab_heap *heap, uint32_t class)
 {
 	struct slab_magazine *magazine = &heap->magazines[class];
+	uint32_t half = magazine_capacity(class) / 2;
 
-	for (int i = 0; i < 8 && magazine->count < magazine->capacity / 2; i++) {
+	for (int i = 0; i < 8 && magazine->count < half; i++) {
 		if (!slab_has_returned(heap))
 			break;
 		(void)slab_take_returned(heap);
@@ -143,7 +152,7 @@ static bool fill_magazine(struct slab_heap *heap, uint32_t class)
 
 	if (!slab)
 		return false;
-	take_free(slab, magazine, magazine->capacity / 2);
+	take_free(slab, magazine, half);
 	return true;
 }
 
@@ -225,8 +234,8 @@ void slab_free(void *p, size_t size)
 
 	struct slab_magazine *magazine = &heap->magazines[slab->class];
 
-	if (UNLIKELY(magazine->count == magazine->capacity))
-		spill(heap, magazine, magazine->capacity / 2);
+	if (UNLIKELY(magazine->count == slab->capacity))
+		spill(heap, magazine, slab->capacity / 2);
 	magazine->objects[magazine->count++] = p;
 }
 

@@ -107,7 +107,7 @@ static void take_in(struct slab_heap *heap, void *object)
 	struct slab *slab = slab_of(object);
 	struct slab_magazine *magazine = &heap->magazines[slab->class];
 
-	if (magazine->count < magazine->capacity)
+	if (magazine->count < slab->capacity)
 		magazine->objects[magazine->count++] = object;
 	else
 		slab_put(heap, slab, object);
@@ -166,13 +166,8 @@ static struct slab_heap *heap_create(void)
 		return NULL;
 	atomic_init(&heap->is_owned, true);
 	slab_units_init(&heap->units);
-	for (uint32_t class = 0; class < SLAB_CLASSES; class ++) {
-		uint32_t capacity = SLAB_MAGAZINE_SIZE / slab_class_size(class);
-
+	for (uint32_t class = 0; class < SLAB_CLASSES; class ++)
 		list_init(&heap->partial[class]);
-		heap->magazines[class].capacity =
-			capacity < SLAB_MAGAZINE_MAX ? capacity : SLAB_MAGAZINE_MAX;
-	}
 
 	struct slab_heap *newest = atomic_load(&all_heaps);
 

@@ -43,6 +43,7 @@ struct slab {
 	_Alignas(64) struct slab_heap *heap;
 	uint32_t class;
 	uint32_t object_size;
+	uint32_t capacity; /* of the class's magazine */
 	uint8_t *base;
 
 	_Alignas(64) struct list partial; /* slab_heap.partial, while something is free */
@@ -70,9 +71,9 @@ struct slab_units {
 	uint32_t n_regions;
 };
 
-/* Free objects at hand. */
+/* Free objects at hand. Those of classes that are never used cost no memory: all is zero. */
 struct slab_magazine {
-	uint32_t count, capacity;
+	uint32_t count;
 	void *objects[SLAB_MAGAZINE_MAX];
 };
 
@@ -132,7 +133,6 @@ static inline struct slab *slab_of(void *object)
 }
 
 /* slab.c */
-uint32_t slab_class_size(uint32_t class);
 void slab_put(struct slab_heap *heap, struct slab *slab, void *object);
 void slab_empty_magazines(struct slab_heap *heap);
 

@@ -7,6 +7,7 @@
 
 #include "../unit.h"
 #include "base/clock.h"
+#include "base/slab.h"
 #include "loop/counters.h"
 
 static void setup(unsigned count)
@@ -150,6 +151,43 @@ static void visits_in_the_name_of_others(void)
 	loop_pool_destroy();
 }
 
+static bool is_late;
+
+static void be_late(struct loop_timer *timer)
+{
+	(void)timer;
+	is_late = true;
+}
+
+/* Nothing happens on the loop but its upkeep. */
+static void unused_memory_goes_back_when_idle(void)
+{
+	static void *objects[1000];
+	struct loop_timer limit;
+	struct slab_usage usage;
+
+	slab_use_when_sanitized(true);
+	setup(1);
+	for (int i = 0; i < 1000; i++)
+		objects[i] = slab_alloc(8000);
+	for (int i = 0; i < 1000; i++)
+		slab_free(objects[i], 8000);
+	slab_own_usage(&usage);
+	CU_ASSERT(usage.used + usage.spare >= 8000000);
+	loop_timer_init(&limit, be_late);
+	loop_timer_start_ms(&limit, 20000);
+	loop_run_once(false); /* at its end the loop sees that there is much */
+	do {
+		loop_run_once(true);
+		slab_own_usage(&usage);
+	} while (usage.used + usage.spare > 1u << 20 && !is_late);
+	CU_ASSERT_FALSE(is_late);
+	loop_timer_stop(&limit);
+	loop_pool_destroy();
+	slab_use_when_sanitized(false);
+}
+
 UNIT_MAIN("loop", UNIT_TEST(creator_is_loop_0), UNIT_TEST(wrong_owner_stops),
 	  UNIT_TEST(events_are_called), UNIT_TEST(clock_is_kept_for_a_turn),
-	  UNIT_TEST(retired_go_at_the_end_of_the_turn), UNIT_TEST(visits_in_the_name_of_others))
+	  UNIT_TEST(retired_go_at_the_end_of_the_turn), UNIT_TEST(visits_in_the_name_of_others),
+	  UNIT_TEST(unused_memory_goes_back_when_idle))
