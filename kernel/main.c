@@ -81,7 +81,7 @@ static enum server_status configure(struct config *config, const struct argument
 	return SERVER_OK;
 }
 
-/* Room in the table of descriptors at once, 128 KiB of the kernel's memory. More are served, too. */
+/* Room in the table of descriptors, 128 KiB of the kernel's memory. More are served, too. */
 #define MAIN_DESCRIPTORS 16384u
 
 static enum server_status serve(struct config *config, const struct arguments *arguments)

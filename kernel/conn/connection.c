@@ -23,10 +23,9 @@
 #include "loop/budget.h"
 #include "loop/counters.h"
 
-#define CONNECTION_CLOSE_LIMIT_MS 30000u /* for the peer's close-ok */
-#define CONNECTION_LINGER_MS	  2000u	 /* for the peer to close its side after the last byte */
-#define CONNECTION_GARBLED_LIMIT_MS                                                                \
-	3000u /* for the peer to close its side when its bytes are no frames */
+#define CONNECTION_CLOSE_LIMIT_MS   30000u /* for the peer's close-ok */
+#define CONNECTION_LINGER_MS	    2000u  /* for the peer to close its side after the last byte */
+#define CONNECTION_GARBLED_LIMIT_MS 3000u  /* the same, when its bytes were no frames */
 
 static size_t connection_data(struct transport *t, struct slice bytes);
 static void connection_closed(struct transport *t, int error);

@@ -71,8 +71,7 @@ struct transport_handler {
  */
 struct transport_layer {
 	ssize_t (*read)(void *context, int fd, void *buffer, size_t size);
-	ssize_t (*writev)(void *context, int fd, const struct iovec *iov, int n_iov,
-			  bool is_last);
+	ssize_t (*writev)(void *context, int fd, const struct iovec *iov, int n_iov, bool is_last);
 	/* Says that no more output comes. */
 	int (*shutdown)(void *context, int fd);
 	/*
