@@ -38,7 +38,7 @@ static void skip_flag_words(struct amqp_reader *reader)
  * The values come in the order of their bits, from the highest on. Most messages have one to three
  * of the fourteen: so this goes from one set bit to the next.
  */
-static void decode_values(struct amqp_properties *ret, struct amqp_reader *reader)
+static ALWAYS_INLINE void decode_values(struct amqp_properties *ret, struct amqp_reader *reader)
 {
 	for (unsigned left = ret->flags; left != 0;) {
 		unsigned bit = 31 - (unsigned)__builtin_clz(left);

@@ -95,7 +95,7 @@ static NO_INLINE void content_share_body(struct content_writer *cw)
 }
 
 /* Ends the method frame, writes header and body. There is room for just that. */
-static inline void content_finish(struct content_writer *cw)
+static ALWAYS_INLINE void content_finish(struct content_writer *cw)
 {
 	struct message *message = cw->message;
 	uint16_t channel = cw->ch->number;

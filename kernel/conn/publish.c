@@ -30,21 +30,28 @@ static bool publish_may_write(const struct channel_publish *p, struct slice exch
 	       slice_equal(exchange, slice_make(p->access_exchange, p->access_exchange_size));
 }
 
-static int publish_check_access(struct channel *ch, struct slice exchange, struct amqp_error *error)
+static NO_INLINE int publish_ask_access(struct channel *ch, struct slice exchange,
+					uint64_t generation, struct amqp_error *error)
 {
 	struct channel_publish *p = ch->publish;
-	uint64_t generation = access_generation(ch->connection->service->access);
 
-	if (publish_may_write(p, exchange, generation))
-		return 0;
 	if (permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, exchange, error) != 0)
 		return -EPROTO;
 	p->access_valid = true;
 	p->access_generation = generation;
 	p->access_exchange_size = (uint8_t)exchange.size;
-	if (exchange.size != 0)
-		memcpy(p->access_exchange, exchange.data, exchange.size);
+	slice_copy(p->access_exchange, exchange);
 	return 0;
+}
+
+static inline int publish_check_access(struct channel *ch, struct slice exchange,
+				       struct amqp_error *error)
+{
+	uint64_t generation = access_generation(ch->connection->service->access);
+
+	if (LIKELY(publish_may_write(ch->publish, exchange, generation)))
+		return 0;
+	return publish_ask_access(ch, exchange, generation, error);
 }
 
 static NO_INLINE int publish_first(struct channel *ch, struct amqp_error *error)
@@ -124,8 +131,10 @@ static void publish_return(struct channel *ch, struct message *message)
 /* What the router said of one publication. */
 static int publish_settle(struct channel *ch, struct publication *p, struct amqp_error *error)
 {
-	ch->inflight_bytes += p->inflight_bytes;
-	pressure_add_inflight(ch->connection, p->inflight_bytes);
+	if (p->inflight_bytes != 0) {
+		ch->inflight_bytes += p->inflight_bytes;
+		pressure_add_inflight(ch->connection, p->inflight_bytes);
+	}
 	if (p->unroutable) {
 		counter_add(COUNTER_MESSAGES_UNROUTABLE, 1);
 		if (p->mandatory)

@@ -138,8 +138,9 @@ static void predeclared_exchange_that_cannot_be_made(void)
 	CU_ASSERT_FALSE(is_open(MODULE("probe")));
 }
 
-UNIT_MAIN("types", UNIT_TEST(registered), UNIT_TEST(of_another_size), UNIT_TEST(of_abi_1_0), UNIT_TEST(without_a_name),
-	  UNIT_TEST(name_of_127_bytes_and_of_more), UNIT_TEST(without_its_functions),
-	  UNIT_TEST(registered_twice), UNIT_TEST(name_taken_by_another_plugin),
-	  UNIT_TEST(after_the_start), UNIT_TEST(predeclared_exchanges_come_to_life),
+UNIT_MAIN("types", UNIT_TEST(registered), UNIT_TEST(of_another_size), UNIT_TEST(of_abi_1_0),
+	  UNIT_TEST(without_a_name), UNIT_TEST(name_of_127_bytes_and_of_more),
+	  UNIT_TEST(without_its_functions), UNIT_TEST(registered_twice),
+	  UNIT_TEST(name_taken_by_another_plugin), UNIT_TEST(after_the_start),
+	  UNIT_TEST(predeclared_exchanges_come_to_life),
 	  UNIT_TEST(predeclared_exchange_that_cannot_be_made))
