@@ -35,7 +35,7 @@ static void run_step(struct loop_task *task)
 
 static void step_init(struct step *step, char name)
 {
-	*step = (struct step){ .name = name };
+	*step = (struct step){.name = name};
 	loop_task_init(&step->task, run_step);
 }
 
@@ -200,5 +200,4 @@ UNIT_MAIN("task", UNIT_TEST(once_in_order_of_arming), UNIT_TEST(armed_by_tasks_i
 	  UNIT_TEST(late_come_after_all_others), UNIT_TEST(late_is_armed_once),
 	  UNIT_TEST(cancelled_do_not_run), UNIT_TEST(endless_tasks_let_others_in),
 	  UNIT_TEST(next_turn_first_and_without_blocking),
-	  UNIT_TEST(once_a_turn_when_it_arms_itself_for_the_next),
-	  UNIT_TEST(may_free_its_object))
+	  UNIT_TEST(once_a_turn_when_it_arms_itself_for_the_next), UNIT_TEST(may_free_its_object))
