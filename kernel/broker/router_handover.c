@@ -27,8 +27,12 @@
  * Of an atomic batch, each loop gets its part at once, and so in one append to its log.
  */
 
-/* What a message costs on its way beside itself, about: in the letter, and then in the log. */
-#define WAY_COST 256u
+/*
+ * What a message costs on its way beside itself. Not memory, of which it takes some hundred bytes:
+ * the time that others in the mailbox wait for it, in bytes that take as long. So a publisher has
+ * no more than some hundred small messages under way, or some megabytes of large ones.
+ */
+#define WAY_COST 6144u
 
 /* What it costs to take a message from a letter, by loop/budget.h: as much as to read one. */
 #define ROUTE_UNITS 3u

@@ -74,6 +74,7 @@ struct loop {
 
 	size_t spent;	      /* units of work in this turn: budget.h */
 	unsigned short_turns; /* this and the following ones */
+	uint64_t yielded_at_ms;
 
 	struct outbox *outboxes; /* one for each loop; that to itself is read in place */
 	unsigned n_outboxes;

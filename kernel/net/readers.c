@@ -75,6 +75,7 @@ static void read_busy(struct net_readers *readers)
 	share = budget / readers->n_busy;
 	if (share < LOOP_SHORT_UNITS)
 		share = LOOP_SHORT_UNITS;
+	budget -= budget / 4; /* a share is an estimate: what is left of the last one is none */
 	for (size_t end = loop_spent() + budget; readers->n_busy > 0 && loop_spent() < end;) {
 		struct stream *s = first_of(&readers->busy);
 

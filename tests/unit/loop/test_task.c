@@ -36,7 +36,7 @@ static void run_step(struct loop_task *task)
 
 static void step_init(struct step *step, char name)
 {
-	*step = (struct step){ .name = name };
+	*step = (struct step){.name = name};
 	loop_task_init(&step->task, run_step);
 }
 
@@ -198,6 +198,46 @@ static void background_ends_with_the_loops(void)
 	loop_pool_destroy();
 }
 
+static void next_turn_first_and_without_blocking(void)
+{
+	struct step s[2];
+
+	setup(s, 2);
+	loop_defer_next(&s[0].task);
+	loop_defer(&s[0].task); /* armed already */
+	loop_run_once(true);	/* its first tasks */
+	CU_ASSERT_STRING_EQUAL(trace, "a");
+	s[1].arms = &s[0];
+	loop_defer(&s[1].task);
+	loop_defer_next(&s[0].task);
+	loop_run_once(true);
+	CU_ASSERT_STRING_EQUAL(trace, "aaba");
+	loop_pool_destroy();
+}
+
+static struct step *again;
+
+static void run_again_next(struct loop_task *task)
+{
+	run_step(task);
+	loop_defer_next(&again->task);
+}
+
+static void once_a_turn_when_it_arms_itself_for_the_next(void)
+{
+	struct step s[1];
+
+	setup(s, 1);
+	again = &s[0];
+	s[0].task.run = run_again_next;
+	loop_defer(&s[0].task);
+	for (unsigned i = 0; i < 3; i++)
+		loop_run_once(true);
+	CU_ASSERT_STRING_EQUAL(trace, "aaa");
+	loop_cancel(&s[0].task);
+	loop_pool_destroy();
+}
+
 static void free_own_object(struct loop_task *task)
 {
 	mem_free(container_of(task, struct step, task));
@@ -218,4 +258,5 @@ UNIT_MAIN("task", UNIT_TEST(once_in_order_of_arming), UNIT_TEST(armed_by_tasks_i
 	  UNIT_TEST(late_come_after_all_others), UNIT_TEST(late_is_armed_once),
 	  UNIT_TEST(cancelled_do_not_run), UNIT_TEST(endless_tasks_let_others_in),
 	  UNIT_TEST(background_goes_over_turns), UNIT_TEST(background_ends_with_the_loops),
-	  UNIT_TEST(may_free_its_object))
+	  UNIT_TEST(next_turn_first_and_without_blocking),
+	  UNIT_TEST(once_a_turn_when_it_arms_itself_for_the_next), UNIT_TEST(may_free_its_object))
