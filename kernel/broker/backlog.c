@@ -9,7 +9,6 @@
 
 #define SPARE_MAX      32u /* chunks kept by a pool */
 #define REAP_CHUNKS    4u  /* dropped in one step: some 10 us */
-#define TABLE_SIZE_MIN 4u
 
 /* ---- The pool ---- */
 
@@ -98,70 +97,6 @@ void chunk_pool_fini(struct chunk_pool *pool)
 	pool->n_spare = 0;
 }
 
-/* ---- The table: from a number to its chunk ---- */
-
-/*
- * Scattered: numbers that follow each other would fill the table in one long run, all of which
- * would be looked at when a chunk goes.
- */
-static uint32_t table_place(const struct backlog *b, uint64_t number)
-{
-	return (uint32_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (b->table_size - 1);
-}
-
-struct chunk *backlog_table_find(const struct backlog *b, uint64_t number)
-{
-	if (b->table_size == 0)
-		return NULL;
-	for (uint32_t at = table_place(b, number);; at = (at + 1) & (b->table_size - 1)) {
-		if (!b->table[at] || b->table[at]->number == number)
-			return b->table[at];
-	}
-}
-
-static void table_put(struct backlog *b, struct chunk *chunk)
-{
-	uint32_t at = table_place(b, chunk->number);
-
-	while (b->table[at])
-		at = (at + 1) & (b->table_size - 1);
-	b->table[at] = chunk;
-}
-
-static void table_resize(struct backlog *b, uint32_t size)
-{
-	struct list *link;
-
-	account_add(ACCOUNT_QUEUE,
-		    ((ptrdiff_t)size - (ptrdiff_t)b->table_size) * (ptrdiff_t)sizeof(*b->table));
-	mem_free(b->table);
-	b->table = size > 0 ? mem_zalloc(size * sizeof(*b->table)) : NULL;
-	b->table_size = size;
-	if (size == 0)
-		return;
-	list_for_each(link, &b->chunks)
-		table_put(b, container_of(link, struct chunk, link));
-}
-
-/* Closes the gap: those behind it move up unless they are where they belong. */
-static void table_remove(struct backlog *b, struct chunk *chunk)
-{
-	uint32_t mask = b->table_size - 1;
-	uint32_t gap = table_place(b, chunk->number);
-
-	while (b->table[gap] != chunk)
-		gap = (gap + 1) & mask;
-	for (uint32_t at = (gap + 1) & mask; b->table[at]; at = (at + 1) & mask) {
-		uint32_t home = table_place(b, b->table[at]->number);
-
-		if (((at - home) & mask) < ((at - gap) & mask))
-			continue;
-		b->table[gap] = b->table[at];
-		gap = at;
-	}
-	b->table[gap] = NULL;
-}
-
 /* ---- Chunks ---- */
 
 struct chunk *backlog_chunk_open(struct backlog *b, uint64_t number)
@@ -170,11 +105,9 @@ struct chunk *backlog_chunk_open(struct backlog *b, uint64_t number)
 
 	chunk->number = number;
 	chunk->n_live = chunk->n_away = 0;
-	if (b->table_size < (b->n_chunks + 1) * 2)
-		table_resize(b, b->table_size > 0 ? b->table_size * 2 : TABLE_SIZE_MIN);
 	list_add_tail(&b->chunks, &chunk->link);
 	b->n_chunks++;
-	table_put(b, chunk);
+	chunk_table_put(&b->table, chunk);
 	return chunk;
 }
 
@@ -183,25 +116,30 @@ static void chunk_forget(struct backlog *b, struct chunk *chunk)
 	/* What comes after the cursor is looked for from here on. */
 	if (b->at_cursor == chunk)
 		b->at_cursor = backlog_chunk_next(b, chunk);
-	table_remove(b, chunk);
+	chunk_table_remove(&b->table, chunk);
 	list_remove(&chunk->link);
 	b->n_chunks--;
 	if (b->newest == chunk)
 		b->newest = NULL;
 	if (b->found == chunk)
 		b->found = NULL;
-	if (b->table_size > 64 && b->n_chunks < b->table_size / 16)
-		table_resize(b, b->table_size / 4);
+}
+
+/* Not inlined, or it would burden the search for each message. */
+__attribute__((noinline)) static struct chunk *chunk_look_up(struct backlog *b, uint64_t number)
+{
+	struct chunk *chunk = chunk_table_find(&b->table, number);
+
+	if (chunk)
+		b->found = chunk;
+	return chunk;
 }
 
 struct chunk *backlog_chunk_find(struct backlog *b, uint64_t number)
 {
-	if (b->found && b->found->number == number)
+	if (LIKELY(b->found && b->found->number == number))
 		return b->found;
-	struct chunk *chunk = backlog_table_find(b, number);
-	if (chunk)
-		b->found = chunk;
-	return chunk;
+	return chunk_look_up(b, number);
 }
 
 static uint64_t number_of(const struct list *link)
@@ -215,7 +153,7 @@ static uint64_t number_of(const struct list *link)
  */
 struct chunk *backlog_chunk_from(const struct backlog *b, uint64_t number)
 {
-	struct chunk *chunk = backlog_table_find(b, number);
+	struct chunk *chunk = chunk_table_find(&b->table, number);
 	struct list *link = b->at_cursor ? &b->at_cursor->link : b->chunks.prev;
 
 	if (chunk)
@@ -295,7 +233,7 @@ static void drop_all(struct backlog *b)
 	b->n_chunks = 0;
 	b->newest = b->at_cursor = b->found = NULL;
 	b->all = b->taken = (struct backlog_sum){0};
-	table_resize(b, 0);
+	chunk_table_clear(&b->table);
 	heap_fini(&b->returned);
 	b->cursor = b->next_seq;
 	b->away_from = UINT64_MAX;
@@ -317,7 +255,7 @@ void backlog_fini(struct backlog *b)
  */
 __attribute__((noinline)) static struct chunk *newest_chunk(struct backlog *b, uint64_t number)
 {
-	struct chunk *chunk = backlog_table_find(b, number);
+	struct chunk *chunk = chunk_table_find(&b->table, number);
 
 	b->newest = chunk ? chunk : backlog_chunk_open(b, number);
 	return b->newest;
@@ -468,14 +406,14 @@ static uint32_t count_before(const struct backlog *b, const struct chunk *chunk)
 /* A new table for the few that stay costs less than taking many out of the old one. */
 static void drop_rest_at_once(struct backlog *b, struct chunk *chunk, uint32_t n_before)
 {
-	uint32_t size = TABLE_SIZE_MIN;
+	struct list *link;
 
-	while (size < n_before * 2)
-		size *= 2;
 	list_splice_rest(&b->pool->doomed, &b->chunks, &chunk->link);
 	b->n_chunks = n_before;
 	b->newest = b->at_cursor = b->found = NULL;
-	table_resize(b, size);
+	chunk_table_clear(&b->table);
+	list_for_each(link, &b->chunks)
+		chunk_table_put(&b->table, container_of(link, struct chunk, link));
 }
 
 static void drop_rest_singly(struct backlog *b, struct chunk *chunk)
@@ -530,6 +468,6 @@ uint64_t backlog_purge(struct backlog *b)
 
 uint64_t backlog_overhead(const struct backlog *b)
 {
-	return b->n_chunks * sizeof(struct chunk) + b->table_size * sizeof(*b->table) +
+	return b->n_chunks * sizeof(struct chunk) + chunk_table_bytes(&b->table) +
 	       b->returned.capacity * sizeof(uint64_t);
 }

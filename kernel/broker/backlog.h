@@ -29,6 +29,7 @@
 #include "base/compiler.h"
 #include "base/heap.h"
 #include "base/list.h"
+#include "broker/chunk_table.h"
 #include "broker/message.h"
 #include "loop/task.h"
 
@@ -165,8 +166,7 @@ struct backlog {
 	struct chunk *at_cursor; /* NULL: to be looked up */
 	struct chunk *found;	 /* by the last search, NULL: none */
 	struct list chunks;	 /* by number */
-	struct chunk **table;	 /* open addressing by number */
-	uint32_t table_size;	 /* power of two or 0 */
+	struct chunk_table table;
 	uint32_t n_chunks;
 	struct chunk_pool *pool;
 };

@@ -6,8 +6,7 @@
 
 #include "broker/backlog.h"
 
-/* The chunk of a number, NULL: none. find remembers it, for a run of neighbours. */
-struct chunk *backlog_table_find(const struct backlog *b, uint64_t number);
+/* The chunk of a number, NULL: none. Remembers it, for a run of neighbours. */
 struct chunk *backlog_chunk_find(struct backlog *b, uint64_t number);
 
 /* The first whose number is not below it, NULL: none. */
