@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "broker/backlog_state.h"
 
-#define SPARE_MAX      32u /* chunks kept by a pool */
-#define REAP_CHUNKS    4u  /* dropped in one step: some 10 us */
+#define SPARE_MAX   32u /* chunks kept by a pool */
+#define REAP_CHUNKS 4u	/* dropped in one step: some 10 us */
 
 /* ---- The pool ---- */
 
