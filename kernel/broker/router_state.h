@@ -52,6 +52,7 @@ struct router {
 	size_t first_capacity;
 	unsigned own_loop;
 	bool has_remote;
+	size_t sample; /* which target is named to the publisher */
 
 	/* The exchange that was found last. */
 	struct exchange *cached;

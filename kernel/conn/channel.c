@@ -11,6 +11,7 @@
 #include "broker/queue.h"
 #include "conn/delivery.h"
 #include "conn/method_tx.h"
+#include "conn/move.h"
 #include "conn/pressure.h"
 #include "conn/publish.h"
 #include "conn/request.h"
@@ -100,6 +101,8 @@ void channel_end(struct channel *ch)
 		settle_all(ch, QUEUE_REQUEUE);
 	slots_remove(ch->endpoint.ref);
 	ch->endpoint.ref = (struct actor_ref){0};
+	if (ch->waiting != NULL || ch->inflight_bytes != 0)
+		move_note_letters(ch->connection);
 	ch->waiting = NULL; /* its answer finds nobody and frees itself */
 	tx_destroy(ch);
 	list_remove(&ch->dirty);
@@ -327,6 +330,8 @@ int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct amq
 	if (ch->state == CHANNEL_CLOSING)
 		return channel_closing_frame(ch, frame);
 	result = channel_handle(ch, frame, error);
+	if (result == CHANNEL_LATER)
+		return channel_keep(ch, frame, error);
 	if (result == 0 || !amqp_error_is_soft(error->code))
 		return result;
 	channel_fail(ch, error);

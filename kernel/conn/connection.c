@@ -2,7 +2,6 @@
 #include "conn/connection.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -17,6 +16,8 @@
 #include "conn/channel.h"
 #include "conn/handshake.h"
 #include "conn/heartbeat.h"
+#include "conn/move.h"
+#include "conn/placement.h"
 #include "conn/pressure.h"
 #include "conn/publish.h"
 #include "conn/settle.h"
@@ -37,27 +38,6 @@ static const struct transport_handler connection_handler = {
 	.closed = connection_closed,
 	.drained = connection_drained,
 };
-
-void connection_print_name(const struct connection *c, char ret_text[CONNECTION_NAME_MAX])
-{
-	char peer[NET_ADDRESS_TEXT_MAX], local[NET_ADDRESS_TEXT_MAX];
-
-	net_address_print(transport_peer(c->transport), peer);
-	net_address_print(transport_local(c->transport), local);
-	snprintf(ret_text, CONNECTION_NAME_MAX, "%s -> %s", peer, local);
-}
-
-const char *connection_state_name(const struct connection *c)
-{
-	static const char *const names[] = {
-		[CONNECTION_HEADER] = "pre_init", [CONNECTION_START_OK] = "starting",
-		[CONNECTION_LOGIN] = "securing",  [CONNECTION_TUNE_OK] = "tuning",
-		[CONNECTION_OPEN] = "opening",	  [CONNECTION_RUNNING] = "running",
-		[CONNECTION_CLOSING] = "closing", [CONNECTION_CLOSED] = "closed",
-	};
-
-	return c->is_blocked ? "blocked" : names[c->state];
-}
 
 /* ---- Sending and ending ---- */
 
@@ -133,6 +113,7 @@ static void connection_quieten(struct connection *c)
 	loop_cancel(&c->flush);
 	loop_timer_stop(&c->timer);
 	handshake_abandon_login(c);
+	move_abandon(c);
 	c->is_blocked = false;
 	if (c->paused != 0) {
 		c->paused = 0;
@@ -589,6 +570,7 @@ void conn_service_accept(struct conn_service *service, int fd)
 	c->connected_at_ms = loop_now_wall_ms();
 	c->transport = transport_create(fd, &connection_handler, c);
 	c->ref = slots_add(c);
+	placement_forget_votes(c);
 	list_init(&c->dirty);
 	list_init(&c->indebted);
 	loop_task_init(&c->flush, connection_flush);
