@@ -152,45 +152,81 @@ static inline bool amqp_writer_has(struct amqp_writer *writer, size_t n)
 	return true;
 }
 
+/*
+ * Stores without a check, for whoever has asked amqp_writer_has() for all of them; each returns
+ * where the next one goes.
+ */
+static inline uint8_t *amqp_store_octet(uint8_t *p, uint8_t value)
+{
+	*p = value;
+	return p + 1;
+}
+
+static inline uint8_t *amqp_store_short(uint8_t *p, uint16_t value)
+{
+	value = __builtin_bswap16(value);
+	memcpy(p, &value, sizeof(value));
+	return p + sizeof(value);
+}
+
+static inline uint8_t *amqp_store_long(uint8_t *p, uint32_t value)
+{
+	value = __builtin_bswap32(value);
+	memcpy(p, &value, sizeof(value));
+	return p + sizeof(value);
+}
+
+static inline uint8_t *amqp_store_longlong(uint8_t *p, uint64_t value)
+{
+	value = __builtin_bswap64(value);
+	memcpy(p, &value, sizeof(value));
+	return p + sizeof(value);
+}
+
+static inline uint8_t *amqp_store_bytes(uint8_t *p, struct slice bytes)
+{
+	slice_copy(p, bytes);
+	return p + bytes.size;
+}
+
+static inline uint8_t *amqp_store_shortstr(uint8_t *p, struct slice value)
+{
+	return amqp_store_bytes(amqp_store_octet(p, (uint8_t)value.size), value);
+}
+
+static inline uint8_t *amqp_store_longstr(uint8_t *p, struct slice value)
+{
+	return amqp_store_bytes(amqp_store_long(p, (uint32_t)value.size), value);
+}
+
 static inline void amqp_put_octet(struct amqp_writer *writer, uint8_t value)
 {
-	if (amqp_writer_has(writer, 1))
-		*writer->p++ = value;
+	if (amqp_writer_has(writer, sizeof(value)))
+		writer->p = amqp_store_octet(writer->p, value);
 }
 
 static inline void amqp_put_short(struct amqp_writer *writer, uint16_t value)
 {
-	if (!amqp_writer_has(writer, sizeof(value)))
-		return;
-	value = __builtin_bswap16(value);
-	memcpy(writer->p, &value, sizeof(value));
-	writer->p += sizeof(value);
+	if (amqp_writer_has(writer, sizeof(value)))
+		writer->p = amqp_store_short(writer->p, value);
 }
 
 static inline void amqp_put_long(struct amqp_writer *writer, uint32_t value)
 {
-	if (!amqp_writer_has(writer, sizeof(value)))
-		return;
-	value = __builtin_bswap32(value);
-	memcpy(writer->p, &value, sizeof(value));
-	writer->p += sizeof(value);
+	if (amqp_writer_has(writer, sizeof(value)))
+		writer->p = amqp_store_long(writer->p, value);
 }
 
 static inline void amqp_put_longlong(struct amqp_writer *writer, uint64_t value)
 {
-	if (!amqp_writer_has(writer, sizeof(value)))
-		return;
-	value = __builtin_bswap64(value);
-	memcpy(writer->p, &value, sizeof(value));
-	writer->p += sizeof(value);
+	if (amqp_writer_has(writer, sizeof(value)))
+		writer->p = amqp_store_longlong(writer->p, value);
 }
 
 static inline void amqp_put_bytes(struct amqp_writer *writer, struct slice bytes)
 {
-	if (bytes.size == 0 || !amqp_writer_has(writer, bytes.size))
-		return;
-	memcpy(writer->p, bytes.data, bytes.size);
-	writer->p += bytes.size;
+	if (amqp_writer_has(writer, bytes.size))
+		writer->p = amqp_store_bytes(writer->p, bytes);
 }
 
 static inline void amqp_put_shortstr(struct amqp_writer *writer, struct slice value)

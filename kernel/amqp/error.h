@@ -36,10 +36,10 @@ struct amqp_error {
  * Returns -EPROTO, so that `return amqp_error_set(...)` reads well.
  */
 int amqp_error_set(struct amqp_error *error, uint16_t code, const char *format, ...)
-	PRINTF_FORMAT(3, 4);
+	PRINTF_FORMAT(3, 4) COLD;
 
 /* As above without a suffix: the text is the name of the code, as in basic.return "NO_ROUTE". */
-int amqp_error_set_bare(struct amqp_error *error, uint16_t code);
+int amqp_error_set_bare(struct amqp_error *error, uint16_t code) COLD;
 
 /* True when the code ends the channel only (311, 312, 313, 403 to 406). */
 bool amqp_error_is_soft(uint16_t code);

@@ -11,7 +11,8 @@ static bool is_frame_type(uint8_t type)
 	       type == AMQP_FRAME_HEARTBEAT;
 }
 
-int amqp_frame_parse(struct slice in, uint32_t frame_max, struct amqp_frame *ret, size_t *ret_used)
+int amqp_frame_parse_any(struct slice in, uint32_t frame_max, struct amqp_frame *ret,
+			 size_t *ret_used)
 {
 	struct amqp_reader reader;
 	struct amqp_frame frame = {.type = 0};
@@ -64,19 +65,6 @@ void amqp_frame_put_heartbeat(struct amqp_writer *writer)
 {
 	amqp_frame_put_header(writer, AMQP_FRAME_HEARTBEAT, 0, 0);
 	amqp_frame_put_end(writer);
-}
-
-int amqp_content_header_decode(struct amqp_content_header *ret, struct slice payload)
-{
-	struct amqp_reader reader;
-	uint16_t weight;
-
-	amqp_reader_init(&reader, payload);
-	ret->class_id = amqp_get_short(&reader);
-	weight = amqp_get_short(&reader);
-	ret->body_size = amqp_get_longlong(&reader);
-	ret->properties = amqp_get_bytes(&reader, amqp_reader_left(&reader));
-	return reader.failed || weight != 0 ? -EPROTO : 0;
 }
 
 enum amqp_protocol_header_result amqp_protocol_header_check(struct slice in)

@@ -5,6 +5,7 @@
 #ifndef KERNEL_AMQP_FRAME_H
 #define KERNEL_AMQP_FRAME_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,18 +43,49 @@ struct amqp_frame {
  * tolerance (found in the frame's head, before its payload comes). -EBADMSG: wrong end octet.
  * For -EMSGSIZE and -EBADMSG *ret holds type and channel, the payload is empty.
  */
-int amqp_frame_parse(struct slice in, uint32_t frame_max, struct amqp_frame *ret,
-		     size_t *ret_used) MUST_USE;
+int amqp_frame_parse_any(struct slice in, uint32_t frame_max, struct amqp_frame *ret,
+			 size_t *ret_used) MUST_USE;
+
+/* The same; a whole frame of a usual kind is found without a call. */
+static inline int amqp_frame_parse(struct slice in, uint32_t frame_max, struct amqp_frame *ret,
+				   size_t *ret_used)
+{
+	uint16_t channel;
+	uint32_t size;
+
+	if (UNLIKELY(in.size < AMQP_FRAME_OVERHEAD))
+		return amqp_frame_parse_any(in, frame_max, ret, ret_used);
+	memcpy(&channel, in.data + 1, sizeof(channel));
+	memcpy(&size, in.data + 3, sizeof(size));
+	size = __builtin_bswap32(size);
+	/* With no limit, frame_max - 1 is the largest size that there is. */
+	if (UNLIKELY((uint8_t)(in.data[0] - AMQP_FRAME_METHOD) >
+			     AMQP_FRAME_BODY - AMQP_FRAME_METHOD ||
+		     size > frame_max - 1 || size > in.size - AMQP_FRAME_OVERHEAD ||
+		     in.data[AMQP_FRAME_HEAD_SIZE + size] != AMQP_FRAME_END))
+		return amqp_frame_parse_any(in, frame_max, ret, ret_used);
+	ret->type = in.data[0];
+	ret->channel = __builtin_bswap16(channel);
+	ret->payload = slice_make(in.data + AMQP_FRAME_HEAD_SIZE, size);
+	*ret_used = (size_t)size + AMQP_FRAME_OVERHEAD;
+	return 1;
+}
+
+/* For whoever has asked for AMQP_FRAME_HEAD_SIZE bytes of room. */
+static inline uint8_t *amqp_frame_store_head(uint8_t *p, enum amqp_frame_type type,
+					     uint16_t channel, uint32_t size)
+{
+	p = amqp_store_octet(p, (uint8_t)type);
+	p = amqp_store_short(p, channel);
+	return amqp_store_long(p, size);
+}
 
 /* A frame is written as head, payload (exactly `size` bytes, by any means), end octet. */
 static inline void amqp_frame_put_header(struct amqp_writer *writer, enum amqp_frame_type type,
 					 uint16_t channel, uint32_t size)
 {
-	if (!amqp_writer_has(writer, AMQP_FRAME_HEAD_SIZE))
-		return;
-	amqp_put_octet(writer, (uint8_t)type);
-	amqp_put_short(writer, channel);
-	amqp_put_long(writer, size);
+	if (amqp_writer_has(writer, AMQP_FRAME_HEAD_SIZE))
+		writer->p = amqp_frame_store_head(writer->p, type, channel, size);
 }
 
 static inline void amqp_frame_put_end(struct amqp_writer *writer)
@@ -79,7 +111,19 @@ struct amqp_content_header {
 
 /* 0; -EPROTO: too short or weight not 0 (then ret->class_id is set, or 0 when unreadable). The
  * properties are not looked at. */
-int amqp_content_header_decode(struct amqp_content_header *ret, struct slice payload) MUST_USE;
+static inline MUST_USE int amqp_content_header_decode(struct amqp_content_header *ret,
+						      struct slice payload)
+{
+	struct amqp_reader reader;
+	uint16_t weight;
+
+	amqp_reader_init(&reader, payload);
+	ret->class_id = amqp_get_short(&reader);
+	weight = amqp_get_short(&reader);
+	ret->body_size = amqp_get_longlong(&reader);
+	ret->properties = amqp_get_bytes(&reader, amqp_reader_left(&reader));
+	return reader.failed || weight != 0 ? -EPROTO : 0;
+}
 
 static inline size_t amqp_content_header_size(const struct amqp_content_header *header)
 {
@@ -89,10 +133,12 @@ static inline size_t amqp_content_header_size(const struct amqp_content_header *
 static inline void amqp_content_header_encode(struct amqp_writer *writer,
 					      const struct amqp_content_header *header)
 {
-	amqp_put_short(writer, header->class_id);
-	amqp_put_short(writer, 0);
-	amqp_put_longlong(writer, header->body_size);
-	amqp_put_bytes(writer, header->properties);
+	if (!amqp_writer_has(writer, amqp_content_header_size(header)))
+		return;
+	writer->p = amqp_store_short(writer->p, header->class_id);
+	writer->p = amqp_store_short(writer->p, 0);
+	writer->p = amqp_store_longlong(writer->p, header->body_size);
+	writer->p = amqp_store_bytes(writer->p, header->properties);
 }
 
 #define AMQP_PROTOCOL_HEADER_SIZE 8

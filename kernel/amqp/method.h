@@ -68,6 +68,22 @@ static inline uint16_t amqp_method_number(uint32_t id)
 	return (uint16_t)id;
 }
 
+/* A method frame's payload: the id, 0 when there is none; and what is behind the id. */
+static inline uint32_t amqp_method_id(struct slice payload)
+{
+	uint32_t id;
+
+	if (UNLIKELY(payload.size < sizeof(id)))
+		return 0;
+	memcpy(&id, payload.data, sizeof(id));
+	return __builtin_bswap32(id);
+}
+
+static inline struct slice amqp_method_fields(struct slice payload)
+{
+	return slice_make(payload.data + 4, payload.size - 4);
+}
+
 /*
  * Decodes the payload of a method frame.
  * 0: ret is filled. -ENOSYS: no such class or method. -EPROTO: too short, bytes left over, a name
@@ -114,25 +130,31 @@ bool amqp_method_is_from_server(uint32_t id); /* a server may send it */
 
 #define AMQP_PUT_BITS                                                                              \
 	if (bits != 0)                                                                             \
-		amqp_put_octet(&w, octet);                                                         \
+		p = amqp_store_octet(p, octet);                                                    \
 	bits = 0;                                                                                  \
 	octet = 0;
-#define AMQP_PUT_octet(name)	AMQP_PUT_BITS amqp_put_octet(&w, method->name);
-#define AMQP_PUT_short(name)	AMQP_PUT_BITS amqp_put_short(&w, method->name);
-#define AMQP_PUT_long(name)	AMQP_PUT_BITS amqp_put_long(&w, method->name);
-#define AMQP_PUT_longlong(name) AMQP_PUT_BITS amqp_put_longlong(&w, method->name);
+#define AMQP_PUT_octet(name)	AMQP_PUT_BITS p = amqp_store_octet(p, method->name);
+#define AMQP_PUT_short(name)	AMQP_PUT_BITS p = amqp_store_short(p, method->name);
+#define AMQP_PUT_long(name)	AMQP_PUT_BITS p = amqp_store_long(p, method->name);
+#define AMQP_PUT_longlong(name) AMQP_PUT_BITS p = amqp_store_longlong(p, method->name);
 #define AMQP_PUT_bit(name)                                                                         \
 	octet = (uint8_t)(octet | method->name << bits);                                           \
 	if (++bits == 8) {                                                                         \
 		AMQP_PUT_BITS                                                                      \
 	}
-#define AMQP_PUT_shortstr(name)	   AMQP_PUT_BITS amqp_put_shortstr(&w, method->name);
-#define AMQP_PUT_text(name)	   AMQP_PUT_shortstr(name)
-#define AMQP_PUT_longstr(name)	   AMQP_PUT_BITS amqp_put_longstr(&w, method->name);
+#define AMQP_PUT_shortstr(name)                                                                    \
+	AMQP_PUT_BITS                                                                              \
+	is_valid &= method->name.size <= UINT8_MAX;                                                \
+	p = amqp_store_shortstr(p, method->name);
+#define AMQP_PUT_text(name) AMQP_PUT_shortstr(name)
+#define AMQP_PUT_longstr(name)                                                                     \
+	AMQP_PUT_BITS                                                                              \
+	is_valid &= method->name.size <= UINT32_MAX;                                               \
+	p = amqp_store_longstr(p, method->name);
 #define AMQP_PUT_table(name)	   AMQP_PUT_longstr(name)
 #define AMQP_PUT_FIELD(type, name) AMQP_PUT_##type(name)
 
-/* The cursor is copied, so that it can live in registers while bytes are stored through it. */
+/* The room is asked for once: what the size counts is what is stored. */
 #define AMQP_METHOD_CODING(class, method_, CLASS, METHOD, ...)                                     \
 	static inline size_t amqp_size_##class##_##method_(                                        \
 		const struct amqp_##class##_##method_ *method)                                     \
@@ -149,16 +171,20 @@ bool amqp_method_is_from_server(uint32_t id); /* a server may send it */
 	static inline void amqp_encode_##class##_##method_(                                        \
 		struct amqp_writer *writer, const struct amqp_##class##_##method_ *method)         \
 	{                                                                                          \
-		struct amqp_writer w = *writer;                                                    \
+		uint8_t *p = writer->p;                                                            \
+		bool is_valid = true;                                                              \
 		unsigned bits = 0;                                                                 \
 		uint8_t octet = 0;                                                                 \
                                                                                                    \
-		(void)method;                                                                      \
-		amqp_put_long(&w, AMQP_##CLASS##_##METHOD);                                        \
+		if (!amqp_writer_has(writer, amqp_size_##class##_##method_(method)))               \
+			return;                                                                    \
+		p = amqp_store_long(p, AMQP_##CLASS##_##METHOD);                                   \
 		AMQP_FIELDS_##class##_##method_(AMQP_PUT_FIELD);                                   \
 		AMQP_PUT_BITS;                                                                     \
 		(void)octet;                                                                       \
-		*writer = w;                                                                       \
+		writer->p = p;                                                                     \
+		if (UNLIKELY(!is_valid))                                                           \
+			amqp_writer_fail(writer);                                                  \
 	}
 AMQP_METHODS(AMQP_METHOD_CODING)
 #undef AMQP_METHOD_CODING

@@ -34,23 +34,59 @@ static void skip_flag_words(struct amqp_reader *reader)
 #define GET_shortstr   amqp_get_shortstr
 #define GET_table      amqp_get_longstr
 
+/*
+ * The values come in the order of their bits, from the highest on. Most messages have one to three
+ * of the fourteen: so this goes from one set bit to the next.
+ */
+static ALWAYS_INLINE void decode_values(struct amqp_properties *ret, struct amqp_reader *reader)
+{
+	for (unsigned left = ret->flags; left != 0;) {
+		unsigned bit = 31 - (unsigned)__builtin_clz(left);
+
+		left &= ~(1U << bit);
+		switch (bit) {
+#define GET_PROPERTY(type, name, NAME, bit_)                                                       \
+	case bit_:                                                                                 \
+		ret->name = GET_##type(reader);                                                    \
+		break;
+			AMQP_PROPERTIES(GET_PROPERTY)
+#undef GET_PROPERTY
+		default:
+			break;
+		}
+	}
+}
+
+/* The first flag word; further ones have been read. */
+static uint16_t decode_flags(struct amqp_reader *reader)
+{
+	uint16_t flags = amqp_get_short(reader);
+
+	if (UNLIKELY((flags & CONTINUATION) != 0))
+		skip_flag_words(reader);
+	return flags & KNOWN_FLAGS;
+}
+
+void amqp_properties_decode_to(struct amqp_properties *ret, struct slice raw,
+			       enum amqp_property last)
+{
+	struct amqp_reader reader;
+
+	amqp_reader_init(&reader, raw);
+	ret->flags = decode_flags(&reader) & (uint16_t) ~((unsigned)last - 1);
+	decode_values(ret, &reader);
+}
+
 int amqp_properties_decode(struct amqp_properties *ret, struct slice raw)
 {
 	struct amqp_reader reader;
-	uint16_t flags;
 
 	amqp_reader_init(&reader, raw);
-	flags = amqp_get_short(&reader);
-	if (UNLIKELY((flags & CONTINUATION) != 0))
-		skip_flag_words(&reader);
-	ret->flags = flags & KNOWN_FLAGS;
-#define GET_PROPERTY(type, name, NAME, bit)                                                        \
-	if ((flags & AMQP_PROPERTY_##NAME) != 0)                                                   \
-		ret->name = GET_##type(&reader);                                                   \
-	else                                                                                       \
-		ret->name = EMPTY_##type;
-	AMQP_PROPERTIES(GET_PROPERTY)
-#undef GET_PROPERTY
+	ret->flags = decode_flags(&reader);
+#define CLEAR(type, name, NAME, bit) ret->name = EMPTY_##type;
+	AMQP_PROPERTIES(CLEAR)
+#undef CLEAR
+	decode_values(ret, &reader);
 	if (!amqp_reader_is_done(&reader))
 		return -EPROTO;
 	if (ret->headers.size == 0)

@@ -49,6 +49,13 @@ static inline bool amqp_properties_has(const struct amqp_properties *properties,
  */
 int amqp_properties_decode(struct amqp_properties *ret, struct slice raw) MUST_USE;
 
+/*
+ * Of what amqp_properties_decode() has accepted before: the properties down to `last` in the order
+ * of the list, quickly. Flags and values of others are not set.
+ */
+void amqp_properties_decode_to(struct amqp_properties *ret, struct slice raw,
+			       enum amqp_property last);
+
 /* Bytes that encoding makes. Flags that no property has are ignored. */
 size_t amqp_properties_size(const struct amqp_properties *properties);
 

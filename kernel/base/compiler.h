@@ -7,9 +7,12 @@
 #define MUST_USE		  __attribute__((warn_unused_result))
 #define NO_RETURN		  __attribute__((noreturn))
 #define PRINTF_FORMAT(nth, first) __attribute__((format(printf, nth, first)))
-#define ALWAYS_INLINE		  inline __attribute__((always_inline))
-#define LIKELY(x)		  __builtin_expect(!!(x), 1)
-#define UNLIKELY(x)		  __builtin_expect(!!(x), 0)
+#define NO_INLINE		  __attribute__((noinline))
+/* Seldom called: so is whatever leads there, which the compiler then puts aside. */
+#define COLD	      __attribute__((cold))
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#define LIKELY(x)     __builtin_expect(!!(x), 1)
+#define UNLIKELY(x)   __builtin_expect(!!(x), 0)
 
 /*
  * What different threads write is kept this far apart: two lines, as adjacent lines are fetched

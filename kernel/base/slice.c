@@ -28,6 +28,11 @@ int slice_compare(struct slice a, struct slice b)
 	return (a.size > b.size) - (a.size < b.size);
 }
 
+void slice_copy_long(uint8_t *to, struct slice from)
+{
+	memcpy(to, from.data, from.size);
+}
+
 uint64_t slice_hash(struct slice s)
 {
 	return XXH3_64bits_withSeed(s.data, s.size, hash_seed);

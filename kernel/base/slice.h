@@ -49,6 +49,50 @@ static inline bool slice_starts_with(struct slice s, struct slice prefix)
 	       (prefix.size == 0 || memcmp(s.data, prefix.data, prefix.size) == 0);
 }
 
+/* For slice_copy(). */
+void slice_copy_long(uint8_t *to, struct slice from);
+
+/*
+ * Copies all of it. Names and the like are short: up to 32 bytes go without a call, by two
+ * overlapping halves.
+ */
+static inline void slice_copy(uint8_t *to, struct slice from)
+{
+	const uint8_t *data = from.data;
+	size_t n = from.size;
+
+	if (n > 32) {
+		slice_copy_long(to, from);
+	} else if (n >= 16) {
+		uint8_t head[16], tail[16];
+
+		memcpy(head, data, 16);
+		memcpy(tail, data + n - 16, 16);
+		memcpy(to, head, 16);
+		memcpy(to + n - 16, tail, 16);
+	} else if (n >= 8) {
+		uint64_t head, tail;
+
+		memcpy(&head, data, 8);
+		memcpy(&tail, data + n - 8, 8);
+		memcpy(to, &head, 8);
+		memcpy(to + n - 8, &tail, 8);
+	} else if (n >= 4) {
+		uint32_t head, tail;
+
+		memcpy(&head, data, 4);
+		memcpy(&tail, data + n - 4, 4);
+		memcpy(to, &head, 4);
+		memcpy(to + n - 4, &tail, 4);
+	} else if (n > 0) {
+		uint8_t middle = data[n / 2], last = data[n - 1];
+
+		to[0] = data[0];
+		to[n / 2] = middle;
+		to[n - 1] = last;
+	}
+}
+
 /* <0, 0, >0: by bytes, a prefix comes first. */
 int slice_compare(struct slice a, struct slice b);
 

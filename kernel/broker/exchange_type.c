@@ -65,6 +65,7 @@ int exchange_type_register(struct topology *topology, const struct shunt_exchang
 	type->functions = functions;
 	type->plugin = plugin;
 	type->plugin_name = plugin_name;
+	type->routes_by_key = functions->size >= sizeof(*functions) && functions->routes_by_key;
 	list_add_tail(&topology->types, &type->link);
 	map_for_each(node, &topology->vhosts, &cursor) {
 		r = bring_to_life(type, container_of(node, struct vhost, node));

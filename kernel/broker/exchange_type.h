@@ -19,6 +19,7 @@ struct exchange_type {
 	const struct shunt_exchange_type *functions;
 	void *plugin; /* what the plugin's start() left */
 	const char *plugin_name;
+	bool routes_by_key; /* functions->routes_by_key, false where it has none */
 };
 
 /*

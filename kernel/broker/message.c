@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "amqp/properties.h"
 #include "base/account.h"
 #include "base/bug.h"
 #include "base/compiler.h"
@@ -17,8 +16,7 @@
 static void put_short_string(uint8_t *at, struct slice string)
 {
 	at[0] = (uint8_t)string.size;
-	if (string.size > 0)
-		memcpy(at + 1, string.data, string.size);
+	slice_copy(at + 1, string);
 }
 
 static void put_be32(uint8_t at[4], uint32_t value)
@@ -65,9 +63,7 @@ struct message *message_create_partial(struct slice exchange, struct slice routi
 	put_be32(m->stored, m->properties_size);
 	put_short_string(m->bytes, exchange);
 	put_short_string(m->bytes + 1 + exchange.size, routing_key);
-	if (properties.size > 0)
-		memcpy(m->bytes + 2 + exchange.size + routing_key.size, properties.data,
-		       properties.size);
+	slice_copy(m->bytes + 2 + exchange.size + routing_key.size, properties);
 	account_add(ACCOUNT_MESSAGE, (ptrdiff_t)m->alloc_size);
 	return m;
 }
@@ -138,6 +134,17 @@ static bool has_no_properties(struct slice raw)
 	return raw.size == PROPERTIES_NONE_SIZE && raw.data[0] == 0 && raw.data[1] == 0;
 }
 
+int message_set_properties(struct message *message, const struct amqp_properties *properties,
+			   struct amqp_error *error)
+{
+	if (amqp_properties_has(properties, AMQP_PROPERTY_EXPIRATION) &&
+	    read_expiration(properties->expiration, &message->expiration_ms, error) != 0)
+		return -EPROTO;
+	message->persistent = properties->delivery_mode == 2;
+	message->priority = properties->priority;
+	return 0;
+}
+
 int message_read_properties(struct message *message, struct amqp_error *error)
 {
 	struct slice raw = message_properties(message);
@@ -147,14 +154,7 @@ int message_read_properties(struct message *message, struct amqp_error *error)
 		return 0;
 	if (amqp_properties_decode(&properties, raw) != 0)
 		return amqp_error_set(error, AMQP_SYNTAX_ERROR, "malformed properties");
-	if (amqp_properties_has(&properties, AMQP_PROPERTY_EXPIRATION) &&
-	    read_expiration(properties.expiration, &message->expiration_ms, error) != 0)
-		return -EPROTO;
-	message->persistent = amqp_properties_has(&properties, AMQP_PROPERTY_DELIVERY_MODE) &&
-			      properties.delivery_mode == 2;
-	message->priority =
-		amqp_properties_has(&properties, AMQP_PROPERTY_PRIORITY) ? properties.priority : 0;
-	return 0;
+	return message_set_properties(message, &properties, error);
 }
 
 /* Takes a short string off the front; false when it is not all there. */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "amqp/error.h"
+#include "amqp/properties.h"
 #include "base/compiler.h"
 #include "base/slice.h"
 
@@ -69,6 +70,10 @@ struct message *message_make_room(struct message *message, uint32_t room);
  * expiration ...` (reply text as RabbitMQ's) or 502 for malformed properties.
  */
 int message_read_properties(struct message *message, struct amqp_error *error);
+
+/* The same where they have been decoded already. */
+int message_set_properties(struct message *message, const struct amqp_properties *properties,
+			   struct amqp_error *error);
 
 /* What the store keeps of a message: `stored` and all bytes. */
 static inline struct slice message_stored(const struct message *m)

@@ -15,8 +15,9 @@
 /*
  * In the read side: from a message's exchange and routing keys to its targets. Exchanges that
  * exchanges are bound to, and alternate exchanges, go on a work list, each once; every queue is a
- * target once. The read side ends, and begins anew for the rest of the batch, when it has lasted
- * too long; the clock is looked at every few messages only.
+ * target once. Where the routing key alone decides (exchange_type.routes_by_key), a message with
+ * the names of the one before goes where that went. The read side ends, and begins anew for the
+ * rest of the batch, when it has lasted too long; the clock is looked at every few messages only.
  *
  * What is routed by then is handed over, unless the batch is atomic: then the targets of all of it
  * are gathered first.
@@ -155,6 +156,7 @@ static void route_by_key(struct router *router, const struct exchange *exchange,
 	if (exchange_is_default(exchange)) {
 		route_by_queue_name(router, key);
 	} else if (exchange->type) {
+		router->is_repeatable &= exchange->type->routes_by_key;
 		set_routing_key(router, key);
 		exchange->type->functions->route(exchange->instance, &router->routed.view,
 						 &router->sink);
@@ -221,8 +223,8 @@ static void begin_epoch(struct router *router)
 	router->n_work = 0;
 }
 
-static int route(struct router *router, uint64_t generation, const struct message *message,
-		 struct amqp_error *error)
+static int find_targets(struct router *router, uint64_t generation, const struct message *message,
+			struct amqp_error *error)
 {
 	struct slice name = message_exchange(message), key = message_routing_key(message),
 		     body = message_body(message);
@@ -231,6 +233,7 @@ static int route(struct router *router, uint64_t generation, const struct messag
 	if (check_exchange(router, exchange, name, error) != 0)
 		return -EPROTO;
 	begin_epoch(router);
+	router->is_repeatable = router->n_extra_keys == 0;
 	router->exchange_marks[exchange->index] = router->epoch;
 	router->routed.message = message;
 	router->routed.view.exchange = (struct shunt_bytes){name.data, name.size};
@@ -242,6 +245,43 @@ static int route(struct router *router, uint64_t generation, const struct messag
 		router->failed = false;
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 	}
+	return 0;
+}
+
+static bool is_repeated(const struct router *router, const struct message *message)
+{
+	const struct message *before = router->repeatable;
+
+	return before && before->exchange_size == message->exchange_size &&
+	       before->routing_key_size == message->routing_key_size &&
+	       memcmp(before->bytes, message->bytes, message_names(message).size) == 0;
+}
+
+static int repeat_targets(struct router *router, struct amqp_error *error)
+{
+	for (size_t i = router->repeatable_first; i < router->repeatable_end; i++)
+		add_target(router, router->targets[i].ref, router->targets[i].reply_key);
+	if (LIKELY(!router->failed))
+		return 0;
+	router->failed = false;
+	return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+}
+
+static int route(struct router *router, uint64_t generation, const struct message *message,
+		 struct amqp_error *error)
+{
+	size_t first = router->n_targets;
+
+	if (router->n_extra_keys == 0 && is_repeated(router, message))
+		return repeat_targets(router, error);
+	router->repeatable = NULL;
+	if (find_targets(router, generation, message, error) != 0)
+		return -EPROTO;
+	if (!router->is_repeatable)
+		return 0;
+	router->repeatable = message;
+	router->repeatable_first = first;
+	router->repeatable_end = router->n_targets;
 	return 0;
 }
 
@@ -326,6 +366,7 @@ static size_t route_some(struct router *router, const struct publish_batch *batc
 	};
 
 	enter_read_side(router, topology);
+	router->repeatable = NULL;
 	uint64_t generation = topology_generation(topology);
 
 	while (at < end) {

@@ -41,6 +41,7 @@ struct router {
 	size_t extra_keys_done; /* of the batch's: those of messages before */
 	size_t n_emitted;	/* bindings that the present exchange's type gave */
 	bool failed;		/* memory is out */
+	bool is_repeatable;	/* the routing key alone has decided */
 	struct exchange **work; /* exchanges to visit */
 	size_t n_work, work_capacity;
 
@@ -53,6 +54,10 @@ struct router {
 	unsigned own_loop;
 	bool has_remote;
 	size_t sample; /* which target is named to the publisher */
+
+	/* Under this read side, a message with the names of this one goes to these targets. */
+	const struct message *repeatable;
+	size_t repeatable_first, repeatable_end;
 
 	/* The exchange that was found last. */
 	struct exchange *cached;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/account.h"
+#include "amqp/method_decode.h"
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -227,7 +228,7 @@ static int channel_closing_method(struct channel *ch, uint32_t id)
 	return 0;
 }
 
-static int channel_closing_frame(struct channel *ch, const struct amqp_frame *frame)
+static NO_INLINE int channel_closing_frame(struct channel *ch, const struct amqp_frame *frame)
 {
 	struct amqp_method m;
 
@@ -236,7 +237,7 @@ static int channel_closing_frame(struct channel *ch, const struct amqp_frame *fr
 	return channel_closing_method(ch, m.id);
 }
 
-static int channel_unexpected(struct channel *ch, struct amqp_error *error)
+static COLD int channel_unexpected(struct channel *ch, struct amqp_error *error)
 {
 	error->method_id = ch->content == CHANNEL_METHOD ? 0 : AMQP_BASIC_PUBLISH;
 	switch (ch->content) {
@@ -254,7 +255,8 @@ static int channel_unexpected(struct channel *ch, struct amqp_error *error)
 			      "expected content body, got non content body frame instead");
 }
 
-static int channel_method(struct channel *ch, struct slice payload, struct amqp_error *error)
+static NO_INLINE int channel_any_method(struct channel *ch, struct slice payload,
+					struct amqp_error *error)
 {
 	struct conn_loop *home = ch->connection->home;
 	struct amqp_method m;
@@ -268,8 +270,6 @@ static int channel_method(struct channel *ch, struct slice payload, struct amqp_
 	if (result != 0)
 		return amqp_error_set(error, AMQP_FRAME_ERROR, "cannot decode method %s",
 				      amqp_method_name(m.id));
-	if (m.id == AMQP_BASIC_PUBLISH)
-		return method_basic_publish(ch, &m.basic_publish, error);
 	/* What was published before comes before. */
 	if (home->publisher == ch)
 		publish_flush(home);
@@ -280,14 +280,46 @@ static int channel_method(struct channel *ch, struct slice payload, struct amqp_
 	return channel_dispatch(ch, &m, error);
 }
 
-static int channel_handle(struct channel *ch, const struct amqp_frame *frame,
-			  struct amqp_error *error)
+static inline int channel_ack(struct channel *ch, const struct amqp_basic_ack *m,
+			      struct amqp_error *error)
+{
+	struct conn_loop *home = ch->connection->home;
+
+	error->method_id = AMQP_BASIC_ACK;
+	if (home->publisher == ch) {
+		publish_flush(home);
+		if (ch->state != CHANNEL_OPEN || ch->connection->state != CONNECTION_RUNNING)
+			return channel_closing_method(ch, AMQP_BASIC_ACK);
+	}
+	return method_basic_ack(ch, m, error);
+}
+
+/* Two are decoded in line. What follows basic.publish is its content. */
+static inline int channel_method(struct channel *ch, struct slice payload, struct slice behind,
+				 size_t *ret_used, struct amqp_error *error)
+{
+	uint32_t id = amqp_method_id(payload);
+	struct amqp_basic_publish publish;
+	struct amqp_basic_ack ack;
+
+	if (id == AMQP_BASIC_PUBLISH &&
+	    amqp_decode_basic_publish(&publish, amqp_method_fields(payload)) == 0) {
+		error->method_id = id;
+		return publish_method(ch, &publish, behind, ret_used, error);
+	}
+	if (id == AMQP_BASIC_ACK && amqp_decode_basic_ack(&ack, amqp_method_fields(payload)) == 0)
+		return channel_ack(ch, &ack, error);
+	return channel_any_method(ch, payload, error);
+}
+
+static inline int channel_handle(struct channel *ch, const struct amqp_frame *frame,
+				 struct slice behind, size_t *ret_used, struct amqp_error *error)
 {
 	switch (frame->type) {
 	case AMQP_FRAME_METHOD:
 		if (ch->content != CHANNEL_METHOD)
 			return channel_unexpected(ch, error);
-		return channel_method(ch, frame->payload, error);
+		return channel_method(ch, frame->payload, behind, ret_used, error);
 	case AMQP_FRAME_HEADER:
 		if (ch->content != CHANNEL_HEADER)
 			return channel_unexpected(ch, error);
@@ -300,8 +332,8 @@ static int channel_handle(struct channel *ch, const struct amqp_frame *frame,
 }
 
 /* Keeps a frame for later; as raw as it came. */
-static int channel_keep(struct channel *ch, const struct amqp_frame *frame,
-			struct amqp_error *error)
+static NO_INLINE int channel_keep(struct channel *ch, const struct amqp_frame *frame,
+				  struct amqp_error *error)
 {
 	struct connection *c = ch->connection;
 	size_t size = frame->payload.size + AMQP_FRAME_OVERHEAD;
@@ -321,21 +353,37 @@ static int channel_keep(struct channel *ch, const struct amqp_frame *frame,
 	return 0;
 }
 
-int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct amqp_error *error)
+static NO_INLINE int channel_other_frame(struct channel *ch, const struct amqp_frame *frame,
+					 struct amqp_error *error)
 {
-	int result;
-
 	if (!channel_is_free(ch) || (ch->connection->paused & CONNECTION_PAUSE_OUTPUT) != 0)
 		return channel_keep(ch, frame, error);
-	if (ch->state == CHANNEL_CLOSING)
-		return channel_closing_frame(ch, frame);
-	result = channel_handle(ch, frame, error);
+	return channel_closing_frame(ch, frame);
+}
+
+/* Or it was not handled, and is to be handled later. */
+static NO_INLINE int channel_frame_failed(struct channel *ch, const struct amqp_frame *frame,
+					  int result, struct amqp_error *error)
+{
 	if (result == CHANNEL_LATER)
 		return channel_keep(ch, frame, error);
-	if (result == 0 || !amqp_error_is_soft(error->code))
+	if (!amqp_error_is_soft(error->code))
 		return result;
 	channel_fail(ch, error);
 	return 0;
+}
+
+int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct slice behind,
+		  size_t *ret_used, struct amqp_error *error)
+{
+	int result;
+
+	*ret_used = 0;
+	if (UNLIKELY(!channel_is_free(ch) || ch->state != CHANNEL_OPEN ||
+		     (ch->connection->paused & CONNECTION_PAUSE_OUTPUT) != 0))
+		return channel_other_frame(ch, frame, error);
+	result = channel_handle(ch, frame, behind, ret_used, error);
+	return LIKELY(result == 0) ? 0 : channel_frame_failed(ch, frame, result, error);
 }
 
 /* The first frame of `rest`. Returns its size; *ret_is_alive tells whether the channel is still
@@ -345,13 +393,13 @@ static size_t channel_run_one(struct channel *ch, struct slice rest, bool *ret_i
 	struct connection *c = ch->connection;
 	struct amqp_error error = {0};
 	struct amqp_frame frame;
-	size_t used;
+	size_t used, behind;
 
 	bug_on(amqp_frame_parse(rest, 0, &frame, &used) != 1);
 	c->backlog_bytes -= used;
 	if (ch->state == CHANNEL_CLOSING)
 		(void)channel_closing_frame(ch, &frame);
-	else if (channel_handle(ch, &frame, &error) != 0)
+	else if (channel_handle(ch, &frame, SLICE_EMPTY, &behind, &error) != 0)
 		channel_fail(ch, &error);
 	*ret_is_alive = c->state == CONNECTION_RUNNING && c->channels[frame.channel] == ch;
 	return used;

@@ -102,9 +102,13 @@ void channel_close(struct channel *ch);
 /* All that it waited for is settled; error: of SETTLING_CLOSE, or it failed (code is not 0). */
 void channel_settled(struct channel *ch, enum settling_reply reply, const struct amqp_error *error);
 
-/* A frame came. On failure *error says what to do with the connection: soft errors have been dealt
- * with inside. */
-int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct amqp_error *error);
+/*
+ * A frame came. On failure *error says what to do with the connection: soft errors have been dealt
+ * with inside. `behind` is what has come behind it, of any channel: whole frames of the first
+ * *ret_used bytes of that have been handled with it.
+ */
+int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct slice behind,
+		  size_t *ret_used, struct amqp_error *error);
 
 /* Ends the channel (soft error) or its connection (hard error). */
 void channel_fail(struct channel *ch, const struct amqp_error *error);

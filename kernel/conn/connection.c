@@ -378,11 +378,9 @@ static int connection_open_channel(struct connection *c, const struct amqp_frame
 	return 0;
 }
 
-static int connection_frame(struct connection *c, const struct amqp_frame *frame,
-			    struct amqp_error *error)
+static NO_INLINE int connection_other_frame(struct connection *c, const struct amqp_frame *frame,
+					    struct amqp_error *error)
 {
-	struct channel *ch;
-
 	if (frame->type == AMQP_FRAME_HEARTBEAT) {
 		if (frame->channel != 0 && c->state < CONNECTION_CLOSING)
 			return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
@@ -401,16 +399,27 @@ static int connection_frame(struct connection *c, const struct amqp_frame *frame
 		return amqp_error_set(error, AMQP_CHANNEL_ERROR,
 				      "frame on channel %u before the connection is open",
 				      (unsigned)frame->channel);
-	ch = connection_channel(c, frame->channel);
-	if (ch == NULL)
-		return connection_open_channel(c, frame, error);
-	return channel_frame(ch, frame, error);
+	return connection_open_channel(c, frame, error);
+}
+
+/* `behind` and *ret_used as channel_frame() has them. */
+static inline int connection_frame(struct connection *c, const struct amqp_frame *frame,
+				   struct slice behind, size_t *ret_used, struct amqp_error *error)
+{
+	if (LIKELY(c->state == CONNECTION_RUNNING && frame->type != AMQP_FRAME_HEARTBEAT)) {
+		struct channel *ch = connection_channel(c, frame->channel);
+
+		if (LIKELY(ch != NULL))
+			return channel_frame(ch, frame, behind, ret_used, error);
+	}
+	*ret_used = 0;
+	return connection_other_frame(c, frame, error);
 }
 
 void connection_replay(struct connection *c, struct slice frames)
 {
 	struct amqp_frame frame;
-	size_t used;
+	size_t used, behind;
 
 	c->is_replaying = true;
 	for (; frames.size != 0 && c->state == CONNECTION_RUNNING;
@@ -420,7 +429,7 @@ void connection_replay(struct connection *c, struct slice frames)
 		if (connection_is_full(c)) /* then the channel keeps the frame */
 			pressure_pause(c, CONNECTION_PAUSE_OUTPUT);
 		bug_on(amqp_frame_parse(frames, 0, &frame, &used) != 1);
-		if (connection_frame(c, &frame, &error) != 0)
+		if (connection_frame(c, &frame, SLICE_EMPTY, &behind, &error) != 0)
 			connection_fail(c, &error);
 	}
 	c->is_replaying = false;
@@ -507,9 +516,9 @@ static size_t connection_data(struct transport *t, struct slice bytes)
 	       c->state != CONNECTION_CLOSED && c->state != CONNECTION_HEADER &&
 	       !connection_is_full(c)) {
 		struct slice rest = {bytes.data + done, bytes.size - done};
-		struct amqp_frame frame = {0};
+		struct amqp_frame frame;
 		struct amqp_error error;
-		size_t used = 0;
+		size_t used = 0, behind;
 		int result = amqp_frame_parse(rest, c->frame_max, &frame, &used);
 
 		if (result == 0) {
@@ -524,8 +533,10 @@ static size_t connection_data(struct transport *t, struct slice bytes)
 		done += used;
 		error.code = 0;
 		error.method_id = 0;
-		if (connection_frame(c, &frame, &error) != 0)
+		rest = slice_make(rest.data + used, rest.size - used);
+		if (connection_frame(c, &frame, rest, &behind, &error) != 0)
 			connection_fail(c, &error);
+		done += behind;
 	}
 	connection_after_data(c);
 	return c->state == CONNECTION_CLOSED || c->is_garbled ? bytes.size : done;

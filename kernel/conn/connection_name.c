@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What a connection is called in lists and logs. */
+/* How a connection is called in logs and lists. */
 #include <stdio.h>
 
 #include "conn/connection.h"
+#include "net/address.h"
 
 void connection_print_name(const struct connection *c, char ret_text[CONNECTION_NAME_MAX])
 {

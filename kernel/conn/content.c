@@ -25,11 +25,17 @@ static void content_unref(void *owner)
 	message_unref(owner);
 }
 
-/* Reserves room, and begins the method frame. */
-static bool content_begin(struct content_writer *cw, struct channel *ch, struct message *message,
-			  size_t method_size)
+static NO_INLINE void content_no_room(struct content_writer *cw)
 {
-	uint32_t frame_max = ch->connection->frame_max;
+	message_unref(cw->message);
+	connection_break(cw->ch->connection);
+}
+
+/* Reserves room, and begins the method frame. */
+static inline bool content_begin(struct content_writer *cw, struct channel *ch,
+				 struct message *message, size_t method_size)
+{
+	uint32_t frame_max = ch->connection->frame_max, body_size = message->body_size;
 	size_t room = method_size + AMQP_CONTENT_HEADER_FIXED + message->properties_size +
 		      2 * AMQP_FRAME_OVERHEAD;
 	uint8_t *bytes;
@@ -37,26 +43,18 @@ static bool content_begin(struct content_writer *cw, struct channel *ch, struct 
 	cw->ch = ch;
 	cw->message = message;
 	cw->chunk = frame_max != 0 ? frame_max - AMQP_FRAME_OVERHEAD : UINT32_MAX;
-	cw->has_body = message->body_size <= cw->chunk && message->body_size < TRANSPORT_SHARE_MIN;
-	if (cw->has_body && message->body_size != 0)
-		room += message->body_size + AMQP_FRAME_OVERHEAD;
+	cw->has_body = body_size != 0 && body_size <= cw->chunk && body_size < TRANSPORT_SHARE_MIN;
+	if (cw->has_body)
+		room += body_size + AMQP_FRAME_OVERHEAD;
 	bytes = transport_reserve(ch->connection->transport, room);
-	if (bytes == NULL) {
-		message_unref(message);
-		connection_break(ch->connection);
+	if (UNLIKELY(bytes == NULL)) {
+		content_no_room(cw);
 		return false;
 	}
 	cw->room = room;
 	amqp_writer_init(&cw->w, bytes, room);
 	amqp_frame_put_header(&cw->w, AMQP_FRAME_METHOD, ch->number, (uint32_t)method_size);
 	return true;
-}
-
-static void content_put_frame(struct amqp_writer *w, uint16_t channel, struct slice body)
-{
-	amqp_frame_put_header(w, AMQP_FRAME_BODY, channel, (uint32_t)body.size);
-	amqp_put_bytes(w, body);
-	amqp_frame_put_end(w);
 }
 
 /* A few bytes always fit, for which there is a block or the process ends. */
@@ -83,7 +81,7 @@ static void content_share_frame(struct content_writer *cw, struct slice body)
 	transport_commit(t, 1);
 }
 
-static void content_share_body(struct content_writer *cw)
+static NO_INLINE void content_share_body(struct content_writer *cw)
 {
 	struct slice body = message_body(cw->message);
 
@@ -96,26 +94,33 @@ static void content_share_body(struct content_writer *cw)
 	}
 }
 
-/* Ends the method frame, writes header and body. */
-static void content_finish(struct content_writer *cw)
+/* Ends the method frame, writes header and body. There is room for just that. */
+static ALWAYS_INLINE void content_finish(struct content_writer *cw)
 {
 	struct message *message = cw->message;
+	uint16_t channel = cw->ch->number;
 	struct amqp_content_header header = {
 		.class_id = AMQP_CLASS_BASIC,
 		.body_size = message->body_size,
 		.properties = message_properties(message),
 	};
+	struct slice body = message_body(message);
+	uint8_t *p;
 
 	amqp_frame_put_end(&cw->w);
-	amqp_frame_put_header(&cw->w, AMQP_FRAME_HEADER, cw->ch->number,
+	amqp_frame_put_header(&cw->w, AMQP_FRAME_HEADER, channel,
 			      (uint32_t)amqp_content_header_size(&header));
 	amqp_content_header_encode(&cw->w, &header);
 	amqp_frame_put_end(&cw->w);
-	if (cw->has_body && message->body_size != 0)
-		content_put_frame(&cw->w, cw->ch->number, message_body(message));
-	bug_on(cw->w.failed || cw->w.p != cw->w.end);
+	p = cw->w.p;
+	if (cw->has_body && amqp_writer_has(&cw->w, body.size + AMQP_FRAME_OVERHEAD)) {
+		p = amqp_frame_store_head(p, AMQP_FRAME_BODY, channel, (uint32_t)body.size);
+		memcpy(p, body.data, body.size);
+		p = amqp_store_octet(p + body.size, AMQP_FRAME_END);
+	}
+	bug_on(cw->w.failed || p != cw->w.end);
 	transport_commit(cw->ch->connection->transport, cw->room);
-	if (!cw->has_body)
+	if (UNLIKELY(!cw->has_body))
 		content_share_body(cw);
 	message_unref(message);
 }

@@ -46,11 +46,6 @@ struct tx {
 	bool has_failed;
 };
 
-bool tx_is_on(const struct channel *ch)
-{
-	return ch->tx != NULL;
-}
-
 /* Room for one more of `size` bytes; how many there are is the client's doing. */
 static void *tx_grow(void *items, size_t size, size_t count, size_t *capacity)
 {

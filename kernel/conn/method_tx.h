@@ -8,7 +8,11 @@
 
 #include "conn/channel.h"
 
-bool tx_is_on(const struct channel *ch);
+static inline bool tx_is_on(const struct channel *ch)
+{
+	return ch->tx != NULL;
+}
+
 int tx_add_publish(struct channel *ch, struct message *message, bool mandatory,
 		   struct amqp_error *error);
 int tx_add_ack(struct channel *ch, uint64_t tag, struct unacked_entry *entry, int outcome,

@@ -50,22 +50,17 @@ static const char *connection_blocked_reason(unsigned set_alarms)
 	return set_alarms == ALARM_DISK ? "low on disk" : "low on memory";
 }
 
-static void connection_block(struct connection *c)
+void pressure_block(struct connection *c)
 {
 	struct amqp_method m = {.id = AMQP_CONNECTION_BLOCKED};
 
+	if (c->is_blocked || c->state != CONNECTION_RUNNING)
+		return;
 	c->is_blocked = true;
 	pressure_pause(c, CONNECTION_PAUSE_ALARM);
 	m.connection_blocked.reason = slice_cstr(connection_blocked_reason(c->home->alarms));
 	if (c->capabilities.blocked)
 		connection_send(c, 0, &m);
-}
-
-void pressure_note_publish(struct connection *c)
-{
-	c->has_published = true;
-	if (c->home->alarms != 0 && !c->is_blocked && c->state == CONNECTION_RUNNING)
-		connection_block(c);
 }
 
 void pressure_unblock(struct connection *c)

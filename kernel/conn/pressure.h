@@ -6,7 +6,9 @@
 
 #include <stdint.h>
 
+#include "base/compiler.h"
 #include "conn/connection.h"
+#include "conn/service.h"
 
 /* Nothing is read; and reads on, unless there is another reason not to. */
 void pressure_pause(struct connection *c, enum connection_pause reason);
@@ -16,8 +18,15 @@ void pressure_resume(struct connection *c, enum connection_pause reason);
 void pressure_add_inflight(struct connection *c, uint64_t bytes);
 void pressure_sub_inflight(struct connection *c, uint64_t bytes);
 
-/* A publish comes, or a part of it: blocks the connection if an alarm is set. */
-void pressure_note_publish(struct connection *c);
+/* An alarm is set: blocks the connection, if it is not blocked yet. */
+void pressure_block(struct connection *c) COLD;
+/* A publish comes, or a part of it. */
+static inline void pressure_note_publish(struct connection *c)
+{
+	c->has_published = true;
+	if (UNLIKELY(c->home->alarms != 0))
+		pressure_block(c);
+}
 /* No alarm is set any more. */
 void pressure_unblock(struct connection *c);
 

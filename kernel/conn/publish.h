@@ -9,13 +9,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "amqp/properties.h"
 #include "broker/router.h"
 #include "conn/channel.h"
 
 /* A basic.publish whose content is still to come; made at a channel's first publish. */
 struct channel_publish {
 	bool mandatory;
-	uint8_t exchange_size, routing_key_size;
+	struct slice exchange, routing_key; /* in `names`, or still in the frame */
 	struct message *message;
 	uint32_t body_filled;
 	struct buffer extra; /* CC and BCC keys of the message, as long strings */
@@ -28,7 +29,15 @@ struct channel_publish {
 	uint8_t access_exchange[255];
 };
 
-/* Content; what the methods handler began. */
+/*
+ * basic.publish with its content, if header and body lie whole and without detours at the beginning
+ * of `behind`. Of that *ret_used bytes have been handled, which may be none; then, as after an
+ * error, the frames come one by one.
+ */
+int publish_method(struct channel *ch, const struct amqp_basic_publish *m, struct slice behind,
+		   size_t *ret_used, struct amqp_error *error);
+
+/* Content; what the method began. */
 int publish_header(struct channel *ch, struct slice payload, struct amqp_error *error);
 int publish_body(struct channel *ch, struct slice payload, struct amqp_error *error);
 /* What is half there is dropped. */
@@ -39,6 +48,16 @@ void publish_abandon(struct channel *ch);
  * channel with it.
  */
 bool publish_now(struct channel *ch, struct publish_batch *batch);
+
+/* With any of these a message is examined before it is made. */
+#define PUBLISH_SPECIAL (AMQP_PROPERTY_HEADERS | AMQP_PROPERTY_REPLY_TO | AMQP_PROPERTY_USER_ID)
+
+/*
+ * Checks the user_id, notes the CC and BCC keys in channel_publish.extra. `out` gets the properties
+ * anew, if the receiver must not see them as they are; `properties` is changed likewise.
+ */
+int publish_examine(struct channel *ch, struct amqp_properties *properties, struct buffer *out,
+		    struct amqp_error *error);
 
 /* The n CC and BCC keys in `extra`, which stays in place. */
 void publish_read_keys(struct slice extra, uint32_t n, struct slice *ret_keys);

@@ -28,10 +28,11 @@ static struct shunt_bytes host_bytes(struct slice slice)
 /* ---- Registering, configuration, log ---- */
 
 /* What is wrong with it, or NULL. The size comes first: a smaller structure has not got the rest.
- */
+ * ABI 1.0 ended before routes_by_key. */
 static const char *host_fault_of_type(const struct shunt_exchange_type *type)
 {
-	if (type->size != sizeof(*type))
+	if (type->size != sizeof(*type) &&
+	    type->size != offsetof(struct shunt_exchange_type, routes_by_key))
 		return "struct shunt_exchange_type has another size";
 	if (type->name == NULL || type->name[0] == '\0')
 		return "an exchange type has no name";
@@ -202,11 +203,14 @@ static bool host_properties(const struct shunt_message *view, struct amqp_proper
 static struct shunt_bytes host_message_headers(const struct shunt_host *host,
 					       const struct shunt_message *message)
 {
+	const struct routed_message *routed =
+		container_of(message, const struct routed_message, view);
 	struct amqp_properties properties;
 
 	(void)host;
-	if (!host_properties(message, &properties) ||
-	    !amqp_properties_has(&properties, AMQP_PROPERTY_HEADERS))
+	amqp_properties_decode_to(&properties, message_properties(routed->message),
+				  AMQP_PROPERTY_HEADERS);
+	if (!amqp_properties_has(&properties, AMQP_PROPERTY_HEADERS))
 		return (struct shunt_bytes){NULL, 0};
 	return host_bytes(properties.headers);
 }

@@ -92,6 +92,7 @@ static const struct shunt_exchange_type direct_type = {
 	.bind = direct_bind,
 	.unbind = direct_unbind,
 	.route = direct_route,
+	.routes_by_key = true,
 };
 
 static int direct_start(const struct shunt_host *host, void **ret_plugin, struct shunt_error *error)

@@ -76,6 +76,7 @@ static const struct shunt_exchange_type fanout_type = {
 	.bind = fanout_bind,
 	.unbind = fanout_unbind,
 	.route = fanout_route,
+	.routes_by_key = true,
 };
 
 static int fanout_start(const struct shunt_host *host, void **ret_plugin, struct shunt_error *error)

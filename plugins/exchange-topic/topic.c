@@ -72,6 +72,7 @@ static const struct shunt_exchange_type topic_type = {
 	.bind = topic_bind,
 	.unbind = topic_unbind,
 	.route = topic_route,
+	.routes_by_key = true,
 };
 
 static int topic_start(const struct shunt_host *host, void **ret_plugin, struct shunt_error *error)

@@ -35,7 +35,7 @@ extern "C" {
 
 #define SHUNT_PLUGIN_MAGIC 0x544e4853u
 #define SHUNT_ABI_MAJOR 1u
-#define SHUNT_ABI_MINOR 0u
+#define SHUNT_ABI_MINOR 1u
 
 /* True if the structure that the broker passed is new enough to have the member. */
 #define SHUNT_HAS(pointer, type, member) \
@@ -181,6 +181,12 @@ struct shunt_exchange_type {
 	 * state, nor block, nor call the host but for its functions marked "in route". Cost matters: this runs for every message.
 	 */
 	void (*route)(const void *state, const struct shunt_message *message, struct shunt_sink *sink);
+
+	/*
+	 * Since 1.1. The routing key is all that route() looks at, if that: until the next bind() or unbind(), the same key
+	 * gives the same answer. Then the broker may ask once for several messages.
+	 */
+	bool routes_by_key;
 };
 
 /* ---- Configuration ---- */

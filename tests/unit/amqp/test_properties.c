@@ -32,10 +32,10 @@ static const struct amqp_properties *all_properties(void)
 	return &all;
 }
 
-#define SAME_octet(name) (a->name == b->name)
+#define SAME_octet(name)    (a->name == b->name)
 #define SAME_longlong(name) (a->name == b->name)
 #define SAME_shortstr(name) slice_equal(a->name, b->name)
-#define SAME_table(name) slice_equal(a->name, b->name)
+#define SAME_table(name)    slice_equal(a->name, b->name)
 
 static bool same(const struct amqp_properties *a, const struct amqp_properties *b)
 {
@@ -113,6 +113,27 @@ static void absent_fields_are_empty(void)
 	CU_ASSERT_EQUAL(back.cluster_id.size, 0);
 }
 
+static void down_to_a_property(void)
+{
+	const struct amqp_properties *all = all_properties();
+	struct amqp_properties back;
+	uint8_t out[512];
+	struct slice whole = encode(out, sizeof(out), all);
+
+	memset(&back, 0xa5, sizeof(back));
+	amqp_properties_decode_to(&back, whole, AMQP_PROPERTY_CONTENT_TYPE);
+	CU_ASSERT_EQUAL(back.flags, AMQP_PROPERTY_CONTENT_TYPE);
+	CU_ASSERT_TRUE(slice_equal(back.content_type, all->content_type));
+	amqp_properties_decode_to(&back, whole, AMQP_PROPERTY_HEADERS);
+	CU_ASSERT_EQUAL(back.flags, AMQP_PROPERTY_CONTENT_TYPE | AMQP_PROPERTY_CONTENT_ENCODING |
+					    AMQP_PROPERTY_HEADERS);
+	CU_ASSERT_TRUE(slice_equal(back.headers, all->headers));
+	amqp_properties_decode_to(&back, whole, AMQP_PROPERTY_CLUSTER_ID);
+	CU_ASSERT_TRUE(same(all, &back));
+	amqp_properties_decode_to(&back, SLICE_LITERAL("\x10\0\2"), AMQP_PROPERTY_HEADERS);
+	CU_ASSERT_EQUAL(back.flags, 0);
+}
+
 static void every_prefix_is_refused(void)
 {
 	struct amqp_properties back;
@@ -187,6 +208,6 @@ static void encode_without_room_fails(void)
 
 UNIT_MAIN("amqp/properties", UNIT_TEST(bytes_in_wire_order),
 	  UNIT_TEST(every_set_of_flags_round_trip), UNIT_TEST(absent_fields_are_empty),
-	  UNIT_TEST(every_prefix_is_refused), UNIT_TEST(continuation_words_are_read),
-	  UNIT_TEST(reserved_bit_is_ignored), UNIT_TEST(malformed_headers_are_refused),
-	  UNIT_TEST(encode_without_room_fails))
+	  UNIT_TEST(down_to_a_property), UNIT_TEST(every_prefix_is_refused),
+	  UNIT_TEST(continuation_words_are_read), UNIT_TEST(reserved_bit_is_ignored),
+	  UNIT_TEST(malformed_headers_are_refused), UNIT_TEST(encode_without_room_fails))

@@ -52,6 +52,26 @@ static void strdup_terminates(void)
 	mem_free(empty);
 }
 
+/* Of every size, to and from blocks that end where it ends. */
+static void copies_are_exact(void)
+{
+	for (size_t n = 0; n <= 70; n++) {
+		uint8_t *from = mem_alloc(n + 1), *to = mem_alloc(n + 1);
+		bool is_same = true;
+
+		for (size_t i = 0; i < n; i++)
+			from[i] = (uint8_t)(i * 7 + n);
+		to[n] = 0xa5;
+		slice_copy(to, slice_make(from, n));
+		for (size_t i = 0; i < n; i++)
+			is_same &= to[i] == (uint8_t)(i * 7 + n);
+		CU_ASSERT_TRUE(is_same && to[n] == 0xa5);
+		mem_free(from);
+		mem_free(to);
+	}
+	slice_copy(NULL, SLICE_EMPTY);
+}
+
 static void prints(void)
 {
 	char text[32];
@@ -64,4 +84,4 @@ static void prints(void)
 
 UNIT_MAIN("slice", UNIT_TEST(equality_is_by_bytes), UNIT_TEST(order_is_by_bytes_then_size),
 	  UNIT_TEST(prefixes), UNIT_TEST(hash_depends_on_content_only),
-	  UNIT_TEST(strdup_terminates), UNIT_TEST(prints))
+	  UNIT_TEST(strdup_terminates), UNIT_TEST(copies_are_exact), UNIT_TEST(prints))

@@ -85,9 +85,9 @@ static void wrong_magic(void)
 static void other_abi(void)
 {
 	plugins_begin(0);
-	ASSERT_REFUSED("older_major", "it is built for ABI 0.7, this broker has 1.0");
-	ASSERT_REFUSED("newer_major", "it is built for ABI 2.0, this broker has 1.0");
-	ASSERT_REFUSED("newer_minor", "it is built for ABI 1.1, newer than this broker's 1.0");
+	ASSERT_REFUSED("older_major", "it is built for ABI 0.7, this broker has 1.1");
+	ASSERT_REFUSED("newer_major", "it is built for ABI 2.1, this broker has 1.1");
+	ASSERT_REFUSED("newer_minor", "it is built for ABI 1.2, newer than this broker's 1.1");
 	(void)plugins_end();
 }
 

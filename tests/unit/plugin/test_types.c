@@ -43,6 +43,14 @@ static void of_another_size(void)
 	refused("sizeless", "struct shunt_exchange_type has another size");
 }
 
+static void of_abi_1_0(void)
+{
+	begin("older");
+	ASSERT_LOADS("probe");
+	CU_ASSERT_TRUE(has_type("older"));
+	(void)plugins_end();
+}
+
 static void without_a_name(void)
 {
 	refused("nameless", "an exchange type has no name");
@@ -130,8 +138,9 @@ static void predeclared_exchange_that_cannot_be_made(void)
 	CU_ASSERT_FALSE(is_open(MODULE("probe")));
 }
 
-UNIT_MAIN("types", UNIT_TEST(registered), UNIT_TEST(of_another_size), UNIT_TEST(without_a_name),
-	  UNIT_TEST(name_of_127_bytes_and_of_more), UNIT_TEST(without_its_functions),
-	  UNIT_TEST(registered_twice), UNIT_TEST(name_taken_by_another_plugin),
-	  UNIT_TEST(after_the_start), UNIT_TEST(predeclared_exchanges_come_to_life),
+UNIT_MAIN("types", UNIT_TEST(registered), UNIT_TEST(of_another_size), UNIT_TEST(of_abi_1_0),
+	  UNIT_TEST(without_a_name), UNIT_TEST(name_of_127_bytes_and_of_more),
+	  UNIT_TEST(without_its_functions), UNIT_TEST(registered_twice),
+	  UNIT_TEST(name_taken_by_another_plugin), UNIT_TEST(after_the_start),
+	  UNIT_TEST(predeclared_exchanges_come_to_life),
 	  UNIT_TEST(predeclared_exchange_that_cannot_be_made))
