@@ -423,6 +423,19 @@ static void channel_put_back(struct channel *ch, struct buffer *frames, size_t d
 	buffer_fini(frames);
 }
 
+/* Frames that were kept have been handled: what they left half done is not left to the next read. */
+static void channel_after_backlog(struct connection *c)
+{
+	if (c->home->n_publications != 0)
+		publish_flush(c->home);
+	if (c->home->settles.channel != NULL)
+		settle_flush(c->home);
+	if (connection_is_full(c))
+		pressure_pause(c, CONNECTION_PAUSE_OUTPUT);
+	if (c->backlog_bytes <= CONNECTION_BACKLOG_MAX / 2)
+		pressure_resume(c, CONNECTION_PAUSE_BACKLOG);
+}
+
 static void channel_run_backlog(struct channel *ch)
 {
 	struct connection *c = ch->connection;
@@ -439,14 +452,7 @@ static void channel_run_backlog(struct channel *ch)
 					&is_alive);
 	ch->is_running = false;
 	channel_put_back(ch, &frames, done, is_alive);
-	if (c->home->n_publications != 0)
-		publish_flush(c->home);
-	if (c->home->settles.channel != NULL)
-		settle_flush(c->home);
-	if (connection_is_full(c))
-		pressure_pause(c, CONNECTION_PAUSE_OUTPUT);
-	if (c->backlog_bytes <= CONNECTION_BACKLOG_MAX / 2)
-		pressure_resume(c, CONNECTION_PAUSE_BACKLOG);
+	channel_after_backlog(c);
 }
 
 void channel_resume(struct channel *ch)
@@ -475,10 +481,12 @@ static void channel_finish_close(struct channel *ch)
 	ch->backlog_done = 0;
 	channel_destroy(ch);
 	connection_send(c, ch->number, &ok);
-	if (frames.size != done)
-		channel_put_back(ch, &frames, done, false);
-	else
+	if (frames.size == done) {
 		buffer_fini(&frames);
+		return;
+	}
+	channel_put_back(ch, &frames, done, false);
+	channel_after_backlog(c);
 }
 
 void channel_close(struct channel *ch)

@@ -8,7 +8,7 @@
 #define Q SLICE_LITERAL("q")
 
 enum {
-	STEPS = 6,
+	STEPS = 12,
 	HELD = STEPS * SETTLING_STEP, /* by a, unacknowledged */
 	BEHIND = 100,		      /* ready, behind them */
 };
@@ -125,6 +125,43 @@ static void a_channel_ends_in_steps(void)
 	CU_ASSERT_TRUE(turns + 2 >= STEPS);
 	check_order(HELD);
 	CU_ASSERT_EQUAL(a.n_recover_oks, 1);
+	end();
+}
+
+/* Nobody else sends anything, so what is published behind the close must not wait for that. */
+static void what_is_behind_a_close_is_published(void)
+{
+	unsigned turns;
+
+	start();
+	PUT(&a, 1, AMQP_CHANNEL_CLOSE, channel_close, .reply_text = SLICE_EMPTY);
+	turn();
+	PUT(&a, 1, AMQP_CHANNEL_OPEN, channel_open, .reserved_1 = SLICE_EMPTY);
+	PUT(&a, 1, AMQP_CONFIRM_SELECT, confirm_select, .no_wait = true);
+	publish(&a, 1, Q, SLICE_LITERAL("\0\0"), 1);
+	TURNS_UNTIL(a.n_acks != 0, turns);
+	CU_ASSERT_TRUE(turns + 2 >= STEPS);
+	end();
+}
+
+/* So much that reading pauses; it goes on. */
+static void very_much_may_be_behind_a_close(void)
+{
+	enum { MUCH = 20, SIZE = 100000 };
+	unsigned turns;
+
+	static_assert(MUCH * SIZE > CONNECTION_BACKLOG_MAX, "or nothing pauses");
+	start();
+	PUT(&a, 1, AMQP_CHANNEL_CLOSE, channel_close, .reply_text = SLICE_EMPTY);
+	PUT(&a, 1, AMQP_CHANNEL_OPEN, channel_open, .reserved_1 = SLICE_EMPTY);
+	PUT(&a, 1, AMQP_CONFIRM_SELECT, confirm_select, .no_wait = true);
+	for (unsigned i = 0; i < MUCH; i++)
+		publish(&a, 1, Q, SLICE_LITERAL("\0\0"), SIZE);
+	TURNS_UNTIL(a.n_close_oks == 1, turns);
+	settle(&a, &b);
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(a.out.size, 0);
+	CU_ASSERT_EQUAL(a.last_ack, MUCH);
 	end();
 }
 
@@ -263,7 +300,9 @@ static void a_get_waits(void)
 	end();
 }
 
-UNIT_MAIN("settling", UNIT_TEST(a_channel_ends_in_steps), UNIT_TEST(a_connection_ends_in_steps),
+UNIT_MAIN("settling", UNIT_TEST(a_channel_ends_in_steps),
+	  UNIT_TEST(what_is_behind_a_close_is_published),
+	  UNIT_TEST(very_much_may_be_behind_a_close), UNIT_TEST(a_connection_ends_in_steps),
 	  UNIT_TEST(a_lost_connection_ends_in_steps), UNIT_TEST(an_error_is_told_when_all_is_back),
 	  UNIT_TEST(recover_goes_in_steps), UNIT_TEST(what_is_nacked_comes_in_order),
 	  UNIT_TEST(acks_are_done_before_the_close), UNIT_TEST(acks_are_done_when_the_client_has_gone),
