@@ -423,7 +423,7 @@ static void channel_put_back(struct channel *ch, struct buffer *frames, size_t d
 	buffer_fini(frames);
 }
 
-/* Frames that were kept have been handled: what they left half done is not left to the next read. */
+/* What frames that were kept have left half done does not wait for the next read. */
 static void channel_after_backlog(struct connection *c)
 {
 	if (c->home->n_publications != 0)

@@ -305,5 +305,6 @@ UNIT_MAIN("settling", UNIT_TEST(a_channel_ends_in_steps),
 	  UNIT_TEST(very_much_may_be_behind_a_close), UNIT_TEST(a_connection_ends_in_steps),
 	  UNIT_TEST(a_lost_connection_ends_in_steps), UNIT_TEST(an_error_is_told_when_all_is_back),
 	  UNIT_TEST(recover_goes_in_steps), UNIT_TEST(what_is_nacked_comes_in_order),
-	  UNIT_TEST(acks_are_done_before_the_close), UNIT_TEST(acks_are_done_when_the_client_has_gone),
+	  UNIT_TEST(acks_are_done_before_the_close),
+	  UNIT_TEST(acks_are_done_when_the_client_has_gone),
 	  UNIT_TEST(what_a_transaction_has_not_committed_is_back), UNIT_TEST(a_get_waits))
