@@ -192,11 +192,21 @@ static struct unacked_entry *next_entry(struct settling *s)
 	return entry;
 }
 
+/* A transaction does not defer it, as settle_held() has it. */
+static bool is_recover(const struct settling *s)
+{
+	return s->method_id == AMQP_BASIC_RECOVER || s->method_id == AMQP_BASIC_RECOVER_ASYNC;
+}
+
 /* One entry on the channel; -1: an error. */
 static int settle_one_here(struct settling *s, struct unacked_entry *entry)
 {
 	uint64_t tag = goes_down(s) ? s->at + 1 : s->at - 1;
 
+	if (is_recover(s)) {
+		settle_entry(s->channel, entry, s->outcome);
+		return 0;
+	}
 	s->error.method_id = s->method_id;
 	return settle_one(s->channel, tag, entry, s->outcome, &s->error);
 }

@@ -32,7 +32,8 @@ enum settling_reply {
 
 /*
  * True: the held deliveries up to the tag `last` are so many that they are settled in steps, which
- * has begun. Then channel_settled() is called, on a later turn. `method_id` is for errors.
+ * has begun. Then channel_settled() is called, on a later turn. `method_id` is for errors; what it
+ * does is part of the channel's transaction, unless it is a basic.recover.
  */
 bool settling_begin(struct channel *ch, uint64_t last, int outcome, uint32_t method_id,
 		    enum settling_reply reply);

@@ -223,6 +223,29 @@ static void recover_goes_in_steps(void)
 	end();
 }
 
+/* What the transaction has acknowledged before stays so; all else is requeued, and not only by the
+ * commit. */
+static void recover_is_no_part_of_a_transaction(void)
+{
+	unsigned turns;
+
+	start();
+	put_method(&a, 1, &(struct amqp_method){.id = AMQP_TX_SELECT});
+	PUT(&a, 1, AMQP_BASIC_CANCEL, basic_cancel, .consumer_tag = SLICE_LITERAL("t"));
+	PUT(&a, 1, AMQP_BASIC_ACK, basic_ack, .delivery_tag = 1);
+	PUT(&a, 1, AMQP_BASIC_RECOVER, basic_recover, .requeue = true);
+	TURNS_UNTIL(a.n_recover_oks == 1, turns);
+	CU_ASSERT_TRUE(turns >= STEPS);
+	b_takes();
+	check_order(HELD - 1);
+	put_method(&a, 1, &(struct amqp_method){.id = AMQP_TX_COMMIT});
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(a.n_commit_oks, 1);
+	client_end(&a);
+	check_order(HELD - 1);
+	end();
+}
+
 static void what_is_nacked_comes_in_order(void)
 {
 	start();
@@ -304,7 +327,7 @@ UNIT_MAIN("settling", UNIT_TEST(a_channel_ends_in_steps),
 	  UNIT_TEST(what_is_behind_a_close_is_published),
 	  UNIT_TEST(very_much_may_be_behind_a_close), UNIT_TEST(a_connection_ends_in_steps),
 	  UNIT_TEST(a_lost_connection_ends_in_steps), UNIT_TEST(an_error_is_told_when_all_is_back),
-	  UNIT_TEST(recover_goes_in_steps), UNIT_TEST(what_is_nacked_comes_in_order),
-	  UNIT_TEST(acks_are_done_before_the_close),
+	  UNIT_TEST(recover_goes_in_steps), UNIT_TEST(recover_is_no_part_of_a_transaction),
+	  UNIT_TEST(what_is_nacked_comes_in_order), UNIT_TEST(acks_are_done_before_the_close),
 	  UNIT_TEST(acks_are_done_when_the_client_has_gone),
 	  UNIT_TEST(what_a_transaction_has_not_committed_is_back), UNIT_TEST(a_get_waits))
