@@ -218,7 +218,9 @@ static int channel_closing_method(struct channel *ch, uint32_t id)
 
 	if (ch->connection->channels[ch->number] != ch) /* and so is the connection's */
 		return 0;
-	if (id == AMQP_CHANNEL_CLOSE)
+	if (id == AMQP_CHANNEL_CLOSE && ch->settling != NULL) /* its own end is not told yet */
+		settling_set_reply(ch, SETTLING_CLOSE_CROSSED, NULL);
+	else if (id == AMQP_CHANNEL_CLOSE)
 		connection_send(ch->connection, ch->number, &ok);
 	else if (id == AMQP_CHANNEL_CLOSE_OK)
 		channel_destroy(ch);
@@ -501,6 +503,7 @@ void channel_close(struct channel *ch)
 void channel_settled(struct channel *ch, enum settling_reply reply, const struct amqp_error *error)
 {
 	struct amqp_method recover_ok = {.id = AMQP_BASIC_RECOVER_OK};
+	struct amqp_method close_ok = {.id = AMQP_CHANNEL_CLOSE_OK};
 
 	switch (reply) {
 	case SETTLING_NO_REPLY:
@@ -514,7 +517,10 @@ void channel_settled(struct channel *ch, enum settling_reply reply, const struct
 		channel_finish_close(ch);
 		break;
 	case SETTLING_CLOSE:
+	case SETTLING_CLOSE_CROSSED:
 		channel_send_close(ch, error);
+		if (reply == SETTLING_CLOSE_CROSSED)
+			connection_send(ch->connection, ch->number, &close_ok);
 		break;
 	}
 	channel_resume(ch);

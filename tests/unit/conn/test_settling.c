@@ -208,6 +208,36 @@ static void an_error_is_told_when_all_is_back(void)
 	end();
 }
 
+/* What the client sends before it knows of the error is no reason to forget that. */
+static void a_close_that_crosses_an_error_is_answered_behind_it(void)
+{
+	struct amqp_content_header header = {.class_id = AMQP_CLASS_BASIC,
+					     .properties = SLICE_LITERAL("\0\0")};
+	uint8_t bytes[64];
+	struct amqp_writer w;
+	unsigned turns;
+
+	start();
+	PUT(&a, 1, AMQP_BASIC_PUBLISH, basic_publish, .exchange = SLICE_LITERAL("none"));
+	amqp_writer_init(&w, bytes, sizeof(bytes));
+	amqp_content_header_encode(&w, &header);
+	put_frame(&a, AMQP_FRAME_HEADER, 1, slice_make(bytes, amqp_content_header_size(&header)));
+	PUT(&a, 1, AMQP_CHANNEL_CLOSE, channel_close, .reply_text = SLICE_EMPTY);
+	turn();
+	turn();
+	CU_ASSERT_EQUAL(a.n_close_oks, 0);
+	TURNS_UNTIL(a.n_close_oks == 1, turns);
+	CU_ASSERT_TRUE(turns + 2 >= STEPS);
+	CU_ASSERT_EQUAL(a.close_code, 404);
+	put_method(&a, 1, &(struct amqp_method){.id = AMQP_CHANNEL_CLOSE_OK});
+	PUT(&a, 1, AMQP_CHANNEL_OPEN, channel_open, .reserved_1 = SLICE_EMPTY);
+	PUT(&a, 1, AMQP_BASIC_RECOVER, basic_recover, .requeue = true);
+	b_takes();
+	check_order(HELD);
+	CU_ASSERT_EQUAL(a.n_recover_oks, 1);
+	end();
+}
+
 static void recover_goes_in_steps(void)
 {
 	unsigned turns;
@@ -327,6 +357,7 @@ UNIT_MAIN("settling", UNIT_TEST(a_channel_ends_in_steps),
 	  UNIT_TEST(what_is_behind_a_close_is_published),
 	  UNIT_TEST(very_much_may_be_behind_a_close), UNIT_TEST(a_connection_ends_in_steps),
 	  UNIT_TEST(a_lost_connection_ends_in_steps), UNIT_TEST(an_error_is_told_when_all_is_back),
+	  UNIT_TEST(a_close_that_crosses_an_error_is_answered_behind_it),
 	  UNIT_TEST(recover_goes_in_steps), UNIT_TEST(recover_is_no_part_of_a_transaction),
 	  UNIT_TEST(what_is_nacked_comes_in_order), UNIT_TEST(acks_are_done_before_the_close),
 	  UNIT_TEST(acks_are_done_when_the_client_has_gone),
