@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "config_set.h"
 #include "machine.h"
 #include "net/address.h"
 
-#define CONFIG_LINE_MAX	 4096
 #define CONFIG_LOOPS_MAX 256
 
 static const char *const config_shipped_plugins[] = {
@@ -134,6 +134,23 @@ static int config_log_level(struct config_entry *e)
 		}
 	}
 	return config_refuse(e, "error, warning, info or debug");
+}
+
+static int config_placement(struct config_entry *e)
+{
+	static const char *const names[] = {
+		[PLACEMENT_NEAR] = "near",
+		[PLACEMENT_FIXED] = "fixed",
+		[PLACEMENT_RESTLESS] = "restless",
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(e->value, names[i]) == 0) {
+			e->config->placement = (enum placement)i;
+			return 0;
+		}
+	}
+	return config_refuse(e, "near, fixed or restless");
 }
 
 /* ---- Memory and disk ---- */
@@ -378,6 +395,7 @@ static const struct config_key config_keys[] = {
 	{"store.sync", config_store_sync, 0, 1, 60000},
 	{"store.segment_size", config_bytes, CONFIG_PLACE(store_segment_size), 64u << 10, 1u << 30},
 	{"loops", config_u32, CONFIG_PLACE(loops), 0, CONFIG_LOOPS_MAX},
+	{"placement", config_placement, 0, 0, 0},
 	{"control.socket", config_text, CONFIG_PLACE(control_socket), 0, 0},
 	{"plugins.dir", config_text, CONFIG_PLACE(plugins_dir), 0, 0},
 	{"plugin", config_plugin, 0, 0, 0},
@@ -399,8 +417,8 @@ static const struct config_key *config_find_key(const char *name, const char **r
 	return NULL;
 }
 
-static int config_set(struct config *config, const char *name, const char *value, const char *where,
-		      char ret_error[CONFIG_ERROR_MAX])
+int config_set(struct config *config, const char *name, const char *value, const char *where,
+	       char ret_error[CONFIG_ERROR_MAX])
 {
 	struct config_entry entry = {.config = config, .key = name, .value = value, .where = where};
 	const struct config_key *key = config_find_key(name, &entry.rest);
@@ -414,91 +432,6 @@ static int config_set(struct config *config, const char *name, const char *value
 	entry.maximum = key->maximum;
 	entry.error = ret_error;
 	return key->read(&entry);
-}
-
-/* ---- Lines ---- */
-
-static char *config_trim(char *text)
-{
-	char *end = text + strlen(text);
-
-	while (end != text && isspace((unsigned char)end[-1]))
-		*--end = '\0';
-	while (isspace((unsigned char)*text))
-		text++;
-	return text;
-}
-
-/* Takes "key = value" apart, in place. */
-static int config_line(struct config *config, char *line, const char *where,
-		       char ret_error[CONFIG_ERROR_MAX])
-{
-	char *equals = strchr(line, '=');
-
-	if (equals == NULL) {
-		snprintf(ret_error, CONFIG_ERROR_MAX, "%s: expected key = value", where);
-		return -1;
-	}
-	*equals = '\0';
-	return config_set(config, config_trim(line), config_trim(equals + 1), where, ret_error);
-}
-
-int config_read_option(struct config *config, const char *option, char ret_error[CONFIG_ERROR_MAX])
-{
-	char *line = mem_strdup(option);
-	int result = config_line(config, line, "-o", ret_error);
-
-	mem_free(line);
-	return result;
-}
-
-static int config_read_lines(struct config *config, FILE *file, const char *path,
-			     char ret_error[CONFIG_ERROR_MAX])
-{
-	char line[CONFIG_LINE_MAX], where[CONFIG_ERROR_MAX / 2];
-
-	for (unsigned number = 1; fgets(line, sizeof(line), file) != NULL; number++) {
-		char *comment = strchr(line, '#'), *text;
-
-		snprintf(where, sizeof(where), "%.200s:%u", path, number);
-		if (strchr(line, '\n') == NULL && !feof(file)) {
-			snprintf(ret_error, CONFIG_ERROR_MAX, "%s: the line is too long", where);
-			return -1;
-		}
-		if (comment != NULL)
-			*comment = '\0';
-		text = config_trim(line);
-		if (*text != '\0' && config_line(config, text, where, ret_error) != 0)
-			return -1;
-	}
-	if (!ferror(file))
-		return 0;
-	snprintf(ret_error, CONFIG_ERROR_MAX, "%.200s: %s", path, strerror(errno));
-	return -1;
-}
-
-int config_read_file(struct config *config, const char *path, char ret_error[CONFIG_ERROR_MAX])
-{
-	FILE *file = fopen(path, "re");
-	int result;
-
-	if (file == NULL) {
-		snprintf(ret_error, CONFIG_ERROR_MAX, "%.200s: %s", path, strerror(errno));
-		return -1;
-	}
-	result = config_read_lines(config, file, path, ret_error);
-	fclose(file);
-	return result;
-}
-
-int config_read(struct config *config, const struct config_source *source,
-		char ret_error[CONFIG_ERROR_MAX])
-{
-	int result = source->path != NULL ? config_read_file(config, source->path, ret_error) : 0;
-
-	for (size_t i = 0; result == 0 && i < source->n_options; i++)
-		result = config_read_option(config, source->options[i], ret_error);
-	return result;
 }
 
 /* ---- Beginning and end ---- */

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "conn/service.h"
 #include "plugin/loader.h"
 #include "store/store.h"
 
@@ -51,6 +52,7 @@ struct config {
 	uint32_t store_sync_interval_ms; /* of STORE_SYNC_INTERVAL */
 	uint64_t store_segment_size;	 /* bytes */
 	unsigned loops;			 /* 0: one per core */
+	enum placement placement;	 /* of connections on loops */
 
 	struct config_plugin *plugins; /* in order */
 	size_t n_plugins;

@@ -19,6 +19,7 @@
 #include "broker/alarm.h"
 #include "broker/broker.h"
 #include "broker/restore.h"
+#include "conn/placement.h"
 #include "conn/service.h"
 #include "control/control.h"
 #include "data_dir.h"
@@ -81,11 +82,11 @@ static void server_accept_deliver(struct letter *letter)
 	mem_free(accept);
 }
 
-/* Connections go round the loops in turn. */
+/* Connections go round the loops in turn; some loops may be passed by. */
 static void server_accepted(void *context, int fd, const struct sockaddr_storage *peer)
 {
 	struct server *server = context;
-	unsigned target = server->next_loop++ % loop_count();
+	unsigned target = placement_accept(server->connections, server->next_loop++ % loop_count());
 	struct server_accept *accept;
 
 	(void)peer;
@@ -316,6 +317,7 @@ static void server_create_connections(struct server *server)
 		.frame_max = config->frame_max,
 		.handshake_timeout_ms = config->handshake_timeout_ms,
 		.max_message_size = config->max_message_size,
+		.placement = config->placement,
 		.product = config->product,
 		.version = config->version,
 		.cluster_name = config->cluster_name,
@@ -327,6 +329,7 @@ static void server_create_connections(struct server *server)
 		.default_user_tags = config->default_user_tags,
 		.loopback_users = (const char *const *)config->loopback_users,
 	};
+	server->broker->connections_follow = config->placement != PLACEMENT_FIXED;
 	server->access = access_create(&server->access_config);
 	server->connections =
 		conn_service_create(server->broker, server->access, &settings, config->loops);

@@ -55,6 +55,9 @@ struct broker {
 	unsigned n_loops;
 	struct broker_loop *loops;			/* n_loops of them */
 	uint64_t queue_memory_max, queue_transient_max; /* set before the loops run */
+	/* Connections go to the loops of their queues, so that queues are spread evenly; set before
+	 * the loops run. */
+	bool connections_follow;
 	_Atomic uint64_t
 		next_transient_id; /* of queues that are not durable: STORE_TRANSIENT_ID.. */
 };

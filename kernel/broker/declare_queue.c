@@ -287,7 +287,8 @@ static unsigned place(const struct declare_request *request)
 {
 	if (request->queue_declare.exclusive)
 		return request->home;
-	return topology_place_queue(request->broker->topology, request->home);
+	return topology_place_queue(request->broker->topology, request->home,
+				    request->broker->connections_follow);
 }
 
 static void create(struct declare_request *request)

@@ -393,7 +393,15 @@ static size_t count_routed(const struct router *router, size_t count)
 	return n;
 }
 
-static size_t publish_in_turn(struct router *router, const struct publish_batch *batch,
+/* The last ones that were routed stand for the batch. */
+static unsigned sample_loop(struct router *router)
+{
+	if (router->n_targets == 0)
+		return ROUTER_NO_LOOP;
+	return router->targets[router->sample++ % router->n_targets].ref.loop;
+}
+
+static size_t publish_in_turn(struct router *router, struct publish_batch *batch,
 			      struct amqp_error *error)
 {
 	size_t handled = 0;
@@ -408,6 +416,7 @@ static size_t publish_in_turn(struct router *router, const struct publish_batch 
 		counter_add(COUNTER_MESSAGES_ROUTED, count_routed(router, handled - from));
 		(void)router_hand_over(router, batch, batch->publications + from, handled - from);
 	}
+	batch->loop = sample_loop(router);
 	return handled;
 }
 
@@ -474,6 +483,7 @@ size_t router_publish(struct broker *broker, struct publish_batch *batch, struct
 	router->vhost = batch->vhost;
 	router->n_extra_keys = 0;
 	router->extra_keys_done = 0;
+	batch->loop = ROUTER_NO_LOOP;
 	handled = batch->is_atomic ? publish_whole(router, batch, error)
 				   : publish_in_turn(router, batch, error);
 	router->is_busy = false;

@@ -50,6 +50,7 @@ struct publication {
  * Further errors: 506 when memory for the targets is out. Not from inside a queue's or endpoint's
  * function that this calls.
  */
+#define ROUTER_NO_LOOP UINT32_MAX
 struct publish_batch {
 	struct vhost *vhost;
 	struct actor_ref publisher;
@@ -58,6 +59,10 @@ struct publish_batch {
 	bool is_atomic;
 	const struct slice *extra_keys; /* CC and BCC, of all publications one after the other */
 	const uint32_t *n_extra_keys;	/* how many each of them has; NULL: none has any */
+
+	/* Answer: the loop of one of the targets, by turns of any; ROUTER_NO_LOOP: there was none,
+	 * or the batch was atomic. */
+	unsigned loop;
 };
 size_t router_publish(struct broker *broker, struct publish_batch *batch, struct amqp_error *error);
 

@@ -53,6 +53,7 @@ struct router {
 	size_t first_capacity;
 	unsigned own_loop;
 	bool has_remote;
+	size_t sample; /* which target is named to the publisher */
 
 	/* Under this read side, a message with the names of this one goes to these targets. */
 	const struct message *repeatable;

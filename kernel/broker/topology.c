@@ -172,9 +172,13 @@ void queue_entry_unref(struct queue_entry *entry)
 	mem_free(entry);
 }
 
-/* Its own loop keeps a message's way short, so it is left only when it has half as much again as
- * its share. */
-unsigned topology_place_queue(const struct topology *topology, unsigned own_loop)
+/*
+ * Its own loop keeps a message's way short. Where connections stay, it is left only when it has
+ * half as much again as its share; where they go to their queues, already when it has more than its
+ * share: or all that one connection declares, and all who use it, would be on one loop.
+ */
+unsigned topology_place_queue(const struct topology *topology, unsigned own_loop,
+			      bool connections_follow)
 {
 	uint64_t total = 0;
 	uint32_t own = 0, fewest = UINT32_MAX;
@@ -194,7 +198,7 @@ unsigned topology_place_queue(const struct topology *topology, unsigned own_loop
 
 	uint64_t share = total / topology->n_loops;
 
-	return own > share + share / 2 + 16 ? emptiest : own_loop;
+	return own > share + (connections_follow ? 0 : share / 2 + 16) ? emptiest : own_loop;
 }
 
 /* ---- Lists for operators ---- */

@@ -39,8 +39,12 @@ void topology_write_end(struct topology *topology);
 struct exchange *topology_any_exchange(struct vhost *vhost, struct slice name);
 struct queue_entry *topology_any_queue(struct vhost *vhost, struct slice name);
 
-/* Where to put a new queue that may be anywhere. Any loop; no lock needed. */
-unsigned topology_place_queue(const struct topology *topology, unsigned own_loop);
+/*
+ * Where to put a new queue that may be anywhere. connections_follow: those who use it go where it
+ * is. Any loop; no lock needed.
+ */
+unsigned topology_place_queue(const struct topology *topology, unsigned own_loop,
+			      bool connections_follow);
 
 /*
  * The directory's entry for a new queue, of one reference. NULL when memory is out. Insert and

@@ -12,6 +12,7 @@
 #include "broker/queue.h"
 #include "conn/delivery.h"
 #include "conn/method_tx.h"
+#include "conn/move.h"
 #include "conn/pressure.h"
 #include "conn/publish.h"
 #include "conn/request.h"
@@ -101,6 +102,8 @@ void channel_end(struct channel *ch)
 		settle_all(ch, QUEUE_REQUEUE);
 	slots_remove(ch->endpoint.ref);
 	ch->endpoint.ref = (struct actor_ref){0};
+	if (ch->waiting != NULL || ch->inflight_bytes != 0)
+		move_note_letters(ch->connection);
 	ch->waiting = NULL; /* its answer finds nobody and frees itself */
 	tx_destroy(ch);
 	list_remove(&ch->dirty);
@@ -360,9 +363,12 @@ static NO_INLINE int channel_other_frame(struct channel *ch, const struct amqp_f
 	return channel_closing_frame(ch, frame);
 }
 
-static NO_INLINE int channel_frame_failed(struct channel *ch, int result,
-					  const struct amqp_error *error)
+/* Or it was not handled, and is to be handled later. */
+static NO_INLINE int channel_frame_failed(struct channel *ch, const struct amqp_frame *frame,
+					  int result, struct amqp_error *error)
 {
+	if (result == CHANNEL_LATER)
+		return channel_keep(ch, frame, error);
 	if (!amqp_error_is_soft(error->code))
 		return result;
 	channel_fail(ch, error);
@@ -379,7 +385,7 @@ int channel_frame(struct channel *ch, const struct amqp_frame *frame, struct sli
 		     (ch->connection->paused & CONNECTION_PAUSE_OUTPUT) != 0))
 		return channel_other_frame(ch, frame, error);
 	result = channel_handle(ch, frame, behind, ret_used, error);
-	return LIKELY(result == 0) ? 0 : channel_frame_failed(ch, result, error);
+	return LIKELY(result == 0) ? 0 : channel_frame_failed(ch, frame, result, error);
 }
 
 /* The first frame of `rest`. Returns its size; *ret_is_alive tells whether the channel is still

@@ -82,6 +82,12 @@ struct channel {
 	uint8_t last_queue_size;
 };
 
+/*
+ * What a method's handler says: 0; negative, with *error; or that the frame is to be handled again
+ * later, on another loop.
+ */
+#define CHANNEL_LATER 1
+
 struct channel *channel_create(struct connection *c, uint16_t number);
 
 /* Cancels its consumers and requeues what is unacknowledged; nothing is sent. The channel stays

@@ -2,7 +2,6 @@
 #include "conn/connection.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,6 +15,8 @@
 #include "conn/exclusive.h"
 #include "conn/handshake.h"
 #include "conn/heartbeat.h"
+#include "conn/move.h"
+#include "conn/placement.h"
 #include "conn/pressure.h"
 #include "conn/publish.h"
 #include "conn/settle.h"
@@ -82,6 +83,7 @@ static void connection_quieten(struct connection *c)
 	loop_cancel(&c->flush);
 	loop_timer_stop(&c->timer);
 	handshake_abandon_login(c);
+	move_abandon(c);
 	c->is_blocked = false;
 	if (c->paused != 0) {
 		c->paused = 0;
@@ -551,6 +553,7 @@ void conn_service_accept(struct conn_service *service, int fd)
 	c->connected_at_ms = loop_now_wall_ms();
 	c->transport = transport_create(fd, &connection_handler, c);
 	c->ref = slots_add(c);
+	placement_forget_votes(c);
 	list_init(&c->dirty);
 	list_init(&c->indebted);
 	loop_task_init(&c->flush, connection_flush);

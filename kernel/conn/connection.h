@@ -3,9 +3,9 @@
 #define KERNEL_CONN_CONNECTION_H
 
 /*
- * A client's connection: handshake, channels, heartbeats, back pressure, close. Lives on one loop,
- * which owns it and its channels. Created by conn_service_accept(); ends itself when its transport
- * is closed.
+ * A client's connection: handshake, channels, heartbeats, back pressure, close. Lives on one loop
+ * at a time, which owns it and its channels. Created by conn_service_accept(); ends itself when its
+ * transport is closed.
  */
 
 #include <stdbool.h>
@@ -15,6 +15,7 @@
 #include "amqp/frame.h"
 #include "amqp/method.h"
 #include "base/list.h"
+#include "broker/barrier.h"
 #include "conn/service.h"
 #include "loop/loop.h"
 #include "loop/slots.h"
@@ -40,6 +41,7 @@ enum connection_pause {
 	CONNECTION_PAUSE_OUTPUT = 1 << 3,  /* it does not take its answers */
 	CONNECTION_PAUSE_ALARM = 1 << 4,   /* publishes while an alarm is set */
 	CONNECTION_PAUSE_ENDING = 1 << 5,  /* it has said all */
+	CONNECTION_PAUSE_MOVE = 1 << 6,	   /* it is to go to another loop */
 };
 
 /* Bounds of what a connection may hold, in bytes; a single message or frame always fits. */
@@ -48,6 +50,15 @@ enum connection_pause {
 #define CONNECTION_OUTPUT_MAX	(4u << 20)
 #define CONNECTION_REPLIES_MAX                                                                     \
 	(64u << 20) /* of output that waits: direct replies beyond it are dropped */
+
+/* Which loop most of what it does is for; see conn/placement.c. */
+struct placement_vote {
+	uint32_t loop;	/* the candidate */
+	uint32_t lead;	/* of it before all others together */
+	uint32_t total; /* votes since the count began */
+	uint32_t messages;
+	uint64_t began_ms, began_handled; /* what its loop had handled then */
+};
 
 /* What the client said it can do (client_properties.capabilities). */
 struct connection_capabilities {
@@ -61,6 +72,9 @@ struct connection_capabilities {
 	bool expects_qos_at_once;
 };
 
+struct move; /* conn/move.c */
+
+/* A client's connection. Its loop may change: conn/move.h. */
 struct connection {
 	struct list link; /* conn_loop.connections */
 	struct conn_service *service;
@@ -103,6 +117,12 @@ struct connection {
 	struct loop_task flush; /* at the turn's end: confirms and credits */
 	struct list dirty;	/* struct channel.dirty: have confirms or credits to send */
 	struct list indebted;	/* struct source.indebted: credit to give back */
+
+	struct move *move;	    /* to another loop, under way; NULL: none */
+	uint64_t stays_until_ms;    /* on this loop; by loop_now_ms() */
+	struct loop_set told;	    /* conn/move.h: move_note_letter() */
+	unsigned n_fences;	    /* conn/move.c: under way */
+	struct placement_vote vote; /* conn/placement.h */
 };
 
 /* It does not take its answers: nothing more is done for it until it has taken most of them. */

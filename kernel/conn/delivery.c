@@ -7,6 +7,7 @@
 #include "conn/channel.h"
 #include "conn/content.h"
 #include "conn/method_tx.h"
+#include "conn/move.h"
 #include "conn/pressure.h"
 #include "conn/publish.h"
 #include "conn/settle.h"
@@ -78,6 +79,7 @@ static void channel_published(struct endpoint *endpoint, const struct publish_ou
 		confirms_settle(&ch->confirms, outcomes[i].seq, outcomes[i].rejected);
 	if (count != 0)
 		publish_mark_dirty(ch);
+	move_note(ch->connection);
 }
 
 /* The queue has gone: the client is told, if it understands that. What it holds unacknowledged

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "broker/router.h"
 #include "conn/content.h"
+#include "conn/placement.h"
 #include "conn/request.h"
 #include "conn/settle.h"
 #include "conn/settling.h"
@@ -150,6 +151,10 @@ static int basic_consume_queue(struct channel *ch, const struct amqp_basic_consu
 					   m->queue, m->arguments.size, error);
 	if (request == NULL)
 		return -EPROTO;
+	if (placement_consume(ch, request->queue.queue)) {
+		mem_free(request);
+		return CHANNEL_LATER;
+	}
 	source = source_create(ch, request->queue.queue, tag);
 	if (source == NULL) {
 		mem_free(request);
@@ -308,6 +313,10 @@ int method_basic_get(struct channel *ch, const struct amqp_basic_get *m, struct 
 
 	if (request == NULL)
 		return -EPROTO;
+	if (placement_get(ch, request->queue.queue)) {
+		mem_free(request);
+		return CHANNEL_LATER;
+	}
 	request->finish = basic_get_finish;
 	request->abandon = basic_get_abandon;
 	request->queue.get.no_ack = m->no_ack;

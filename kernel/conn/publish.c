@@ -17,6 +17,7 @@
 #include "conn/content.h"
 #include "conn/method_tx.h"
 #include "conn/permission.h"
+#include "conn/placement.h"
 #include "conn/pressure.h"
 #include "loop/counters.h"
 
@@ -169,8 +170,10 @@ bool publish_now(struct channel *ch, struct publish_batch *batch)
 			message_unref(publications[i].message);
 	for (size_t i = done; i < batch->count; i++)
 		message_unref(publications[i].message);
-	if (failed == 0 && done == batch->count)
+	if (failed == 0 && done == batch->count) {
+		placement_published(ch->connection, batch->loop, done);
 		return true;
+	}
 	channel_fail(ch, &error);
 	return false;
 }

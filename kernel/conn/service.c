@@ -6,6 +6,7 @@
 #include "broker/queue.h"
 #include "conn/connection.h"
 #include "conn/handshake.h"
+#include "conn/placement.h"
 #include "conn/pressure.h"
 #include "loop/loop.h"
 
@@ -49,6 +50,7 @@ struct conn_service *conn_service_create(struct broker *broker, struct access *a
 
 		home->service = service;
 		list_init(&home->connections);
+		placement_init(&home->load, n_loops);
 		home->alarm.changed = conn_loop_alarm;
 		alarms_listen(broker->alarms, i, &home->alarm);
 	}
@@ -59,8 +61,10 @@ void conn_service_destroy(struct conn_service *service)
 {
 	if (service == NULL)
 		return;
-	for (unsigned i = 0; i < service->n_loops; i++)
+	for (unsigned i = 0; i < service->n_loops; i++) {
 		bug_on(!list_is_empty(&service->loops[i].connections));
+		placement_fini(&service->loops[i].load);
+	}
 	buffer_fini(&service->server_properties);
 	mem_free(service->loops);
 	mem_free(service);
@@ -71,17 +75,23 @@ struct conn_loop *conn_loop_self(struct conn_service *service)
 	return &service->loops[loop_index(loop_self())];
 }
 
+void conn_service_dismiss(struct connection *c)
+{
+	connection_force(c, "broker forced connection closure with reason 'shutdown'",
+			 c->home->stop_limit_ms);
+}
+
 void conn_service_shutdown(struct conn_service *service, unsigned limit_ms)
 {
 	struct conn_loop *home = conn_loop_self(service);
 	struct list *pos, *next;
 
 	home->is_stopping = true;
+	home->stop_limit_ms = limit_ms;
 	list_for_each_safe(pos, next, &home->connections) {
 		struct connection *c = container_of(pos, struct connection, link);
 
-		connection_force(c, "broker forced connection closure with reason 'shutdown'",
-				 limit_ms);
+		conn_service_dismiss(c);
 	}
 }
 
@@ -90,6 +100,8 @@ void conn_service_cut(struct conn_service *service)
 	struct conn_loop *home = conn_loop_self(service);
 	struct list *pos, *next;
 
+	home->is_stopping = true;
+	home->stop_limit_ms = 0;
 	list_for_each_safe(pos, next, &home->connections)
 		connection_destroy(container_of(pos, struct connection, link));
 }

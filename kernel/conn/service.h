@@ -15,6 +15,13 @@
 #include "broker/broker.h"
 #include "broker/router.h"
 
+/* Where connections are: conn/placement.h. */
+enum placement {
+	PLACEMENT_NEAR,	    /* they move to the loops of the queues that they use */
+	PLACEMENT_FIXED,    /* they stay where they were accepted */
+	PLACEMENT_RESTLESS, /* for tests: they move all the time */
+};
+
 struct channel;
 struct connection;
 
@@ -25,6 +32,7 @@ struct conn_settings {
 	uint32_t frame_max;   /* bytes, 0: no limit */
 	uint32_t handshake_timeout_ms;
 	uint32_t max_message_size; /* bytes */
+	enum placement placement;
 	const char *product, *version, *cluster_name;
 };
 
@@ -39,15 +47,26 @@ struct settle_batch {
 	uint64_t seqs[SETTLE_BATCH_MAX];
 };
 
-/* A loop's own part; only that loop touches it. */
+/* What a loop knows of how busy all are: conn/placement.c. */
+struct loop_load {
+	uint64_t sampled_ms; /* 0: never */
+	bool is_known;	     /* the shares hold for a time that has just passed */
+	bool has_sent;	     /* a connection, since then */
+	unsigned n_restless; /* for PLACEMENT_RESTLESS */
+	uint64_t *busy_ns;   /* by loop, when it was sampled */
+	uint32_t *permille;  /* of the time, by loop */
+};
+
+/* A loop's own part; only that loop touches it, but for what is atomic. */
 struct conn_loop {
 	_Alignas(128) struct list connections; /* struct connection.link, by number */
-	uint64_t n_connections;
+	_Atomic uint64_t n_connections;
 	struct conn_service *service;
 	struct alarm_listener alarm;
 	/* Bits of enum alarm as this loop was told: so what is blocked by it is also unblocked. */
 	unsigned alarms;
 	bool is_stopping;
+	unsigned stop_limit_ms; /* for those that come while it stops */
 
 	/* Publishes of one channel that have not been routed yet; empty between two data() calls.
 	 */
@@ -56,6 +75,7 @@ struct conn_loop {
 	struct publication publications[ROUTER_BATCH_MAX];
 
 	struct settle_batch settles;
+	struct loop_load load;
 };
 
 struct conn_service {
@@ -89,6 +109,9 @@ void conn_service_accept(struct conn_service *service, int fd);
  * later. Those that have not answered after limit_ms are cut.
  */
 void conn_service_shutdown(struct conn_service *service, unsigned limit_ms);
+
+/* Closes a connection that came from another loop while this one was stopping. */
+void conn_service_dismiss(struct connection *c);
 
 /* Cuts all connections of the calling loop at once. */
 void conn_service_cut(struct conn_service *service);

@@ -6,6 +6,7 @@
 #include "base/bug.h"
 #include "base/mem.h"
 #include "broker/queue.h"
+#include "conn/move.h"
 
 #define SOURCE_INDEX_BITS 16
 #define SOURCES_MAX	  ((1u << SOURCE_INDEX_BITS) - 1)
@@ -42,6 +43,7 @@ struct source *source_create(struct channel *ch, struct actor_ref queue, struct 
 	ch->sources[index] = source;
 	source->channel = ch;
 	source->queue = queue;
+	move_note_letter(ch->connection, queue.loop); /* of settles and credit */
 	source->index = (uint32_t)index;
 	source->tag_size = (uint8_t)tag.size;
 	if (tag.size != 0)

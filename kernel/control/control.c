@@ -204,6 +204,7 @@ static void client_read(struct bufferevent *stream, void *context)
 {
 	struct control_client *client = context;
 
+	(void)loop_now_ms(); /* the turn begins here: loop/loop.h */
 	client_run_requests(client);
 	if (!client->is_busy &&
 	    evbuffer_get_length(bufferevent_get_input(stream)) >= CONTROL_REQUEST_MAX) {

@@ -149,6 +149,7 @@ static void status_totals(json_t *value, const struct control_config *config)
 
 	set_number(totals, "connection_count",
 		   status_now(COUNTER_CONNECTIONS_OPENED, COUNTER_CONNECTIONS_CLOSED));
+	set_number(totals, "connections_moved", counter_sum(COUNTER_CONNECTIONS_MOVED));
 	set_number(totals, "channel_count",
 		   status_now(COUNTER_CHANNELS_OPENED, COUNTER_CHANNELS_CLOSED));
 	set_number(totals, "queue_count",

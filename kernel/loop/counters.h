@@ -14,6 +14,7 @@
 #define LOOP_COUNTERS(X)                                                                           \
 	X(CONNECTIONS_OPENED, connections_opened)                                                  \
 	X(CONNECTIONS_CLOSED, connections_closed)                                                  \
+	X(CONNECTIONS_MOVED, connections_moved)                                                    \
 	X(CHANNELS_OPENED, channels_opened)                                                        \
 	X(CHANNELS_CLOSED, channels_closed)                                                        \
 	X(QUEUES_CREATED, queues_created)                                                          \
@@ -75,6 +76,14 @@ static inline void counter_add(enum counter_id id, uint64_t n)
 	 */
 	uint64_t now = atomic_load_explicit(&own->values[id], memory_order_relaxed);
 	atomic_store_explicit(&own->values[id], now + n, memory_order_relaxed);
+}
+
+/* What the calling thread's loop has counted; 0 on a thread without one. */
+static inline uint64_t counter_own(enum counter_id id)
+{
+	struct loop_counters *own = loop_counters_own;
+
+	return own ? atomic_load_explicit(&own->values[id], memory_order_relaxed) : 0;
 }
 
 uint64_t counter_sum(enum counter_id id);

@@ -3,8 +3,8 @@
 #define KERNEL_NET_STREAM_H
 
 /*
- * The inside of a transport, shared by the three files that make it: transport.c (life and events),
- * receive.c (input) and send.c (output). Nobody else includes it.
+ * The inside of a transport, shared by the files that make it: transport.c (life and events),
+ * receive.c (input), send.c (output) and leave.c (from loop to loop). Nobody else includes it.
  */
 
 #include <event2/event_struct.h>
@@ -82,6 +82,11 @@ void stream_finish(struct stream *s, int error);
 
 /* Adds the event, which the system may refuse (too many are watched): then the stream ends soon. */
 void stream_add_event(struct stream *s, struct event *event);
+
+/* Takes it out of the loop's hands: events, input, timer; not the flush. */
+void stream_stop_all(struct stream *s);
+/* The events are the calling loop's from now on. */
+void stream_assign_events(struct stream *s);
 
 /* receive.c */
 void stream_start_reading(struct stream *s);

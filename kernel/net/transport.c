@@ -10,7 +10,7 @@
 #include "net/plain.h"
 #include "net/stream.h"
 
-static void stop_all(struct stream *s)
+void stream_stop_all(struct stream *s)
 {
 	stream_stop_reading(s);
 	(void)event_del(&s->writable);
@@ -31,7 +31,7 @@ void stream_finish(struct stream *s, int error)
 {
 	if (s->state >= STREAM_OVER)
 		return;
-	stop_all(s);
+	stream_stop_all(s);
 	stream_forget_kept(s);
 	net_output_drop(&s->t.out);
 	s->t.is_armed = loop_task_is_armed(&s->flush);
@@ -101,12 +101,19 @@ static struct net_address ask_address(int fd, int (*ask)(int, struct sockaddr *,
 	return net_address_of(&address.any, size);
 }
 
+void stream_assign_events(struct stream *s)
+{
+	struct event_base *base = loop_base(loop_self());
+
+	bug_on(event_assign(&s->readable, base, s->fd, EV_READ | EV_PERSIST, on_readable, s) < 0);
+	bug_on(event_assign(&s->writable, base, s->fd, EV_WRITE | EV_PERSIST, on_writable, s) < 0);
+}
+
 struct transport *transport_create_layered(int fd, const struct transport_layer *layer,
 					   void *layer_context,
 					   const struct transport_handler *handler, void *context)
 {
 	struct stream *s = mem_zalloc(sizeof(*s));
-	struct event_base *base = loop_base(loop_self());
 
 	s->t.context = context;
 	s->t.high_watermark = TRANSPORT_HIGH_WATERMARK;
@@ -125,8 +132,7 @@ struct transport *transport_create_layered(int fd, const struct transport_layer 
 	s->last_read_ms = loop_now_ms();
 	s->last_write_ms = s->last_read_ms;
 	s->peer = ask_address(fd, getpeername);
-	bug_on(event_assign(&s->readable, base, fd, EV_READ | EV_PERSIST, on_readable, s) < 0);
-	bug_on(event_assign(&s->writable, base, fd, EV_WRITE | EV_PERSIST, on_writable, s) < 0);
+	stream_assign_events(s);
 	stream_start_reading(s);
 	return &s->t;
 }
@@ -150,7 +156,7 @@ void transport_destroy(struct transport *t)
 	OWN(s->loop);
 	bug_on(s->state == STREAM_DESTROYED);
 	s->state = STREAM_DESTROYED;
-	stop_all(s);
+	stream_stop_all(s);
 	loop_cancel(&s->flush);
 	t->is_armed = true;
 	(void)close(s->fd);

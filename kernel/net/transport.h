@@ -3,9 +3,9 @@
 #define KERNEL_NET_TRANSPORT_H
 
 /*
- * One stream connection: bytes in, bytes out, on the loop that created it. All functions are called
- * on that loop and none of them calls a handler: handlers run from the loop, and each of them may
- * destroy the transport.
+ * One stream connection: bytes in, bytes out, on the loop that created it, or that it went to
+ * (transport_leave). All functions are called on that loop and none of them calls a handler:
+ * handlers run from the loop, and each of them may destroy the transport.
  *
  * Input is read in chunks of up to TRANSPORT_CHUNK_SIZE into memory that all connections of a loop
  * share, at most one chunk per connection and turn; net/readers.h has who is read when, and how
@@ -117,6 +117,15 @@ void transport_destroy(struct transport *t);
  * are not called any more.
  */
 void transport_close_after_flush(struct transport *t, unsigned linger_ms);
+
+/*
+ * To another loop: it leaves here, and arrives there, after which it is there as it was here:
+ * paused. In between nobody may touch it. It can leave while reading is paused, all output is sent,
+ * and it is not ending; not from a handler.
+ */
+bool transport_can_leave(const struct transport *t);
+void transport_leave(struct transport *t);
+void transport_arrive(struct transport *t);
 
 static inline void *transport_context(const struct transport *t)
 {

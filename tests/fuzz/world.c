@@ -113,6 +113,7 @@ static void create(void)
 		.product = "Shunt",
 		.version = "0",
 		.cluster_name = "fuzz",
+		.placement = PLACEMENT_RESTLESS,
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

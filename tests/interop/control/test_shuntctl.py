@@ -107,7 +107,7 @@ def test_formatter_csv(t):
 
 
 def test_formatter_pretty_table(t):
-    broker = t.shuntd()
+    broker = t.shuntd(loops=1)  # lists go loop by loop, and these queues may be on two
     client = t.wire_to(broker)
     client.call(1, "queue.declare", queue="ü", durable=True)
     client.call(1, "queue.declare", queue="a\tb\x1b[31m")

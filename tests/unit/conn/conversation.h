@@ -30,6 +30,11 @@
 
 enum { LOOPS = 2 };
 
+/* Mostly a connection is to stay where it was put. */
+#ifndef WORLD_PLACEMENT
+#define WORLD_PLACEMENT PLACEMENT_FIXED
+#endif
+
 struct client {
 	int fd;
 	struct buffer out, in;
@@ -56,11 +61,12 @@ static inline void world_create(void)
 		.default_user_tags = "",
 		.loopback_users = loopback,
 	};
-	static const struct conn_settings settings = {
+	const struct conn_settings settings = {
 		.channel_max = 2047,
 		.frame_max = 131072,
 		.handshake_timeout_ms = 600000,
 		.max_message_size = 1u << 20,
+		.placement = WORLD_PLACEMENT,
 		.product = "Shunt",
 		.version = "0",
 		.cluster_name = "test",

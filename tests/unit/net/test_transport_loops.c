@@ -3,7 +3,9 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/list.h"
 #include "fixture.h"
@@ -124,4 +126,120 @@ static void two_busy_loops(void)
 	loop_pool_destroy();
 }
 
-UNIT_MAIN("net/transport loops", UNIT_TEST(two_busy_loops))
+/* ---- From loop to loop ---- */
+
+static struct {
+	struct transport *t;
+	int fd; /* the other end */
+	char got[64];
+	size_t n_got, n_to_take;
+	unsigned n_closed;
+} traveller;
+
+static size_t take_some(struct transport *t, struct slice bytes)
+{
+	size_t n = bytes.size < traveller.n_to_take ? bytes.size : traveller.n_to_take;
+
+	memcpy(traveller.got + traveller.n_got, bytes.data, n);
+	traveller.n_got += n;
+	traveller.n_to_take -= n;
+	if (traveller.n_to_take == 0)
+		transport_pause_reading(t);
+	return n;
+}
+
+static void note_end(struct transport *t, int error)
+{
+	(void)error;
+	traveller.n_closed++;
+	transport_destroy(t);
+}
+
+static const struct transport_handler traveller_handler = {.data = take_some, .closed = note_end};
+
+static void create_here(void *fd)
+{
+	traveller.t = transport_create(*(int *)fd, &traveller_handler, NULL);
+}
+
+static void turn_here(void *unused)
+{
+	(void)unused;
+	loop_run_once(false);
+}
+
+static void leave_here(void *unused)
+{
+	(void)unused;
+	CU_ASSERT_TRUE_FATAL(transport_can_leave(traveller.t));
+	transport_leave(traveller.t);
+}
+
+static void arrive_here(void *unused)
+{
+	(void)unused;
+	transport_arrive(traveller.t);
+	CU_ASSERT_TRUE(transport_is_paused(traveller.t));
+}
+
+static void go_on_here(void *unused)
+{
+	(void)unused;
+	transport_resume_reading(traveller.t);
+}
+
+static void write_here(void *unused)
+{
+	(void)unused;
+	transport_write(traveller.t, SLICE_LITERAL("hello"));
+	CU_ASSERT_FALSE(transport_can_leave(traveller.t)); /* not with output */
+}
+
+static void turn_twice(unsigned loop)
+{
+	loop_pool_visit(loop, turn_here, NULL);
+	loop_pool_visit(loop, turn_here, NULL);
+}
+
+/* What was kept comes over there, and then what comes there. */
+static void from_loop_to_loop(void)
+{
+	char bytes[16];
+	int fds[2];
+
+	CU_ASSERT_EQUAL_FATAL(loop_pool_create(2), 0);
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	memset(&traveller, 0, sizeof(traveller));
+	traveller.n_to_take = 4;
+	loop_pool_visit(0, create_here, &fds[1]);
+	CU_ASSERT_FALSE(transport_can_leave(traveller.t)); /* it reads */
+	CU_ASSERT_EQUAL(write(fds[0], "0123456789", 10), 10);
+	turn_twice(0);
+	CU_ASSERT_EQUAL(traveller.n_got, 4);
+	loop_pool_visit(0, write_here, NULL);
+	turn_twice(0);
+	CU_ASSERT_EQUAL(read(fds[0], bytes, sizeof(bytes)), 5);
+
+	loop_pool_visit(0, leave_here, NULL);
+	CU_ASSERT_EQUAL(write(fds[0], "abcdef", 6), 6);
+	traveller.n_to_take = 60;
+	turn_twice(0);
+	loop_pool_visit(1, arrive_here, NULL);
+	turn_twice(1);
+	CU_ASSERT_EQUAL(traveller.n_got, 4);
+	loop_pool_visit(1, go_on_here, NULL);
+	turn_twice(0);
+	CU_ASSERT_EQUAL(traveller.n_got, 4);
+	turn_twice(1);
+	CU_ASSERT_EQUAL(traveller.n_got, 16);
+	CU_ASSERT_EQUAL(memcmp(traveller.got, "0123456789abcdef", 16), 0);
+	loop_pool_visit(1, write_here, NULL);
+	turn_twice(1);
+	CU_ASSERT_EQUAL(read(fds[0], bytes, sizeof(bytes)), 5);
+	(void)close(fds[0]);
+	turn_twice(1);
+	CU_ASSERT_EQUAL(traveller.n_closed, 1);
+	loop_pool_destroy();
+}
+
+UNIT_MAIN("net/transport loops", UNIT_TEST(two_busy_loops), UNIT_TEST(from_loop_to_loop))

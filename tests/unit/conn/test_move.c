@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A connection goes to another loop: whatever is against it; what it takes along; and what happens
+ * if it, or the broker, ends meanwhile. Both loops are turned by hand, so that each moment can be
+ * looked at. (Threads: tests/interop/run.py -o placement=restless.)
+ */
+#define WORLD_PLACEMENT PLACEMENT_NEAR
+#include "base/clock.h"
+#include "broker/alarm.h"
+#include "conversation.h"
+#include "conn/channel.h"
+#include "conn/heartbeat.h"
+#include "conn/move.h"
+#include "conn/pressure.h"
+#include "loop/counters.h"
+
+static struct client a, b; /* on loop 0 and, at first, on loop 1 */
+
+#define ON_0  SLICE_LITERAL("on-0")
+#define ON_1  SLICE_LITERAL("on-1")
+#define PLAIN SLICE_LITERAL("\0\0")
+
+static void turn(unsigned loop)
+{
+	loop_pool_visit(loop, turn_here, NULL);
+}
+
+/* A method without fields. */
+static void put_bare(struct client *client, uint16_t channel, uint32_t id)
+{
+	struct amqp_method m = {.id = id};
+
+	put_method(client, channel, &m);
+}
+
+static void start(void)
+{
+	world_create();
+	client_connect(&a, 0);
+	client_connect(&b, 1);
+	begin(&a);
+	begin(&b);
+	PUT(&a, 1, AMQP_QUEUE_DECLARE, queue_declare, .queue = ON_0);
+	PUT(&b, 1, AMQP_QUEUE_DECLARE, queue_declare, .queue = ON_1);
+	settle(&a, &b);
+}
+
+static void stop(void)
+{
+	client_end(&a);
+	client_end(&b);
+	settle(&a, &b);
+	world_destroy();
+}
+
+/* b's connection, which was the second; NULL: on no loop. */
+static struct connection *find_on(unsigned loop)
+{
+	struct list *pos;
+
+	list_for_each(pos, &service->loops[loop].connections)
+		if (container_of(pos, struct connection, link)->number == 2)
+			return container_of(pos, struct connection, link);
+	return NULL;
+}
+
+static bool is_on(unsigned loop)
+{
+	return find_on(loop) != NULL && find_on(!loop) == NULL;
+}
+
+struct question {
+	unsigned loop;
+	enum move_obstacle obstacle;
+	bool begins;
+};
+
+static void ask(void *context)
+{
+	struct question *q = context;
+	struct connection *c = find_on(q->loop);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	q->obstacle = move_obstacle(c);
+}
+
+static void try(void *context)
+{
+	struct question *q = context;
+
+	q->begins = move_begin(find_on(q->loop), !q->loop);
+}
+
+static enum move_obstacle obstacle(void)
+{
+	struct question q = {.loop = 1};
+
+	loop_pool_visit(1, ask, &q);
+	return q.obstacle;
+}
+
+/* Begins to move b's connection from where it is. */
+static bool begin_move(void)
+{
+	struct question q = {.loop = find_on(1) != NULL ? 1 : 0};
+
+	loop_pool_visit(q.loop, try, &q);
+	return q.begins;
+}
+
+static void move(void)
+{
+	unsigned from = find_on(1) != NULL ? 1 : 0;
+
+	CU_ASSERT_TRUE(begin_move());
+	settle(&a, &b);
+	CU_ASSERT_TRUE(is_on(!from));
+}
+
+/* ---- What is against it ---- */
+
+static void check_stays(enum move_obstacle expected)
+{
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(obstacle(), expected);
+	CU_ASSERT_FALSE(begin_move());
+	settle(&a, &b);
+	CU_ASSERT_TRUE(is_on(1));
+}
+
+/* It can be moved once that has gone. */
+static void check_goes(void)
+{
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(b.close_code, 0);
+	move();
+	stop();
+}
+
+static void before_it_is_open(void)
+{
+	world_create();
+	client_connect(&a, 0);
+	client_connect(&b, 1);
+	(void)buffer_reserve(&b.out, 4096);
+	(void)buffer_reserve(&b.in, 4096);
+	put(&b, amqp_protocol_header, AMQP_PROTOCOL_HEADER_SIZE);
+	check_stays(MOVE_STATE);
+	stop();
+}
+
+static void while_a_channel_closes(void)
+{
+	start();
+	PUT(&b, 1, AMQP_QUEUE_DECLARE, queue_declare, .queue = SLICE_LITERAL("none"),
+	    .passive = true);
+	check_stays(MOVE_STATE);
+	CU_ASSERT_EQUAL(b.close_code, 404);
+	b.close_code = 0;
+	put_bare(&b, 1, AMQP_CHANNEL_CLOSE_OK);
+	check_goes();
+}
+
+static void limit_memory(void *bytes)
+{
+	alarms_set_memory_limit(broker->alarms, *(uint64_t *)bytes);
+}
+
+static void while_blocked(void)
+{
+	uint64_t limit = 1, none = 0, end_ms = clock_monotonic_ms() + 10000;
+
+	start();
+	loop_pool_visit(0, limit_memory, &limit);
+	settle(&a, &b);
+	publish(&b, 1, SLICE_LITERAL("nowhere"), PLAIN, 10);
+	check_stays(MOVE_BLOCKED);
+	loop_pool_visit(0, limit_memory, &none);
+	while (alarms_memory_is_set(broker->alarms) && clock_monotonic_ms() < end_ms)
+		turn(0);
+	check_goes();
+}
+
+static void with_an_exclusive_queue(void)
+{
+	start();
+	PUT(&b, 1, AMQP_QUEUE_DECLARE, queue_declare, .queue = SLICE_LITERAL("mine"),
+	    .exclusive = true);
+	check_stays(MOVE_EXCLUSIVE);
+	PUT(&b, 1, AMQP_QUEUE_DELETE, queue_delete, .queue = SLICE_LITERAL("mine"));
+	check_goes();
+}
+
+static void with_a_consumer(void)
+{
+	start();
+	PUT(&b, 2, AMQP_BASIC_CONSUME, basic_consume, .queue = ON_1,
+	    .consumer_tag = SLICE_LITERAL("c"));
+	check_stays(MOVE_CONSUMER);
+	PUT(&b, 2, AMQP_BASIC_CANCEL, basic_cancel, .consumer_tag = SLICE_LITERAL("c"));
+	check_goes();
+}
+
+static void with_a_delivery(void)
+{
+	start();
+	publish(&b, 1, ON_1, PLAIN, 10);
+	settle(&a, &b);
+	PUT(&b, 2, AMQP_BASIC_GET, basic_get, .queue = ON_1);
+	check_stays(MOVE_UNACKED);
+	CU_ASSERT_EQUAL(b.n_gets, 1);
+	PUT(&b, 2, AMQP_BASIC_ACK, basic_ack, .delivery_tag = 1);
+	check_goes();
+}
+
+static void with_a_reply_consumer(void)
+{
+	start();
+	PUT(&b, 2, AMQP_BASIC_CONSUME, basic_consume, .queue = SLICE_LITERAL(ROUTER_REPLY_PREFIX),
+	    .consumer_tag = SLICE_LITERAL("r"), .no_ack = true);
+	check_stays(MOVE_REPLIES);
+	PUT(&b, 2, AMQP_BASIC_CANCEL, basic_cancel, .consumer_tag = SLICE_LITERAL("r"));
+	check_goes();
+}
+
+static void with_a_transaction(void)
+{
+	start();
+	put_bare(&b, 2, AMQP_TX_SELECT);
+	check_stays(MOVE_TX);
+	PUT(&b, 2, AMQP_CHANNEL_CLOSE, channel_close, .reply_code = 200);
+	check_goes();
+}
+
+/* The queue is on loop 0, which does not turn. */
+static void while_a_channel_waits(void)
+{
+	start();
+	PUT(&b, 2, AMQP_QUEUE_PURGE, queue_purge, .queue = ON_0);
+	write_out(&b);
+	turn(1);
+	CU_ASSERT_EQUAL(obstacle(), MOVE_WAITING);
+	CU_ASSERT_FALSE(begin_move());
+	check_goes();
+}
+
+static void within_a_message(void)
+{
+	start();
+	PUT(&b, 1, AMQP_BASIC_PUBLISH, basic_publish, .routing_key = ON_1);
+	check_stays(MOVE_CONTENT);
+	PUT(&b, 2, AMQP_CONFIRM_SELECT, confirm_select, .no_wait = true);
+	settle(&a, &b);
+	publish(&b, 2, ON_1, PLAIN, 10);
+	check_stays(MOVE_CONTENT);
+	CU_ASSERT_EQUAL(b.n_acks, 1);
+	stop();
+}
+
+/* ---- What passes ---- */
+
+static void it_waits_for_publishes(void)
+{
+	start();
+	publish(&b, 1, ON_0, PLAIN, 10);
+	write_out(&b);
+	turn(1);
+	CU_ASSERT_EQUAL(obstacle(), MOVE_PUBLISHES);
+	CU_ASSERT_TRUE(begin_move());
+	turn(1);
+	CU_ASSERT_TRUE(is_on(1));
+	settle(&a, &b);
+	CU_ASSERT_TRUE(is_on(0));
+	stop();
+}
+
+/* A requeue is under way when it begins: the get that comes after it does not overtake it. */
+static void it_waits_for_letters(void)
+{
+	start();
+	publish(&a, 1, ON_0, PLAIN, 10);
+	settle(&a, &b);
+	PUT(&b, 1, AMQP_BASIC_GET, basic_get, .queue = ON_0);
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(b.n_gets, 1);
+	PUT(&b, 1, AMQP_BASIC_REJECT, basic_reject, .delivery_tag = 1, .requeue = true);
+	write_out(&b);
+	turn(1);
+	CU_ASSERT_EQUAL(obstacle(), MOVE_FENCES);
+	CU_ASSERT_TRUE(begin_move());
+	PUT(&b, 1, AMQP_BASIC_GET, basic_get, .queue = ON_0);
+	write_out(&b);
+	for (int i = 0; i < 3; i++)
+		turn(1);
+	CU_ASSERT_TRUE(is_on(1));
+	CU_ASSERT_EQUAL(obstacle(), MOVE_FENCES);
+	settle(&a, &b);
+	CU_ASSERT_TRUE(is_on(0));
+	CU_ASSERT_EQUAL(b.n_gets, 2);
+	stop();
+}
+
+/* The channel has gone, its publish is still under way. */
+static void it_waits_for_what_is_abandoned(void)
+{
+	start();
+	publish(&b, 3, ON_0, PLAIN, 10);
+	PUT(&b, 3, AMQP_CHANNEL_CLOSE, channel_close, .reply_code = 200);
+	write_out(&b);
+	turn(1);
+	CU_ASSERT_EQUAL(obstacle(), MOVE_FENCES);
+	move();
+	stop();
+}
+
+static void wait_for_limit(void)
+{
+	uint64_t end_ms = clock_monotonic_ms() + 10000;
+
+	while (find_on(1)->move != NULL) {
+		CU_ASSERT_FATAL(clock_monotonic_ms() < end_ms);
+		turn(1);
+	}
+}
+
+/* What it waits for does not come: it stays, and goes on. */
+static void it_does_not_wait_for_ever(void)
+{
+	start();
+	PUT(&b, 1, AMQP_CONFIRM_SELECT, confirm_select, .no_wait = true);
+	publish(&b, 1, ON_0, PLAIN, 10);
+	write_out(&b);
+	turn(1);
+	CU_ASSERT_TRUE(begin_move());
+	publish(&b, 1, ON_1, PLAIN, 10);
+	write_out(&b);
+	turn(1);
+	read_in(&b);
+	CU_ASSERT_EQUAL(b.n_acks, 0);
+	wait_for_limit();
+	settle(&a, &b);
+	CU_ASSERT_TRUE(is_on(1));
+	CU_ASSERT_EQUAL(find_on(1)->channels[1]->confirms.told_to, 2);
+	CU_ASSERT_TRUE(b.n_acks > 0);
+	move();
+	stop();
+}
+
+/* b does not read what comes back to it. */
+static void it_stays_with_output(void)
+{
+	start();
+	for (int i = 0; i < 20; i++)
+		publish(&b, 1, SLICE_LITERAL("nowhere"), PLAIN, 90000);
+	for (int i = 0; i < 40; i++) {
+		write_out(&b);
+		turn(1);
+	}
+	CU_ASSERT_EQUAL(obstacle(), MOVE_OUTPUT);
+	CU_ASSERT_TRUE(begin_move());
+	for (int i = 0; i < 3; i++)
+		turn(1);
+	CU_ASSERT_TRUE(is_on(1));
+	CU_ASSERT_PTR_NULL(find_on(1)->move);
+	settle(&a, &b);
+	move();
+	stop();
+}
+
+/* ---- What it takes along ---- */
+
+/* Frames in part, numbers, and what its channels know. */
+static void it_is_the_same_over_there(void)
+{
+	uint8_t rest[200];
+	size_t size;
+
+	start();
+	PUT(&b, 1, AMQP_CONFIRM_SELECT, confirm_select, .no_wait = true);
+	publish(&b, 1, ON_0, PLAIN, 10);
+	settle(&a, &b);
+	publish(&b, 1, ON_0, PLAIN, 100);
+	size = 50;
+	memcpy(rest, b.out.data + b.out.size - size, size); /* comes later */
+	b.out.size -= size;
+	settle(&a, &b);
+	/* the body's frame is half there: the message is, too, so it stays */
+	CU_ASSERT_EQUAL(obstacle(), MOVE_CONTENT);
+	put(&b, rest, size);
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(b.n_acks, 2);
+
+	PUT(&b, 1, AMQP_QUEUE_PURGE, queue_purge, .queue = ON_0);
+	memcpy(rest, b.out.data + 5, b.out.size - 5);
+	size = b.out.size - 5;
+	b.out.size = 5; /* of the purge's frame */
+	settle(&a, &b);
+	move();
+	put(&b, rest, size);
+	publish(&b, 1, ON_0, PLAIN, 10);
+	publish(&b, 2, ON_0, PLAIN, 10);
+	PUT(&b, 1, AMQP_BASIC_GET, basic_get, .queue = SLICE_EMPTY); /* the one declared last */
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(b.n_acks, 3);
+	PUT(&b, 3, AMQP_BASIC_GET, basic_get, .queue = ON_0, .no_ack = true);
+	PUT(&b, 3, AMQP_BASIC_GET, basic_get, .queue = ON_0, .no_ack = true);
+	PUT(&b, 3, AMQP_BASIC_GET, basic_get, .queue = ON_0, .no_ack = true);
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(b.n_gets, 2);
+	CU_ASSERT_EQUAL(b.close_code, 0);
+	stop();
+}
+
+/* To and fro, while it publishes. */
+static void nothing_is_lost_on_the_way(void)
+{
+	unsigned n_moves = 0;
+
+	start();
+	PUT(&a, 1, AMQP_BASIC_CONSUME, basic_consume, .queue = ON_0, .no_ack = true);
+	PUT(&b, 1, AMQP_CONFIRM_SELECT, confirm_select, .no_wait = true);
+	settle(&a, &b);
+	for (int i = 0; i < 100; i++) {
+		uint64_t before = counter_sum(COUNTER_CONNECTIONS_MOVED);
+
+		publish(&b, 1, ON_0, PLAIN, 1000);
+		publish(&b, 1, ON_0, PLAIN, 10);
+		write_out(&b);
+		turn(i % 2 == 0);
+		turn(i % 2 != 0);
+		(void)begin_move();
+		publish(&b, 1, ON_0, PLAIN, 10);
+		settle(&a, &b);
+		n_moves += (unsigned)(counter_sum(COUNTER_CONNECTIONS_MOVED) - before);
+	}
+	CU_ASSERT_EQUAL(a.n_deliveries, 300);
+	CU_ASSERT_EQUAL(b.close_code, 0);
+	CU_ASSERT_TRUE(n_moves > 50);
+	CU_ASSERT_EQUAL(service->loops[0].n_connections + service->loops[1].n_connections, 2);
+	stop();
+}
+
+static void beat(void *connection)
+{
+	heartbeat_start(connection);
+}
+
+static void heartbeats_go_on(void)
+{
+	uint64_t end_ms = clock_monotonic_ms() + 10000, before;
+
+	start();
+	find_on(1)->heartbeat_s = 1;
+	loop_pool_visit(1, beat, find_on(1));
+	move();
+	before = transport_bytes_written(find_on(0)->transport);
+	while (transport_bytes_written(find_on(0)->transport) == before) {
+		CU_ASSERT_FATAL(clock_monotonic_ms() < end_ms);
+		turn(0);
+	}
+	/* and who is silent is cut */
+	while (find_on(0) != NULL) {
+		CU_ASSERT_FATAL(clock_monotonic_ms() < end_ms);
+		turn(0);
+	}
+	stop();
+}
+
+static void unblock(void *connection)
+{
+	pressure_unblock(connection);
+}
+
+static void alarms_are_told_over_there(void)
+{
+	start();
+	publish(&b, 1, SLICE_LITERAL("nowhere"), PLAIN, 10);
+	settle(&a, &b);
+	CU_ASSERT_TRUE(begin_move());
+	turn(1);
+	CU_ASSERT_FALSE(is_on(0) || is_on(1));
+	service->loops[0].alarms = ALARM_MEMORY; /* as if it had been told, and loop 1 not */
+	turn(0);
+	CU_ASSERT_TRUE(is_on(0));
+	read_in(&b);
+	CU_ASSERT_TRUE(b.is_blocked);
+	service->loops[0].alarms = 0;
+	loop_pool_visit(0, unblock, find_on(0));
+	settle(&a, &b);
+	CU_ASSERT_FALSE(b.is_blocked);
+	stop();
+}
+
+/* ---- Consumers ---- */
+
+static void a_consumer_goes_to_its_queue(void)
+{
+	start();
+	publish(&a, 1, ON_0, PLAIN, 10);
+	settle(&a, &b);
+	PUT(&b, 2, AMQP_BASIC_CONSUME, basic_consume, .queue = ON_0, .no_ack = true);
+	publish(&b, 2, ON_0, PLAIN, 10);
+	PUT(&b, 2, AMQP_QUEUE_DECLARE, queue_declare, .queue = SLICE_LITERAL("later"));
+	publish(&b, 3, SLICE_LITERAL("later"), PLAIN, 10);
+	PUT(&b, 3, AMQP_BASIC_GET, basic_get, .queue = SLICE_LITERAL("later"), .no_ack = true);
+	settle(&a, &b);
+	CU_ASSERT_TRUE(is_on(0));
+	CU_ASSERT_EQUAL(b.n_deliveries, 2);
+	CU_ASSERT_EQUAL(b.n_gets, 1);
+	CU_ASSERT_EQUAL(b.close_code, 0);
+	stop();
+}
+
+static void the_second_consumer_does_not_move_it(void)
+{
+	start();
+	PUT(&b, 2, AMQP_BASIC_CONSUME, basic_consume, .queue = ON_1, .no_ack = true);
+	PUT(&b, 2, AMQP_BASIC_CONSUME, basic_consume, .queue = ON_0, .no_ack = true);
+	publish(&a, 1, ON_0, PLAIN, 10);
+	publish(&a, 1, ON_1, PLAIN, 10);
+	settle(&a, &b);
+	CU_ASSERT_TRUE(is_on(1));
+	CU_ASSERT_EQUAL(b.n_deliveries, 2);
+	stop();
+}
+
+/* The queue goes while the connection is on its way to it. */
+static void a_consumer_whose_queue_goes(void)
+{
+	start();
+	PUT(&b, 2, AMQP_BASIC_CONSUME, basic_consume, .queue = ON_0);
+	write_out(&b);
+	turn(1);
+	PUT(&a, 1, AMQP_QUEUE_DELETE, queue_delete, .queue = ON_0);
+	write_out(&a);
+	turn(0);
+	settle(&a, &b);
+	CU_ASSERT_TRUE(b.close_code == 0 || b.close_code == 404);
+	CU_ASSERT_TRUE(is_on(0));
+	stop();
+}
+
+/* ---- Ends ---- */
+
+static void shutdown_here(void *limit_ms)
+{
+	conn_service_shutdown(service, *(unsigned *)limit_ms);
+}
+
+static void cut_here(void *unused)
+{
+	(void)unused;
+	conn_service_cut(service);
+}
+
+/* Both loops are told to stop while it is between them. */
+static void the_broker_stops_meanwhile(void)
+{
+	unsigned limit_ms = 1000;
+
+	start();
+	CU_ASSERT_TRUE(begin_move());
+	turn(1);
+	CU_ASSERT_FALSE(is_on(0) || is_on(1));
+	loop_pool_visit(0, shutdown_here, &limit_ms);
+	loop_pool_visit(1, shutdown_here, &limit_ms);
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(b.close_code, 320);
+	CU_ASSERT_EQUAL(a.close_code, 320);
+	put_bare(&b, 0, AMQP_CONNECTION_CLOSE_OK);
+	settle(&a, &b);
+	stop();
+}
+
+/* It was to go, and does not any more. */
+static void the_broker_stops_before(void)
+{
+	unsigned limit_ms = 1000;
+
+	start();
+	CU_ASSERT_TRUE(begin_move());
+	loop_pool_visit(1, shutdown_here, &limit_ms);
+	settle(&a, &b);
+	CU_ASSERT_TRUE(is_on(1));
+	CU_ASSERT_EQUAL(b.close_code, 320);
+	stop();
+}
+
+/* The loops have stopped: what is under way arrives, and is cut. */
+static void the_loops_stop_meanwhile(void)
+{
+	start();
+	CU_ASSERT_TRUE(begin_move());
+	turn(1);
+	CU_ASSERT_FALSE(is_on(0) || is_on(1));
+	loop_pool_drain();
+	CU_ASSERT_TRUE(is_on(0));
+	loop_pool_visit(0, cut_here, NULL);
+	loop_pool_visit(1, cut_here, NULL);
+	loop_pool_drain();
+	stop();
+}
+
+/* The client ends while letters are waited for; they find nobody. */
+static void the_client_goes_meanwhile(void)
+{
+	start();
+	publish(&a, 1, ON_0, PLAIN, 10);
+	settle(&a, &b);
+	PUT(&b, 1, AMQP_BASIC_GET, basic_get, .queue = ON_0);
+	settle(&a, &b);
+	PUT(&b, 1, AMQP_BASIC_ACK, basic_ack, .delivery_tag = 1);
+	write_out(&b);
+	turn(1);
+	CU_ASSERT_TRUE(begin_move());
+	turn(1);
+	loop_pool_visit(1, cut_here, NULL);
+	settle(&a, &b);
+	CU_ASSERT_FALSE(is_on(0) || is_on(1));
+	stop();
+
+	start();
+	CU_ASSERT_TRUE(begin_move());
+	turn(1);
+	client_end(&b);
+	settle(&a, &b);
+	CU_ASSERT_FALSE(is_on(0) || is_on(1));
+	stop();
+}
+
+UNIT_MAIN("conn/move", UNIT_TEST(before_it_is_open), UNIT_TEST(while_a_channel_closes),
+	  UNIT_TEST(while_blocked), UNIT_TEST(with_an_exclusive_queue), UNIT_TEST(with_a_consumer),
+	  UNIT_TEST(with_a_delivery), UNIT_TEST(with_a_reply_consumer),
+	  UNIT_TEST(with_a_transaction), UNIT_TEST(while_a_channel_waits),
+	  UNIT_TEST(within_a_message), UNIT_TEST(it_waits_for_publishes),
+	  UNIT_TEST(it_waits_for_letters), UNIT_TEST(it_waits_for_what_is_abandoned),
+	  UNIT_TEST(it_does_not_wait_for_ever), UNIT_TEST(it_stays_with_output),
+	  UNIT_TEST(it_is_the_same_over_there), UNIT_TEST(nothing_is_lost_on_the_way),
+	  UNIT_TEST(heartbeats_go_on), UNIT_TEST(alarms_are_told_over_there),
+	  UNIT_TEST(a_consumer_goes_to_its_queue), UNIT_TEST(the_second_consumer_does_not_move_it),
+	  UNIT_TEST(a_consumer_whose_queue_goes), UNIT_TEST(the_broker_stops_meanwhile),
+	  UNIT_TEST(the_broker_stops_before), UNIT_TEST(the_loops_stop_meanwhile),
+	  UNIT_TEST(the_client_goes_meanwhile))
