@@ -2,6 +2,7 @@
 #include "net/readers.h"
 
 #include "loop/budget.h"
+#include "loop/pool.h"
 #include "net/stream.h"
 
 /* A read is not worth its system call for less. */
@@ -84,10 +85,16 @@ static void read_busy(struct net_readers *readers)
 	}
 }
 
+/*
+ * When the loops have stopped their last tasks are still run, over and over until none is left. A
+ * peer that sends on and on must not be the one that is never left.
+ */
 static void run(struct loop_task *task)
 {
 	struct net_readers *readers = container_of(task, struct net_readers, run);
 
+	if (loop_pool_is_stopping())
+		return;
 	read_waiting(readers);
 	read_busy(readers);
 	if (!list_is_empty(&readers->waiting) || readers->n_busy > 0)

@@ -178,8 +178,23 @@ static void paused_one_is_not_read_in_its_turn(void)
 	close_all(2);
 }
 
+/* Or a client that never ends would keep the loops from it. */
+static void nothing_is_read_when_the_loops_have_stopped(void)
+{
+	open_busy(3);
+	fill(3);
+	loop_shorten();
+	turn(1); /* some are read, others wait */
+	size_t before = got_by_all(3);
+	loop_pool_stop();
+	loop_pool_drain();
+	CU_ASSERT_EQUAL(got_by_all(3), before);
+	close_all(3);
+}
+
 UNIT_MAIN("net/readers", UNIT_TEST(busy_ones_are_read_in_turn),
 	  UNIT_TEST(turn_reads_no_more_than_its_budget),
 	  UNIT_TEST(one_alone_is_read_in_large_pieces), UNIT_TEST(others_come_before_busy_ones),
 	  UNIT_TEST(busy_one_gets_its_part_whatever_others_do),
-	  UNIT_TEST(paused_one_is_not_read_in_its_turn))
+	  UNIT_TEST(paused_one_is_not_read_in_its_turn),
+	  UNIT_TEST(nothing_is_read_when_the_loops_have_stopped))
