@@ -7,6 +7,7 @@
 #include "broker/queue_state.h"
 #include "loop/budget.h"
 #include "loop/counters.h"
+#include "loop/lag.h"
 
 /*
  * The delivery run, a task at the turn's end. It goes in bursts: first messages are assigned to
@@ -256,6 +257,10 @@ static bool deliver(struct queue *q, unsigned bursts)
 		queue_read_ahead(q);
 		run_again(q);
 		return true;
+	}
+	if (q->is_lagging && (queue_is_empty(q) || q->consumers.count == 0)) {
+		q->is_lagging = false;
+		loop_lag_over();
 	}
 	if (!queue_expire_head(q, loop_now_ms()))
 		loop_defer(&q->run);
