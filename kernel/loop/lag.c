@@ -42,8 +42,8 @@ int lag_init(struct loop *loop)
 	lag->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (lag->timer_fd < 0)
 		return -errno;
-	lag->timer_event = event_new(loop->base, lag->timer_fd, EV_READ | EV_PERSIST | EV_ET,
-				     on_timer, NULL);
+	lag->timer_event =
+		event_new(loop->base, lag->timer_fd, EV_READ | EV_PERSIST | EV_ET, on_timer, NULL);
 	return lag->timer_event && event_add(lag->timer_event, NULL) == 0 ? 0 : -ENOMEM;
 }
 
@@ -52,10 +52,10 @@ void lag_fini(struct loop *loop)
 {
 	struct lag *lag = &loop->lag;
 
-	if (!lag->timer_event)
-		return;
-	event_free(lag->timer_event);
-	(void)close(lag->timer_fd);
+	if (lag->timer_event)
+		event_free(lag->timer_event);
+	if (lag->timer_fd > 0)
+		(void)close(lag->timer_fd);
 }
 
 /* ---- What queues tell ---- */
@@ -120,7 +120,10 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Time has gone by: some of it was worth it, the rest is taken off the allowance. */
+/*
+ * Time has gone by. What it cost more than it was worth is taken off the savings; what it was worth
+ * more is added: a fast client may well be late for once.
+ */
 static void charge(struct lag *lag, uint64_t now)
 {
 	uint64_t worth = lag->n_settled * LAG_WORTH_NS;
@@ -128,8 +131,8 @@ static void charge(struct lag *lag, uint64_t now)
 
 	lag->n_settled = 0;
 	lag->looked_ns = now;
-	cost = cost > worth ? cost - worth : 0;
-	lag->savings_ns -= least(cost, lag->savings_ns);
+	lag->savings_ns += worth;
+	lag->savings_ns = least(lag->savings_ns - least(cost, lag->savings_ns), LAG_SAVINGS_NS);
 	lag->is_spent = lag->savings_ns == 0;
 }
 

@@ -65,13 +65,13 @@ struct meter {
 struct lag {
 	int64_t balance; /* of what was acknowledged and what was published meanwhile */
 	size_t n_fed, n_settled;
-	struct list held;     /* struct loop_task.link */
-	uint64_t held_ns;     /* since when */
-	uint64_t looked_ns;   /* till then the allowance is charged */
-	uint64_t savings_ns;  /* of the allowance */
-	uint64_t saved_ns;    /* till then it has grown */
-	bool is_spent;	      /* the allowance: till it has grown again */
-	bool is_open;	      /* for this turn, whatever the balance */
+	struct list held;    /* struct loop_task.link */
+	uint64_t held_ns;    /* since when */
+	uint64_t looked_ns;  /* till then the savings are charged */
+	uint64_t savings_ns; /* that holds may cost */
+	uint64_t saved_ns;   /* till then they have grown */
+	bool is_spent;	     /* nothing is left: till there is enough again */
+	bool is_open;	     /* for this turn, whatever the balance */
 	int timer_fd;
 	struct event *timer_event;
 };
@@ -89,7 +89,6 @@ struct loop {
 
 	size_t spent;	      /* units of work in this turn: budget.h */
 	unsigned short_turns; /* this and the following ones */
-	uint64_t yielded_at_ms;
 	struct lag lag;
 
 	struct outbox *outboxes; /* one for each loop; that to itself is read in place */
