@@ -58,6 +58,11 @@ void lag_fini(struct loop *loop)
 		(void)close(lag->timer_fd);
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* ---- What queues tell ---- */
 
 void loop_lag_settled(size_t n)
@@ -65,7 +70,7 @@ void loop_lag_settled(size_t n)
 	struct lag *lag = &loop_current->lag;
 
 	loop_shorten();
-	lag->n_settled += n;
+	lag->savings_ns = least(lag->savings_ns + n * LAG_WORTH_NS, LAG_SAVINGS_NS);
 	lag->balance += (int64_t)n * SETTLED;
 	if (lag->balance > BALANCE_MAX)
 		lag->balance = BALANCE_MAX;
@@ -107,36 +112,22 @@ void loop_lag_hold(struct loop_task *task)
 {
 	struct lag *lag = &loop_current->lag;
 
-	if (list_is_empty(&lag->held)) {
+	if (list_is_empty(&lag->held))
 		lag->held_ns = lag->looked_ns = clock_monotonic_ns();
-		lag->n_settled = 0;
-	}
 	if (!loop_task_is_armed(task))
 		list_add_tail(&lag->held, &task->link);
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-/*
- * Time has gone by. What it cost more than it was worth is taken off the savings; what it was worth
- * more is added: a fast client may well be late for once.
- */
 static void charge(struct lag *lag, uint64_t now)
 {
-	uint64_t worth = lag->n_settled * LAG_WORTH_NS;
-	uint64_t cost = now - lag->looked_ns;
-
-	lag->n_settled = 0;
+	lag->savings_ns -= least(now - lag->looked_ns, lag->savings_ns);
 	lag->looked_ns = now;
-	lag->savings_ns += worth;
-	lag->savings_ns = least(lag->savings_ns - least(cost, lag->savings_ns), LAG_SAVINGS_NS);
-	lag->is_spent = lag->savings_ns == 0;
+	if (lag->savings_ns == 0)
+		lag->is_spent = true;
 }
 
-/* It grows all the time. Once it is spent it is saved for a hold of full length. */
+/* Savings grow all the time. Once they are spent, they must first suffice for a hold of full
+ * length. */
 static void save(struct lag *lag, uint64_t now)
 {
 	uint64_t gain = (now - lag->saved_ns) / LAG_PART;
@@ -166,10 +157,7 @@ void lag_look(struct loop *loop)
 	charge(lag, now);
 	if (loop_lag_holds() && now - lag->held_ns < LAG_HOLD_NS && !loop_pool_is_stopping())
 		return;
-	if (lag->balance <= 0) {
-		lag->is_open = true;
-		lag->balance = 0;
-	}
+	lag->is_open = lag->balance <= 0;
 	list_splice_tail(&loop->next_tasks, &lag->held);
 }
 

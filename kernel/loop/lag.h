@@ -15,17 +15,18 @@
  * as it has published what was acknowledged (a little less, so that the backlog shrinks), and the
  * loop, with nothing else to do, blocks: the client that is to acknowledge may need this core.
  *
- * A slow consumer holds nobody up. A hold is worth LAG_WORTH_NS for each acknowledgement that came
- * of it. What it took more comes out of savings: of what others took less, and 1/LAG_PART of all
- * time. Without any left, publishing goes on as if nothing lagged. No hold is longer than
- * LAG_HOLD_NS.
+ * A slow consumer holds nobody up. Holding costs savings: what the loop holds somebody for is taken
+ * off; added are 1/LAG_PART of all time, and LAG_WORTH_NS for each acknowledgement, which is nearly
+ * nothing for a client that takes milliseconds, and plenty for one that is at work all the time, so
+ * that it may be late for once. Without savings, publishing goes on as if nothing lagged. No hold
+ * is longer than LAG_HOLD_NS; then something is published all the same.
  *
  * All are the calling thread's loop's; the queue is on it, publishers need not be.
  */
 #define LAG_WORTH_NS   1500u
 #define LAG_PART       32u
 #define LAG_HOLD_NS    200000u
-#define LAG_SAVINGS_NS 1000000u /* at most */
+#define LAG_SAVINGS_NS 20000000u /* at most */
 
 /* So many messages of a queue with a backlog were acknowledged; also a loop_shorten(). */
 void loop_lag_settled(size_t n);

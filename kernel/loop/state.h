@@ -64,7 +64,7 @@ struct meter {
 /* Who is held while deliveries lag behind: lag.h. */
 struct lag {
 	int64_t balance; /* of what was acknowledged and what was published meanwhile */
-	size_t n_fed, n_settled;
+	size_t n_fed;
 	struct list held;    /* struct loop_task.link */
 	uint64_t held_ns;    /* since when */
 	uint64_t looked_ns;  /* till then the savings are charged */
