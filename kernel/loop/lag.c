@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "loop/budget.h"
 #include "loop/loop.h"
-#include "loop/pool.h"
 #include "loop/state.h"
 
 /*
@@ -155,7 +154,7 @@ void lag_look(struct loop *loop)
 	if (list_is_empty(&lag->held))
 		return;
 	charge(lag, now);
-	if (loop_lag_holds() && now - lag->held_ns < LAG_HOLD_NS && !loop_pool_is_stopping())
+	if (loop_lag_holds() && now - lag->held_ns < LAG_HOLD_NS)
 		return;
 	lag->is_open = lag->balance <= 0;
 	list_splice_tail(&loop->next_tasks, &lag->held);
