@@ -230,6 +230,7 @@ void queue_remove_consumer(struct queue *q, struct consumer *c)
  */
 static void run_again(struct queue *q)
 {
+	q->has_more = true;
 	if (loop_spent() < LOOP_DELIVER_UNITS) {
 		loop_defer(&q->run);
 		return;
@@ -245,6 +246,7 @@ static bool deliver(struct queue *q, unsigned bursts)
 
 	if (UNLIKELY(q->n_holds > 0))
 		return true;
+	q->has_more = false;
 	queue_serve_gets(q);
 	if (q->is_gone)
 		return false;
@@ -288,6 +290,11 @@ void queue_run(struct loop_task *task)
 {
 	struct queue *q = container_of(task, struct queue, run);
 
+	/* However many they are, full bursts do not make the turn longer than it is to be. */
+	if (q->has_more && loop_spent() >= LOOP_DELIVER_UNITS) {
+		run_again(q);
+		return;
+	}
 	if (!deliver(q, 1) || end_if_due(q))
 		return;
 	queue_expiry_arm(q);
