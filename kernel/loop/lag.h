@@ -23,7 +23,7 @@
  *
  * All are the calling thread's loop's; the queue is on it, publishers need not be.
  */
-#define LAG_WORTH_NS   1500u
+#define LAG_WORTH_NS   2500u
 #define LAG_PART       32u
 #define LAG_HOLD_NS    200000u
 #define LAG_SAVINGS_NS 20000000u /* at most */
