@@ -117,6 +117,7 @@ void loop_lag_hold(struct loop_task *task)
 		list_add_tail(&lag->held, &task->link);
 }
 
+/* For the time that somebody has been held. */
 static void charge(struct lag *lag, uint64_t now)
 {
 	lag->savings_ns -= least(now - lag->looked_ns, lag->savings_ns);
