@@ -8,6 +8,7 @@
 #include "broker/queue_state.h"
 #include "loop/budget.h"
 #include "loop/counters.h"
+#include "loop/lag.h"
 #include "loop/mailbox.h"
 
 /*
@@ -123,8 +124,10 @@ static void settle_here(struct actor_ref ref, struct actor_ref endpoint, uint32_
 	(void)consumer_settled(&q->consumers, c, n);
 	if (queue_is_empty(q))
 		return;
-	if (c->prefetch > 0 || c->needs_grants)
-		loop_shorten();
+	if (c->prefetch > 0 || c->needs_grants) {
+		q->is_lagging = true;
+		loop_lag_settled(n);
+	}
 	queue_wake(q);
 }
 

@@ -10,6 +10,7 @@
 #include "broker/queue_log.h"
 #include "broker/router_reply.h"
 #include "loop/budget.h"
+#include "loop/lag.h"
 #include "loop/loop.h"
 #include "loop/mailbox.h"
 
@@ -23,6 +24,8 @@
  * does what went to this loop's log: then nothing is under way, but the publisher's account is
  * charged all the same, until the log has caught up. Who has too much on its account is not read
  * from (conn/pressure.h).
+ *
+ * A letter to a queue whose deliveries lag behind may be held there in the same way (loop/lag.h).
  *
  * Of an atomic batch, each loop gets its part at once, and so in one append to its log.
  */
@@ -48,7 +51,8 @@ struct route_letter {
 	struct queue_log_waiter waiter;
 	struct broker *broker;
 	struct actor_ref publisher; /* none: nobody wants the letter back */
-	bool is_atomic;
+	struct loop_task release;   /* while it is held */
+	bool is_atomic, is_logged;
 	uint64_t taken_bytes;
 	uint32_t n_items, n_targets, n_outcomes;
 	struct route_item *items;	  /* the three arrays lie behind the struct */
@@ -95,6 +99,24 @@ static void go_back(struct queue_log_waiter *waiter)
 	loop_post(route->publisher.loop, &route->letter);
 }
 
+/* All is done: the publisher hears of it when the log has caught up. */
+static void end_route(struct route_letter *route)
+{
+	struct queue_log *log = broker_loop_self(route->broker)->log;
+
+	route->letter.deliver = come_back;
+	route->waiter.caught_up = go_back;
+	if (route->is_logged && queue_log_is_behind(log))
+		queue_log_wait(log, &route->waiter);
+	else
+		go_back(&route->waiter);
+}
+
+static void release(struct loop_task *task)
+{
+	end_route(container_of(task, struct route_letter, release));
+}
+
 static void give_item(struct route_letter *route, const struct route_item *item,
 		      const struct route_target *targets)
 {
@@ -116,6 +138,7 @@ static void arrive(struct letter *letter)
 	const struct route_target *targets = route->targets;
 	struct queue_log *log = broker_loop_self(route->broker)->log;
 	uint64_t added = queue_log_added(log);
+	size_t fed = loop_lag_count_fed();
 
 	loop_spend(ROUTE_UNITS * route->n_targets + loop_units_of(route->taken_bytes));
 	for (uint32_t i = 0; i < route->n_items; i++) {
@@ -128,12 +151,12 @@ static void arrive(struct letter *letter)
 		mem_free(route);
 		return;
 	}
-	route->letter.deliver = come_back;
-	route->waiter.caught_up = go_back;
-	if (queue_log_added(log) != added && queue_log_is_behind(log))
-		queue_log_wait(log, &route->waiter);
+	route->is_logged = queue_log_added(log) != added;
+	loop_task_init(&route->release, release);
+	if (loop_lag_count_fed() != fed && loop_lag_holds())
+		loop_lag_hold(&route->release);
 	else
-		go_back(&route->waiter);
+		end_route(route);
 }
 
 /* The size depends on how many bindings there are, so it may fail. */
