@@ -43,7 +43,7 @@ struct exclusive_end {
 
 static void expire_last(struct broker *broker, const struct actor_ref *queues, size_t *n_queues)
 {
-	for (size_t i = 0; i < EXCLUSIVE_STEP && *n_queues > 0; i++) {
+	for (size_t i = 0; i<EXCLUSIVE_STEP && * n_queues> 0; i++) {
 		struct queue *queue = slots_get(queues[--*n_queues]);
 
 		if (queue != NULL)
