@@ -150,7 +150,6 @@ static void abandon(void *arg)
 	push_all(heap);
 	heap->in_turns = false;
 	atomic_store(&heap->is_at_rest, false);
-	heap->wake = NULL;
 	while (slab_has_returned(heap))
 		(void)slab_take_returned(heap);
 	slab_empty_magazines(heap);
@@ -233,6 +232,9 @@ void slab_set_in_turns(bool in_turns, void (*wake)(void *arg), void *arg)
 	atomic_store(&heap->is_at_rest, false);
 	heap->in_turns = in_turns;
 	heap->was_used = true;
+	/* Else it stays: somebody may be about to call it. */
+	if (!in_turns)
+		return;
 	heap->wake = wake;
 	heap->wake_arg = arg;
 }
@@ -283,7 +285,7 @@ static bool release_some(struct slab_units *units)
 /* False: something comes back just now. */
 static bool rest(struct slab_heap *heap)
 {
-	if (!heap->wake)
+	if (!heap->in_turns || !heap->wake)
 		return true;
 	atomic_store(&heap->is_at_rest, true);
 	return !atomic_load(&heap->inbox) || !atomic_exchange(&heap->is_at_rest, false);
