@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/slab.h"
 #include "broker/endpoint_post.h"
 #include "broker/queue_state.h"
 #include "loop/budget.h"
@@ -140,13 +140,18 @@ struct settle_letter {
 	uint64_t seqs[];
 };
 
+static size_t settle_letter_size(size_t count)
+{
+	return sizeof(struct settle_letter) + count * sizeof(uint64_t);
+}
+
 static void settle_arrived(struct letter *letter)
 {
 	struct settle_letter *l = container_of(letter, struct settle_letter, letter);
 
 	loop_spend(l->count);
 	settle_here(l->queue, l->endpoint, l->consumer, l->outcome, l->seqs, l->count);
-	mem_free(l);
+	slab_free(l, settle_letter_size(l->count));
 }
 
 void queue_settle(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer,
@@ -158,7 +163,7 @@ void queue_settle(struct actor_ref queue, struct actor_ref endpoint, uint32_t co
 		settle_here(queue, endpoint, consumer, outcome, seqs, count);
 		return;
 	}
-	struct settle_letter *l = mem_alloc(sizeof(*l) + count * sizeof(*seqs));
+	struct settle_letter *l = slab_alloc(settle_letter_size(count));
 	l->letter.deliver = settle_arrived;
 	l->queue = queue;
 	l->endpoint = endpoint;
@@ -261,7 +266,7 @@ static void note_arrived(struct letter *letter)
 	struct note_letter *l = container_of(letter, struct note_letter, letter);
 
 	note_here(l);
-	mem_free(l);
+	slab_free(l, sizeof(*l));
 }
 
 static void post_note(const struct note_letter *note)
@@ -272,7 +277,7 @@ static void post_note(const struct note_letter *note)
 		note_here(note);
 		return;
 	}
-	struct note_letter *l = mem_alloc(sizeof(*l));
+	struct note_letter *l = slab_alloc(sizeof(*l));
 	*l = *note;
 	l->letter.deliver = note_arrived;
 	loop_post(note->queue.loop, &l->letter);

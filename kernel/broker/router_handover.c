@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "base/bug.h"
-#include "base/mem.h"
+#include "base/slab.h"
 #include "broker/endpoint.h"
 #include "broker/queue.h"
 #include "broker/queue_log.h"
@@ -54,6 +54,7 @@ struct route_letter {
 	struct loop_task release;   /* while it is held */
 	bool is_atomic, is_logged;
 	uint64_t taken_bytes;
+	size_t size; /* of all of it, by which it is freed */
 	uint32_t n_items, n_targets, n_outcomes;
 	struct route_item *items;	  /* the three arrays lie behind the struct */
 	struct route_target *targets;	  /* in the order of the items */
@@ -89,7 +90,7 @@ static void come_back(struct letter *letter)
 	if (endpoint)
 		endpoint->ops->published(endpoint, route->outcomes, route->n_outcomes,
 					 route->taken_bytes);
-	mem_free(route);
+	slab_free(route, route->size);
 }
 
 static void go_back(struct queue_log_waiter *waiter)
@@ -148,7 +149,7 @@ static void arrive(struct letter *letter)
 	if (route->is_atomic)
 		queue_log_make_atomic(log);
 	if (actor_ref_is_none(route->publisher)) {
-		mem_free(route);
+		slab_free(route, route->size);
 		return;
 	}
 	route->is_logged = queue_log_added(log) != added;
@@ -166,8 +167,8 @@ static struct route_letter *letter_create(struct broker *broker, const struct ro
 	size_t items_size = remote->n_items * sizeof(struct route_item);
 	size_t targets_size = remote->n_targets * sizeof(struct route_target);
 	size_t outcomes_size = remote->n_outcomes * sizeof(struct publish_outcome);
-	struct route_letter *route =
-		mem_try_alloc(sizeof(*route) + items_size + targets_size + outcomes_size);
+	size_t size = sizeof(struct route_letter) + items_size + targets_size + outcomes_size;
+	struct route_letter *route = slab_try_alloc(size);
 
 	if (!route)
 		return NULL;
@@ -176,6 +177,7 @@ static struct route_letter *letter_create(struct broker *broker, const struct ro
 		.broker = broker,
 		.publisher = batch->publisher,
 		.is_atomic = batch->is_atomic,
+		.size = size,
 	};
 	route->items = (struct route_item *)(route + 1);
 	route->targets = (struct route_target *)(route->items + remote->n_items);
@@ -221,7 +223,8 @@ static bool create_letters(struct router *router, const struct publish_batch *ba
 static void destroy_letters(struct router *router)
 {
 	for (unsigned i = 0; i < router->n_loops; i++) {
-		mem_free(router->remotes[i].letter);
+		if (router->remotes[i].letter)
+			slab_free(router->remotes[i].letter, router->remotes[i].letter->size);
 		router->remotes[i] = (struct router_remote){0};
 	}
 }
@@ -274,13 +277,13 @@ static void take_off(struct queue_log_waiter *waiter)
 
 	if (endpoint)
 		endpoint->ops->published(endpoint, NULL, 0, charge->bytes);
-	mem_free(charge);
+	slab_free(charge, sizeof(*charge));
 }
 
 static void charge_for_log(struct queue_log *log, struct actor_ref publisher,
 			   struct publication *publication, uint64_t bytes)
 {
-	struct route_charge *charge = mem_alloc(sizeof(*charge));
+	struct route_charge *charge = slab_alloc(sizeof(*charge));
 
 	*charge = (struct route_charge){
 		.waiter = {.caught_up = take_off}, .publisher = publisher, .bytes = bytes};

@@ -34,12 +34,17 @@ struct event_base *loop_base(struct loop *loop)
 	return loop->base;
 }
 
+static void wake(void *arg)
+{
+	mailbox_wake(arg);
+}
+
 void loop_enter(struct loop *loop)
 {
 	loop_current = loop;
 	log_set_thread(loop ? (int)loop->index : -1);
 	counters_set_thread(loop ? (int)loop->index : -1);
-	slab_set_in_turns(loop != NULL);
+	slab_set_in_turns(loop != NULL, loop ? wake : NULL, loop);
 	if (!loop)
 		return;
 	account_set_thread(loop->index);
