@@ -168,18 +168,6 @@ void move_note_letters(struct connection *c)
 
 /* ---- Over there ---- */
 
-/* Lists are by number. Who moves is mostly young, so the end is near. */
-static void move_enter_list(struct conn_loop *home, struct connection *c)
-{
-	struct list *before = home->connections.prev;
-
-	while (before != &home->connections &&
-	       container_of(before, struct connection, link)->number > c->number)
-		before = before->prev;
-	list_insert_between(&c->link, before, before->next);
-	home->n_connections++;
-}
-
 /* Frames that were kept, because of the move or because output was too much. */
 static void move_go_on(struct connection *c)
 {
@@ -191,7 +179,8 @@ static void move_go_on(struct connection *c)
 
 static void move_settle_in(struct connection *c, const struct move *move)
 {
-	move_enter_list(c->home, c);
+	list_add_tail(&c->home->connections, &c->link);
+	c->home->n_connections++;
 	c->ref = slots_add(c);
 	for (unsigned i = 1; i < c->n_slots; i++)
 		if (c->channels[i] != NULL)

@@ -106,23 +106,40 @@ void conn_service_cut(struct conn_service *service)
 		connection_destroy(container_of(pos, struct connection, link));
 }
 
+/* Puts it in its place among those with smaller numbers, at most `limit` of them. */
+static unsigned choose(const struct connection *chosen[], unsigned n, unsigned limit,
+		       const struct connection *c)
+{
+	unsigned i = n < limit ? n++ : n - 1;
+
+	for (; i > 0 && chosen[i - 1]->number > c->number; i--)
+		chosen[i] = chosen[i - 1];
+	chosen[i] = c;
+	return n;
+}
+
+/* They are in no order, as they come from other loops, too. */
 uint64_t conn_service_list(struct conn_service *service, uint64_t after, unsigned limit,
 			   void (*visit)(void *context, const struct connection *connection),
 			   void *context)
 {
+	const struct connection *chosen[CONN_SERVICE_LIST_MAX];
 	struct conn_loop *home = conn_loop_self(service);
 	struct list *pos;
-	uint64_t last = 0;
+	unsigned n = 0;
+	bool has_more = false;
 
+	bug_on(limit == 0 || limit > CONN_SERVICE_LIST_MAX);
 	list_for_each(pos, &home->connections) {
 		const struct connection *c = container_of(pos, struct connection, link);
 
 		if (c->number <= after)
 			continue;
-		if (limit-- == 0)
-			return last;
-		visit(context, c);
-		last = c->number;
+		has_more |= n == limit;
+		if (n < limit || c->number < chosen[n - 1]->number)
+			n = choose(chosen, n, limit, c);
 	}
-	return 0;
+	for (unsigned i = 0; i < n; i++)
+		visit(context, chosen[i]);
+	return has_more ? chosen[n - 1]->number : 0;
 }

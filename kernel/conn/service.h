@@ -59,7 +59,7 @@ struct loop_load {
 
 /* A loop's own part; only that loop touches it, but for what is atomic. */
 struct conn_loop {
-	_Alignas(128) struct list connections; /* struct connection.link, by number */
+	_Alignas(128) struct list connections; /* struct connection.link, in no order */
 	_Atomic uint64_t n_connections;
 	struct conn_service *service;
 	struct alarm_listener alarm;
@@ -116,8 +116,11 @@ void conn_service_dismiss(struct connection *c);
 /* Cuts all connections of the calling loop at once. */
 void conn_service_cut(struct conn_service *service);
 
-/* The calling loop's connections with a number above `after`, in order, at most `limit`; returns
- * the last number visited, or 0 when there are no more. */
+/*
+ * The calling loop's connections with a number above `after`, by number, at most `limit` (1 to
+ * CONN_SERVICE_LIST_MAX); returns the last number visited, or 0 when there are no more.
+ */
+#define CONN_SERVICE_LIST_MAX 64u
 uint64_t conn_service_list(struct conn_service *service, uint64_t after, unsigned limit,
 			   void (*visit)(void *context, const struct connection *connection),
 			   void *context);
