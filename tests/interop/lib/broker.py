@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The broker under test: a shuntd of our own, a private RabbitMQ of Debian's, or one that runs already."""
 
+import errno
 import os
+import random
 import re
 import shutil
 import signal
@@ -22,16 +24,53 @@ class BrokerFailed(Exception):
     """The broker did not start, died, or did not stop as it should."""
 
 
-def free_ports(count):
-    """Port numbers of 127.0.0.1 that nobody listens on at this moment."""
-    sockets = [socket.socket() for _ in range(count)]
+def _ephemeral_start():
     try:
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+            return int(f.read().split()[0])
+    except OSError:
+        return 32768
+
+
+def free_ports(count):
+    """Port numbers of 127.0.0.1 that nobody listens on at this moment. None of those that outgoing connections get: one
+    of them would take it before the broker does."""
+    first, end = 10000, max(_ephemeral_start(), 11000)
+    sockets = []
+    try:
+        while len(sockets) < count:
+            s = socket.socket()
+            try:
+                s.bind(("127.0.0.1", random.randrange(first, end)))
+            except OSError as error:
+                s.close()
+                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                    raise
+                continue
+            sockets.append(s)
         return [s.getsockname()[1] for s in sockets]
     finally:
         for s in sockets:
             s.close()
+
+
+def listens_on(pid, port):
+    """Whether this process, and no other, has the socket that listens on 127.0.0.1:port."""
+    folder = "/proc/%d/fd" % pid
+    try:
+        with open("/proc/%d/net/tcp" % pid, encoding="ascii") as f:
+            rows = [line.split() for line in f.readlines()[1:]]
+        names = os.listdir(folder)
+    except OSError:   # it has ended
+        return False
+    inodes = {"socket:[%s]" % row[9] for row in rows if row[1] == "0100007F:%04X" % port and row[3] == "0A"}
+    for name in names:
+        try:
+            if os.readlink(os.path.join(folder, name)) in inodes:
+                return True
+        except OSError:   # closed meanwhile
+            continue
+    return False
 
 
 def wait_until_serving(host, port, process, limit):
@@ -110,9 +149,9 @@ class ShuntBroker(Broker):
         for attempt in range(3):
             try:
                 return self.launch()
-            except BrokerFailed:
+            except BrokerFailed as error:
                 tail = self.log_tail()
-                if attempt == 2 or "in use" not in tail:
+                if attempt == 2 or "in use" not in tail + str(error):
                     shutil.rmtree(self.directory, ignore_errors=True)
                     raise BrokerFailed("shuntd did not start:\n%s" % tail) from None
 
@@ -142,6 +181,8 @@ class ShuntBroker(Broker):
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             wait_until_serving(self.host, self.port, self.process, limit=30)
+            if not listens_on(self.process.pid, self.port):
+                raise BrokerFailed("the port is in use by another process")
         except BaseException:
             if self.process.poll() is None:
                 self.process.kill()
