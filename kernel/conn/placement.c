@@ -34,7 +34,8 @@
 #define STAY_MS	       1000u  /* after a move, or an attempt */
 #define STAY_SPREAD_MS 10000u /* after having been sent away; doubled each time */
 #define STAY_DOUBLINGS 6u
-#define RESTLESS_EVERY 5u /* batches, for tests */
+#define STAY_FAILED_MS 30000u /* when it did not become quiet: each attempt makes it wait */
+#define RESTLESS_EVERY 5u     /* batches, for tests */
 
 /* Permille of a loop's time. */
 #define LOAD_ROOM      600u /* up to here a loop takes what comes near */
@@ -69,13 +70,23 @@ void placement_forget_votes(struct connection *c)
 	};
 }
 
-void placement_begin(struct connection *c)
+static void placement_stay(struct connection *c, unsigned ms)
 {
-	uint64_t until_ms = loop_now_ms() + STAY_MS;
+	uint64_t until_ms = loop_now_ms() + ms;
 
 	if (c->stays_until_ms < until_ms)
 		c->stays_until_ms = until_ms;
+}
+
+void placement_begin(struct connection *c)
+{
+	placement_stay(c, STAY_MS);
 	placement_forget_votes(c);
+}
+
+void placement_failed(struct connection *c)
+{
+	placement_stay(c, STAY_FAILED_MS);
 }
 
 /* ---- How busy the loops are ---- */

@@ -340,6 +340,7 @@ static void it_does_not_wait_for_ever(void)
 	wait_for_limit();
 	settle(&a, &b);
 	CU_ASSERT_TRUE(is_on(1));
+	CU_ASSERT_TRUE(find_on(1)->stays_until_ms > clock_monotonic_ms() + 10000); /* not soon again */
 	CU_ASSERT_EQUAL(find_on(1)->channels[1]->confirms.told_to, 2);
 	CU_ASSERT_TRUE(b.n_acks > 0);
 	move();
