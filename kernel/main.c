@@ -89,6 +89,7 @@ static enum server_status serve(struct config *config, const struct arguments *a
 	struct server *server;
 	enum server_status status;
 
+	descriptors_raise_limit();
 	descriptors_reserve(MAIN_DESCRIPTORS);
 	status = server_create(config, &arguments->source, arguments->only_check, &server);
 	if (status == SERVER_OK && !arguments->only_check)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/mem.h"
 #include "broker/alarm.h"
 #include "broker/broker.h"
@@ -473,8 +474,8 @@ enum server_status server_run(struct server *server)
 		log_error("server", "cannot start threads: reason=\"%s\"", strerror(-result));
 		return SERVER_OWN_FAULT;
 	}
-	log_info("server", "started: version=%s pid=%ld loops=%u", PACKAGE_VERSION, (long)getpid(),
-		 loop_count());
+	log_info("server", "started: version=%s pid=%ld loops=%u descriptors=%llu", PACKAGE_VERSION,
+		 (long)getpid(), loop_count(), (unsigned long long)descriptors_limit());
 	loop_run();
 	log_info("server", "stopped");
 	return SERVER_OK;

@@ -2,6 +2,18 @@
 #ifndef KERNEL_BASE_DESCRIPTORS_H
 #define KERNEL_BASE_DESCRIPTORS_H
 
+#include <stdint.h>
+
+/*
+ * How many descriptors the process may have: the soft limit of RLIMIT_NOFILE. Who starts a program
+ * leaves that at 1024 as a rule, because of select(2), and the hard limit higher: a program that
+ * can take more raises the one to the other by itself.
+ */
+uint64_t descriptors_limit(void);
+
+/* Where it does not succeed, the limit stays. */
+void descriptors_raise_limit(void);
+
 /*
  * Makes room for `count` descriptors in the process's table, or for as many as its limit allows.
  * To be called before the first thread begins: Linux doubles a full table, and if there are other

@@ -40,7 +40,7 @@ static ALWAYS_INLINE uint32_t class_of(size_t size)
 		       SLAB_STEP;
 
 	/* Eight classes from each power of two, 2^9 the first, to the next. */
-	uint32_t last = (uint32_t)size - 1;
+	uint32_t last = (uint32_t)size - SLAB_EXTRA - 1;
 	uint32_t power = 31 - (uint32_t)__builtin_clz(last);
 
 	return SLAB_FINE_CLASSES + (power - 9) * 8 + (last >> (power - 3) & 7);
@@ -51,7 +51,7 @@ static uint32_t class_size(uint32_t class)
 	if (class < SLAB_FINE_CLASSES)
 		return (class + 1) * SLAB_STEP;
 	class -= SLAB_FINE_CLASSES;
-	return (class % 8 + 9) << (class / 8 + 6);
+	return ((class % 8 + 9) << (class / 8 + 6)) + SLAB_EXTRA;
 }
 
 static uint32_t magazine_capacity(uint32_t class)
@@ -61,7 +61,8 @@ static uint32_t magazine_capacity(uint32_t class)
 	return capacity < SLAB_MAGAZINE_MAX ? capacity : SLAB_MAGAZINE_MAX;
 }
 
-static_assert(SLAB_FINE_CLASSES + (12 - 9) * 8 + 8 == SLAB_CLASSES && SLAB_OBJECT_MAX == 2 << 12,
+static_assert(SLAB_FINE_CLASSES + (12 - 9) * 8 + 8 == SLAB_CLASSES &&
+		      SLAB_OBJECT_MAX == (2 << 12) + SLAB_EXTRA,
 	      "the last class is the largest object's");
 
 /* ---- Slabs ---- */
@@ -86,7 +87,7 @@ static struct slab *slab_create(struct slab_heap *heap, uint32_t class)
 	slab->object_size = class_size(class);
 	slab->capacity = magazine_capacity(class);
 	slab->n_objects = SLAB_UNIT_SIZE / slab->object_size;
-	/* Rounded up: exact for every quotient below 2^12, as the divisor is at most 2^9. */
+	/* Rounded up: exact for every quotient below 2^12, as the divisor is below 2^10. */
 	slab->reciprocal = UINT32_MAX / (slab->object_size / SLAB_STEP) + 1;
 	mark_all_free(slab);
 	list_init(&slab->partial);
@@ -138,6 +139,8 @@ static bool fill_magazine(struct slab_heap *heap, uint32_t class)
 	struct slab_magazine *magazine = &heap->magazines[class];
 	uint32_t half = magazine_capacity(class) / 2;
 
+	heap->was_used = true;
+
 	for (int i = 0; i < 8 && magazine->count < half; i++) {
 		if (!slab_has_returned(heap))
 			break;
@@ -161,6 +164,7 @@ static void spill(struct slab_heap *heap, struct slab_magazine *magazine, uint32
 	for (uint32_t i = 0; i < count; i++)
 		slab_put(heap, slab_of(magazine->objects[i]), magazine->objects[i]);
 	magazine->count -= count;
+	heap->was_used = true;
 	memmove(magazine->objects, &magazine->objects[count],
 		magazine->count * sizeof(magazine->objects[0]));
 }

@@ -12,6 +12,10 @@
  * inbox by one compare-and-swap: at the end of its turn, when there are SLAB_PARCELS_AT_ONCE, or at
  * once if it does not work in turns. The owner takes all by one exchange, when it needs objects,
  * and in its upkeep. Nothing is ever popped singly, so an address that comes again does no harm.
+ *
+ * An owner whose upkeep has found nothing to do is at rest until it uses its heap or something
+ * comes back. It says so, then looks into its inbox; who pushes does so, then looks whether the
+ * owner is at rest. All four are sequentially consistent, so one of them sees the other.
  */
 
 /* Objects that an upkeep takes in at most: some ten ns each. */
@@ -33,8 +37,9 @@ static void push(struct slab_heap *heap, struct slab_parcel *newest, struct slab
 
 	do {
 		oldest->next = top;
-	} while (!atomic_compare_exchange_weak_explicit(
-		&heap->inbox, &top, newest, memory_order_release, memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak(&heap->inbox, &top, newest));
+	if (UNLIKELY(atomic_load(&heap->is_at_rest)) && atomic_exchange(&heap->is_at_rest, false))
+		heap->wake(heap->wake_arg);
 }
 
 static void push_outgoing(struct slab_heap *self, uint32_t at)
@@ -144,6 +149,7 @@ static void abandon(void *arg)
 
 	push_all(heap);
 	heap->in_turns = false;
+	atomic_store(&heap->is_at_rest, false);
 	while (slab_has_returned(heap))
 		(void)slab_take_returned(heap);
 	slab_empty_magazines(heap);
@@ -213,7 +219,7 @@ struct slab_heap *slab_heap_claim(void)
 
 /* ---- Turns ---- */
 
-void slab_set_in_turns(bool in_turns)
+void slab_set_in_turns(bool in_turns, void (*wake)(void *arg), void *arg)
 {
 	struct slab_heap *heap = slab_own_heap;
 
@@ -223,10 +229,17 @@ void slab_set_in_turns(bool in_turns)
 	if (!heap)
 		return;
 	push_all(heap);
+	atomic_store(&heap->is_at_rest, false);
 	heap->in_turns = in_turns;
+	heap->was_used = true;
+	/* Else it stays: somebody may be about to call it. */
+	if (!in_turns)
+		return;
+	heap->wake = wake;
+	heap->wake_arg = arg;
 }
 
-static bool needs_upkeep(const struct slab_heap *heap)
+static bool has_much(const struct slab_heap *heap)
 {
 	return heap->units.n_used + heap->units.n_spare > SLAB_SPARE_KEPT;
 }
@@ -239,7 +252,7 @@ bool slab_finish_turn(void)
 		return false;
 	if (heap->outgoing_filled != 0)
 		push_all(heap);
-	return needs_upkeep(heap);
+	return (heap->was_used || slab_has_returned(heap)) && has_much(heap);
 }
 
 /* True: there is more. */
@@ -269,6 +282,15 @@ static bool release_some(struct slab_units *units)
 	return true;
 }
 
+/* False: something comes back just now. */
+static bool rest(struct slab_heap *heap)
+{
+	if (!heap->in_turns || !heap->wake)
+		return true;
+	atomic_store(&heap->is_at_rest, true);
+	return !atomic_load(&heap->inbox) || !atomic_exchange(&heap->is_at_rest, false);
+}
+
 unsigned slab_upkeep(void)
 {
 	struct slab_heap *heap = slab_own_heap;
@@ -276,12 +298,18 @@ unsigned slab_upkeep(void)
 	if (!heap)
 		return 0;
 
+	bool had_work = heap->was_used || slab_has_returned(heap);
 	bool more = take_in_some(heap);
 
 	more = release_some(&heap->units) || more;
+	heap->was_used = more;
 	if (more)
 		return UPKEEP_SOON_MS;
-	return needs_upkeep(heap) ? SLAB_UPKEEP_MS : 0;
+	if (!has_much(heap))
+		return 0;
+	/* What is spare now, and stays so, is released by the next one. */
+	had_work = had_work || heap->units.n_spare > SLAB_SPARE_KEPT;
+	return had_work || !rest(heap) ? SLAB_UPKEEP_MS : 0;
 }
 
 void slab_own_usage(struct slab_usage *ret_usage)

@@ -25,9 +25,10 @@
 #define SLAB_REGION_SIZE  (SLAB_UNIT_SIZE * SLAB_REGION_UNITS)
 
 #define SLAB_STEP	   16u
-#define SLAB_FINE_MAX	   512u /* up to here a class each SLAB_STEP */
+#define SLAB_EXTRA	   32u /* of large classes, to a round size: a header has room */
+#define SLAB_FINE_MAX	   (512u + SLAB_EXTRA) /* up to here a class each SLAB_STEP */
 #define SLAB_FINE_CLASSES  (SLAB_FINE_MAX / SLAB_STEP)
-#define SLAB_CLASSES	   64u
+#define SLAB_CLASSES	   66u
 #define SLAB_OBJECT_MIN	   32u /* so that an object can be a parcel */
 #define SLAB_BITMAP_WORDS  (SLAB_UNIT_SIZE / SLAB_OBJECT_MIN / 64)
 #define SLAB_MAGAZINE_MAX  128u
@@ -108,12 +109,16 @@ struct slab_outgoing {
 struct slab_heap {
 	_Alignas(CACHE_LINE_SIZE) _Atomic(struct slab_parcel *) inbox; /* the newest is on top */
 	atomic_bool is_owned;
+	atomic_bool is_at_rest; /* its owner waits for nothing: who pushes wakes it */
+	void (*wake)(void *arg);
+	void *wake_arg;
 	struct slab_heap *next; /* of all heaps */
 	uint32_t number;
 
 	/* All below is the owning thread's. */
 	_Alignas(CACHE_LINE_SIZE) bool in_turns;
-	uint32_t outgoing_filled;     /* a bit for each of outgoing[] */
+	bool was_used;		  /* a magazine was filled or has spilt, or an upkeep found work */
+	uint32_t outgoing_filled; /* a bit for each of outgoing[] */
 	struct slab_parcel *returned; /* taken out of the inbox, and not yet looked through */
 	struct slab_outgoing outgoing[SLAB_OUTGOING]; /* by heap number, modulo */
 	struct slab_units units;

@@ -10,6 +10,9 @@
  * A unit is used (a slab), spare (free, with memory) or bare (free, without). Spare ones are used
  * first, the one that was freed last before the others, as it is in the caches. A region with
  * nothing but free units is unmapped when the last of its spare ones is to be released.
+ *
+ * A process may have so many mappings and no more, and a region that goes may split one. Where the
+ * system refuses that, the region stays, as bare units: it costs address space only.
  */
 
 #define ALL_UNITS (~UINT64_C(1)) /* but the first, which describes them */
@@ -37,11 +40,10 @@ static void *map(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-static void unmap(void *p, size_t size)
+/* Where it fails, the memory was never touched, or its owner goes on with it. */
+static bool unmap(void *p, size_t size)
 {
-	int rc = size > 0 ? munmap(p, size) : 0;
-
-	bug_on(rc != 0);
+	return size == 0 || munmap(p, size) == 0;
 }
 
 static bool is_aligned(const void *p)
@@ -56,15 +58,15 @@ static void *map_aligned(void)
 
 	if (!p || is_aligned(p))
 		return p;
-	unmap(p, SLAB_REGION_SIZE);
+	(void)unmap(p, SLAB_REGION_SIZE);
 	p = map(2 * (size_t)SLAB_REGION_SIZE);
 	if (!p)
 		return NULL;
 
 	size_t before = -(uintptr_t)p & (SLAB_REGION_SIZE - 1);
 
-	unmap(p, before);
-	unmap(p + before + SLAB_REGION_SIZE, SLAB_REGION_SIZE - before);
+	(void)unmap(p, before);
+	(void)unmap(p + before + SLAB_REGION_SIZE, SLAB_REGION_SIZE - before);
 	return p + before;
 }
 
@@ -133,12 +135,17 @@ void slab_unit_give_back(struct slab_heap *heap, struct slab *slab)
 	place(units, region);
 }
 
-static void region_destroy(struct slab_units *units, struct slab_region *region)
+/* False: it stays, in no list. */
+static bool region_destroy(struct slab_units *units, struct slab_region *region)
 {
+	uint32_t n_spare = (uint32_t)__builtin_popcountll(region->spare_units);
+
 	list_remove(&region->node);
+	if (!unmap(region, SLAB_REGION_SIZE))
+		return false;
 	units->n_regions--;
-	units->n_spare -= (uint32_t)__builtin_popcountll(region->spare_units);
-	unmap(region, SLAB_REGION_SIZE);
+	units->n_spare -= n_spare;
+	return true;
 }
 
 /* The memory of spare units that lie side by side. Returns how many. */
@@ -163,10 +170,8 @@ static uint32_t release_some(struct slab_units *units, struct slab_region *regio
 	uint32_t n_spare = (uint32_t)__builtin_popcountll(region->spare_units);
 	uint32_t n_released = 0;
 
-	if (region->free_units == ALL_UNITS && n_spare <= count) {
-		region_destroy(units, region);
+	if (region->free_units == ALL_UNITS && n_spare <= count && region_destroy(units, region))
 		return n_spare;
-	}
 	while (n_released < count && region->spare_units != 0)
 		n_released += release_run(units, region, count - n_released);
 	place(units, region);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/backlog.h"
 
+#include <string.h>
+
 #include "base/account.h"
 #include "base/bug.h"
 #include "base/compiler.h"
-#include "base/mem.h"
+#include "base/slab.h"
 #include "broker/backlog_state.h"
 
 #define SPARE_MAX   32u /* chunks kept by a pool */
@@ -28,7 +30,7 @@ static void chunk_drop_messages(struct chunk *chunk)
 static void chunk_free(struct chunk *chunk)
 {
 	account_add(ACCOUNT_QUEUE, -(ptrdiff_t)sizeof(*chunk));
-	mem_free(chunk);
+	slab_free(chunk, sizeof(*chunk));
 }
 
 /* All slots of a chunk that is given back are zero, and so they are when it is used again. */
@@ -50,7 +52,9 @@ static struct chunk *pool_get(struct chunk_pool *pool)
 		pool->n_spare--;
 		return container_of(link, struct chunk, link);
 	}
-	struct chunk *chunk = mem_zalloc(sizeof(*chunk));
+	struct chunk *chunk = slab_alloc(sizeof(*chunk));
+
+	memset(chunk, 0, sizeof(*chunk));
 	list_init(&chunk->link);
 	account_add(ACCOUNT_QUEUE, (ptrdiff_t)sizeof(*chunk));
 	return chunk;

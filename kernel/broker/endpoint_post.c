@@ -5,7 +5,7 @@
 
 #include "base/bug.h"
 #include "base/list.h"
-#include "base/mem.h"
+#include "base/slab.h"
 #include "broker/queue.h"
 #include "broker/queue_state.h"
 #include "loop/budget.h"
@@ -26,6 +26,11 @@ struct deliver_letter {
 	size_t count;
 	struct delivery deliveries[];
 };
+
+static size_t deliver_letter_size(size_t count)
+{
+	return sizeof(struct deliver_letter) + count * sizeof(struct delivery);
+}
 
 /* Letters are as short as the queue's bursts. */
 static void give_back(const struct deliver_letter *l)
@@ -54,7 +59,7 @@ static void deliver_arrived(struct letter *letter)
 		endpoint->ops->deliver(endpoint, l->source.consumer, l->deliveries, l->count);
 	else
 		give_back(l);
-	mem_free(l);
+	slab_free(l, deliver_letter_size(l->count));
 }
 
 bool endpoint_post_deliver(struct actor_ref ref, const struct delivery_source *source,
@@ -68,7 +73,7 @@ bool endpoint_post_deliver(struct actor_ref ref, const struct delivery_source *s
 		return endpoint != NULL;
 	}
 
-	struct deliver_letter *l = mem_alloc(sizeof(*l) + count * sizeof(*deliveries));
+	struct deliver_letter *l = slab_alloc(deliver_letter_size(count));
 	l->letter.deliver = deliver_arrived;
 	l->endpoint = ref;
 	l->source = *source;
@@ -113,7 +118,7 @@ static void note_arrived(struct letter *letter)
 	struct note_letter *l = container_of(letter, struct note_letter, letter);
 
 	note_here(l->endpoint, l->note, l->consumer, l->count);
-	mem_free(l);
+	slab_free(l, sizeof(*l));
 }
 
 static void post_note(struct actor_ref ref, enum note note, uint32_t consumer, uint32_t count)
@@ -122,7 +127,7 @@ static void post_note(struct actor_ref ref, enum note note, uint32_t consumer, u
 		note_here(ref, note, consumer, count);
 		return;
 	}
-	struct note_letter *l = mem_alloc(sizeof(*l));
+	struct note_letter *l = slab_alloc(sizeof(*l));
 	*l = (struct note_letter){
 		.letter.deliver = note_arrived,
 		.endpoint = ref,
@@ -166,12 +171,17 @@ static void published_here(struct actor_ref ref, const struct publish_outcome *o
 		endpoint->ops->published(endpoint, outcomes, count, 0);
 }
 
+static size_t published_letter_size(size_t count)
+{
+	return sizeof(struct published_letter) + count * sizeof(struct publish_outcome);
+}
+
 static void published_arrived(struct letter *letter)
 {
 	struct published_letter *l = container_of(letter, struct published_letter, letter);
 
 	published_here(l->endpoint, l->outcomes, l->count);
-	mem_free(l);
+	slab_free(l, published_letter_size(l->count));
 }
 
 void endpoint_post_published(struct actor_ref ref, const struct publish_outcome *outcomes,
@@ -181,7 +191,7 @@ void endpoint_post_published(struct actor_ref ref, const struct publish_outcome 
 		published_here(ref, outcomes, count);
 		return;
 	}
-	struct published_letter *l = mem_alloc(sizeof(*l) + count * sizeof(*outcomes));
+	struct published_letter *l = slab_alloc(published_letter_size(count));
 	l->letter.deliver = published_arrived;
 	l->endpoint = ref;
 	l->count = count;

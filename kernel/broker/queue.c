@@ -6,6 +6,7 @@
 #include "broker/endpoint_post.h"
 #include "broker/queue_state.h"
 #include "loop/counters.h"
+#include "loop/lag.h"
 
 /*
  * Life, publishing and looks of a queue. Deliveries are in queue_deliver.c, expiry in
@@ -158,6 +159,8 @@ enum queue_publish_result queue_publish_take(struct queue *q, struct message *m,
 		loop_defer(&q->run);
 	else
 		queue_wake(q);
+	if (q->is_lagging)
+		loop_lag_fed();
 	if (UNLIKELY(paged)) {
 		q->has_transient_records = true;
 		queue_log_publish_transient(q->home->log, &q->log, seq, m);

@@ -7,6 +7,7 @@
 #include "broker/queue_state.h"
 #include "loop/budget.h"
 #include "loop/counters.h"
+#include "loop/lag.h"
 
 /*
  * The delivery run, a task at the turn's end. It goes in bursts: first messages are assigned to
@@ -229,6 +230,7 @@ void queue_remove_consumer(struct queue *q, struct consumer *c)
  */
 static void run_again(struct queue *q)
 {
+	q->has_more = true;
 	if (loop_spent() < LOOP_DELIVER_UNITS) {
 		loop_defer(&q->run);
 		return;
@@ -244,6 +246,7 @@ static bool deliver(struct queue *q, unsigned bursts)
 
 	if (UNLIKELY(q->n_holds > 0))
 		return true;
+	q->has_more = false;
 	queue_serve_gets(q);
 	if (q->is_gone)
 		return false;
@@ -256,6 +259,10 @@ static bool deliver(struct queue *q, unsigned bursts)
 		queue_read_ahead(q);
 		run_again(q);
 		return true;
+	}
+	if (q->is_lagging && (queue_is_empty(q) || q->consumers.count == 0)) {
+		q->is_lagging = false;
+		loop_lag_over();
 	}
 	if (!queue_expire_head(q, loop_now_ms()))
 		loop_defer(&q->run);
@@ -283,6 +290,11 @@ void queue_run(struct loop_task *task)
 {
 	struct queue *q = container_of(task, struct queue, run);
 
+	/* However many they are, full bursts do not make the turn longer than it is to be. */
+	if (q->has_more && loop_spent() >= LOOP_DELIVER_UNITS) {
+		run_again(q);
+		return;
+	}
 	if (!deliver(q, 1) || end_if_due(q))
 		return;
 	queue_expiry_arm(q);

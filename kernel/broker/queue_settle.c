@@ -3,11 +3,12 @@
 
 #include <string.h>
 
-#include "base/mem.h"
+#include "base/slab.h"
 #include "broker/endpoint_post.h"
 #include "broker/queue_state.h"
 #include "loop/budget.h"
 #include "loop/counters.h"
+#include "loop/lag.h"
 #include "loop/mailbox.h"
 
 /*
@@ -123,8 +124,10 @@ static void settle_here(struct actor_ref ref, struct actor_ref endpoint, uint32_
 	(void)consumer_settled(&q->consumers, c, n);
 	if (queue_is_empty(q))
 		return;
-	if (c->prefetch > 0 || c->needs_grants)
-		loop_shorten();
+	if (c->prefetch > 0 || c->needs_grants) {
+		q->is_lagging = true;
+		loop_lag_settled(n);
+	}
 	queue_wake(q);
 }
 
@@ -137,13 +140,18 @@ struct settle_letter {
 	uint64_t seqs[];
 };
 
+static size_t settle_letter_size(size_t count)
+{
+	return sizeof(struct settle_letter) + count * sizeof(uint64_t);
+}
+
 static void settle_arrived(struct letter *letter)
 {
 	struct settle_letter *l = container_of(letter, struct settle_letter, letter);
 
 	loop_spend(l->count);
 	settle_here(l->queue, l->endpoint, l->consumer, l->outcome, l->seqs, l->count);
-	mem_free(l);
+	slab_free(l, settle_letter_size(l->count));
 }
 
 void queue_settle(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer,
@@ -155,7 +163,7 @@ void queue_settle(struct actor_ref queue, struct actor_ref endpoint, uint32_t co
 		settle_here(queue, endpoint, consumer, outcome, seqs, count);
 		return;
 	}
-	struct settle_letter *l = mem_alloc(sizeof(*l) + count * sizeof(*seqs));
+	struct settle_letter *l = slab_alloc(settle_letter_size(count));
 	l->letter.deliver = settle_arrived;
 	l->queue = queue;
 	l->endpoint = endpoint;
@@ -258,7 +266,7 @@ static void note_arrived(struct letter *letter)
 	struct note_letter *l = container_of(letter, struct note_letter, letter);
 
 	note_here(l);
-	mem_free(l);
+	slab_free(l, sizeof(*l));
 }
 
 static void post_note(const struct note_letter *note)
@@ -269,7 +277,7 @@ static void post_note(const struct note_letter *note)
 		note_here(note);
 		return;
 	}
-	struct note_letter *l = mem_alloc(sizeof(*l));
+	struct note_letter *l = slab_alloc(sizeof(*l));
 	*l = *note;
 	l->letter.deliver = note_arrived;
 	loop_post(note->queue.loop, &l->letter);

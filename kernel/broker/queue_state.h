@@ -32,6 +32,8 @@ struct queue {
 	uint64_t message_ttl_ms;
 	unsigned n_holds; /* queue_hold() */
 	bool durable;
+	bool has_more;	  /* the last burst was full */
+	bool is_lagging;  /* deliveries, behind the publishes: loop/lag.h */
 	bool is_gone;	  /* ended in this turn; no more than memory */
 	bool is_forsaken; /* auto-delete: the last consumer has gone */
 	bool is_ending;	  /* its deletion has been asked for */

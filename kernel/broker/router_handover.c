@@ -4,12 +4,13 @@
 #include <errno.h>
 
 #include "base/bug.h"
-#include "base/mem.h"
+#include "base/slab.h"
 #include "broker/endpoint.h"
 #include "broker/queue.h"
 #include "broker/queue_log.h"
 #include "broker/router_reply.h"
 #include "loop/budget.h"
+#include "loop/lag.h"
 #include "loop/loop.h"
 #include "loop/mailbox.h"
 
@@ -23,6 +24,8 @@
  * does what went to this loop's log: then nothing is under way, but the publisher's account is
  * charged all the same, until the log has caught up. Who has too much on its account is not read
  * from (conn/pressure.h).
+ *
+ * A letter to a queue whose deliveries lag behind may be held there in the same way (loop/lag.h).
  *
  * Of an atomic batch, each loop gets its part at once, and so in one append to its log.
  */
@@ -48,8 +51,10 @@ struct route_letter {
 	struct queue_log_waiter waiter;
 	struct broker *broker;
 	struct actor_ref publisher; /* none: nobody wants the letter back */
-	bool is_atomic;
+	struct loop_task release;   /* while it is held */
+	bool is_atomic, is_logged;
 	uint64_t taken_bytes;
+	size_t size; /* of all of it, by which it is freed */
 	uint32_t n_items, n_targets, n_outcomes;
 	struct route_item *items;	  /* the three arrays lie behind the struct */
 	struct route_target *targets;	  /* in the order of the items */
@@ -85,7 +90,7 @@ static void come_back(struct letter *letter)
 	if (endpoint)
 		endpoint->ops->published(endpoint, route->outcomes, route->n_outcomes,
 					 route->taken_bytes);
-	mem_free(route);
+	slab_free(route, route->size);
 }
 
 static void go_back(struct queue_log_waiter *waiter)
@@ -93,6 +98,24 @@ static void go_back(struct queue_log_waiter *waiter)
 	struct route_letter *route = container_of(waiter, struct route_letter, waiter);
 
 	loop_post(route->publisher.loop, &route->letter);
+}
+
+/* All is done: the publisher hears of it when the log has caught up. */
+static void end_route(struct route_letter *route)
+{
+	struct queue_log *log = broker_loop_self(route->broker)->log;
+
+	route->letter.deliver = come_back;
+	route->waiter.caught_up = go_back;
+	if (route->is_logged && queue_log_is_behind(log))
+		queue_log_wait(log, &route->waiter);
+	else
+		go_back(&route->waiter);
+}
+
+static void release(struct loop_task *task)
+{
+	end_route(container_of(task, struct route_letter, release));
 }
 
 static void give_item(struct route_letter *route, const struct route_item *item,
@@ -116,6 +139,7 @@ static void arrive(struct letter *letter)
 	const struct route_target *targets = route->targets;
 	struct queue_log *log = broker_loop_self(route->broker)->log;
 	uint64_t added = queue_log_added(log);
+	size_t fed = loop_lag_count_fed();
 
 	loop_spend(ROUTE_UNITS * route->n_targets + loop_units_of(route->taken_bytes));
 	for (uint32_t i = 0; i < route->n_items; i++) {
@@ -125,15 +149,15 @@ static void arrive(struct letter *letter)
 	if (route->is_atomic)
 		queue_log_make_atomic(log);
 	if (actor_ref_is_none(route->publisher)) {
-		mem_free(route);
+		slab_free(route, route->size);
 		return;
 	}
-	route->letter.deliver = come_back;
-	route->waiter.caught_up = go_back;
-	if (queue_log_added(log) != added && queue_log_is_behind(log))
-		queue_log_wait(log, &route->waiter);
+	route->is_logged = queue_log_added(log) != added;
+	loop_task_init(&route->release, release);
+	if (loop_lag_count_fed() != fed && loop_lag_holds())
+		loop_lag_hold(&route->release);
 	else
-		go_back(&route->waiter);
+		end_route(route);
 }
 
 /* The size depends on how many bindings there are, so it may fail. */
@@ -143,8 +167,8 @@ static struct route_letter *letter_create(struct broker *broker, const struct ro
 	size_t items_size = remote->n_items * sizeof(struct route_item);
 	size_t targets_size = remote->n_targets * sizeof(struct route_target);
 	size_t outcomes_size = remote->n_outcomes * sizeof(struct publish_outcome);
-	struct route_letter *route =
-		mem_try_alloc(sizeof(*route) + items_size + targets_size + outcomes_size);
+	size_t size = sizeof(struct route_letter) + items_size + targets_size + outcomes_size;
+	struct route_letter *route = slab_try_alloc(size);
 
 	if (!route)
 		return NULL;
@@ -153,6 +177,7 @@ static struct route_letter *letter_create(struct broker *broker, const struct ro
 		.broker = broker,
 		.publisher = batch->publisher,
 		.is_atomic = batch->is_atomic,
+		.size = size,
 	};
 	route->items = (struct route_item *)(route + 1);
 	route->targets = (struct route_target *)(route->items + remote->n_items);
@@ -198,7 +223,8 @@ static bool create_letters(struct router *router, const struct publish_batch *ba
 static void destroy_letters(struct router *router)
 {
 	for (unsigned i = 0; i < router->n_loops; i++) {
-		mem_free(router->remotes[i].letter);
+		if (router->remotes[i].letter)
+			slab_free(router->remotes[i].letter, router->remotes[i].letter->size);
 		router->remotes[i] = (struct router_remote){0};
 	}
 }
@@ -251,13 +277,13 @@ static void take_off(struct queue_log_waiter *waiter)
 
 	if (endpoint)
 		endpoint->ops->published(endpoint, NULL, 0, charge->bytes);
-	mem_free(charge);
+	slab_free(charge, sizeof(*charge));
 }
 
 static void charge_for_log(struct queue_log *log, struct actor_ref publisher,
 			   struct publication *publication, uint64_t bytes)
 {
-	struct route_charge *charge = mem_alloc(sizeof(*charge));
+	struct route_charge *charge = slab_alloc(sizeof(*charge));
 
 	*charge = (struct route_charge){
 		.waiter = {.caught_up = take_off}, .publisher = publisher, .bytes = bytes};

@@ -221,7 +221,9 @@ static int channel_closing_method(struct channel *ch, uint32_t id)
 
 	if (ch->connection->channels[ch->number] != ch) /* and so is the connection's */
 		return 0;
-	if (id == AMQP_CHANNEL_CLOSE)
+	if (id == AMQP_CHANNEL_CLOSE && ch->settling != NULL) /* its own end is not told yet */
+		settling_set_reply(ch, SETTLING_CLOSE_CROSSED, NULL);
+	else if (id == AMQP_CHANNEL_CLOSE)
 		connection_send(ch->connection, ch->number, &ok);
 	else if (id == AMQP_CHANNEL_CLOSE_OK)
 		channel_destroy(ch);
@@ -429,6 +431,19 @@ static void channel_put_back(struct channel *ch, struct buffer *frames, size_t d
 	buffer_fini(frames);
 }
 
+/* What frames that were kept have left half done does not wait for the next read. */
+static void channel_after_backlog(struct connection *c)
+{
+	if (c->home->n_publications != 0)
+		publish_flush(c->home);
+	if (c->home->settles.channel != NULL)
+		settle_flush(c->home);
+	if (connection_is_full(c))
+		pressure_pause(c, CONNECTION_PAUSE_OUTPUT);
+	if (c->backlog_bytes <= CONNECTION_BACKLOG_MAX / 2)
+		pressure_resume(c, CONNECTION_PAUSE_BACKLOG);
+}
+
 static void channel_run_backlog(struct channel *ch)
 {
 	struct connection *c = ch->connection;
@@ -445,14 +460,7 @@ static void channel_run_backlog(struct channel *ch)
 					&is_alive);
 	ch->is_running = false;
 	channel_put_back(ch, &frames, done, is_alive);
-	if (c->home->n_publications != 0)
-		publish_flush(c->home);
-	if (c->home->settles.channel != NULL)
-		settle_flush(c->home);
-	if (connection_is_full(c))
-		pressure_pause(c, CONNECTION_PAUSE_OUTPUT);
-	if (c->backlog_bytes <= CONNECTION_BACKLOG_MAX / 2)
-		pressure_resume(c, CONNECTION_PAUSE_BACKLOG);
+	channel_after_backlog(c);
 }
 
 void channel_resume(struct channel *ch)
@@ -481,10 +489,12 @@ static void channel_finish_close(struct channel *ch)
 	ch->backlog_done = 0;
 	channel_destroy(ch);
 	connection_send(c, ch->number, &ok);
-	if (frames.size != done)
-		channel_put_back(ch, &frames, done, false);
-	else
+	if (frames.size == done) {
 		buffer_fini(&frames);
+		return;
+	}
+	channel_put_back(ch, &frames, done, false);
+	channel_after_backlog(c);
 }
 
 void channel_close(struct channel *ch)
@@ -499,6 +509,7 @@ void channel_close(struct channel *ch)
 void channel_settled(struct channel *ch, enum settling_reply reply, const struct amqp_error *error)
 {
 	struct amqp_method recover_ok = {.id = AMQP_BASIC_RECOVER_OK};
+	struct amqp_method close_ok = {.id = AMQP_CHANNEL_CLOSE_OK};
 
 	switch (reply) {
 	case SETTLING_NO_REPLY:
@@ -512,7 +523,10 @@ void channel_settled(struct channel *ch, enum settling_reply reply, const struct
 		channel_finish_close(ch);
 		break;
 	case SETTLING_CLOSE:
+	case SETTLING_CLOSE_CROSSED:
 		channel_send_close(ch, error);
+		if (reply == SETTLING_CLOSE_CROSSED)
+			connection_send(ch->connection, ch->number, &close_ok);
 		break;
 	}
 	channel_resume(ch);

@@ -84,6 +84,7 @@ static void connection_quieten(struct connection *c)
 	loop_timer_stop(&c->timer);
 	handshake_abandon_login(c);
 	move_abandon(c);
+	exclusive_leave(c);
 	c->is_blocked = false;
 	if (c->paused != 0) {
 		c->paused = 0;
@@ -109,20 +110,29 @@ static bool connection_has_unfinished(const struct connection *c)
 	return c->is_replaying;
 }
 
+static void connection_wait_to_close(struct connection *c)
+{
+	if (!c->is_ending)
+		loop_timer_start_ms(&c->timer, CONNECTION_CLOSE_LIMIT_MS);
+	c->is_ending = true;
+	pressure_pause(c, CONNECTION_PAUSE_ENDING);
+}
+
 void connection_answer_close(struct connection *c)
 {
 	struct amqp_method ok = {.id = AMQP_CONNECTION_CLOSE_OK};
 
 	/* And what the client sent behind its questions comes before its end. */
 	if (connection_has_unfinished(c) || settling_end_channels(c)) {
-		if (!c->is_ending)
-			loop_timer_start_ms(&c->timer, CONNECTION_CLOSE_LIMIT_MS);
-		c->is_ending = true;
-		pressure_pause(c, CONNECTION_PAUSE_ENDING);
+		connection_wait_to_close(c);
 		return;
 	}
 	c->state = CONNECTION_CLOSING;
 	connection_end_channels(c);
+	if (exclusive_wait(c)) {
+		connection_wait_to_close(c);
+		return;
+	}
 	connection_send(c, 0, &ok);
 	connection_finish(c, CONNECTION_LINGER_MS);
 }

@@ -99,6 +99,7 @@ struct connection {
 
 	struct actor_ref *exclusive_queues;
 	size_t n_exclusive, exclusive_capacity;
+	struct exclusive_end *exclusive_end; /* while they go in steps; its own */
 
 	uint64_t inflight_bytes; /* see publication.inflight_bytes */
 	uint64_t backlog_bytes;	 /* waiting in channels */
@@ -145,8 +146,8 @@ void connection_destroy(struct connection *c);
 
 /*
  * The client has asked for its end: ends all channels and exclusive queues, sends close-ok,
- * finishes. While channels wait for answers it only says so, in is_ending; then it is called again
- * when one has come.
+ * finishes. While channels wait for answers, or very many exclusive queues go in steps, it only
+ * says so, in is_ending; then it is called again when an answer has come or they are gone.
  */
 void connection_answer_close(struct connection *c);
 

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "broker/declare.h"
 #include "broker/queue.h"
+#include "loop/task.h"
 
 int exclusive_add(struct connection *c, struct actor_ref queue)
 {
@@ -30,13 +31,85 @@ int exclusive_add(struct connection *c, struct actor_ref queue)
 	return 0;
 }
 
-void exclusive_end(struct connection *c)
+/* Queues that go in steps. Its own, not the connection's, which may go before. */
+struct exclusive_end {
+	struct loop_task task;
+	struct broker *broker;
+	struct connection *connection; /* NULL: gone */
+	bool is_waited_for;
+	struct actor_ref *queues;
+	size_t n_queues; /* from the first on; the last go first */
+};
+
+static void expire_last(struct broker *broker, const struct actor_ref *queues, size_t *n_queues)
 {
-	for (size_t i = 0; i < c->n_exclusive; i++) {
-		struct queue *queue = slots_get(c->exclusive_queues[i]);
+	for (size_t i = 0; i<EXCLUSIVE_STEP && * n_queues> 0; i++) {
+		struct queue *queue = slots_get(queues[--*n_queues]);
 
 		if (queue != NULL)
-			declare_queue_expire(c->service->broker, queue_entry_of(queue));
+			declare_queue_expire(broker, queue_entry_of(queue));
 	}
-	c->n_exclusive = 0;
+}
+
+static void end_is_done(struct exclusive_end *e)
+{
+	struct connection *c = e->connection;
+	bool is_waited_for = e->is_waited_for;
+
+	mem_free(e->queues);
+	mem_free(e);
+	if (c == NULL)
+		return;
+	c->exclusive_end = NULL;
+	if (is_waited_for)
+		connection_answer_close(c);
+}
+
+static void end_some(struct loop_task *task)
+{
+	struct exclusive_end *e = container_of(task, struct exclusive_end, task);
+
+	expire_last(e->broker, e->queues, &e->n_queues);
+	if (e->n_queues > 0)
+		loop_defer_background(task);
+	else
+		end_is_done(e);
+}
+
+void exclusive_end(struct connection *c)
+{
+	if (c->n_exclusive <= EXCLUSIVE_STEP) {
+		expire_last(c->service->broker, c->exclusive_queues, &c->n_exclusive);
+		return;
+	}
+
+	struct exclusive_end *e = mem_alloc(sizeof(*e));
+
+	*e = (struct exclusive_end){
+		.broker = c->service->broker,
+		.connection = c,
+		.queues = c->exclusive_queues,
+		.n_queues = c->n_exclusive,
+	};
+	loop_task_init(&e->task, end_some);
+	loop_defer_background(&e->task);
+	c->exclusive_end = e;
+	c->exclusive_queues = NULL;
+	c->n_exclusive = c->exclusive_capacity = 0;
+}
+
+bool exclusive_wait(struct connection *c)
+{
+	if (c->exclusive_end == NULL)
+		return false;
+	c->exclusive_end->is_waited_for = true;
+	return true;
+}
+
+void exclusive_leave(struct connection *c)
+{
+	if (c->exclusive_end == NULL)
+		return;
+	c->exclusive_end->connection = NULL;
+	c->exclusive_end = NULL;
 }

@@ -192,11 +192,21 @@ static struct unacked_entry *next_entry(struct settling *s)
 	return entry;
 }
 
+/* A transaction does not defer it, as settle_held() has it. */
+static bool is_recover(const struct settling *s)
+{
+	return s->method_id == AMQP_BASIC_RECOVER || s->method_id == AMQP_BASIC_RECOVER_ASYNC;
+}
+
 /* One entry on the channel; -1: an error. */
 static int settle_one_here(struct settling *s, struct unacked_entry *entry)
 {
 	uint64_t tag = goes_down(s) ? s->at + 1 : s->at - 1;
 
+	if (is_recover(s)) {
+		settle_entry(s->channel, entry, s->outcome);
+		return 0;
+	}
 	s->error.method_id = s->method_id;
 	return settle_one(s->channel, tag, entry, s->outcome, &s->error);
 }
@@ -217,15 +227,15 @@ static bool step_on_channel(struct settling *s)
 	return entry != NULL && result == 0;
 }
 
-/* Neighbours of one source; false: there were none any more. */
-static bool settle_run(struct settling *s, unsigned *n_left)
+/* Up to max neighbours of one source; how many there were: none means that all are settled. */
+static size_t settle_run(struct settling *s, size_t max)
 {
 	struct unacked_entry *entry;
 	uint64_t seqs[SETTLE_BATCH_MAX];
 	uint32_t source = 0;
 	size_t n = 0;
 
-	while (n<SETTLE_BATCH_MAX && * n_left> 0 && (entry = next_entry(s)) != NULL) {
+	while (n < SETTLE_BATCH_MAX && n < max && (entry = next_entry(s)) != NULL) {
 		if (n > 0 && entry->source != source) {
 			s->at += goes_down(s) ? 1 : -UINT64_C(1); /* it is the next one's first */
 			break;
@@ -233,21 +243,21 @@ static bool settle_run(struct settling *s, unsigned *n_left)
 		source = entry->source;
 		seqs[n++] = entry->seq;
 		unacked_remove(s->unacked, entry);
-		(*n_left)--;
 	}
-	if (n == 0)
-		return false;
-	queue_settle(s->sources[source].queue, s->endpoint, s->sources[source].number,
-		     (enum queue_outcome)s->outcome, seqs, n);
-	return true;
+	if (n != 0)
+		queue_settle(s->sources[source].queue, s->endpoint, s->sources[source].number,
+			     (enum queue_outcome)s->outcome, seqs, n);
+	return n;
 }
 
 static bool step_alone(struct settling *s)
 {
-	unsigned n_left = SETTLING_STEP;
+	size_t n_done = 0, n;
 
-	while (n_left > 0) {
-		if (settle_run(s, &n_left))
+	while (n_done < SETTLING_STEP) {
+		n = settle_run(s, SETTLING_STEP - n_done);
+		n_done += n;
+		if (n != 0)
 			continue;
 		if (s->is_rest)
 			return false;

@@ -26,13 +26,15 @@ struct connection;
 enum settling_reply {
 	SETTLING_NO_REPLY,
 	SETTLING_RECOVER_OK,
-	SETTLING_CLOSE_OK, /* and the channel goes */
-	SETTLING_CLOSE,	   /* with the error */
+	SETTLING_CLOSE_OK,	/* and the channel goes */
+	SETTLING_CLOSE,		/* with the error */
+	SETTLING_CLOSE_CROSSED, /* the same; and its own close, which has crossed it, is answered */
 };
 
 /*
  * True: the held deliveries up to the tag `last` are so many that they are settled in steps, which
- * has begun. Then channel_settled() is called, on a later turn. `method_id` is for errors.
+ * has begun. Then channel_settled() is called, on a later turn. `method_id` is for errors; what it
+ * does is part of the channel's transaction, unless it is a basic.recover.
  */
 bool settling_begin(struct channel *ch, uint64_t last, int outcome, uint32_t method_id,
 		    enum settling_reply reply);
@@ -43,7 +45,7 @@ bool settling_begin(struct channel *ch, uint64_t last, int outcome, uint32_t met
  */
 bool settling_begin_end(struct channel *ch);
 
-/* What a channel that has ended is to say when all is done; error: of SETTLING_CLOSE, copied. */
+/* What a channel that has ended is to say when all is done; error: why, copied. NULL: as before. */
 void settling_set_reply(struct channel *ch, enum settling_reply reply,
 			const struct amqp_error *error);
 

@@ -14,7 +14,12 @@
  * When the ring is full and nearly all in it are gone, the held ones of all but its latest half
  * become stragglers. That costs a look at each of their places once; the next time is half a ring
  * of deliveries away.
+ *
+ * A ring that grows keeps its old one beside it for a time: each delivery that is added moves
+ * UNACKED_MOVED entries over, from the highest tag to the lowest. They have all moved long before
+ * the new one is full.
  */
+#define UNACKED_MOVED 4u
 #define UNACKED_FIRST_CAPACITY 16u
 /* A ring above this many entries is given back when it is empty. */
 #define UNACKED_KEPT_CAPACITY 1024u
@@ -26,8 +31,18 @@ void unacked_init(struct unacked *u, uint64_t first_tag)
 	*u = (struct unacked){.base = first_tag, .end = first_tag};
 }
 
+static void unacked_give_back_old(struct unacked *u)
+{
+	account_add(ACCOUNT_CONNECTION, -(ptrdiff_t)(u->old_capacity * sizeof(*u->old)));
+	mem_free(u->old);
+	u->old = NULL;
+	u->old_capacity = 0;
+	u->old_end = 0;
+}
+
 static void unacked_give_back_ring(struct unacked *u)
 {
+	unacked_give_back_old(u);
 	account_add(ACCOUNT_CONNECTION, -(ptrdiff_t)(u->capacity * sizeof(*u->entries)));
 	mem_free(u->entries);
 	u->entries = NULL;
@@ -54,9 +69,15 @@ static size_t unacked_held_in_ring(const struct unacked *u)
 	return u->held - (u->n_stragglers - u->n_stragglers_gone);
 }
 
-static struct unacked_entry *unacked_in_ring(const struct unacked *u, uint64_t tag)
+static void unacked_move_some(struct unacked *u, uint64_t count)
 {
-	return &u->entries[tag & (u->capacity - 1)];
+	for (; count > 0 && u->old_end > u->base; count--) {
+		uint64_t tag = --u->old_end;
+
+		u->entries[tag & (u->capacity - 1)] = u->old[tag & (u->old_capacity - 1)];
+	}
+	if (u->old_end <= u->base)
+		unacked_give_back_old(u);
 }
 
 /* The number of entries is the number of deliveries a client leaves unanswered, so it may fail. */
@@ -70,12 +91,14 @@ static int unacked_grow(struct unacked *u, uint64_t span)
 	entries = mem_try_zalloc(capacity * sizeof(*entries));
 	if (entries == NULL)
 		return -ENOMEM;
-	for (uint64_t tag = u->base; tag != u->end; tag++)
-		entries[tag & (capacity - 1)] = *unacked_in_ring(u, tag);
-	unacked_give_back_ring(u);
+	unacked_move_some(u, UINT64_MAX);
+	u->old = u->entries;
+	u->old_capacity = u->capacity;
+	u->old_end = u->end;
 	account_add(ACCOUNT_CONNECTION, (ptrdiff_t)(capacity * sizeof(*entries)));
 	u->entries = entries;
 	u->capacity = capacity;
+	unacked_move_some(u, UNACKED_MOVED);
 	return 0;
 }
 
@@ -174,6 +197,8 @@ int unacked_add(struct unacked *u, uint64_t tag, uint64_t seq, uint32_t source)
 	bug_on(tag < u->end);
 	if (unacked_held_in_ring(u) == 0)
 		u->base = u->end = tag;
+	if (u->old_end != 0)
+		unacked_move_some(u, UNACKED_MOVED);
 	if (tag - u->base >= u->capacity && unacked_make_room(u, tag) != 0)
 		return -ENOMEM;
 	for (; u->end < tag; u->end++) /* tags of no_ack deliveries between */
@@ -224,7 +249,8 @@ struct unacked_entry *unacked_prev(const struct unacked *u, uint64_t *tag)
 
 static bool unacked_is_in_ring(const struct unacked *u, const struct unacked_entry *entry)
 {
-	return entry >= u->entries && entry < u->entries + u->capacity;
+	return (entry >= u->entries && entry < u->entries + u->capacity) ||
+	       (entry >= u->old && entry < u->old + u->old_capacity);
 }
 
 void unacked_remove(struct unacked *u, struct unacked_entry *entry)

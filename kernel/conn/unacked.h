@@ -34,6 +34,9 @@ struct unacked {
 	struct unacked_entry
 		*entries; /* ring of `capacity`, a power of two; NULL while never used */
 	size_t capacity;
+	struct unacked_entry *old; /* the ring before the last growth, while not all have moved */
+	size_t old_capacity;
+	uint64_t old_end; /* tags below are in the old one; 0: there is none */
 	uint64_t base; /* lowest tag in the ring; all below are gone or stragglers */
 	uint64_t end;  /* one above the highest */
 	size_t held;   /* entries HELD or IN_TX, of both */
@@ -52,11 +55,18 @@ int unacked_add(struct unacked *u, uint64_t tag, uint64_t seq, uint32_t source)
 /* The entry of a tag among the stragglers, in any state; NULL: none. */
 struct unacked_entry *unacked_straggler(const struct unacked *u, uint64_t tag);
 
+/* Of a tag from base on and below the end, or the next one. */
+static inline struct unacked_entry *unacked_in_ring(const struct unacked *u, uint64_t tag)
+{
+	return __builtin_expect(tag < u->old_end, 0) ? &u->old[tag & (u->old_capacity - 1)]
+						     : &u->entries[tag & (u->capacity - 1)];
+}
+
 /* The entry of a tag, in any state; NULL: long gone, or still to come. */
 static inline struct unacked_entry *unacked_at(const struct unacked *u, uint64_t tag)
 {
 	if (tag >= u->base && tag < u->end)
-		return &u->entries[tag & (u->capacity - 1)];
+		return unacked_in_ring(u, tag);
 	return u->n_stragglers != 0 ? unacked_straggler(u, tag) : NULL;
 }
 

@@ -16,8 +16,8 @@
  *
  * A turn is *short* while somebody waits for the next one: a consumer whose prefetch is used up
  * gets no more than its prefetch in each turn, so while its queue has a backlog its
- * acknowledgements must be seen between small pieces of publishing.
- * The loop then also lets other processes have its core for a moment, once a millisecond.
+ * acknowledgements must be seen between small pieces of publishing. Who publishes to that queue may
+ * be held altogether then: loop/lag.h.
  */
 #define LOOP_UNIT_BYTES	   512u
 #define LOOP_LONG_UNITS	   6144u /* 256 KiB of publishes of 100 bytes, about half a millisecond */

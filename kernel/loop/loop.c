@@ -34,12 +34,17 @@ struct event_base *loop_base(struct loop *loop)
 	return loop->base;
 }
 
+static void wake(void *arg)
+{
+	mailbox_wake(arg);
+}
+
 void loop_enter(struct loop *loop)
 {
 	loop_current = loop;
 	log_set_thread(loop ? (int)loop->index : -1);
 	counters_set_thread(loop ? (int)loop->index : -1);
-	slab_set_in_turns(loop != NULL);
+	slab_set_in_turns(loop != NULL, loop ? wake : NULL, loop);
 	if (!loop)
 		return;
 	account_set_thread(loop->index);
@@ -106,11 +111,12 @@ int loop_init(struct loop *loop, unsigned index, unsigned count)
 				     on_wake, loop);
 	if (!loop->wake_event || event_add(loop->wake_event, NULL) != 0)
 		return -ENOMEM;
-	return 0;
+	return lag_init(loop);
 }
 
 void loop_fini(struct loop *loop)
 {
+	lag_fini(loop);
 	if (loop->wake_event)
 		event_free(loop->wake_event);
 	if (loop->base)
@@ -188,7 +194,8 @@ static void destroy_retired(struct loop *loop)
 	}
 }
 
-bool loop_has_work(const struct loop *loop)
+/* But for those who are held. */
+static bool has_work_now(const struct loop *loop)
 {
 	return !list_is_empty(&loop->tasks) || !list_is_empty(&loop->late_tasks) ||
 	       !list_is_empty(&loop->background) || !list_is_empty(&loop->next_tasks) ||
@@ -196,11 +203,17 @@ bool loop_has_work(const struct loop *loop)
 	       !mailbox_is_empty(loop);
 }
 
+bool loop_has_work(const struct loop *loop)
+{
+	return has_work_now(loop) || !list_is_empty(&loop->lag.held);
+}
+
 /* Says asleep before it looks for work the last time: mailbox.c tells why. */
 static bool may_block(struct loop *loop)
 {
-	if (loop_has_work(loop))
+	if (has_work_now(loop))
 		return false;
+	lag_set_timer(loop);
 	atomic_store(&loop->inbox.asleep, true);
 	return mailbox_is_empty(loop);
 }
@@ -226,6 +239,7 @@ void loop_finish_turn(struct loop *loop)
 {
 	loop->meter.events_ns = clock_coarse_ns();
 	mailbox_deliver(loop);
+	lag_look(loop);
 	loop->meter.letters_ns = clock_coarse_ns();
 	tasks_run(loop);
 	mailbox_flush(loop);

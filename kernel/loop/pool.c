@@ -156,6 +156,7 @@ static void finish_own_turn(void *arg)
 	struct loop *self = loop_self();
 
 	(void)arg;
+	self->short_turns = 0; /* nobody is held any more */
 	do
 		loop_finish_turn(self);
 	while (self->waiting);

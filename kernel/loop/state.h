@@ -61,6 +61,21 @@ struct meter {
 	uint64_t events_ns, letters_ns; /* its first two stages have ended, by the coarse clock */
 };
 
+/* Who is held while deliveries lag behind: lag.h. */
+struct lag {
+	int64_t balance; /* of what was acknowledged and what was published meanwhile */
+	size_t n_fed;
+	struct list held;    /* struct loop_task.link */
+	uint64_t held_ns;    /* since when */
+	uint64_t looked_ns;  /* till then the savings are charged */
+	uint64_t savings_ns; /* that holds may cost */
+	uint64_t saved_ns;   /* till then they have grown */
+	bool is_spent;	     /* nothing is left: till there is enough again */
+	bool is_open;	     /* for this turn, whatever the balance */
+	int timer_fd;
+	struct event *timer_event;
+};
+
 struct loop {
 	struct inbox inbox;
 
@@ -74,7 +89,7 @@ struct loop {
 
 	size_t spent;	      /* units of work in this turn: budget.h */
 	unsigned short_turns; /* this and the following ones */
-	uint64_t yielded_at_ms;
+	struct lag lag;
 
 	struct outbox *outboxes; /* one for each loop; that to itself is read in place */
 	unsigned n_outboxes;
@@ -112,6 +127,12 @@ void mailbox_flush(struct loop *loop);
 
 /* budget.c */
 void budget_begin_turn(struct loop *loop);
+
+/* lag.c */
+int lag_init(struct loop *loop) MUST_USE;
+void lag_fini(struct loop *loop);
+void lag_look(struct loop *loop);
+void lag_set_timer(struct loop *loop);
 
 /* task.c */
 void tasks_run(struct loop *loop);

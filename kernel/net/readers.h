@@ -11,6 +11,9 @@
  * of the next turn. There is something for them in every turn, whatever the others do. And if what
  * is read at once passes the budget of a long turn, the rest of it waits in turn as well.
  *
+ * One whose input was published to a queue with deliveries that lag behind may be *held*
+ * (loop/lag.h); then it is not watched, so that the loop can block.
+ *
  * Part of a loop's net_pool; for the files of kernel/net/ only.
  */
 
@@ -25,7 +28,8 @@ struct net_readers {
 	struct list waiting; /* struct stream.in_readers: readable, not busy */
 	struct list busy;
 	size_t n_busy;
-	struct loop_task run;
+	struct list held; /* their readable event is off meanwhile */
+	struct loop_task run, release;
 };
 
 void net_readers_init(struct net_readers *readers);

@@ -46,8 +46,10 @@ struct stream {
 	struct event readable;
 	struct event writable;
 	bool is_busy;		/* the last read was full: net/readers.h */
+	bool is_feeding;	/* the last read brought messages for deliveries that lag behind */
+	bool is_held;		/* for that */
 	size_t unit_bytes;	/* of a unit of its input's work; 0: not known */
-	struct list in_readers; /* net_readers.waiting or .busy, or none */
+	struct list in_readers; /* net_readers.waiting, .busy or .held, or none */
 	struct loop_task flush;
 	struct loop_task input;
 	struct loop_timer limit; /* of the closing, or of a failed write */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -189,6 +190,13 @@ uint64_t transport_last_read_ms(const struct transport *t)
 uint64_t transport_last_write_ms(const struct transport *t)
 {
 	return stream_of_const(t)->last_write_ms;
+}
+
+bool transport_is_readable(const struct transport *t)
+{
+	struct pollfd socket = {.fd = stream_of_const(t)->fd, .events = POLLIN};
+
+	return poll(&socket, 1, 0) > 0;
 }
 
 uint64_t transport_bytes_read(const struct transport *t)

@@ -205,6 +205,11 @@ static inline bool transport_is_congested(const struct transport *t)
  */
 uint64_t transport_last_read_ms(const struct transport *t);
 uint64_t transport_last_write_ms(const struct transport *t);
+/*
+ * Whether the socket has bytes, or the end, that were not read yet. Asks the system: for whoever is
+ * about to give up waiting for some, as they may have come long ago and wait for their turn.
+ */
+bool transport_is_readable(const struct transport *t);
 uint64_t transport_bytes_read(const struct transport *t);
 uint64_t transport_bytes_written(const struct transport *t);
 const struct net_address *transport_peer(const struct transport *t);

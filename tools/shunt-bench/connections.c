@@ -6,7 +6,6 @@
 #include "connections.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/descriptors.h"
 #include "base/mem.h"
 #include "meter.h"
 #include "run.h"
@@ -207,20 +207,6 @@ static void opener_fini(struct opener *opener)
 		(void)close(opener->epoll_fd);
 }
 
-/*
- * Makes the process's table of descriptors large enough while it has one thread: with several, the
- * kernel lets each doubling wait for all cores (synchronize_rcu()), 10 to 25 ms every time, which
- * was the p99 of a thousand handshakes.
- */
-static void reserve_descriptors(const struct options *options)
-{
-	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC,
-		       (int)(options->connections + options->concurrency + 64));
-
-	if (fd >= 0)
-		(void)close(fd);
-}
-
 /* Starts all, and waits until each has done its part. */
 static int run_openers(struct opener *openers, const struct options *options)
 {
@@ -341,7 +327,8 @@ int connections_run(const struct options *options, struct result *result)
 	struct target target;
 	int error = target_resolve(&target, options, result->error);
 
-	reserve_descriptors(options);
+	/* Or the p99 of a thousand handshakes would be that of a growing table. */
+	descriptors_reserve(options->connections + options->concurrency + 64);
 	if (error == 0) {
 		for (unsigned i = 0; i < options->threads; i++)
 			opener_init(&openers[i], options, &target, i);

@@ -101,10 +101,10 @@ def test_sigterm_ends_within_its_limit_whatever_clients_do(t):
     silent.call(1, "queue.declare", queue="q")
     deaf.call(1, "basic.consume", queue="q", no_ack=True)
     publisher.socket.setblocking(False)
-    data = publish_frames(1, "", "q", bytes(100000))
+    rest = data = publish_frames(1, "", "q", bytes(100000))
     while not select.select([publisher.socket], [], [], 0)[0]:
         if select.select([], [publisher.socket], [], 0.1)[1]:
-            publisher.socket.send(data)   # perhaps not all of it: it will not be read for long
+            rest = rest[publisher.socket.send(rest):] or data
     publisher.socket.settimeout(publisher.limit)
     publisher.read_method("connection.blocked")
     begin = time.monotonic()

@@ -29,16 +29,47 @@ def test_no_wake_ups_while_idle(t):
         client.expect_quiet(1)
         clients.append(client)
 
+    expect_rest(t, broker)
+
+
+def expect_rest(t, broker):
     def rests():
         """Nothing is left over from the beginning."""
         before = wake_ups(broker)
-        time.sleep(0.2)
+        time.sleep(0.6)
         return wake_ups(broker) == before
     t.wait(rests, "a broker at rest")
     before = wake_ups(broker)
     time.sleep(2)   # what is measured: nothing happens in this time
     woken = wake_ups(broker) - before
     assert woken == 0, "its threads woke up %d times in 2 s" % woken
+
+
+@slow
+@limit(30)
+def test_no_wake_ups_with_a_backlog(t):
+    """Some megabytes of messages wait in queues, and nobody comes for them."""
+    broker = t.shuntd(loops=2)
+    client = t.wire_to(broker, heartbeat=0)
+    for name in ("a", "b"):
+        client.call(1, "queue.declare", queue=name, exclusive=True)
+        for _ in range(10000):
+            client.publish(1, "", name, b"m" * 400)
+    client.call(1, "queue.declare", queue="a", exclusive=True)   # so all have come
+    expect_rest(t, broker)
+
+
+@limit(20)
+def test_limit_of_descriptors_is_raised(t):
+    """Started with few, the broker takes as many as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+    try:
+        broker = t.shuntd(loops=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    assert " descriptors=%d" % hard in broker.log_tail(400), broker.log_tail(400)
 
 
 def file_limit(wanted):

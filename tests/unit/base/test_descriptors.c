@@ -40,6 +40,18 @@ static void set_limit(rlim_t n)
 	CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_NOFILE, &limit), 0);
 }
 
+static void the_limit_is_raised_as_far_as_it_may_be(void)
+{
+	struct rlimit limit;
+
+	set_limit(300);
+	CU_ASSERT_EQUAL(descriptors_limit(), 300);
+	CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	CU_ASSERT_FATAL(limit.rlim_max > 300);
+	descriptors_raise_limit();
+	CU_ASSERT_EQUAL(descriptors_limit(), limit.rlim_max);
+}
+
 /* In this order, as the table never shrinks. */
 static void no_more_than_the_limit(void)
 {
@@ -59,5 +71,5 @@ static void room_is_made_and_nothing_left_open(void)
 	CU_ASSERT_EQUAL(fcntl(799, F_GETFD), -1);
 }
 
-UNIT_MAIN("descriptors", UNIT_TEST(no_more_than_the_limit),
-	  UNIT_TEST(room_is_made_and_nothing_left_open))
+UNIT_MAIN("descriptors", UNIT_TEST(the_limit_is_raised_as_far_as_it_may_be),
+	  UNIT_TEST(no_more_than_the_limit), UNIT_TEST(room_is_made_and_nothing_left_open))

@@ -240,7 +240,7 @@ static void *free_elsewhere(void *arg)
 {
 	const struct order *order = arg;
 
-	slab_set_in_turns(order->in_turns);
+	slab_set_in_turns(order->in_turns, NULL, NULL);
 	free_many(order->objects);
 	if (order->finish_turn)
 		(void)slab_finish_turn();
@@ -279,7 +279,7 @@ static void *free_one_in_turns(void *arg)
 {
 	void **steps = arg;
 
-	slab_set_in_turns(true);
+	slab_set_in_turns(true, NULL, NULL);
 	slab_free(steps[0], MANY_SIZE);
 	steps[1] = slab_try_alloc(MANY_SIZE); /* never another heap's */
 	CU_ASSERT_PTR_NOT_EQUAL(steps[0], steps[1]);
@@ -389,7 +389,7 @@ static void *pass_on(void *arg)
 {
 	int self = *(int *)arg;
 
-	slab_set_in_turns(self != 0);
+	slab_set_in_turns(self != 0, NULL, NULL);
 	for (int round = 0; round < ROUNDS; round++) {
 		put_batch(&places[self], round);
 		take_batch(&places[(self + 1) % THREADS], round);

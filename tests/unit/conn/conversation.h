@@ -39,6 +39,7 @@ struct client {
 	int fd;
 	struct buffer out, in;
 	uint64_t n_deliveries, n_acks, n_commit_oks, n_gets, n_close_oks, n_recover_oks;
+	uint64_t last_ack; /* its delivery tag */
 	uint64_t n_redelivered, n_overtaken; /* those of them that came behind one that was not */
 	uint16_t close_code; /* of the last channel or connection that the broker has closed; 0: none */
 	bool is_blocked;
@@ -176,6 +177,8 @@ static inline void note_method(struct client *client, const struct amqp_frame *f
 		client->n_overtaken += client->n_redelivered != client->n_deliveries;
 	}
 	client->n_acks += m.id == AMQP_BASIC_ACK;
+	if (m.id == AMQP_BASIC_ACK)
+		client->last_ack = m.basic_ack.delivery_tag;
 	client->n_commit_oks += m.id == AMQP_TX_COMMIT_OK;
 	client->n_gets += m.id == AMQP_BASIC_GET_OK;
 	if (m.id == AMQP_CHANNEL_CLOSE)

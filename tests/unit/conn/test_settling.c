@@ -8,7 +8,7 @@
 #define Q SLICE_LITERAL("q")
 
 enum {
-	STEPS = 6,
+	STEPS = 12,
 	HELD = STEPS * SETTLING_STEP, /* by a, unacknowledged */
 	BEHIND = 100,		      /* ready, behind them */
 };
@@ -128,6 +128,43 @@ static void a_channel_ends_in_steps(void)
 	end();
 }
 
+/* Nobody else sends anything, so what is published behind the close must not wait for that. */
+static void what_is_behind_a_close_is_published(void)
+{
+	unsigned turns;
+
+	start();
+	PUT(&a, 1, AMQP_CHANNEL_CLOSE, channel_close, .reply_text = SLICE_EMPTY);
+	turn();
+	PUT(&a, 1, AMQP_CHANNEL_OPEN, channel_open, .reserved_1 = SLICE_EMPTY);
+	PUT(&a, 1, AMQP_CONFIRM_SELECT, confirm_select, .no_wait = true);
+	publish(&a, 1, Q, SLICE_LITERAL("\0\0"), 1);
+	TURNS_UNTIL(a.n_acks != 0, turns);
+	CU_ASSERT_TRUE(turns + 2 >= STEPS);
+	end();
+}
+
+/* So much that reading pauses; it goes on. */
+static void very_much_may_be_behind_a_close(void)
+{
+	enum { MUCH = 20, SIZE = 100000 };
+	unsigned turns;
+
+	static_assert(MUCH * SIZE > CONNECTION_BACKLOG_MAX, "or nothing pauses");
+	start();
+	PUT(&a, 1, AMQP_CHANNEL_CLOSE, channel_close, .reply_text = SLICE_EMPTY);
+	PUT(&a, 1, AMQP_CHANNEL_OPEN, channel_open, .reserved_1 = SLICE_EMPTY);
+	PUT(&a, 1, AMQP_CONFIRM_SELECT, confirm_select, .no_wait = true);
+	for (unsigned i = 0; i < MUCH; i++)
+		publish(&a, 1, Q, SLICE_LITERAL("\0\0"), SIZE);
+	TURNS_UNTIL(a.n_close_oks == 1, turns);
+	settle(&a, &b);
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(a.out.size, 0);
+	CU_ASSERT_EQUAL(a.last_ack, MUCH);
+	end();
+}
+
 static void a_connection_ends_in_steps(void)
 {
 	unsigned turns;
@@ -171,6 +208,36 @@ static void an_error_is_told_when_all_is_back(void)
 	end();
 }
 
+/* What the client sends before it knows of the error is no reason to forget that. */
+static void a_close_that_crosses_an_error_is_answered_behind_it(void)
+{
+	struct amqp_content_header header = {.class_id = AMQP_CLASS_BASIC,
+					     .properties = SLICE_LITERAL("\0\0")};
+	uint8_t bytes[64];
+	struct amqp_writer w;
+	unsigned turns;
+
+	start();
+	PUT(&a, 1, AMQP_BASIC_PUBLISH, basic_publish, .exchange = SLICE_LITERAL("none"));
+	amqp_writer_init(&w, bytes, sizeof(bytes));
+	amqp_content_header_encode(&w, &header);
+	put_frame(&a, AMQP_FRAME_HEADER, 1, slice_make(bytes, amqp_content_header_size(&header)));
+	PUT(&a, 1, AMQP_CHANNEL_CLOSE, channel_close, .reply_text = SLICE_EMPTY);
+	turn();
+	turn();
+	CU_ASSERT_EQUAL(a.n_close_oks, 0);
+	TURNS_UNTIL(a.n_close_oks == 1, turns);
+	CU_ASSERT_TRUE(turns + 2 >= STEPS);
+	CU_ASSERT_EQUAL(a.close_code, 404);
+	put_method(&a, 1, &(struct amqp_method){.id = AMQP_CHANNEL_CLOSE_OK});
+	PUT(&a, 1, AMQP_CHANNEL_OPEN, channel_open, .reserved_1 = SLICE_EMPTY);
+	PUT(&a, 1, AMQP_BASIC_RECOVER, basic_recover, .requeue = true);
+	b_takes();
+	check_order(HELD);
+	CU_ASSERT_EQUAL(a.n_recover_oks, 1);
+	end();
+}
+
 static void recover_goes_in_steps(void)
 {
 	unsigned turns;
@@ -183,6 +250,29 @@ static void recover_goes_in_steps(void)
 	settle(&a, &b);
 	CU_ASSERT_EQUAL(a.n_redelivered, HELD);
 	CU_ASSERT_EQUAL(a.n_deliveries, 2 * HELD);
+	end();
+}
+
+/* What the transaction has acknowledged before stays so; all else is requeued, and not only by the
+ * commit. */
+static void recover_is_no_part_of_a_transaction(void)
+{
+	unsigned turns;
+
+	start();
+	put_method(&a, 1, &(struct amqp_method){.id = AMQP_TX_SELECT});
+	PUT(&a, 1, AMQP_BASIC_CANCEL, basic_cancel, .consumer_tag = SLICE_LITERAL("t"));
+	PUT(&a, 1, AMQP_BASIC_ACK, basic_ack, .delivery_tag = 1);
+	PUT(&a, 1, AMQP_BASIC_RECOVER, basic_recover, .requeue = true);
+	TURNS_UNTIL(a.n_recover_oks == 1, turns);
+	CU_ASSERT_TRUE(turns >= STEPS);
+	b_takes();
+	check_order(HELD - 1);
+	put_method(&a, 1, &(struct amqp_method){.id = AMQP_TX_COMMIT});
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(a.n_commit_oks, 1);
+	client_end(&a);
+	check_order(HELD - 1);
 	end();
 }
 
@@ -263,8 +353,12 @@ static void a_get_waits(void)
 	end();
 }
 
-UNIT_MAIN("settling", UNIT_TEST(a_channel_ends_in_steps), UNIT_TEST(a_connection_ends_in_steps),
+UNIT_MAIN("settling", UNIT_TEST(a_channel_ends_in_steps),
+	  UNIT_TEST(what_is_behind_a_close_is_published),
+	  UNIT_TEST(very_much_may_be_behind_a_close), UNIT_TEST(a_connection_ends_in_steps),
 	  UNIT_TEST(a_lost_connection_ends_in_steps), UNIT_TEST(an_error_is_told_when_all_is_back),
-	  UNIT_TEST(recover_goes_in_steps), UNIT_TEST(what_is_nacked_comes_in_order),
-	  UNIT_TEST(acks_are_done_before_the_close), UNIT_TEST(acks_are_done_when_the_client_has_gone),
+	  UNIT_TEST(a_close_that_crosses_an_error_is_answered_behind_it),
+	  UNIT_TEST(recover_goes_in_steps), UNIT_TEST(recover_is_no_part_of_a_transaction),
+	  UNIT_TEST(what_is_nacked_comes_in_order), UNIT_TEST(acks_are_done_before_the_close),
+	  UNIT_TEST(acks_are_done_when_the_client_has_gone),
 	  UNIT_TEST(what_a_transaction_has_not_committed_is_back), UNIT_TEST(a_get_waits))

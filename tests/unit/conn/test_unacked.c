@@ -10,8 +10,8 @@
 /* All that it had counted for is given back. */
 static void end(struct unacked *u)
 {
-	uint64_t bytes =
-		u->capacity * sizeof(*u->entries) + u->stragglers_capacity * sizeof(*u->stragglers);
+	uint64_t bytes = (u->capacity + u->old_capacity) * sizeof(*u->entries) +
+			 u->stragglers_capacity * sizeof(*u->stragglers);
 
 	CU_ASSERT_EQUAL(account_total(), bytes);
 	unacked_fini(u);
@@ -227,8 +227,64 @@ static void memory_may_be_out(void)
 	end(&u);
 }
 
+static bool is_there(const struct unacked *u, uint64_t tag)
+{
+	const struct unacked_entry *entry = unacked_find(u, tag);
+
+	return entry != NULL && entry->seq == 2 * tag;
+}
+
+/* However many there are, one that is added moves a few. */
+static void the_ring_grows_in_steps(void)
+{
+	struct unacked u;
+	unsigned n_growing = 0;
+	uint64_t tag = 1;
+
+	unacked_init(&u, 1);
+	for (; tag <= 22000; tag++) {
+		uint64_t before = u.old_end;
+
+		CU_ASSERT_EQUAL_FATAL(unacked_add(&u, tag, 2 * tag, 0), 0);
+		if (before == 0 && u.old_end != 0)
+			before = tag;
+		CU_ASSERT_FATAL(u.old_end == 0 || before - u.old_end <= 4);
+		n_growing += u.old_end != 0;
+		CU_ASSERT_FATAL(is_there(&u, 1) && is_there(&u, tag) && is_there(&u, tag / 2 + 1));
+	}
+	CU_ASSERT(n_growing > 22000 / 8);
+	for (uint64_t i = 1; i < tag; i++)
+		CU_ASSERT_FATAL(is_there(&u, i));
+	CU_ASSERT_EQUAL(u.old_capacity, 0);
+	end(&u);
+}
+
+/* All that can happen in the midst of it. */
+static void settling_while_the_ring_grows(void)
+{
+	for (uint64_t first = 1; first <= 4097; first += 64) {
+		struct unacked u;
+
+		unacked_init(&u, 1);
+		for (uint64_t tag = 1; tag <= 4100; tag++)
+			CU_ASSERT_EQUAL_FATAL(unacked_add(&u, tag, 2 * tag, 0), 0);
+		CU_ASSERT_FATAL(u.old_capacity != 0);
+		for (uint64_t tag = 1; tag < first; tag++)
+			unacked_remove(&u, unacked_find(&u, tag));
+		for (uint64_t tag = 4101; tag <= 4200; tag++)
+			CU_ASSERT_EQUAL_FATAL(unacked_add(&u, tag, 2 * tag, 0), 0);
+		for (uint64_t tag = 1; tag <= 4200; tag++)
+			CU_ASSERT_FATAL(is_there(&u, tag) == (tag >= first));
+		for (uint64_t tag = 4200; tag >= first; tag--)
+			unacked_remove(&u, unacked_find(&u, tag));
+		CU_ASSERT_EQUAL(u.held, 0);
+		end(&u);
+	}
+}
+
 UNIT_MAIN("unacked", UNIT_TEST(a_tag_finds_its_entry), UNIT_TEST(gaps_are_not_found),
 	  UNIT_TEST(one_in_a_transaction_is_not_found), UNIT_TEST(any_order_of_removal),
 	  UNIT_TEST(the_ring_does_not_span_what_is_gone), UNIT_TEST(a_gap_needs_no_memory),
 	  UNIT_TEST(stragglers_in_any_order), UNIT_TEST(downwards_as_upwards),
+	  UNIT_TEST(the_ring_grows_in_steps), UNIT_TEST(settling_while_the_ring_grows),
 	  UNIT_TEST(memory_may_be_out))

@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "fixture.h"
 #include "loop/budget.h"
+#include "loop/lag.h"
 #include "loop/loop.h"
 
 #include "../unit.h"
@@ -178,8 +180,113 @@ static void paused_one_is_not_read_in_its_turn(void)
 	close_all(2);
 }
 
+/* Or a client that never ends would keep the loops from it. */
+static void nothing_is_read_when_the_loops_have_stopped(void)
+{
+	open_busy(3);
+	fill(3);
+	loop_shorten();
+	turn(1); /* some are read, others wait */
+	size_t before = got_by_all(3);
+	loop_pool_stop();
+	loop_pool_drain();
+	CU_ASSERT_EQUAL(got_by_all(3), before);
+	close_all(3);
+}
+
+/* Its messages are for a queue whose deliveries lag behind. */
+static size_t feed(struct end *end, struct slice bytes)
+{
+	for (unsigned i = 0; i < bytes.size / UNIT_BYTES; i++)
+		loop_lag_fed();
+	return consume(end, bytes);
+}
+
+/* Reads what acknowledgements allow, until it is held. */
+static void feed_until_held(struct end *end)
+{
+	end->consume = feed;
+	loop_lag_settled(2000);
+	for (unsigned i = 0; i < 100 && !loop_lag_holds(); i++) {
+		(void)peer_send(end, block, BLOCK);
+		turn(1);
+	}
+	CU_ASSERT_TRUE_FATAL(loop_lag_holds());
+}
+
+static void one_that_feeds_goes_on_after_acknowledgements(void)
+{
+	open_busy(1);
+	feed_until_held(&ends[0]);
+	(void)peer_send(&ends[0], block, BLOCK);
+	for (unsigned turns = 0; turns < 10; turns++) {
+		size_t before = ends[0].n_got;
+
+		loop_lag_settled(2000);
+		(void)peer_send(&ends[0], block, BLOCK);
+		turn(2);
+		CU_ASSERT_TRUE(ends[0].n_got > before);
+	}
+	close_all(1);
+}
+
+/* Nobody acknowledges any more, and in the end nothing wakes the loop but the end of the hold. */
+static void one_that_feeds_goes_on_without_acknowledgements(void)
+{
+	open_busy(1);
+	feed_until_held(&ends[0]);
+	for (unsigned turns = 0; turns < 10; turns++) {
+		size_t before = ends[0].n_got;
+
+		loop_shorten();
+		(void)peer_send(&ends[0], block, BLOCK);
+		uint64_t end_ms = clock_monotonic_ms() + 5000;
+		while (ends[0].n_got == before && clock_monotonic_ms() < end_ms)
+			turn(1);
+		CU_ASSERT_TRUE(ends[0].n_got > before);
+	}
+	close_all(1);
+}
+
+static void held_one_does_not_hold_others(void)
+{
+	open_busy(2);
+	feed_until_held(&ends[0]);
+	for (unsigned turns = 0; turns < 10; turns++) {
+		size_t before = ends[1].n_got;
+
+		loop_shorten();
+		fill(2);
+		turn(1);
+		CU_ASSERT_TRUE(ends[1].n_got > before);
+	}
+	close_all(2);
+}
+
+static void held_one_may_be_paused(void)
+{
+	open_busy(1);
+	feed_until_held(&ends[0]);
+	(void)peer_send(&ends[0], block, BLOCK);
+	turn(1);
+	CALL(transport_pause_reading(ends[0].t));
+	size_t before = ends[0].n_got;
+
+	loop_lag_settled(2000);
+	turn(1);
+	CU_ASSERT_EQUAL(ends[0].n_got, before);
+	CALL(transport_resume_reading(ends[0].t));
+	turn(3);
+	CU_ASSERT_TRUE(ends[0].n_got > before);
+	close_all(1);
+}
+
 UNIT_MAIN("net/readers", UNIT_TEST(busy_ones_are_read_in_turn),
 	  UNIT_TEST(turn_reads_no_more_than_its_budget),
 	  UNIT_TEST(one_alone_is_read_in_large_pieces), UNIT_TEST(others_come_before_busy_ones),
 	  UNIT_TEST(busy_one_gets_its_part_whatever_others_do),
-	  UNIT_TEST(paused_one_is_not_read_in_its_turn))
+	  UNIT_TEST(paused_one_is_not_read_in_its_turn),
+	  UNIT_TEST(nothing_is_read_when_the_loops_have_stopped),
+	  UNIT_TEST(one_that_feeds_goes_on_after_acknowledgements),
+	  UNIT_TEST(one_that_feeds_goes_on_without_acknowledgements),
+	  UNIT_TEST(held_one_does_not_hold_others), UNIT_TEST(held_one_may_be_paused))
