@@ -121,6 +121,7 @@ struct connection {
 
 	struct move *move;	    /* to another loop, under way; NULL: none */
 	uint64_t stays_until_ms;    /* on this loop; by loop_now_ms() */
+	unsigned n_sent_away;	    /* from full loops, with little time in between */
 	struct loop_set told;	    /* conn/move.h: move_note_letter() */
 	unsigned n_fences;	    /* conn/move.c: under way */
 	struct placement_vote vote; /* conn/placement.h */

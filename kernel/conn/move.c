@@ -283,7 +283,10 @@ static void move_look(struct loop_task *task)
 
 static void move_limit(struct loop_timer *timer)
 {
-	move_stay(container_of(timer, struct move, limit)->connection);
+	struct connection *c = container_of(timer, struct move, limit)->connection;
+
+	placement_failed(c);
+	move_stay(c);
 }
 
 void move_look_again(struct move *move)

@@ -14,7 +14,8 @@
  *
  * Spreading. From a loop that has no time left to one that has much goes a connection with more
  * than the average share, and does not come back for a while. So one that publishes flat out to a
- * queue of its own loop leaves it.
+ * queue of its own loop leaves it. Without it that loop may well have time for it, and fill up
+ * again when it has come: so the while gets longer each time, until it has stayed for some time.
  *
  * How busy the loops are is looked at by each for itself, when it has to decide, over the last 100
  * ms or more. After a pause nothing is known, and nobody moves until there is a new look.
@@ -31,7 +32,9 @@
 #define SAMPLE_LATE_MS 500u /* what lies further apart says nothing */
 #define VOTES_MIN      32u
 #define STAY_MS	       1000u  /* after a move, or an attempt */
-#define STAY_SPREAD_MS 10000u /* after having been sent away */
+#define STAY_SPREAD_MS 10000u /* after having been sent away; doubled each time */
+#define STAY_DOUBLINGS 6u
+#define STAY_FAILED_MS 30000u /* when it did not become quiet: each attempt makes it wait */
 #define RESTLESS_EVERY 5u     /* batches, for tests */
 
 /* Permille of a loop's time. */
@@ -67,13 +70,23 @@ void placement_forget_votes(struct connection *c)
 	};
 }
 
-void placement_begin(struct connection *c)
+static void placement_stay(struct connection *c, unsigned ms)
 {
-	uint64_t until_ms = loop_now_ms() + STAY_MS;
+	uint64_t until_ms = loop_now_ms() + ms;
 
 	if (c->stays_until_ms < until_ms)
 		c->stays_until_ms = until_ms;
+}
+
+void placement_begin(struct connection *c)
+{
+	placement_stay(c, STAY_MS);
 	placement_forget_votes(c);
+}
+
+void placement_failed(struct connection *c)
+{
+	placement_stay(c, STAY_FAILED_MS);
 }
 
 /* ---- How busy the loops are ---- */
@@ -175,6 +188,18 @@ static void placement_send(struct connection *c, unsigned target, uint32_t share
 	load->permille[own] -= share;
 }
 
+/* Returns for how long it is to stay away. */
+static unsigned placement_send_away(struct connection *c)
+{
+	unsigned n = c->n_sent_away;
+
+	/* The loop had room for it for long: this is something new. */
+	if (loop_now_ms() - c->stays_until_ms > STAY_SPREAD_MS)
+		n = 0;
+	c->n_sent_away = n < STAY_DOUBLINGS ? n + 1 : n;
+	return STAY_SPREAD_MS << n;
+}
+
 /* There are votes enough. */
 static void placement_decide(struct connection *c)
 {
@@ -186,7 +211,7 @@ static void placement_decide(struct connection *c)
 	if (is_clear && vote->loop != own && placement_may_come(c, vote->loop, share))
 		placement_send(c, vote->loop, share, STAY_MS);
 	else if (idlest != own && placement_may_spread(c, idlest, share))
-		placement_send(c, idlest, share, STAY_SPREAD_MS);
+		placement_send(c, idlest, share, placement_send_away(c));
 }
 
 static void placement_cast(struct placement_vote *vote, unsigned loop)

@@ -25,6 +25,8 @@ void placement_fini(struct loop_load *load);
 void placement_forget_votes(struct connection *c);
 /* It has come to this loop from another one. */
 void placement_begin(struct connection *c);
+/* It was to go, and has not become quiet in time. */
+void placement_failed(struct connection *c);
 
 /*
  * The connection is about to use the queue, by basic.consume or basic.get. True: it goes where the

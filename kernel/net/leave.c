@@ -34,6 +34,7 @@ void transport_leave(struct transport *t)
 	net_output_drop(&t->out); /* a block that was opened for nothing */
 	net_pool_unref(s->pool);
 	s->pool = NULL;
+	s->is_feeding = false; /* that was about this loop's queues */
 	s->loop = NO_LOOP;
 }
 

@@ -1,121 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A connection goes to another loop: whatever is against it; what it takes along; and what happens
- * if it, or the broker, ends meanwhile. Both loops are turned by hand, so that each moment can be
- * looked at. (Threads: tests/interop/run.py -o placement=restless.)
+ * A connection goes to another loop: whatever is against it, and what it takes along. Both loops are
+ * turned by hand, so that each moment can be looked at. (Threads: tests/interop/run.py -o
+ * placement=restless.)
  */
-#define WORLD_PLACEMENT PLACEMENT_NEAR
+#include "moving.h"
 #include "base/clock.h"
 #include "broker/alarm.h"
-#include "conversation.h"
 #include "conn/channel.h"
 #include "conn/heartbeat.h"
-#include "conn/move.h"
 #include "conn/pressure.h"
 #include "loop/counters.h"
-
-static struct client a, b; /* on loop 0 and, at first, on loop 1 */
-
-#define ON_0  SLICE_LITERAL("on-0")
-#define ON_1  SLICE_LITERAL("on-1")
-#define PLAIN SLICE_LITERAL("\0\0")
-
-static void turn(unsigned loop)
-{
-	loop_pool_visit(loop, turn_here, NULL);
-}
-
-/* A method without fields. */
-static void put_bare(struct client *client, uint16_t channel, uint32_t id)
-{
-	struct amqp_method m = {.id = id};
-
-	put_method(client, channel, &m);
-}
-
-static void start(void)
-{
-	world_create();
-	client_connect(&a, 0);
-	client_connect(&b, 1);
-	begin(&a);
-	begin(&b);
-	PUT(&a, 1, AMQP_QUEUE_DECLARE, queue_declare, .queue = ON_0);
-	PUT(&b, 1, AMQP_QUEUE_DECLARE, queue_declare, .queue = ON_1);
-	settle(&a, &b);
-}
-
-static void stop(void)
-{
-	client_end(&a);
-	client_end(&b);
-	settle(&a, &b);
-	world_destroy();
-}
-
-/* b's connection, which was the second; NULL: on no loop. */
-static struct connection *find_on(unsigned loop)
-{
-	struct list *pos;
-
-	list_for_each(pos, &service->loops[loop].connections)
-		if (container_of(pos, struct connection, link)->number == 2)
-			return container_of(pos, struct connection, link);
-	return NULL;
-}
-
-static bool is_on(unsigned loop)
-{
-	return find_on(loop) != NULL && find_on(!loop) == NULL;
-}
-
-struct question {
-	unsigned loop;
-	enum move_obstacle obstacle;
-	bool begins;
-};
-
-static void ask(void *context)
-{
-	struct question *q = context;
-	struct connection *c = find_on(q->loop);
-
-	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
-	q->obstacle = move_obstacle(c);
-}
-
-static void try(void *context)
-{
-	struct question *q = context;
-
-	q->begins = move_begin(find_on(q->loop), !q->loop);
-}
-
-static enum move_obstacle obstacle(void)
-{
-	struct question q = {.loop = 1};
-
-	loop_pool_visit(1, ask, &q);
-	return q.obstacle;
-}
-
-/* Begins to move b's connection from where it is. */
-static bool begin_move(void)
-{
-	struct question q = {.loop = find_on(1) != NULL ? 1 : 0};
-
-	loop_pool_visit(q.loop, try, &q);
-	return q.begins;
-}
-
-static void move(void)
-{
-	unsigned from = find_on(1) != NULL ? 1 : 0;
-
-	CU_ASSERT_TRUE(begin_move());
-	settle(&a, &b);
-	CU_ASSERT_TRUE(is_on(!from));
-}
 
 /* ---- What is against it ---- */
 
@@ -340,6 +235,7 @@ static void it_does_not_wait_for_ever(void)
 	wait_for_limit();
 	settle(&a, &b);
 	CU_ASSERT_TRUE(is_on(1));
+	CU_ASSERT_TRUE(find_on(1)->stays_until_ms > clock_monotonic_ms() + 10000); /* not soon again */
 	CU_ASSERT_EQUAL(find_on(1)->channels[1]->confirms.told_to, 2);
 	CU_ASSERT_TRUE(b.n_acks > 0);
 	move();
@@ -540,104 +436,13 @@ static void a_consumer_whose_queue_goes(void)
 	stop();
 }
 
-/* ---- Ends ---- */
-
-static void shutdown_here(void *limit_ms)
-{
-	conn_service_shutdown(service, *(unsigned *)limit_ms);
-}
-
-static void cut_here(void *unused)
-{
-	(void)unused;
-	conn_service_cut(service);
-}
-
-/* Both loops are told to stop while it is between them. */
-static void the_broker_stops_meanwhile(void)
-{
-	unsigned limit_ms = 1000;
-
-	start();
-	CU_ASSERT_TRUE(begin_move());
-	turn(1);
-	CU_ASSERT_FALSE(is_on(0) || is_on(1));
-	loop_pool_visit(0, shutdown_here, &limit_ms);
-	loop_pool_visit(1, shutdown_here, &limit_ms);
-	settle(&a, &b);
-	CU_ASSERT_EQUAL(b.close_code, 320);
-	CU_ASSERT_EQUAL(a.close_code, 320);
-	put_bare(&b, 0, AMQP_CONNECTION_CLOSE_OK);
-	settle(&a, &b);
-	stop();
-}
-
-/* It was to go, and does not any more. */
-static void the_broker_stops_before(void)
-{
-	unsigned limit_ms = 1000;
-
-	start();
-	CU_ASSERT_TRUE(begin_move());
-	loop_pool_visit(1, shutdown_here, &limit_ms);
-	settle(&a, &b);
-	CU_ASSERT_TRUE(is_on(1));
-	CU_ASSERT_EQUAL(b.close_code, 320);
-	stop();
-}
-
-/* The loops have stopped: what is under way arrives, and is cut. */
-static void the_loops_stop_meanwhile(void)
-{
-	start();
-	CU_ASSERT_TRUE(begin_move());
-	turn(1);
-	CU_ASSERT_FALSE(is_on(0) || is_on(1));
-	loop_pool_drain();
-	CU_ASSERT_TRUE(is_on(0));
-	loop_pool_visit(0, cut_here, NULL);
-	loop_pool_visit(1, cut_here, NULL);
-	loop_pool_drain();
-	stop();
-}
-
-/* The client ends while letters are waited for; they find nobody. */
-static void the_client_goes_meanwhile(void)
-{
-	start();
-	publish(&a, 1, ON_0, PLAIN, 10);
-	settle(&a, &b);
-	PUT(&b, 1, AMQP_BASIC_GET, basic_get, .queue = ON_0);
-	settle(&a, &b);
-	PUT(&b, 1, AMQP_BASIC_ACK, basic_ack, .delivery_tag = 1);
-	write_out(&b);
-	turn(1);
-	CU_ASSERT_TRUE(begin_move());
-	turn(1);
-	loop_pool_visit(1, cut_here, NULL);
-	settle(&a, &b);
-	CU_ASSERT_FALSE(is_on(0) || is_on(1));
-	stop();
-
-	start();
-	CU_ASSERT_TRUE(begin_move());
-	turn(1);
-	client_end(&b);
-	settle(&a, &b);
-	CU_ASSERT_FALSE(is_on(0) || is_on(1));
-	stop();
-}
-
 UNIT_MAIN("conn/move", UNIT_TEST(before_it_is_open), UNIT_TEST(while_a_channel_closes),
 	  UNIT_TEST(while_blocked), UNIT_TEST(with_an_exclusive_queue), UNIT_TEST(with_a_consumer),
-	  UNIT_TEST(with_a_delivery), UNIT_TEST(with_a_reply_consumer),
-	  UNIT_TEST(with_a_transaction), UNIT_TEST(while_a_channel_waits),
-	  UNIT_TEST(within_a_message), UNIT_TEST(it_waits_for_publishes),
-	  UNIT_TEST(it_waits_for_letters), UNIT_TEST(it_waits_for_what_is_abandoned),
-	  UNIT_TEST(it_does_not_wait_for_ever), UNIT_TEST(it_stays_with_output),
-	  UNIT_TEST(it_is_the_same_over_there), UNIT_TEST(nothing_is_lost_on_the_way),
-	  UNIT_TEST(heartbeats_go_on), UNIT_TEST(alarms_are_told_over_there),
-	  UNIT_TEST(a_consumer_goes_to_its_queue), UNIT_TEST(the_second_consumer_does_not_move_it),
-	  UNIT_TEST(a_consumer_whose_queue_goes), UNIT_TEST(the_broker_stops_meanwhile),
-	  UNIT_TEST(the_broker_stops_before), UNIT_TEST(the_loops_stop_meanwhile),
-	  UNIT_TEST(the_client_goes_meanwhile))
+	  UNIT_TEST(with_a_delivery), UNIT_TEST(with_a_reply_consumer), UNIT_TEST(with_a_transaction),
+	  UNIT_TEST(while_a_channel_waits), UNIT_TEST(within_a_message),
+	  UNIT_TEST(it_waits_for_publishes), UNIT_TEST(it_waits_for_letters),
+	  UNIT_TEST(it_waits_for_what_is_abandoned), UNIT_TEST(it_does_not_wait_for_ever),
+	  UNIT_TEST(it_stays_with_output), UNIT_TEST(it_is_the_same_over_there),
+	  UNIT_TEST(nothing_is_lost_on_the_way), UNIT_TEST(heartbeats_go_on),
+	  UNIT_TEST(alarms_are_told_over_there), UNIT_TEST(a_consumer_goes_to_its_queue),
+	  UNIT_TEST(the_second_consumer_does_not_move_it), UNIT_TEST(a_consumer_whose_queue_goes))

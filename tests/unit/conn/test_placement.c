@@ -148,6 +148,38 @@ static void it_leaves_a_full_loop(void)
 	stop();
 }
 
+/* It has been sent away twice; since it came back it could go elsewhere for `free_ms`. For how long it is sent now. */
+static uint64_t stays_away(uint64_t free_ms)
+{
+	struct connection *c;
+	uint64_t now_ms;
+
+	start(PLACEMENT_NEAR);
+	client_end(&a);
+	client_connect(&a, 1);
+	begin(&a);
+	PUT(&a, 1, AMQP_BASIC_CONSUME, basic_consume, .queue = ON_1, .no_ack = true);
+	settle(&a, &b);
+	now_ms = clock_monotonic_ms();
+	CU_ASSERT_FATAL(now_ms > free_ms);
+	find_on(1)->n_sent_away = 2;
+	find_on(1)->stays_until_ms = now_ms - free_ms;
+	CU_ASSERT_EQUAL(publish_until_decided(ON_1, false, 100, 1000), 0);
+	c = find_on(0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	now_ms = c->stays_until_ms - clock_monotonic_ms();
+	stop();
+	return now_ms;
+}
+
+static void it_stays_away_for_longer_each_time(void)
+{
+	uint64_t again_ms = stays_away(0), first_ms = stays_away(30000);
+
+	CU_ASSERT_TRUE(again_ms > 30000 && again_ms <= 40000);
+	CU_ASSERT_TRUE(first_ms > 1000 && first_ms <= 10000);
+}
+
 static void fixed_is_fixed(void)
 {
 	start(PLACEMENT_FIXED);
@@ -246,7 +278,8 @@ static void queues_are_spread_where_connections_follow(void)
 UNIT_MAIN("conn/placement", UNIT_TEST(a_publisher_goes_where_there_is_time),
 	  UNIT_TEST(it_does_not_go_where_there_is_none), UNIT_TEST(it_goes_between_busy_loops),
 	  UNIT_TEST(it_stays_if_it_publishes_to_both), UNIT_TEST(it_stays_with_its_own_queue),
-	  UNIT_TEST(it_leaves_a_full_loop), UNIT_TEST(fixed_is_fixed),
+	  UNIT_TEST(it_leaves_a_full_loop),
+	  UNIT_TEST(it_stays_away_for_longer_each_time), UNIT_TEST(fixed_is_fixed),
 	  UNIT_TEST(a_consumer_looks_whether_there_is_time),
 	  UNIT_TEST(it_does_not_go_where_all_are), UNIT_TEST(many_gets_move_it),
 	  UNIT_TEST(queues_are_spread_where_connections_follow))
