@@ -439,6 +439,19 @@ static enum server_status server_open(struct server *server)
 	return server_listen(server);
 }
 
+/*
+ * What is small and quick comes from slabs (base/slab.h), so this is for large messages and what
+ * stays. Few arenas: each holds on to what was once a peak. Messages of some 10 KiB come and go, and
+ * with the defaults the heap's end is given back to the system, and taken from it, at every other
+ * one of them; those above 128 KiB would be mappings of their own.
+ */
+static void tune_malloc(void)
+{
+	mallopt(M_ARENA_MAX, 4);
+	mallopt(M_TRIM_THRESHOLD, 16 << 20);
+	mallopt(M_MMAP_THRESHOLD, 4 << 20);
+}
+
 enum server_status server_create(struct config *config, const struct config_source *source,
 				 bool only_check, struct server **ret_server)
 {
@@ -449,9 +462,7 @@ enum server_status server_create(struct config *config, const struct config_sour
 	server->config = config;
 	server->source = source;
 	server->data_dir = -1;
-	/* Few arenas: loops have pools of their own, and each arena holds on to what was once a
-	 * peak. */
-	mallopt(M_ARENA_MAX, 4);
+	tune_malloc();
 	status = server_start(server, only_check);
 	if (status == SERVER_OK && !only_check) {
 		server_create_connections(server);
