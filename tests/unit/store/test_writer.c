@@ -62,23 +62,37 @@ static void fail_once(unsigned kinds, int error)
 
 enum { MANY = 600 };
 
-static void one_sync_for_many(void)
+/* Submits them all, and returns how many syncs there were for them. */
+static uint64_t syncs_for_many(uint64_t first)
 {
 	static struct op *ops[MANY];
 
-	room_begin();
-	room_publish(1, 1, 1, SIZE);
 	syncs = stats().syncs;
 	for (uint64_t i = 0; i < MANY; i++) {
 		ops[i] = op_begin();
-		(void)op_publish(ops[i], i, 50);
-		(void)op_enqueue(ops[i], 1, 2 + i);
+		(void)op_publish(ops[i], first + i, 50);
+		(void)op_enqueue(ops[i], 1, first + i);
 	}
 	for (unsigned i = 0; i < MANY; i++)
 		op_submit(ops[i]);
 	ops_wait();
 	CU_ASSERT_TRUE(has_synced());
-	CU_ASSERT_TRUE(stats().syncs - syncs < MANY / 4);
+	return stats().syncs - syncs;
+}
+
+/*
+ * How many share one depends on who is faster, the thread that submits or the disk; on a machine
+ * that is busy the first may lose a round. Without sharing it is MANY in every round.
+ */
+static void one_sync_for_many(void)
+{
+	bool have_shared = false;
+
+	room_begin();
+	room_publish(1, 1, 1, SIZE);
+	for (uint64_t round = 0; round < 20 && !have_shared; round++)
+		have_shared = syncs_for_many(2 + round * MANY) < MANY / 4;
+	CU_ASSERT_TRUE(have_shared);
 	room_end();
 }
 
