@@ -25,8 +25,9 @@ class Segment:
     def __init__(self, data, path, entries):
         self.path = path                       # below data
         inode = os.stat(os.path.join(data, path)).st_ino
-        named = max((entry.end for entry in entries if path in (entry.path, entry.other)
-                     and entry.kind in (journal.OPEN, journal.RENAME)), default=0.0)
+        # when it got the name; it is also opened to be read, amid its writes
+        named = max((entry.end for entry in entries if path in (entry.path, entry.other) and (
+            entry.kind == journal.RENAME or entry.kind == journal.OPEN and entry.flags & journal.CREATED)), default=0.0)
         self.writes = [entry for entry in entries
                        if entry.kind == journal.WRITE and entry.inode == inode and entry.begin >= named]
         self.end = max((entry.offset + len(entry.data) for entry in self.writes), default=0)
