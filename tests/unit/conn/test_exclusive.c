@@ -2,8 +2,8 @@
 /* Very many exclusive queues go in steps: how many turns it takes, and that close-ok comes behind it. */
 #include "conn/exclusive.h"
 
-#include "base/clock.h"
 #include "conversation.h"
+#include "hog.h"
 
 enum {
 	STEPS = 6,
@@ -13,32 +13,6 @@ enum {
 #define FIRST SLICE_LITERAL("q0") /* the last one that goes */
 
 static struct client a, b; /* both on loop 0 */
-
-/* ---- One step a turn: this uses the rest of its share up ---- */
-
-static struct loop_task hog;
-
-static void use_up(struct loop_task *task)
-{
-	uint64_t end = clock_monotonic_us() + LOOP_BACKGROUND_US;
-
-	while (clock_monotonic_us() < end)
-		;
-	loop_defer_background(task);
-}
-
-static void hog_begin(void *unused)
-{
-	(void)unused;
-	loop_task_init(&hog, use_up);
-	loop_defer_background(&hog);
-}
-
-static void hog_end(void *unused)
-{
-	(void)unused;
-	loop_cancel(&hog);
-}
 
 static void turn(void)
 {

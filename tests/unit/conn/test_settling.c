@@ -2,8 +2,8 @@
 /* Very many deliveries are settled in steps: how many turns it takes, and that nobody notices. */
 #include "conn/settling.h"
 
-#include "base/clock.h"
 #include "conversation.h"
+#include "hog.h"
 
 #define Q SLICE_LITERAL("q")
 
@@ -16,32 +16,6 @@ enum {
 static_assert(HELD > SETTLING_AT_ONCE, "or they are settled at once");
 
 static struct client a, b; /* on loop 0 and on loop 1, where the queue is */
-
-/* ---- One step a turn: this uses the rest of its share up ---- */
-
-static struct loop_task hog;
-
-static void use_up(struct loop_task *task)
-{
-	uint64_t end = clock_monotonic_us() + LOOP_BACKGROUND_US;
-
-	while (clock_monotonic_us() < end)
-		;
-	loop_defer_background(task);
-}
-
-static void hog_begin(void *unused)
-{
-	(void)unused;
-	loop_task_init(&hog, use_up);
-	loop_defer_background(&hog);
-}
-
-static void hog_end(void *unused)
-{
-	(void)unused;
-	loop_cancel(&hog);
-}
 
 static void turn(void)
 {
