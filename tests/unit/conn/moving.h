@@ -3,7 +3,9 @@
 #ifndef TESTS_UNIT_CONN_MOVING_H
 #define TESTS_UNIT_CONN_MOVING_H
 
+#ifndef WORLD_PLACEMENT
 #define WORLD_PLACEMENT PLACEMENT_NEAR
+#endif
 #include "conversation.h"
 #include "conn/move.h"
 

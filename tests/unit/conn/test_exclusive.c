@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Very many exclusive queues go in steps: how many turns it takes, and that close-ok comes behind it. */
+/*
+ * Very many exclusive queues go in steps: how many turns it takes, and that close-ok comes behind
+ * it.
+ */
 #include "conn/exclusive.h"
 
 #include "conversation.h"

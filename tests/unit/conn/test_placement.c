@@ -11,45 +11,19 @@ static enum placement world_placement;
 #include "base/clock.h"
 #include "broker/topology_write.h"
 #include "conn/placement.h"
-#include "conversation.h"
 #include "loop/counters.h"
+#include "moving.h"
 
-static struct client a, b; /* on loop 0, and at first on loop 1 */
-
-#define ON_0  SLICE_LITERAL("on-0")
-#define ON_1  SLICE_LITERAL("on-1")
-#define PLAIN SLICE_LITERAL("\0\0")
-
-static void start(enum placement placement)
+static void start_with(enum placement placement)
 {
 	world_placement = placement;
-	world_create();
-	client_connect(&a, 0);
-	client_connect(&b, 1);
-	begin(&a);
-	begin(&b);
-	PUT(&a, 1, AMQP_QUEUE_DECLARE, queue_declare, .queue = ON_0);
-	PUT(&b, 1, AMQP_QUEUE_DECLARE, queue_declare, .queue = ON_1);
-	settle(&a, &b);
+	start();
 }
 
-static void stop(void)
+static void stop_well(void)
 {
 	CU_ASSERT_EQUAL(b.close_code, 0);
-	client_end(&a);
-	client_end(&b);
-	settle(&a, &b);
-	world_destroy();
-}
-
-static struct connection *find_on(unsigned loop)
-{
-	struct list *pos;
-
-	list_for_each(pos, &service->loops[loop].connections)
-		if (container_of(pos, struct connection, link)->number == 2)
-			return container_of(pos, struct connection, link);
-	return NULL;
+	stop();
 }
 
 static uint64_t handled_of_1; /* by others, at each publish of b */
@@ -95,48 +69,48 @@ static unsigned publish_until_decided(struct slice queue, bool varies, uint32_t 
 
 static void a_publisher_goes_where_there_is_time(void)
 {
-	start(PLACEMENT_NEAR);
+	start_with(PLACEMENT_NEAR);
 	CU_ASSERT_EQUAL(publish_until_decided(ON_0, false, 300, 200), 0);
-	stop();
+	stop_well();
 }
 
 static void it_does_not_go_where_there_is_none(void)
 {
-	start(PLACEMENT_NEAR);
+	start_with(PLACEMENT_NEAR);
 	CU_ASSERT_EQUAL(publish_until_decided(ON_0, false, 500, 200), 1);
-	stop();
+	stop_well();
 }
 
 /* Other work of its loop makes its share smaller. */
 static void it_goes_between_busy_loops(void)
 {
-	start(PLACEMENT_NEAR);
+	start_with(PLACEMENT_NEAR);
 	CU_ASSERT_EQUAL(publish_until_decided(ON_0, false, 950, 1000), 1); /* it is all there is */
 	handled_of_1 = 10;
 	CU_ASSERT_EQUAL(publish_until_decided(ON_0, false, 1000, 900), 1);
 	CU_ASSERT_EQUAL(publish_until_decided(ON_0, false, 950, 1000), 0);
 	handled_of_1 = 0;
-	stop();
+	stop_well();
 }
 
 static void it_stays_if_it_publishes_to_both(void)
 {
-	start(PLACEMENT_NEAR);
+	start_with(PLACEMENT_NEAR);
 	CU_ASSERT_EQUAL(publish_until_decided(ON_0, true, 0, 0), 1);
-	stop();
+	stop_well();
 }
 
 static void it_stays_with_its_own_queue(void)
 {
-	start(PLACEMENT_NEAR);
+	start_with(PLACEMENT_NEAR);
 	CU_ASSERT_EQUAL(publish_until_decided(ON_1, false, 0, 500), 1);
-	stop();
+	stop_well();
 }
 
 /* a, on the same loop, is given what b publishes: half of the work is b's. */
 static void it_leaves_a_full_loop(void)
 {
-	start(PLACEMENT_NEAR);
+	start_with(PLACEMENT_NEAR);
 	client_end(&a);
 	client_connect(&a, 1);
 	begin(&a);
@@ -145,7 +119,7 @@ static void it_leaves_a_full_loop(void)
 	CU_ASSERT_EQUAL(publish_until_decided(ON_1, false, 600, 1000), 1);
 	CU_ASSERT_EQUAL(publish_until_decided(ON_1, false, 100, 1000), 0);
 	CU_ASSERT_TRUE(find_on(0)->stays_until_ms > clock_monotonic_ms() + 5000);
-	stop();
+	stop_well();
 }
 
 /* It has been sent away twice; since it came back it could go elsewhere for `free_ms`. For how long it is sent now. */
@@ -154,7 +128,7 @@ static uint64_t stays_away(uint64_t free_ms)
 	struct connection *c;
 	uint64_t now_ms;
 
-	start(PLACEMENT_NEAR);
+	start_with(PLACEMENT_NEAR);
 	client_end(&a);
 	client_connect(&a, 1);
 	begin(&a);
@@ -168,7 +142,7 @@ static uint64_t stays_away(uint64_t free_ms)
 	c = find_on(0);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
 	now_ms = c->stays_until_ms - clock_monotonic_ms();
-	stop();
+	stop_well();
 	return now_ms;
 }
 
@@ -182,7 +156,7 @@ static void it_stays_away_for_longer_each_time(void)
 
 static void fixed_is_fixed(void)
 {
-	start(PLACEMENT_FIXED);
+	start_with(PLACEMENT_FIXED);
 	PUT(&b, 2, AMQP_BASIC_CONSUME, basic_consume, .queue = ON_0, .no_ack = true);
 	for (int i = 0; i < 100; i++) {
 		publish(&b, 1, ON_0, PLAIN, 10);
@@ -190,19 +164,19 @@ static void fixed_is_fixed(void)
 	}
 	CU_ASSERT_PTR_NOT_NULL(find_on(1));
 	CU_ASSERT_EQUAL(b.n_deliveries, 100);
-	stop();
+	stop_well();
 }
 
 /* ---- basic.consume and basic.get ---- */
 
 static void consume(uint32_t load_of_0, uint32_t load_of_1, unsigned expected)
 {
-	start(PLACEMENT_NEAR);
+	start_with(PLACEMENT_NEAR);
 	set_load(load_of_0, load_of_1);
 	PUT(&b, 2, AMQP_BASIC_CONSUME, basic_consume, .queue = ON_0, .no_ack = true);
 	settle(&a, &b);
 	CU_ASSERT_PTR_NOT_NULL(find_on(expected));
-	stop();
+	stop_well();
 }
 
 static void a_consumer_looks_whether_there_is_time(void)
@@ -217,7 +191,7 @@ static void it_does_not_go_where_all_are(void)
 	enum { N = 20 };
 	static struct client others[N];
 
-	start(PLACEMENT_NEAR);
+	start_with(PLACEMENT_NEAR);
 	for (int i = 0; i < N; i++)
 		client_connect(&others[i], 0);
 	PUT(&b, 2, AMQP_BASIC_CONSUME, basic_consume, .queue = ON_0, .no_ack = true);
@@ -229,14 +203,14 @@ static void it_does_not_go_where_all_are(void)
 		client_end(&others[i]);
 	settle(&a, &b);
 	CU_ASSERT_EQUAL(placement_accept(service, 0), 0);
-	stop();
+	stop_well();
 }
 
 static void many_gets_move_it(void)
 {
 	uint64_t end_ms = clock_monotonic_ms() + 10000, n = 0;
 
-	start(PLACEMENT_NEAR);
+	start_with(PLACEMENT_NEAR);
 	for (; find_on(1) != NULL; n++) {
 		CU_ASSERT_FATAL(clock_monotonic_ms() < end_ms);
 		publish(&a, 1, ON_0, PLAIN, 10);
@@ -248,7 +222,7 @@ static void many_gets_move_it(void)
 	}
 	CU_ASSERT_TRUE(n > 10);
 	CU_ASSERT_EQUAL(b.n_gets, n);
-	stop();
+	stop_well();
 }
 
 /* ---- Queues ---- */
@@ -257,7 +231,7 @@ static void queues_are_spread_where_connections_follow(void)
 {
 	char name[3] = "q0";
 
-	start(PLACEMENT_NEAR);
+	start_with(PLACEMENT_NEAR);
 	CU_ASSERT_EQUAL(topology_place_queue(broker->topology, 0, true), 0);
 	broker->connections_follow = true;
 	for (name[1] = '0'; name[1] < '8'; name[1]++)
@@ -265,14 +239,14 @@ static void queues_are_spread_where_connections_follow(void)
 	settle(&a, &b);
 	CU_ASSERT_EQUAL(broker->loops[0].n_queues, 5);
 	CU_ASSERT_EQUAL(broker->loops[1].n_queues, 5);
-	stop();
+	stop_well();
 
-	start(PLACEMENT_FIXED);
+	start_with(PLACEMENT_FIXED);
 	for (name[1] = '0'; name[1] < '8'; name[1]++)
 		PUT(&a, 1, AMQP_QUEUE_DECLARE, queue_declare, .queue = slice_cstr(name));
 	settle(&a, &b);
 	CU_ASSERT_EQUAL(broker->loops[0].n_queues, 9);
-	stop();
+	stop_well();
 }
 
 UNIT_MAIN("conn/placement", UNIT_TEST(a_publisher_goes_where_there_is_time),
