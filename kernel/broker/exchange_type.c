@@ -62,10 +62,11 @@ int exchange_type_register(struct topology *topology, const struct shunt_exchang
 	if (exchange_type_find(topology, slice_cstr(functions->name)))
 		return -EEXIST;
 	type = mem_zalloc(sizeof(*type));
-	type->functions = functions;
+	memcpy(&type->own, functions,
+	       functions->size < sizeof(type->own) ? functions->size : sizeof(type->own));
+	type->functions = &type->own;
 	type->plugin = plugin;
 	type->plugin_name = plugin_name;
-	type->routes_by_key = functions->size >= sizeof(*functions) && functions->routes_by_key;
 	list_add_tail(&topology->types, &type->link);
 	map_for_each(node, &topology->vhosts, &cursor) {
 		r = bring_to_life(type, container_of(node, struct vhost, node));

@@ -16,10 +16,10 @@ struct vhost;
 
 struct exchange_type {
 	struct list link; /* topology's list */
-	const struct shunt_exchange_type *functions;
-	void *plugin; /* what the plugin's start() left */
+	const struct shunt_exchange_type *functions; /* &own */
+	struct shunt_exchange_type own; /* what the plugin registered; zero beyond its size */
+	void *plugin;			/* what the plugin's start() left */
 	const char *plugin_name;
-	bool routes_by_key; /* functions->routes_by_key, false where it has none */
 };
 
 /*

@@ -15,7 +15,7 @@
 /*
  * In the read side: from a message's exchange and routing keys to its targets. Exchanges that
  * exchanges are bound to, and alternate exchanges, go on a work list, each once; every queue is a
- * target once. Where the routing key alone decides (exchange_type.routes_by_key), a message with
+ * target once. Where the routing key alone decides (shunt_exchange_type.routes_by_key), a message with
  * the names of the one before goes where that went. The read side ends, and begins anew for the
  * rest of the batch, when it has lasted too long; the clock is looked at every few messages only.
  *
@@ -156,7 +156,7 @@ static void route_by_key(struct router *router, const struct exchange *exchange,
 	if (exchange_is_default(exchange)) {
 		route_by_queue_name(router, key);
 	} else if (exchange->type) {
-		router->is_repeatable &= exchange->type->routes_by_key;
+		router->is_repeatable &= exchange->type->own.routes_by_key;
 		set_routing_key(router, key);
 		exchange->type->functions->route(exchange->instance, &router->routed.view,
 						 &router->sink);

@@ -6,23 +6,31 @@
  * Shunt's plugin interface: the one header that a plugin needs. C11, usable from C++.
  *
  * A plugin is a shared object that exports one constant, `shunt_plugin` (see SHUNT_PLUGIN below), and nothing else. The
- * broker checks magic, ABI major number and size before it reads the rest, calls start(), and hands it a struct
+ * broker checks magic, ABI major number and size before it reads the rest, and calls start() with a struct
  * shunt_host, through which the plugin registers what it brings. A plugin calls the broker through that table alone, so
- * it links against nothing of it and a test can pass a host of its own.
+ * it links against nothing of it and a test can pass a host of its own. docs/plugins.md is the guide to it.
  *
  * Versions: the major number changes when something that exists changes; a plugin of another major number is refused.
  * The minor number grows when something is added at the end of a structure; a plugin built against an older minor
- * runs on a newer broker, a newer one on an older broker is refused. Structures that the broker fills begin with their
- * size, and SHUNT_HAS() tells whether a member is there.
+ * runs on a newer broker, a newer one on an older broker is refused. Structures that grow begin with their size:
+ * SHUNT_HAS() tells whether a member is there. What was added later than 1.0 says so.
  *
- * Threads: the broker runs one event loop a thread. Functions marked "any loop" may run on several of them at once;
- * those marked "alone" run while nothing else of the same exchange instance runs. No function of a plugin may block.
+ * Threads: the broker runs one event loop a thread. A function says where it is called, or may be called:
+ *   home       on the home loop: one fixed thread, one call at a time
+ *   any loop   on any loop's thread, on several of them at once
+ *   alone      on any thread, while nothing else of the same exchange instance runs
+ *   any thread anywhere, also on threads that the plugin has made
+ *   in route   everywhere, also inside route(); functions of the host without these words must not be called there
+ * No function of a plugin may block, and none may take long: others wait. What takes long goes to a thread of the plugin's own.
  *
  * Memory: what a function is passed is valid during the call, except where another span is stated. Text need not be
- * zero-terminated; it is a struct shunt_bytes.
+ * zero-terminated; it is a struct shunt_bytes. Structures that are registered are constant, and in place until the plugin is closed.
  *
  * Errors: functions that may fail return 0 or -1; on -1 they have filled the struct shunt_error, which becomes the AMQP
- * exception that the client sees.
+ * exception that the client sees. When memory is out that is such an error, of code SHUNT_RESOURCE_ERROR.
+ *
+ * Another version: `shuntctl plugin reload` starts the new version beside the old one, makes new instances of all exchanges from
+ * their bindings, swaps, and calls stop() of the old one after the last call of anything of it. So both are there for a while.
  */
 
 #include <stdbool.h>
@@ -35,11 +43,13 @@ extern "C" {
 
 #define SHUNT_PLUGIN_MAGIC 0x544e4853u
 #define SHUNT_ABI_MAJOR 1u
-#define SHUNT_ABI_MINOR 1u
+#define SHUNT_ABI_MINOR 2u
 
-/* True if the structure that the broker passed is new enough to have the member. */
+/* True if the structure that was passed is new enough to have the member. */
 #define SHUNT_HAS(pointer, type, member) \
 	((pointer)->size >= offsetof(type, member) + sizeof((pointer)->member))
+
+struct shunt_host;
 
 /* Bytes that somebody else owns. */
 struct shunt_bytes {
@@ -84,15 +94,15 @@ struct shunt_value {
 
 /* ---- Messages ---- */
 
-/* The properties of basic content, for shunt_host.message_property. */
+/* The properties of basic content; text (S) where nothing else is said. */
 enum shunt_property {
 	SHUNT_CONTENT_TYPE,
 	SHUNT_CONTENT_ENCODING,
-	SHUNT_DELIVERY_MODE, /* type B */
+	SHUNT_DELIVERY_MODE, /* type B; 2: persistent */
 	SHUNT_PRIORITY,      /* type B */
 	SHUNT_CORRELATION_ID,
 	SHUNT_REPLY_TO,
-	SHUNT_EXPIRATION,
+	SHUNT_EXPIRATION, /* milliseconds, in digits */
 	SHUNT_MESSAGE_ID,
 	SHUNT_TIMESTAMP, /* type T */
 	SHUNT_TYPE,
@@ -100,12 +110,28 @@ enum shunt_property {
 	SHUNT_APP_ID,
 };
 
-/* A message as route() sees it. Immutable; valid during the call. */
+/* A message. Immutable; valid during the call, or, if shunt_host.message_hold returned it, until it is released. */
 struct shunt_message {
 	size_t size;
 	struct shunt_bytes exchange;    /* to which it was published */
 	struct shunt_bytes routing_key; /* at most 255 bytes, but keys of CC and BCC headers may be longer */
 	struct shunt_bytes body;
+	struct shunt_bytes vhost; /* since 1.2 */
+};
+
+/*
+ * A message in the making: what a message hook may change, and what shunt_host.publish sends. Functions of a hook's draft are
+ * called during the hook only, and take effect when it passes the message. They copy what they are passed, and return 0, or -1
+ * when memory is out or the value cannot be: another type than the property's, a text of more than 255 bytes. Since 1.2.
+ */
+struct shunt_draft {
+	size_t size;
+	int (*set_routing_key)(struct shunt_draft *draft, struct shunt_bytes routing_key); /* -1 on delivery */
+	int (*set_body)(struct shunt_draft *draft, struct shunt_bytes body);
+	/* NULL takes it away. CC and BCC headers work as from a client; on delivery they are headers as any. */
+	int (*set_header)(struct shunt_draft *draft, struct shunt_bytes name, const struct shunt_value *value);
+	int (*set_property)(struct shunt_draft *draft, enum shunt_property property,
+			    const struct shunt_value *value);
 };
 
 /* ---- Exchange types ---- */
@@ -143,10 +169,38 @@ struct shunt_sink {
 	void (*emit)(struct shunt_sink *sink, const struct shunt_binding *const *bindings, size_t count);
 };
 
+/* Where bound() puts messages for the binding's destination. Since 1.2. */
+struct shunt_sender {
+	size_t size;
+	/* A message that shunt_host.message_hold returned; they arrive in the order of the calls. 0, or -1 when memory is out. */
+	int (*send)(struct shunt_sender *sender, const struct shunt_message *message);
+};
+
+enum shunt_argument_type {
+	SHUNT_ARGUMENT_ANY,
+	SHUNT_ARGUMENT_BOOLEAN,
+	SHUNT_ARGUMENT_INTEGER, /* of any width; minimum..maximum */
+	SHUNT_ARGUMENT_NUMBER,  /* an integer, or a float or double */
+	SHUNT_ARGUMENT_STRING,  /* minimum..maximum bytes; one of `choices` */
+	SHUNT_ARGUMENT_TABLE,
+	SHUNT_ARGUMENT_ARRAY,
+};
+
 /*
- * An exchange type. Constant, and in place until the plugin is closed. `state` is what create() returned for one exchange. All but
- * create, route and destroy may be NULL.
+ * An argument that exchange.declare or the bind methods may carry. The broker refuses others than these describe (406), shows them to
+ * operators (`shuntctl plugin info`), and lets arguments of other names through. A list ends with a name of NULL. Since 1.2.
  */
+struct shunt_argument {
+	const char *name;
+	const char *help; /* one line */
+	enum shunt_argument_type type;
+	bool required;
+	int64_t minimum, maximum;    /* both 0: any */
+	const char *const *choices;  /* ends with NULL; NULL: any */
+	const char *default_value;   /* as text, for shunt_host.argument; NULL: none */
+};
+
+/* An exchange type. `state` is what create() returned for one exchange. All but create, route and destroy may be NULL. */
 struct shunt_exchange_type {
 	size_t size;            /* sizeof(struct shunt_exchange_type) */
 	const char *name;       /* as clients write it in exchange.declare, at most 127 bytes */
@@ -159,11 +213,12 @@ struct shunt_exchange_type {
 	int (*create)(void *plugin, const struct shunt_exchange *exchange, void **ret_state,
 		      struct shunt_error *error);
 
-	/* Frees it, with whatever it knows of bindings that were not unbound. Alone. */
+	/* Frees it, with whatever it knows of bindings that were not unbound. Alone; on any thread. */
 	void (*destroy)(void *state);
 
 	/*
-	 * Whether the binding is acceptable. Before bind(); not called when bindings are replayed. Any loop, beside
+	 * Whether the binding is acceptable. Before bind() of a new binding, and of all of them when another version of the plugin is
+	 * loaded; not when bindings come back after a restart. Any loop, beside
 	 * route() and other calls of itself, so it must not change the state; bind() and unbind() do not run meanwhile.
 	 */
 	int (*validate_binding)(const void *state, const struct shunt_binding *binding, struct shunt_error *error);
@@ -187,7 +242,163 @@ struct shunt_exchange_type {
 	 * gives the same answer. Then the broker may ask once for several messages.
 	 */
 	bool routes_by_key;
+
+	/* Since 1.2. What the arguments of declare, and of bind, may be; NULL: anything. */
+	const struct shunt_argument *declare_arguments, *bind_arguments;
+
+	/*
+	 * Since 1.2. Each message that came by the exchange, after it was routed, whether anything matched or not; in the order of
+	 * each publisher. One call at a time, never beside bind(), unbind() and bound(), but beside route() on other loops: what it changes, route() must not read. A
+	 * publisher's confirm, and a bind on the same channel, wait until its messages were observed.
+	 */
+	void (*observe)(void *state, const struct shunt_message *message);
+
+	/*
+	 * Since 1.2. The binding is new and in force: messages may be sent to its destination. Alone; after bind(), once; not when
+	 * bindings come back after a restart or for another version.
+	 */
+	void (*bound)(void *state, const struct shunt_binding *binding, struct shunt_sender *sender);
+
+	/*
+	 * Since 1.2. Another version takes the place of an old one: takes over what the new instance, which has all bindings, wants of
+	 * the old one, which is destroyed afterwards. old_version is the old plugin's. Alone for both; short.
+	 */
+	void (*adopt)(void *state, void *old_state, const char *old_version);
 };
+
+/* ---- Access policies (since 1.2) ---- */
+
+/* The other end of a connection. */
+struct shunt_peer {
+	size_t size;
+	struct shunt_bytes host; /* its address, as text */
+	uint16_t port;
+	bool is_loopback;
+	bool is_tls;
+	struct shunt_bytes certificate; /* the client's, DER; empty: none */
+};
+
+enum shunt_verdict {
+	SHUNT_ALLOW,
+	SHUNT_DENY,
+	SHUNT_NEXT, /* the next policy is asked; the broker's own users are the last */
+};
+
+/* A client that wants to log in. */
+struct shunt_login {
+	size_t size;
+	uint64_t id; /* for shunt_host.login_done */
+	struct shunt_bytes mechanism; /* "PLAIN", "AMQPLAIN" */
+	struct shunt_bytes user, password;
+	const struct shunt_peer *peer;
+};
+
+enum shunt_operation {
+	SHUNT_CONNECT, /* to the vhost: connection.open */
+	SHUNT_CONFIGURE,
+	SHUNT_WRITE,
+	SHUNT_READ,
+	SHUNT_WRITE_TOPIC, /* publish with this routing key to a topic exchange */
+	SHUNT_READ_TOPIC,  /* bind with it */
+};
+
+enum shunt_resource {
+	SHUNT_QUEUE,
+	SHUNT_EXCHANGE, /* the default exchange's name is amq.default */
+	SHUNT_VHOST,
+};
+
+/* Whether a user may do something. */
+struct shunt_question {
+	size_t size;
+	enum shunt_operation operation;
+	enum shunt_resource resource;
+	struct shunt_bytes user;
+	struct shunt_bytes tags; /* the user's, comma separated */
+	struct shunt_bytes vhost;
+	struct shunt_bytes name;
+	struct shunt_bytes routing_key; /* of SHUNT_*_TOPIC */
+	struct shunt_bytes arguments;   /* of a declare or bind: raw table; else empty */
+	const struct shunt_peer *peer;
+};
+
+/* Policies are asked in the order of registration until one gives another verdict than SHUNT_NEXT. Either function may be NULL. */
+struct shunt_access_policy {
+	size_t size;
+	const char *name;
+	/* Ends in one login_done(), inside the call or later. Any loop. */
+	void (*authenticate)(void *plugin, const struct shunt_login *login);
+	/* Any loop. Answers may be remembered until shunt_host.access_changed. */
+	enum shunt_verdict (*authorize)(void *plugin, const struct shunt_question *question);
+};
+
+/* ---- Message hooks (since 1.2) ---- */
+
+enum shunt_decision {
+	SHUNT_PASS,   /* with what was set in the draft */
+	SHUNT_DROP,   /* goes nowhere. A publisher gets its confirm; a delivered one leaves its queue, as if acknowledged */
+	SHUNT_REJECT, /* publish: the AMQP exception of *error; deliver: as if the consumer had rejected it, without requeue */
+};
+
+/* A message that a client has published, before it is routed. What plugins publish passes no hooks. */
+struct shunt_publish {
+	size_t size;
+	const struct shunt_message *message;
+	struct shunt_bytes user;
+	const struct shunt_peer *peer;
+	bool mandatory;
+	bool dry_run; /* for `shuntctl explain_route`: it will not be published, so nothing else may be done for it. No user, no peer then */
+};
+
+/* A message on its way from a queue to a consumer, or to who gets it. */
+struct shunt_delivery {
+	size_t size;
+	const struct shunt_message *message;
+	struct shunt_bytes queue;
+	struct shunt_bytes user;
+	struct shunt_bytes consumer_tag; /* empty: basic.get */
+	const struct shunt_peer *peer;
+	bool redelivered;
+};
+
+/* Hooks run in the order of registration, each on what the one before has made of the message. Either function may be NULL. Any loop. */
+struct shunt_hook {
+	size_t size;
+	const char *name;
+	enum shunt_decision (*publish)(void *plugin, const struct shunt_publish *publish,
+				       struct shunt_draft *draft, struct shunt_error *error);
+	enum shunt_decision (*deliver)(void *plugin, const struct shunt_delivery *delivery,
+				       struct shunt_draft *draft);
+};
+
+/* ---- Commands, metrics, timers (since 1.2) ---- */
+
+/* `shuntctl plugin run PLUGIN NAME [ARGUMENT]...` */
+struct shunt_call {
+	size_t size;
+	uint64_t id; /* for shunt_host.call_print and call_done */
+	size_t argument_count;
+	const struct shunt_bytes *arguments;
+};
+
+struct shunt_command {
+	size_t size;
+	const char *name;
+	const char *help; /* one line */
+	/* Ends in one call_done(), inside the call or later. Home. */
+	void (*run)(void *plugin, const struct shunt_call *call);
+};
+
+/* A number for operators. Without read() it is a counter, which is kept by the broker and grows only. */
+struct shunt_metric {
+	size_t size;
+	const char *name; /* letters, digits, '_' */
+	const char *help; /* one line */
+	int64_t (*read)(void *plugin); /* of a gauge. Home */
+};
+
+struct shunt_counter;
+struct shunt_timer;
 
 /* ---- Configuration ---- */
 
@@ -197,7 +408,7 @@ enum shunt_option_type {
 	SHUNT_OPTION_BOOLEAN, /* true or false */
 };
 
-/* One key `plugin.NAME.KEY` that the plugin understands. A list ends with a name of NULL. */
+/* One key `plugin.NAME.KEY` that the plugin understands; not `optional`, which is the broker's. A list ends with a name of NULL. */
 struct shunt_option {
 	const char *name;
 	const char *help; /* one line */
@@ -215,20 +426,27 @@ enum shunt_log_level {
 	SHUNT_LOG_DEBUG,
 };
 
+/* What became of a message of shunt_host.publish. */
+enum shunt_outcome {
+	SHUNT_ROUTED,     /* every queue has it, and what must be on disk is on disk */
+	SHUNT_UNROUTABLE, /* nothing matched */
+	SHUNT_REFUSED,    /* a queue or the disk did not take it, or there is no such exchange */
+};
+
 /*
  * What the broker offers. Each plugin gets its own table and passes it back as `host`. It is valid from start() until
- * stop() has returned.
+ * stop() has returned. What is registered is registered during start() only.
  */
 struct shunt_host {
 	size_t size;
 	uint32_t abi_major, abi_minor;
 	const char *broker_version;
 
-	/* Offers an exchange type. During start() only. Fails if the name is taken. */
+	/* Offers an exchange type. Fails if the name is taken. */
 	int (*register_exchange_type)(const struct shunt_host *host, const struct shunt_exchange_type *type,
 				      struct shunt_error *error);
 
-	/* The value of `plugin.NAME.KEY`, checked against the option's type; its default if not set, NULL if there is none. */
+	/* The value of `plugin.NAME.KEY`, checked against the option's type; its default if not set, NULL if there is none. Any thread. */
 	const char *(*config)(const struct shunt_host *host, const char *key);
 
 	/* One line for the broker's log. Any thread. */
@@ -260,10 +478,85 @@ struct shunt_host {
 
 	/*
 	 * The number of loops, which is the same from start() on, and that of the loop that calls (0 to count - 1); for
-	 * memory of one's own per loop. In route.
+	 * memory of one's own per loop. In route. Threads that are no loop's have 0.
 	 */
 	unsigned (*loop_count)(const struct shunt_host *host);
 	unsigned (*loop_index)(const struct shunt_host *host);
+
+	/* ---- Since 1.2 ---- */
+
+	int (*register_access_policy)(const struct shunt_host *host, const struct shunt_access_policy *policy,
+				      struct shunt_error *error);
+	int (*register_hook)(const struct shunt_host *host, const struct shunt_hook *hook,
+			     struct shunt_error *error);
+	int (*register_command)(const struct shunt_host *host, const struct shunt_command *command,
+				struct shunt_error *error);
+	/* *ret_counter is set for a counter; NULL may be passed for a gauge. It lasts as long as the host. */
+	int (*register_metric)(const struct shunt_host *host, const struct shunt_metric *metric,
+			       struct shunt_counter **ret_counter, struct shunt_error *error);
+
+	/* The counter of all loops grows by n. Any loop; in route. And its sum, which may lag behind what other loops just added. */
+	void (*counter_add)(const struct shunt_host *host, struct shunt_counter *counter, uint64_t n);
+	uint64_t (*counter_read)(const struct shunt_host *host, const struct shunt_counter *counter);
+
+	/* As config(), for options of type integer and boolean that have a default or are set; 0 and false otherwise. Any thread. */
+	int64_t (*config_integer)(const struct shunt_host *host, const char *key);
+	bool (*config_boolean)(const struct shunt_host *host, const char *key);
+
+	/* The argument of that description in a raw table, or its default, as a value of the described type; false: neither. Any thread; in route. */
+	bool (*argument)(const struct shunt_host *host, struct shunt_bytes table,
+			 const struct shunt_argument *argument, struct shunt_value *ret_value);
+
+	/* A 64-bit hash that is the same for ever and on every machine (XXH3). Any thread; in route. */
+	uint64_t (*stable_hash)(const struct shunt_host *host, const void *data, size_t size, uint64_t seed);
+
+	/* 64 random bits, good enough to spread load and for nothing secret. Any thread; in route. */
+	uint64_t (*random)(const struct shunt_host *host);
+
+	/* A message to keep, which counts as memory of messages, until it is released; NULL when memory is out. Any loop; release: any thread. */
+	const struct shunt_message *(*message_hold)(const struct shunt_host *host,
+						    const struct shunt_message *message);
+	void (*message_release)(const struct shunt_host *host, const struct shunt_message *message);
+
+	/*
+	 * A new message; NULL when memory is out. publish() takes it in any case: it goes out, without asking for permissions or hooks, after the
+	 * present call of the plugin; done(), if not NULL, is called when it is known what became of it. draft_free: if it is not
+	 * published. Any thread; done: any loop.
+	 */
+	struct shunt_draft *(*draft)(const struct shunt_host *host, struct shunt_bytes vhost,
+				     struct shunt_bytes exchange, struct shunt_bytes routing_key,
+				     struct shunt_bytes body);
+	void (*publish)(const struct shunt_host *host, struct shunt_draft *draft,
+			void (*done)(void *context, enum shunt_outcome outcome), void *context);
+	void (*draft_free)(const struct shunt_host *host, struct shunt_draft *draft);
+
+	/*
+	 * How a login ended. SHUNT_ALLOW: the client is `user`, with those comma-separated tags; SHUNT_DENY: `reason` goes to the log, never to
+	 * the client; NULL: none. -1: no such login is waiting (any more): the client may have gone. Any thread.
+	 */
+	int (*login_done)(const struct shunt_host *host, uint64_t login, enum shunt_verdict verdict,
+			  const char *user, const char *tags, const char *reason);
+
+	/* Answers of authorize() have changed: what was remembered of any policy is forgotten. Any thread. */
+	void (*access_changed)(const struct shunt_host *host);
+
+	/* Text for who called a command, which may be many lines; and the end: error NULL is success. Any thread. */
+	void (*call_print)(const struct shunt_host *host, uint64_t call, struct shunt_bytes text);
+	void (*call_done)(const struct shunt_host *host, uint64_t call, const char *error);
+
+	/* run(context), soon, at home, not inside the call. -1 when memory is out. Any thread. */
+	int (*post)(const struct shunt_host *host, void (*run)(void *context), void *context);
+
+	/*
+	 * fire(context) after delay_ms, and, if repeat_ms is not 0, every repeat_ms from then on. Starting it anew forgets the former start. NULL when memory is
+	 * out. All at home. Timers that are left are freed after stop().
+	 */
+	struct shunt_timer *(*timer_create)(const struct shunt_host *host, void (*fire)(void *context),
+					    void *context);
+	void (*timer_start)(const struct shunt_host *host, struct shunt_timer *timer, uint64_t delay_ms,
+			    uint64_t repeat_ms);
+	void (*timer_stop)(const struct shunt_host *host, struct shunt_timer *timer);
+	void (*timer_free)(const struct shunt_host *host, struct shunt_timer *timer);
 };
 
 /* ---- The plugin ---- */
@@ -278,9 +571,9 @@ struct shunt_plugin {
 	const char *description;
 	const struct shunt_option *options; /* NULL: none */
 
-	/* Registers what the plugin brings. Before the loops run, or alone. */
+	/* Registers what the plugin brings. Home. Nothing of it is called before this has returned. */
 	int (*start)(const struct shunt_host *host, void **ret_plugin, struct shunt_error *error);
-	/* Frees *ret_plugin; nothing of the plugin is called any more. May be NULL. */
+	/* Frees *ret_plugin; nothing of the plugin is called any more, and its own threads must have ended when it returns. Home. May be NULL. */
 	void (*stop)(void *plugin);
 };
 
