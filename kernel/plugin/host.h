@@ -21,6 +21,8 @@ void host_offer_settings(struct shunt_host *host);
 void host_offer_counters(struct shunt_host *host);
 void host_offer_posting(struct shunt_host *host);
 void host_offer_timers(struct shunt_host *host);
+void host_offer_access(struct shunt_host *host);
+void host_offer_commands(struct shunt_host *host);
 
 struct plugin *plugin_of_host(const struct shunt_host *host);
 
