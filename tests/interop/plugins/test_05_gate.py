@@ -194,6 +194,21 @@ def test_topics(t):
     client.expect_channel_close(1, 403, text % "read", "queue.bind")
 
 
+def test_exchange_that_becomes_one_of_topics(t):
+    """What a channel remembers of the exchange of that name does not let it pass."""
+    broker = gated(t)
+    client = t.wire_to(broker, user="allow")
+    client.call(1, "exchange.declare", exchange="e", type="direct")
+    client.publish(1, "e", "a.secret", b"m")
+    client.call(1, "exchange.delete", exchange="e")
+    client.call(1, "exchange.declare", exchange="e", type="topic")
+    client.publish(1, "e", "a.open", b"m")
+    client.publish(1, "e", "a.secret", b"m")
+    client.expect_channel_close(
+        1, 403, "ACCESS_REFUSED - write access to topic 'a.secret' in exchange 'e' in vhost '/' refused for user "
+        "'allow'", "basic.publish")
+
+
 def test_timer(t):
     broker = gated(t)
     t.wait(lambda: "tick: user=- result=3" in broker.log_tail(), "the third tick")
