@@ -189,7 +189,7 @@ static void random_numbers(void)
 		uint64_t number = random_host->random(random_host);
 
 		for (int bit = 0; bit < 64; bit++)
-			counts[bit] += number >> bit & 1;
+			counts[bit] += (unsigned)(number >> bit & 1);
 	}
 	for (int bit = 0; bit < 64; bit++)
 		CU_ASSERT_TRUE(counts[bit] > 4500 && counts[bit] < 5500);
