@@ -54,6 +54,7 @@ struct server {
 	struct access *access;
 	struct access_config access_config;
 	struct plugins *plugins;
+	struct hooks hooks; /* of the plugins */
 	struct conn_service *connections;
 	struct control *control;
 	struct listener *listeners[CONFIG_LISTENERS_MAX];
@@ -322,6 +323,7 @@ static void server_create_connections(struct server *server)
 		.product = config->product,
 		.version = config->version,
 		.cluster_name = config->cluster_name,
+		.hooks = &server->hooks,
 	};
 
 	server->access_config = (struct access_config){
@@ -462,6 +464,7 @@ enum server_status server_create(struct config *config, const struct config_sour
 	server->config = config;
 	server->source = source;
 	server->data_dir = -1;
+	hooks_init(&server->hooks);
 	tune_malloc();
 	status = server_start(server, only_check);
 	if (status == SERVER_OK && !only_check) {
@@ -519,6 +522,7 @@ void server_destroy(struct server *server)
 	access_destroy(server->access);
 	broker_destroy(server->broker);
 	plugins_destroy(server->plugins);
+	hooks_fini(&server->hooks);
 	store_destroy(server->store);
 	if (server->has_pool)
 		loop_pool_destroy();
