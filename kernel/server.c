@@ -31,6 +31,8 @@
 #include "loop/pool.h"
 #include "loop/timer.h"
 #include "net/listener.h"
+#include "plugin/publisher.h"
+#include "plugin/file.h"
 #include "server_store.h"
 #include "store/store.h"
 
@@ -54,7 +56,9 @@ struct server {
 	struct access *access;
 	struct access_config access_config;
 	struct plugins *plugins;
-	struct hooks hooks; /* of the plugins */
+	char *plugin_copies; /* the directory of their files */
+	struct hooks hooks;  /* of the plugins */
+	struct publisher *publisher; /* of what they publish */
 	struct conn_service *connections;
 	struct control *control;
 	struct listener *listeners[CONFIG_LISTENERS_MAX];
@@ -287,13 +291,40 @@ static void server_catch_signals(struct server *server)
 
 /* ---- Start ---- */
 
+/* Looking at the configuration does not touch the data directory. */
+static enum server_status server_prepare_plugins(struct server *server, bool only_check)
+{
+	const struct config *config = server->config;
+	struct plugins_config plugins = {
+		.topology = server->broker->topology,
+		.directory = config->plugins_dir,
+		.settings = config->settings,
+		.n_settings = config->n_settings,
+		.hooks = &server->hooks,
+	};
+	const struct draft_limits limits = {config->max_message_size,
+					    draft_properties_max(config->frame_max)};
+	char reason[512];
+
+	if (!only_check) {
+		server->plugin_copies = mem_printf("%s/plugins", config->data_dir);
+		plugins.copies = server->plugin_copies;
+		if (plugin_files_prepare(plugins.copies, reason, sizeof(reason)) != 0) {
+			log_error("plugin", "%s", reason);
+			return SERVER_DATA;
+		}
+	}
+	server->publisher = publisher_create(server->broker, &limits);
+	plugins.publisher = server->publisher;
+	server->plugins = plugins_create(&plugins);
+	return SERVER_OK;
+}
+
 static enum server_status server_load_plugins(struct server *server)
 {
 	const struct config *config = server->config;
 	char reason[512];
 
-	server->plugins = plugins_create(server->broker->topology, config->plugins_dir,
-					 config->settings, config->n_settings);
 	for (size_t i = 0; i < config->n_plugins; i++) {
 		const struct config_plugin *plugin = &config->plugins[i];
 
@@ -408,7 +439,9 @@ static enum server_status server_start(struct server *server, bool only_check)
 	if (!only_check)
 		alarms_watch_disk(server->broker->alarms, config->data_dir,
 				  config->disk_free_limit);
-	status = server_load_plugins(server);
+	status = server_prepare_plugins(server, only_check);
+	if (status == SERVER_OK)
+		status = server_load_plugins(server);
 	return status == SERVER_OK && !only_check ? server_restore(server) : status;
 }
 
@@ -520,9 +553,12 @@ void server_destroy(struct server *server)
 		loop_pool_drain();
 	conn_service_destroy(server->connections);
 	access_destroy(server->access);
+	publisher_end(server->publisher);
 	broker_destroy(server->broker);
 	plugins_destroy(server->plugins);
 	hooks_fini(&server->hooks);
+	publisher_destroy(server->publisher);
+	mem_free(server->plugin_copies);
 	store_destroy(server->store);
 	if (server->has_pool)
 		loop_pool_destroy();

@@ -79,12 +79,23 @@ static size_t add(struct hook *to, size_t n, const struct hook *from, size_t cou
 	return n + count;
 }
 
+static bool has_hooks(const struct hooks *hooks, const void *owner)
+{
+	for (size_t i = 0; i < hooks->n; i++)
+		if (hooks->all[i].owner == owner)
+			return true;
+	return false;
+}
+
 void hooks_replace(struct hooks *hooks, const void *old, const struct hook *new, size_t count)
 {
-	struct hook *all = mem_alloc((hooks->n + count + 1) * sizeof(*all));
+	struct hook *all;
 	bool is_placed = false;
 	size_t n = 0;
 
+	if (count == 0 && !has_hooks(hooks, old))
+		return;
+	all = mem_alloc((hooks->n + count + 1) * sizeof(*all));
 	for (size_t i = 0; i < hooks->n; i++) {
 		if (old == NULL || hooks->all[i].owner != old) {
 			all[n++] = hooks->all[i];
