@@ -56,8 +56,8 @@ struct server {
 	struct access *access;
 	struct access_config access_config;
 	struct plugins *plugins;
-	char *plugin_copies; /* the directory of their files */
-	struct hooks hooks;  /* of the plugins */
+	char *plugin_copies;	     /* the directory of their files */
+	struct hooks hooks;	     /* of the plugins */
 	struct publisher *publisher; /* of what they publish */
 	struct conn_service *connections;
 	struct control *control;
@@ -476,9 +476,9 @@ static enum server_status server_open(struct server *server)
 
 /*
  * What is small and quick comes from slabs (base/slab.h), so this is for large messages and what
- * stays. Few arenas: each holds on to what was once a peak. Messages of some 10 KiB come and go, and
- * with the defaults the heap's end is given back to the system, and taken from it, at every other
- * one of them; those above 128 KiB would be mappings of their own.
+ * stays. Few arenas: each holds on to what was once a peak. Messages of some 10 KiB come and go,
+ * and with the defaults the heap's end is given back to the system, and taken from it, at every
+ * other one of them; those above 128 KiB would be mappings of their own.
  */
 static void tune_malloc(void)
 {

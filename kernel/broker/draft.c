@@ -21,8 +21,8 @@ struct known_property {
 	size_t offset;
 };
 
-#define TEXT(NAME, name)                                           \
-	[SHUNT_##NAME] = {AMQP_PROPERTY_##NAME, AMQP_VALUE_STRING, \
+#define TEXT(NAME, name)                                                                           \
+	[SHUNT_##NAME] = {AMQP_PROPERTY_##NAME, AMQP_VALUE_STRING,                                 \
 			  offsetof(struct amqp_properties, name)}
 
 static const struct known_property known[DRAFT_TEXTS] = {
@@ -385,7 +385,8 @@ static struct message *put_together(const struct draft *d, struct slice properti
 	return message;
 }
 
-static int make(const struct draft *d, bool drop_bcc, struct message **ret, struct amqp_error *error)
+static int make(const struct draft *d, bool drop_bcc, struct message **ret,
+		struct amqp_error *error)
 {
 	static const uint8_t none[AMQP_PROPERTIES_MIN_SIZE];
 	struct slice raw = slice_make(none, sizeof(none));

@@ -41,11 +41,11 @@ struct draft {
 	const struct message *base;   /* NULL: a new message */
 	struct slice exchange;	      /* of a new message */
 	struct draft_limits limits;
-	bool is_delivery;	      /* the routing key cannot be set; CC and BCC mean nothing */
-	size_t refused_size;	      /* of the last set_body(), which was above body_max; else 0 */
+	bool is_delivery;    /* the routing key cannot be set; CC and BCC mean nothing */
+	size_t refused_size; /* of the last set_body(), which was above body_max; else 0 */
 	bool has_key, has_body, has_properties;
-	bool has_cc, has_bcc;	      /* these headers were set */
-	bool is_loaded;		      /* `properties` are the base's with what was set */
+	bool has_cc, has_bcc; /* these headers were set */
+	bool is_loaded;	      /* `properties` are the base's with what was set */
 	uint8_t key_size;
 	uint8_t *body;
 	uint32_t body_size;

@@ -165,9 +165,8 @@ static void channel_grants_returned(struct endpoint *endpoint, uint32_t consumer
 }
 
 /* Without a queue, "as if rejected" and "as if acknowledged" are one: NULL. */
-static NO_INLINE struct message *channel_reply_hooked(struct channel *ch,
-						      const struct hook_list *hooks,
-						      struct message *message)
+static NO_INLINE struct message *
+channel_reply_hooked(struct channel *ch, const struct hook_list *hooks, struct message *message)
 {
 	struct slice tag = slice_make(ch->reply_tag, ch->reply_tag_size);
 	struct delivery d = {.message = message};

@@ -41,7 +41,7 @@ struct hook_list {
 /* One for the process. The home loop's, but for the two lists, which all loops look at. */
 struct hooks {
 	_Atomic(struct hook_list *) publish, deliver; /* NULL: none */
-	struct hook *all; /* in the order of registration */
+	struct hook *all;			      /* in the order of registration */
 	size_t n;
 	struct list replaced; /* lists that may still be looked at */
 };

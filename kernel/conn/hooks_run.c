@@ -45,8 +45,8 @@ static int hook_failed(const struct hook *hook, const struct shunt_error *said,
 }
 
 /* What the draft has in it becomes the message. */
-static int take_draft(const struct draft *draft, struct message **message,
-		      struct extra_keys *keys, struct amqp_error *error)
+static int take_draft(const struct draft *draft, struct message **message, struct extra_keys *keys,
+		      struct amqp_error *error)
 {
 	struct message *made;
 
@@ -142,8 +142,7 @@ int hooks_deliver(const struct hook_list *list, struct hooked_delivery *d,
 
 		draft_init(&draft, d->message, &d->limits, true);
 		decision = ask_deliver(&list->items[i], d, &draft);
-		if (decision == SHUNT_PASS &&
-		    take_draft(&draft, &d->message, NULL, &error) != 0)
+		if (decision == SHUNT_PASS && take_draft(&draft, &d->message, NULL, &error) != 0)
 			result = -ENOMEM;
 		draft_fini(&draft);
 	}

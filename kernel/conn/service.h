@@ -84,8 +84,8 @@ struct conn_service {
 	struct broker *broker;
 	struct access *access;
 	struct conn_settings settings;
-	struct hooks *hooks;   /* never NULL */
-	struct hooks no_hooks; /* if the settings name none */
+	struct hooks *hooks;		 /* never NULL */
+	struct hooks no_hooks;		 /* if the settings name none */
 	struct buffer server_properties; /* the table of connection.start, the same for all */
 	unsigned n_loops;
 	struct conn_loop *loops;

@@ -34,8 +34,7 @@ static int source_index(struct channel *ch)
 struct source *source_create(struct channel *ch, struct actor_ref queue, struct slice queue_name,
 			     struct slice tag)
 {
-	struct source *source =
-		mem_try_zalloc(sizeof(*source) + tag.size + 1 + queue_name.size);
+	struct source *source = mem_try_zalloc(sizeof(*source) + tag.size + 1 + queue_name.size);
 	int index = source != NULL ? source_index(ch) : -1;
 
 	if (index < 0) {

@@ -23,7 +23,7 @@
 
 /* One message whose targets have not all reported. Its loop's. */
 struct record {
-	struct list link; /* loop_publisher.records */
+	struct list link;      /* loop_publisher.records */
 	struct plugin *plugin; /* held */
 	void (*done)(void *context, enum shunt_outcome outcome);
 	void *context;
@@ -381,7 +381,7 @@ void publisher_publish_take(struct publisher *publisher, struct plugin *plugin,
 static void end_here(void *arg)
 {
 	struct publisher *publisher = arg;
-	struct loop_publisher *own = publisher->loops[loop_index(loop_self())];
+	struct loop_publisher **place = &publisher->loops[loop_index(loop_self())], *own = *place;
 	struct list *node;
 
 	if (own == NULL)
@@ -399,6 +399,7 @@ static void end_here(void *arg)
 		finish(container_of(node, struct record, link), SHUNT_REFUSED);
 	slots_remove(own->endpoint.ref);
 	mem_free(own);
+	*place = NULL;
 }
 
 void publisher_end(struct publisher *publisher)

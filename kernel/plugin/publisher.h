@@ -46,7 +46,6 @@ void publisher_draft_free(struct shunt_draft *draft);
  */
 void publisher_publish_take(struct publisher *publisher, struct plugin *plugin,
 			    struct shunt_draft *draft,
-			    void (*done)(void *context, enum shunt_outcome outcome),
-			    void *context);
+			    void (*done)(void *context, enum shunt_outcome outcome), void *context);
 
 #endif
