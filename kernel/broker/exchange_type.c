@@ -80,19 +80,18 @@ void exchange_type_free(struct exchange_type *type)
 void exchange_type_hold(struct exchange_type *type)
 {
 	atomic_fetch_add(&type->n_instances, 1);
-	if (type->hold)
-		type->hold(type->owner);
+	if (type->owner)
+		type->owner->hold(type->owner);
 }
 
 /* Who waits for the last instance may free the type as soon as it is told. */
 void exchange_type_release(struct exchange_type *type)
 {
-	void (*release)(void *owner) = type->release;
-	void *owner = type->owner;
+	struct exchange_type_owner *owner = type->owner;
 
 	atomic_fetch_sub(&type->n_instances, 1);
-	if (release)
-		release(owner);
+	if (owner)
+		owner->release(owner);
 }
 
 /* The loops do not run yet, so nobody is in the way, and create() needs no care for the lock. */
@@ -115,15 +114,26 @@ int exchange_type_add(struct topology *topology, struct exchange_type *type)
 	return r;
 }
 
-int exchange_type_register(struct topology *topology, const struct shunt_exchange_type *functions,
-			   void *plugin, const char *plugin_name)
+int exchange_type_register_of(struct topology *topology,
+			      const struct shunt_exchange_type *functions, void *plugin,
+			      const char *plugin_name, const char *plugin_version,
+			      struct exchange_type_owner *owner)
 {
-	struct exchange_type *type = exchange_type_create(functions, plugin, plugin_name, "");
-	int r = exchange_type_add(topology, type);
+	struct exchange_type *type =
+		exchange_type_create(functions, plugin, plugin_name, plugin_version);
+	int r;
 
+	type->owner = owner;
+	r = exchange_type_add(topology, type);
 	if (r == -EEXIST)
 		exchange_type_free(type);
 	return r;
+}
+
+int exchange_type_register(struct topology *topology, const struct shunt_exchange_type *functions,
+			   void *plugin, const char *plugin_name)
+{
+	return exchange_type_register_of(topology, functions, plugin, plugin_name, "", NULL);
 }
 
 int exchange_types_bring_to_life(struct topology *topology, struct vhost *vhost)

@@ -18,6 +18,16 @@ struct topology;
 struct vhost;
 
 /*
+ * Who brought a type. Told of each instance that is made, and when it is destroyed: its code and
+ * texts must be there as long. Any thread. release() is the last that is done with the type for that
+ * instance.
+ */
+struct exchange_type_owner {
+	void (*hold)(struct exchange_type_owner *owner);
+	void (*release)(struct exchange_type_owner *owner);
+};
+
+/*
  * Belongs to who made it until it is registered, and again when another has taken its place: then
  * it is freed after a grace period (loop/grace.h), when it has no instances. What is still
  * registered at the end goes with the topology.
@@ -31,14 +41,10 @@ struct exchange_type {
 	struct shunt_exchange_type own; /* what the plugin registered; zero beyond its size */
 	void *plugin;			/* what the plugin's start() left */
 	const char *plugin_name, *plugin_version;
-	/* Called beside each count of n_instances, on any thread, if set: release() is the last
-	 * that is done with the type for that instance. */
-	void (*hold)(void *owner);
-	void (*release)(void *owner);
-	void *owner;
+	struct exchange_type_owner *owner; /* NULL: there for ever */
 };
 
-/* Never fails. functions, plugin_name and plugin_version are borrowed. */
+/* Never fails. Without an owner, which may be set then. The texts are borrowed. */
 struct exchange_type *exchange_type_create(const struct shunt_exchange_type *functions,
 					   void *plugin, const char *plugin_name,
 					   const char *plugin_version);
@@ -54,6 +60,10 @@ void exchange_type_release(struct exchange_type *type);
  */
 int exchange_type_register(struct topology *topology, const struct shunt_exchange_type *functions,
 			   void *plugin, const char *plugin_name);
+int exchange_type_register_of(struct topology *topology,
+			      const struct shunt_exchange_type *functions, void *plugin,
+			      const char *plugin_name, const char *plugin_version,
+			      struct exchange_type_owner *owner);
 
 /* The same for a type that was made by exchange_type_create(), which is the caller's if this fails
  * with -EEXIST. */
