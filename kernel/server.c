@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start: loops, store, broker, plugins, what the store holds, access, connections, listeners; loop
+ * Start: loops, store, broker, access, plugins, what the store holds, connections, listeners; loop
  * 0 is the calling thread's. Stop: listeners close, every loop sends connection.close 320 to its
  * connections and waits for them a while, then the loops leave and all is taken down in the reverse
  * order, each object in the name of its loop.
@@ -291,12 +291,26 @@ static void server_catch_signals(struct server *server)
 
 /* ---- Start ---- */
 
+static void server_create_access(struct server *server)
+{
+	const struct config *config = server->config;
+
+	server->access_config = (struct access_config){
+		.default_user = config->default_user,
+		.default_pass = config->default_pass,
+		.default_user_tags = config->default_user_tags,
+		.loopback_users = (const char *const *)config->loopback_users,
+	};
+	server->access = access_create(&server->access_config);
+}
+
 /* Looking at the configuration does not touch the data directory. */
 static enum server_status server_prepare_plugins(struct server *server, bool only_check)
 {
 	const struct config *config = server->config;
 	struct plugins_config plugins = {
 		.topology = server->broker->topology,
+		.access = server->access,
 		.directory = config->plugins_dir,
 		.settings = config->settings,
 		.n_settings = config->n_settings,
@@ -357,14 +371,7 @@ static void server_create_connections(struct server *server)
 		.hooks = &server->hooks,
 	};
 
-	server->access_config = (struct access_config){
-		.default_user = config->default_user,
-		.default_pass = config->default_pass,
-		.default_user_tags = config->default_user_tags,
-		.loopback_users = (const char *const *)config->loopback_users,
-	};
 	server->broker->connections_follow = config->placement != PLACEMENT_FIXED;
-	server->access = access_create(&server->access_config);
 	server->connections =
 		conn_service_create(server->broker, server->access, &settings, config->loops);
 	server->connections->connection_gone = server_connection_gone;
@@ -439,6 +446,7 @@ static enum server_status server_start(struct server *server, bool only_check)
 	if (!only_check)
 		alarms_watch_disk(server->broker->alarms, config->data_dir,
 				  config->disk_free_limit);
+	server_create_access(server);
 	status = server_prepare_plugins(server, only_check);
 	if (status == SERVER_OK)
 		status = server_load_plugins(server);
@@ -552,12 +560,12 @@ void server_destroy(struct server *server)
 	if (server->has_pool)
 		loop_pool_drain();
 	conn_service_destroy(server->connections);
-	access_destroy(server->access);
 	publisher_end(server->publisher);
 	broker_destroy(server->broker);
 	plugins_destroy(server->plugins);
 	hooks_fini(&server->hooks);
 	publisher_destroy(server->publisher);
+	access_destroy(server->access);
 	mem_free(server->plugin_copies);
 	store_destroy(server->store);
 	if (server->has_pool)

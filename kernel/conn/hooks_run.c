@@ -16,8 +16,7 @@ static struct shunt_bytes bytes_of(struct slice s)
 	return (struct shunt_bytes){s.data, s.size};
 }
 
-static void view_message(struct routed_message *view, const struct message *message,
-			 struct slice vhost)
+static void view_message(struct routed_message *view, struct message *message, struct slice vhost)
 {
 	view->message = message;
 	view->view = (struct shunt_message){

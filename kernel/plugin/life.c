@@ -107,6 +107,7 @@ void plugin_activate(struct plugin *plugin, struct plugin *replaced)
 	list_remove(&plugin->link);
 	list_add_tail(before, &plugin->link);
 	put_hooks_in_force(plugin, replaced);
+	plugins_change_policies(plugin->plugins, replaced, plugin);
 	if (replaced != NULL)
 		take_out(replaced);
 	plugin_start_timers(plugin);
@@ -116,6 +117,7 @@ void plugin_deactivate(struct plugin *plugin)
 {
 	if (plugin->phase != PLUGIN_ACTIVE)
 		return;
+	plugins_change_policies(plugin->plugins, plugin, NULL);
 	take_out(plugin);
 }
 
@@ -239,9 +241,13 @@ void plugin_end(struct plugin *plugin)
 {
 	struct plugins *plugins = plugin->plugins;
 
+	plugin_deactivate(plugin);
+	drain();
+	plugin_cut_calls(plugin);
 	if (!plugin->is_closing) {
 		plugin->is_closing = true;
-		take_out(plugin);
+		if (plugin->phase != PLUGIN_LEAVING)
+			take_out(plugin);
 		plugin_release(plugin);
 	}
 	drain();

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "loop/pool.h"
 #include "plugin/host.h"
 #include "plugin/plugin.h"
 
@@ -19,6 +20,8 @@ struct plugins *plugins_create(const struct plugins_config *config)
 	list_init(&plugins->active);
 	list_init(&plugins->staged);
 	list_init(&plugins->leaving);
+	pending_init(&plugins->logins);
+	pending_init(&plugins->calls);
 	plugins_help_init(plugins);
 	return plugins;
 }
@@ -69,6 +72,8 @@ void plugins_destroy(struct plugins *plugins)
 	for (size_t i = 0; i < 3; i++)
 		while ((node = list_last(lists[i])) != NULL)
 			plugin_end(container_of(node, struct plugin, link));
+	pending_fini(&plugins->logins);
+	pending_fini(&plugins->calls);
 	mem_free(plugins);
 }
 
@@ -212,6 +217,9 @@ static void opening_done(struct helper_job *job)
 	struct opening *opening = container_of(job, struct opening, job);
 	struct plugin *plugin = opening->plugin;
 
+	if (opening->result == 0 && loop_pool_is_stopping())
+		opening->result = plugin_refuse(opening->reason, sizeof(opening->reason),
+						"the broker is stopping");
 	if (opening->result == 0)
 		opening->result = plugin_start(plugin, opening->reason, sizeof(opening->reason));
 	if (opening->result != 0) {
@@ -269,7 +277,8 @@ static int register_types(struct plugin *plugin, char *ret_reason, size_t size)
 	for (size_t i = 0; i < plugin->staged.n_types; i++) {
 		const struct shunt_exchange_type *type = &plugin->staged.types[i];
 		int result = exchange_type_register_of(plugin->plugins->config.topology, type,
-						       plugin->state, plugin->name, &plugin->owner);
+						       plugin->state, plugin->name,
+						       plugin->self.version, &plugin->owner);
 
 		if (result != 0)
 			return plugin_refuse(ret_reason, size,

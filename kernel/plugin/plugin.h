@@ -18,6 +18,7 @@
 
 #include <shunt/plugin.h>
 
+#include "access/access.h"
 #include "base/list.h"
 #include "broker/exchange_type.h"
 #include "loop/grace.h"
@@ -25,6 +26,7 @@
 #include "plugin/file.h"
 #include "plugin/loader.h"
 #include "plugin/metric.h"
+#include "plugin/pending.h"
 #include "store/helper.h"
 
 #define PLUGIN_WHY_SIZE 384
@@ -42,6 +44,7 @@ enum plugin_phase {
 struct plugin_policy {
 	struct plugin *plugin;
 	struct shunt_access_policy own;
+	struct access_policy policy; /* by which it is asked */
 };
 
 struct plugin_hook {
@@ -104,6 +107,7 @@ struct plugins {
 	uint64_t n_files;      /* opened through a copy */
 	struct helper *helper; /* opens and closes files while the loops run */
 	struct letter helped;
+	struct pending logins, calls; /* that plugins are to end */
 };
 
 /* ---- Opening ---- */
@@ -200,6 +204,14 @@ bool plugins_is_optional(const struct plugins *plugins, const char *name);
 void plugin_start_timers(struct plugin *plugin);
 void plugin_stop_timers(struct plugin *plugin);
 void plugin_free_timers(struct plugin *plugin);
+
+/* ---- Policies and commands (host_access.c, host_command.c) ---- */
+
+/* Those of `out` go, those of `in` come, in one step; either may be NULL. */
+void plugins_change_policies(struct plugins *plugins, const struct plugin *out, struct plugin *in);
+
+/* When the loops have ended: ends the calls that it has not ended. */
+void plugin_cut_calls(struct plugin *plugin);
 
 /* ---- Registrations (staging.c) ---- */
 

@@ -161,6 +161,7 @@ def test_an_acknowledgement_in_a_transaction_is_another_thing(t):
     client.call(2, "tx.select")
     send(client, "q", b"dropped", da_drop=True)
     send(client, "q", b"kept")
+    client.expect_quiet(1, "q")
     assert client.get(2, "q", no_ack=False).body == b"kept"
     client.send(2, "basic.ack", delivery_tag=1)
     client.call(2, "tx.rollback")
