@@ -84,7 +84,7 @@ def test_the_broker_ends_while_they_publish(t):
     for queue in ("q", "copies", "outcomes"):
         client.call(1, "queue.declare", queue=queue)
     for _ in range(8):
-        send(client, "q", a_thread="copies", a_times=100000, b_publish="copies", b_times=1000)
+        send(client, "q", a_thread="copies", a_times=20000, b_publish="copies", b_times=1000)
     t.wait(lambda: counts(client, "copies") > [0], "the first of them")
     client.close()
     broker.stop()
