@@ -15,6 +15,7 @@
 #include "broker/router.h"
 #include "conn/channel.h"
 #include "conn/content.h"
+#include "conn/hooked.h"
 #include "conn/method_tx.h"
 #include "conn/permission.h"
 #include "conn/placement.h"
@@ -71,7 +72,7 @@ static NO_INLINE int publish_first(struct channel *ch, struct amqp_error *error)
 	ch->publish = mem_try_zalloc(sizeof(*ch->publish));
 	if (ch->publish == NULL)
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
-	buffer_init(&ch->publish->extra);
+	extra_keys_init(&ch->publish->extra);
 	return 0;
 }
 
@@ -125,7 +126,7 @@ void publish_abandon(struct channel *ch)
 		return;
 	message_unref(ch->publish->message);
 	ch->publish->message = NULL;
-	buffer_fini(&ch->publish->extra);
+	extra_keys_fini(&ch->publish->extra);
 }
 
 /* ---- Handing over ---- */
@@ -212,17 +213,17 @@ static NO_INLINE void publish_alone(struct channel *ch)
 	struct conn_loop *home = ch->connection->home;
 	struct publication p = home->publications[0];
 	/* Taken out: the publish may fail and end the channel. */
-	struct buffer extra = ch->publish->extra;
-	uint32_t n_keys = ch->publish->n_extra;
+	struct extra_keys extra = ch->publish->extra;
+	uint32_t n_keys = extra.n;
 	struct slice *keys = mem_try_alloc(n_keys * sizeof(*keys));
 	struct publish_batch batch = {
 		.publications = &p, .count = 1, .extra_keys = keys, .n_extra_keys = &n_keys};
 
 	home->publisher = NULL;
 	home->n_publications = 0;
-	buffer_init(&ch->publish->extra);
+	extra_keys_init(&ch->publish->extra);
 	if (keys != NULL) {
-		publish_read_keys(buffer_slice(&extra), n_keys, keys);
+		extra_keys_read(buffer_slice(&extra.bytes), n_keys, keys);
 		(void)publish_now(ch, &batch);
 	} else {
 		struct amqp_error error = {.method_id = AMQP_BASIC_PUBLISH};
@@ -232,7 +233,7 @@ static NO_INLINE void publish_alone(struct channel *ch)
 		channel_fail(ch, &error);
 	}
 	mem_free(keys);
-	buffer_fini(&extra);
+	extra_keys_fini(&extra);
 }
 
 /* What comes before it in another batch is routed first; false: and has ended the channel. */
@@ -253,7 +254,7 @@ static NO_INLINE bool publish_begin_batch(struct channel *ch, struct message *me
 static inline void publish_add(struct channel *ch, struct message *message)
 {
 	struct conn_loop *home = ch->connection->home;
-	bool has_extra = ch->publish->extra.size != 0;
+	bool has_extra = ch->publish->extra.n != 0;
 	struct publication *p;
 
 	if (UNLIKELY(home->publisher != ch || has_extra) && !publish_begin_batch(ch, message))
@@ -270,18 +271,56 @@ static inline void publish_add(struct channel *ch, struct message *message)
 
 /* ---- Content ---- */
 
+/* A hook has dropped it: that is all. Confirms are in the order of their numbers, so what was
+ * published before is routed before. */
+static int publish_dropped(struct channel *ch, struct amqp_error *error)
+{
+	struct conn_loop *home = ch->connection->home;
+
+	counter_add(COUNTER_MESSAGES_DROPPED, 1);
+	if (!ch->confirms_on)
+		return 0;
+	if (home->publisher == ch)
+		publish_flush(home);
+	if (ch->state != CHANNEL_OPEN || ch->connection->state != CONNECTION_RUNNING)
+		return 0;
+	publish_mark_dirty(ch);
+	if (confirms_publish(&ch->confirms, ch->next_publish++, 0, false) == 0)
+		return 0;
+	return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+}
+
+static inline int publish_pass(struct channel *ch, struct message *message,
+			       struct amqp_error *error)
+{
+	if (tx_is_on(ch))
+		return tx_add_publish(ch, message, ch->publish->mandatory, error);
+	publish_add(ch, message);
+	return 0;
+}
+
+static NO_INLINE int publish_ask_hooks(struct channel *ch, const struct hook_list *hooks,
+				       struct message *message, struct amqp_error *error)
+{
+	bool goes_on;
+
+	if (hooked_publish(ch, hooks, &message, &goes_on, error) != 0)
+		return -EPROTO;
+	return goes_on ? publish_pass(ch, message, error) : publish_dropped(ch, error);
+}
+
 static int publish_complete(struct channel *ch, struct amqp_error *error)
 {
+	const struct hook_list *hooks = hooks_on_publish(ch->connection->service->hooks);
 	struct channel_publish *p = ch->publish;
 	struct message *message = p->message;
 
 	p->message = NULL;
 	ch->content = CHANNEL_METHOD;
 	counter_add(COUNTER_MESSAGES_PUBLISHED, 1);
-	if (tx_is_on(ch))
-		return tx_add_publish(ch, message, p->mandatory, error);
-	publish_add(ch, message);
-	return 0;
+	if (UNLIKELY(hooks != NULL))
+		return publish_ask_hooks(ch, hooks, message, error);
+	return publish_pass(ch, message, error);
 }
 
 /* Makes the message, with room for as much of its body as is trusted to come. */
@@ -325,10 +364,8 @@ static int publish_create(struct channel *ch, const struct amqp_content_header *
 
 	if (amqp_properties_decode(&properties, header->properties) != 0)
 		return amqp_error_set(error, AMQP_SYNTAX_ERROR, "cannot decode message properties");
-	if (UNLIKELY(p->n_extra != 0)) {
-		buffer_clear(&p->extra);
-		p->n_extra = 0;
-	}
+	if (UNLIKELY(p->extra.n != 0))
+		extra_keys_clear(&p->extra);
 	if (UNLIKELY((properties.flags & PUBLISH_SPECIAL) != 0))
 		return publish_make_special(ch, size, header->properties, &properties, error);
 	return publish_make(ch, size, header->properties, &properties, error);
