@@ -31,7 +31,9 @@
 #include "loop/pool.h"
 #include "loop/timer.h"
 #include "net/listener.h"
+#include "plugin/change.h"
 #include "plugin/file.h"
+#include "server_plugins.h"
 #include "server_store.h"
 #include "store/store.h"
 
@@ -55,6 +57,7 @@ struct server {
 	struct access *access;
 	struct access_config access_config;
 	struct plugins *plugins;
+	struct server_plugins plugin_control;
 	char *plugin_copies; /* the directory of their files */
 	struct conn_service *connections;
 	struct control *control;
@@ -323,6 +326,8 @@ static enum server_status server_prepare_plugins(struct server *server, bool onl
 		}
 	}
 	server->plugins = plugins_create(&plugins);
+	server->plugin_control = (struct server_plugins){
+		server->plugins, plugin_changes_create(server->plugins, server->broker)};
 	return SERVER_OK;
 }
 
@@ -451,6 +456,7 @@ static enum server_status server_open(struct server *server)
 		.connections = server->connections,
 		.plugins = server->plugins,
 		.plugins_for_each = plugins_for_each,
+		.plugin = server_plugins_for_control(&server->plugin_control),
 		.listeners = server->listeners,
 		.n_listeners = CONFIG_LISTENERS_MAX,
 		.version = PACKAGE_VERSION,
@@ -552,6 +558,7 @@ void server_destroy(struct server *server)
 	conn_service_destroy(server->connections);
 	broker_destroy(server->broker);
 	plugins_destroy(server->plugins);
+	plugin_changes_destroy(server->plugin_control.changes);
 	access_destroy(server->access);
 	mem_free(server->plugin_copies);
 	store_destroy(server->store);
