@@ -132,18 +132,6 @@ static void link_ends(struct binding *binding)
 
 /* ---- What instances know of it ---- */
 
-int binding_validate(const struct exchange_instance *instance, const struct binding *binding,
-		     struct amqp_error *error)
-{
-	const struct shunt_exchange_type *functions = instance->type->functions;
-	struct shunt_error said = {0};
-
-	if (!functions->validate_binding ||
-	    functions->validate_binding(instance->state, &binding->view, &said) == 0)
-		return 0;
-	return exchange_plugin_error(instance->type, &said, error);
-}
-
 int binding_tell(struct binding *binding, unsigned slot, struct amqp_error *error)
 {
 	const struct exchange_instance *instance = &binding->source->instances[slot];

@@ -50,14 +50,8 @@ void binding_detach(struct topology *topology, struct binding *binding);
  */
 void binding_release(struct binding *binding);
 
-/*
- * Whether an instance of its source would take it. The read side is enough, if nobody changes the
- * instance meanwhile.
- */
-int binding_validate(const struct exchange_instance *instance, const struct binding *binding,
-		     struct amqp_error *error) MUST_USE;
-
-/* Tells the source's instance in that slot of it, if that does not know it. Likewise. */
+/* Tells the source's instance in that slot of it, if that does not know it. The read side
+ * is enough, if nobody else changes the instance meanwhile. */
 int binding_tell(struct binding *binding, unsigned slot, struct amqp_error *error) MUST_USE;
 
 #endif

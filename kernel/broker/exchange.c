@@ -7,6 +7,7 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/argument_schema.h"
 #include "broker/arguments.h"
 #include "broker/exchange_type.h"
 #include "broker/topology_write.h"
@@ -96,6 +97,49 @@ int exchange_error_not_loaded(const struct exchange *exchange, struct amqp_error
 		exchange->type_name, SLICE_ARG(exchange->node.key), exchange->vhost->name);
 }
 
+static int check_arguments(const struct exchange *exchange, const struct shunt_argument *list,
+			   struct shunt_bytes arguments, const char *what, struct amqp_error *error)
+{
+	const struct argument_place place = {
+		.what = what,
+		.name = exchange->node.key,
+		.vhost = exchange->vhost->node.key,
+	};
+
+	return argument_schema_check(list, slice_make(arguments.data, arguments.size), &place,
+				     error);
+}
+
+int exchange_validate(const struct exchange *exchange, const struct exchange_type *type,
+		      struct amqp_error *error)
+{
+	const struct shunt_exchange_type *functions = type->functions;
+	struct shunt_error said = {0};
+
+	if (check_arguments(exchange, functions->declare_arguments, exchange->view.arguments,
+			    "exchange", error) != 0)
+		return -EPROTO;
+	if (functions->validate && functions->validate(type->plugin, &exchange->view, &said) != 0)
+		return exchange_plugin_error(type, &said, error);
+	return 0;
+}
+
+int exchange_validate_binding(const struct exchange *exchange,
+			      const struct exchange_instance *instance,
+			      const struct shunt_binding *binding, struct amqp_error *error)
+{
+	const struct shunt_exchange_type *functions = instance->type->functions;
+	struct shunt_error said = {0};
+
+	if (check_arguments(exchange, functions->bind_arguments, binding->arguments,
+			    "binding of exchange", error) != 0)
+		return -EPROTO;
+	if (functions->validate_binding &&
+	    functions->validate_binding(instance->state, binding, &said) != 0)
+		return exchange_plugin_error(instance->type, &said, error);
+	return 0;
+}
+
 int exchange_make_instance(const struct exchange *exchange, struct exchange_type *type,
 			   struct exchange_instance *ret_instance, struct amqp_error *error)
 {
@@ -103,8 +147,8 @@ int exchange_make_instance(const struct exchange *exchange, struct exchange_type
 	struct shunt_error said = {0};
 	void *state = NULL;
 
-	if (functions->validate && functions->validate(type->plugin, &exchange->view, &said) != 0)
-		return exchange_plugin_error(type, &said, error);
+	if (exchange_validate(exchange, type, error) != 0)
+		return -EPROTO;
 	if (functions->create(type->plugin, &exchange->view, &state, &said) != 0)
 		return exchange_plugin_error(type, &said, error);
 	exchange_type_hold(type);

@@ -46,7 +46,7 @@ static bool tell(struct shadow *shadow, struct binding *binding)
 
 	if (binding->serials[slot] == instance->serial) /* it was away, and came back */
 		return true;
-	if (binding_validate(instance, binding, &error) == 0 &&
+	if (exchange_validate_binding(binding->source, instance, &binding->view, &error) == 0 &&
 	    binding_tell(binding, slot, &error) == 0)
 		return true;
 	refused(shadow->upgrade, binding, error.text);

@@ -186,7 +186,9 @@ static void put_only_old(struct trial_sample *sample, const struct trial_marks *
 	size_t n_old = marks->n_old < REMEMBERED ? marks->n_old : REMEMBERED, n = 0;
 
 	for (size_t i = 0; i < n_old && n < TRIAL_NAMES; i++) {
-		if (*mark_of(marks, marks->old[i]) == marks->epoch)
+		const uint32_t *mark = mark_of(marks, marks->old[i]);
+
+		if (mark && *mark == marks->epoch)
 			put_destination(&sample->only_old[n++], marks->old[i]);
 	}
 }
