@@ -37,6 +37,7 @@ static const struct option_name {
 	{ OPTION_OFFLINE, 0, "offline", OPTION_FLAG, 0 },
 	{ OPTION_LOCAL, 0, "local", OPTION_FLAG, 0 },
 	{ OPTION_LIST_COMMANDS, 0, "list-commands", OPTION_FLAG, 0 },
+	{ OPTION_PERCENT, 0, "percent", OPTION_TEXT, offsetof(struct options, percent) },
 };
 
 static const struct option_name *find_name(const char *name, size_t size)

@@ -28,6 +28,7 @@ enum option_id {
 	OPTION_OFFLINE = 1 << 14,
 	OPTION_LOCAL = 1 << 15,
 	OPTION_LIST_COMMANDS = 1 << 16,
+	OPTION_PERCENT = 1 << 17,
 };
 /* Any command takes these. */
 #define OPTIONS_GENERAL                                                                                               \
@@ -39,7 +40,7 @@ struct options {
 	const char *command; /* the first word; NULL: none */
 	const char **words;  /* those behind it */
 	size_t n_words;
-	const char *vhost, *formatter, *socket, *unit, *node;
+	const char *vhost, *formatter, *socket, *unit, *node, *percent;
 	uint32_t timeout_s; /* with OPTION_TIMEOUT */
 	struct buffer invalid; /* "--nosuch : value" a line: what is no option, or has no good value */
 	char **argv;
