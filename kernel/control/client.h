@@ -71,6 +71,9 @@ void control_plugin_info(struct control_client *client, const json_t *request);
 void control_plugin_change(struct control_client *client, const json_t *request);
 void control_plugin_run(struct control_client *client, const json_t *request);
 
+/* control/explain.c */
+void control_explain_route(struct control_client *client, const json_t *request);
+
 /* control/list.c */
 void control_list(struct control_client *client, const json_t *request);
 

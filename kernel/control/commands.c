@@ -33,6 +33,7 @@ const struct control_command control_commands[] = {
 	{"plugin_info", control_plugin_info},
 	{"plugin_change", control_plugin_change},
 	{"plugin_run", control_plugin_run},
+	{"explain_route", control_explain_route},
 	{"list_queues", control_list},
 	{"list_exchanges", control_list},
 	{"list_bindings", control_list},
