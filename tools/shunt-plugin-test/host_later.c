@@ -111,6 +111,8 @@ static int host_post(const struct shunt_host *host, void (*run)(void *context), 
 	struct post *post;
 
 	host_outside_route(host, "post");
+	if (run == NULL)
+		trace_fail("it called shunt_host.post without a function");
 	if (host_must_fail(w))
 		return -1;
 	post = malloc(sizeof(*post));

@@ -171,8 +171,7 @@ static void bind_all(struct speed *speed)
 		trace_note("only %zu bindings in the time that there is", speed->n);
 	if (speed->n < 1000)
 		return;
-	figure(speed, "bind, ns",
-	       (double)(now_ns() - start) / (double)speed->n - looks_ns());
+	figure(speed, "bind, ns", (double)(now_ns() - start) / (double)speed->n - looks_ns());
 	figure(speed, "bind, longest, us", (double)longest / 1000);
 	figure(speed, "bytes a binding", (resident_bytes() - before) / (double)speed->n);
 }
@@ -194,8 +193,7 @@ static void unbind_all(struct speed *speed)
 	trace_end();
 	if (speed->n < 1000)
 		return;
-	figure(speed, "unbind, ns",
-	       (double)(now_ns() - start) / (double)speed->n - looks_ns());
+	figure(speed, "unbind, ns", (double)(now_ns() - start) / (double)speed->n - looks_ns());
 	figure(speed, "unbind, longest, us", (double)longest / 1000);
 }
 
