@@ -61,6 +61,9 @@ extern const struct control_command control_commands[];
 /* control/status.c */
 void control_status(struct control_client *client, const json_t *request);
 
+/* control/explain.c */
+void control_explain_route(struct control_client *client, const json_t *request);
+
 /* control/list.c */
 void control_list(struct control_client *client, const json_t *request);
 

@@ -29,6 +29,7 @@ const struct control_command control_commands[] = {
 	{"ping", command_ping},
 	{"status", control_status},
 	{"stop", command_stop},
+	{"explain_route", control_explain_route},
 	{"list_queues", control_list},
 	{"list_exchanges", control_list},
 	{"list_bindings", control_list},

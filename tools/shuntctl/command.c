@@ -41,6 +41,22 @@ const struct command commands[] = {
 		.run = stop_run,
 	},
 	{
+		.name = "explain_route",
+		.group = "Monitoring, observability and health checks",
+		.usage = "[--vhost <vhost>] <exchange> <routing_key> [--header <key>=<value> ...] "
+			 "[--property <name>=<value> ...] [--timeout <timeout>]",
+		.summary = "Tells where a message would go, and why",
+		.details = "<exchange>\n\twhere it would be published; '' is the default exchange\n\n"
+			   "<routing_key>\n\tits routing key\n\n"
+			   "--header <key>=<value>\n\ta header, as often as needed: a string, or int:5, real:0.5, bool:true, "
+			   "null:, string:text\n\n"
+			   "--property <name>=<value>\n\ta property: content_type, priority, app_id and so on\n\n"
+			   "--formatter <json>\n\talternative formatter\n",
+		.n_words_max = 2,
+		.options = OPTION_HEADER | OPTION_PROPERTY,
+		.run = explain_run,
+	},
+	{
 		.name = "list_bindings",
 		.group = "Monitoring, observability and health checks",
 		.usage = LIST_USAGE,

@@ -43,6 +43,7 @@ bool command_has_column(const struct command *command, const char *name, size_t 
 int command_check(const struct command *command, struct options *options);
 
 /* Each an exit status. */
+int explain_run(const struct command *command, const struct options *options); /* explain.c */
 int list_run(const struct command *command, const struct options *options);   /* list.c */
 int status_run(const struct command *command, const struct options *options); /* status.c */
 int ping_run(const struct command *command, const struct options *options);   /* node.c */
