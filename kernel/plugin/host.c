@@ -8,9 +8,12 @@
 #include "amqp/table.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/argument_schema.h"
 #include "broker/exchange_type.h"
 #include "broker/router.h"
 #include "loop/loop.h"
+#include "plugin/host_argument.h"
+#include "plugin/host_hold.h"
 #include "plugin/loader.h"
 
 #define EXCHANGE_TYPE_NAME_MAX 127
@@ -42,12 +45,26 @@ static const char *host_fault_of_type(const struct shunt_exchange_type *type)
 	return NULL;
 }
 
+/* Its lists of arguments; of a newer minor, so they may not be there. */
+static const char *host_fault_of_arguments(const struct shunt_exchange_type *type)
+{
+	const char *fault = NULL;
+
+	if (SHUNT_HAS(type, struct shunt_exchange_type, declare_arguments))
+		fault = argument_schema_fault(type->declare_arguments);
+	if (fault == NULL && SHUNT_HAS(type, struct shunt_exchange_type, bind_arguments))
+		fault = argument_schema_fault(type->bind_arguments);
+	return fault;
+}
+
 static int host_register_exchange_type(const struct shunt_host *host,
 				       const struct shunt_exchange_type *type,
 				       struct shunt_error *error)
 {
 	const char *fault = host_fault_of_type(type);
 
+	if (fault == NULL)
+		fault = host_fault_of_arguments(type);
 	if (fault == NULL)
 		return plugin_add_exchange_type(plugin_of_host(host), type, error);
 	error->code = SHUNT_INTERNAL_ERROR;
@@ -310,5 +327,8 @@ void host_init(struct shunt_host *host)
 		.message_property = host_message_property,
 		.loop_count = host_loop_count,
 		.loop_index = host_loop_index,
+		.argument = host_argument,
+		.message_hold = host_message_hold,
+		.message_release = host_message_release,
 	};
 }
