@@ -286,6 +286,8 @@ static int check_one(const struct shunt_argument *argument, struct slice table,
 	struct buffer why;
 	int r;
 
+	if (argument->checked_by_type)
+		return 0;
 	buffer_init(&why);
 	if (amqp_table_find(table, argument->name, &value)) {
 		if (argument->type == SHUNT_ARGUMENT_ANY ||

@@ -32,8 +32,8 @@ struct argument_place {
 
 /*
  * 406 `invalid arg 'a' for exchange 'e' in vhost '/': ...` for the first of the list that is
- * required and not in the table, or does not fit. Arguments that are not in the list are not looked
- * at. The table is well-formed.
+ * required and not in the table, or does not fit. Arguments that are not in the list, or checked by
+ * the type, are not looked at. The table is well-formed.
  */
 int argument_schema_check(const struct shunt_argument *list, struct slice table,
 			  const struct argument_place *place, struct amqp_error *error) MUST_USE;

@@ -191,6 +191,12 @@ static const struct shunt_argument declare_arguments[] = {
 	 .choices = (const char *const[]){"soft", "hard", NULL}},
 	{.name = "x-name", .type = SHUNT_ARGUMENT_STRING, .minimum = 1, .maximum = 4},
 	{.name = "x-flag", .type = SHUNT_ARGUMENT_BOOLEAN},
+	{.name = "x-own",
+	 .type = SHUNT_ARGUMENT_INTEGER,
+	 .required = true,
+	 .checked_by_type = true,
+	 .minimum = 1,
+	 .maximum = 2},
 	{.name = NULL},
 };
 
@@ -233,6 +239,8 @@ static void declared(void)
 		       INVALID("x-ratio", "expected 0..1, got 1.5"));
 	/* The type is asked when the arguments fit. */
 	CU_ASSERT_EQUAL(exchange_declare_with("e", "typed", 0, ARGUMENTS_INT("x-size", 1)), 406);
+	ASSERT_SAID("PRECONDITION_FAILED - picky");
+	CU_ASSERT_EQUAL(exchange_declare_with("e", "typed", 0, ARGUMENTS_INT("x-own", 3)), 406);
 	ASSERT_SAID("PRECONDITION_FAILED - picky");
 	/* Others are none of ours. */
 	CU_ASSERT_EQUAL(exchange_declare_with("e", "typed", AUTO_DELETE, ARGUMENTS_INT("other", 1)),

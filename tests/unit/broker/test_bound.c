@@ -70,6 +70,17 @@ static void submit_there(void *arg)
 	declare_submit(&there.request);
 }
 
+static uint64_t ready_there;
+
+static void count_there(void *arg)
+{
+	struct queue_stats stats;
+
+	(void)arg;
+	queue_stats(slots_get(there.request.queue), &stats);
+	ready_there = stats.ready;
+}
+
 /* From one loop, by the exchange's, to the queue's; what is asked afterwards sees them. */
 static void queue_on_a_third_loop(void)
 {
@@ -84,11 +95,13 @@ static void queue_on_a_third_loop(void)
 	bind_ask(&asked, DECLARE_BIND, "q", "e", "k", false);
 	declare_submit(&asked.request);
 	for (int i = 0; i < 100 && !asked.is_done; i++) {
-		for (unsigned loop = 0; loop < 3 && !asked.is_done; loop++)
+		for (unsigned loop = 3; loop-- > 0 && !asked.is_done;)
 			loop_pool_visit(loop, turn_one, NULL);
 	}
 	CU_ASSERT_TRUE_FATAL(asked.is_done);
 	CU_ASSERT_EQUAL(asked.request.error.code, 0);
+	loop_pool_visit(2, count_there, NULL);
+	CU_ASSERT_EQUAL(ready_there, 3);
 	assert_three("q");
 	router_end();
 }
