@@ -52,7 +52,7 @@ def _compiler_flags(t):
         PKG_CONFIG_SYSROOT_DIR=root, PKG_CONFIG_ALLOW_SYSTEM_CFLAGS="1").split()
 
 
-def build(t, source, target=None):
+def build(t, source, target=None, defines=()):
     """The path of the shared object made of a C file, in a folder of the test's own unless told where."""
     if not hasattr(t.broker, "shuntd"):
         raise Skip("needs a shuntd of its own")
@@ -61,7 +61,7 @@ def build(t, source, target=None):
             raise Skip(program + " is not installed")
     target = target or os.path.join(folder(t), os.path.basename(source).replace(".c", ".so"))
     process.output_of(t, *COMPILER, "-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O2", "-fPIC", "-shared",
-                      "-Wl,-z,defs", *_compiler_flags(t), source, "-o", target)
+                      "-Wl,-z,defs", *("-D" + define for define in defines), *_compiler_flags(t), source, "-o", target)
     return target
 
 
