@@ -77,6 +77,8 @@ static void describe(const struct shunt_value *value, char *text, size_t size)
 		(void)snprintf(text, size, "<<\"%.*s\">>",
 			       value->bytes.size < 100 ? (int)value->bytes.size : 100,
 			       (const char *)value->bytes.data);
+	else if (value->type == 'D')
+		(void)snprintf(text, size, "{%u,%" PRId64 "}", value->scale, value->integer);
 	else
 		(void)snprintf(text, size, "%s", value->type == 'V' ? "undefined" : "value");
 }

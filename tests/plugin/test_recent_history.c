@@ -78,6 +78,8 @@ static void refuses_lengths_as_rabbitmq(void)
 	says(&c, &arguments, "undefined");
 	fake_table_put(&arguments, name, 'T', 1577836800);
 	says(&c, &arguments, "1577836800");
+	fake_table_put_decimal(&arguments, name, 1, 25);
+	says(&c, &arguments, "{1,25}");
 	case_close(&c);
 }
 
