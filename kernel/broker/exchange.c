@@ -95,6 +95,8 @@ int exchange_bring_to_life(struct exchange *exchange, struct exchange_type *type
 		return exchange_plugin_error(type, &said, error);
 	if (functions->create(type->plugin, &exchange->view, &instance, &said) != 0)
 		return exchange_plugin_error(type, &said, error);
+	if (type->owner != NULL)
+		type->owner->hold(type->owner);
 	exchange->instance = instance;
 	exchange->type = type;
 	return 0;
@@ -116,8 +118,11 @@ void exchange_unref(struct exchange *exchange)
 {
 	if (!exchange || atomic_fetch_sub(&exchange->refs, 1) != 1)
 		return;
-	if (exchange->type)
+	if (exchange->type) {
 		exchange->type->functions->destroy(exchange->instance);
+		if (exchange->type->owner != NULL)
+			exchange->type->owner->release(exchange->type->owner);
+	}
 	turns_fini(&exchange->turns);
 	mem_free(exchange);
 }

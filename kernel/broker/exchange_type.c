@@ -51,8 +51,9 @@ static int bring_to_life(struct exchange_type *type, struct vhost *vhost)
 }
 
 /* The loops do not run yet, so nobody is in the way, and create() needs no care for the lock. */
-int exchange_type_register(struct topology *topology, const struct shunt_exchange_type *functions,
-			   void *plugin, const char *plugin_name)
+int exchange_type_register_of(struct topology *topology,
+			      const struct shunt_exchange_type *functions, void *plugin,
+			      const char *plugin_name, struct exchange_type_owner *owner)
 {
 	struct exchange_type *type;
 	struct map_cursor cursor;
@@ -67,6 +68,7 @@ int exchange_type_register(struct topology *topology, const struct shunt_exchang
 	type->functions = &type->own;
 	type->plugin = plugin;
 	type->plugin_name = plugin_name;
+	type->owner = owner;
 	list_add_tail(&topology->types, &type->link);
 	map_for_each(node, &topology->vhosts, &cursor) {
 		r = bring_to_life(type, container_of(node, struct vhost, node));
@@ -75,6 +77,12 @@ int exchange_type_register(struct topology *topology, const struct shunt_exchang
 	}
 	atomic_fetch_add(&topology->generation, 1);
 	return r;
+}
+
+int exchange_type_register(struct topology *topology, const struct shunt_exchange_type *functions,
+			   void *plugin, const char *plugin_name)
+{
+	return exchange_type_register_of(topology, functions, plugin, plugin_name, NULL);
 }
 
 int exchange_types_bring_to_life(struct topology *topology, struct vhost *vhost)

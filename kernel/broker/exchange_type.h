@@ -14,12 +14,22 @@
 struct topology;
 struct vhost;
 
+/*
+ * Who brought a type. Told of each instance that is made, and when it is destroyed: its code and
+ * texts must be there as long. Any thread.
+ */
+struct exchange_type_owner {
+	void (*hold)(struct exchange_type_owner *owner);
+	void (*release)(struct exchange_type_owner *owner);
+};
+
 struct exchange_type {
 	struct list link; /* topology's list */
 	const struct shunt_exchange_type *functions; /* &own */
 	struct shunt_exchange_type own; /* what the plugin registered; zero beyond its size */
 	void *plugin;			/* what the plugin's start() left */
 	const char *plugin_name;
+	struct exchange_type_owner *owner; /* NULL: there for ever */
 };
 
 /*
@@ -29,6 +39,9 @@ struct exchange_type {
  */
 int exchange_type_register(struct topology *topology, const struct shunt_exchange_type *functions,
 			   void *plugin, const char *plugin_name);
+int exchange_type_register_of(struct topology *topology,
+			      const struct shunt_exchange_type *functions, void *plugin,
+			      const char *plugin_name, struct exchange_type_owner *owner);
 
 /*
  * The same for a vhost that comes after the types: its predeclared exchanges get their instances.

@@ -3,9 +3,17 @@
 
 #include "broker/topology.h"
 #include "conn/channel.h"
+#include "conn/peer.h"
 
 int permission_check(struct channel *ch, enum access_operation operation,
 		     enum access_resource resource, struct slice name, struct amqp_error *error)
+{
+	return permission_check_with(ch, operation, resource, name, SLICE_EMPTY, error);
+}
+
+int permission_check_with(struct channel *ch, enum access_operation operation,
+			  enum access_resource resource, struct slice name, struct slice arguments,
+			  struct amqp_error *error)
 {
 	static const char *const verbs[] = {
 		[ACCESS_VHOST] = "connect",	[ACCESS_CONFIGURE] = "configure",
@@ -13,6 +21,7 @@ int permission_check(struct channel *ch, enum access_operation operation,
 		[ACCESS_WRITE_TOPIC] = "write", [ACCESS_READ_TOPIC] = "read",
 	};
 	struct connection *c = ch->connection;
+	struct shunt_peer peer;
 	struct access_question question = {
 		.user = c->user,
 		.operation = operation,
@@ -21,9 +30,11 @@ int permission_check(struct channel *ch, enum access_operation operation,
 		.name = resource == ACCESS_RESOURCE_EXCHANGE && name.size == 0
 				? SLICE_LITERAL("amq.default")
 				: name,
-		.peer_host = transport_peer(c->transport)->host,
+		.arguments = arguments,
+		.peer = &peer,
 	};
 
+	peer_describe(c, &peer);
 	if (access_authorize(c->service->access, &question))
 		return 0;
 	return amqp_error_set(error, AMQP_ACCESS_REFUSED,

@@ -76,7 +76,10 @@ static void load_plugins(void)
 	char reason[512];
 
 	find_plugins(directory, sizeof(directory));
-	plugins = plugins_create(broker->topology, directory, NULL, 0);
+	plugins = plugins_create(&(struct plugins_config){
+		.topology = broker->topology,
+		.directory = directory,
+	});
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (plugins_load(plugins, names[i], NULL, reason, sizeof(reason)) == 0)
 			continue;

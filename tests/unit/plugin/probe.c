@@ -64,7 +64,7 @@ static const struct {
 	{"longest", {.size = TYPE_SIZE, .name = LETTERS_127, .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
 	{"too-long", {.size = TYPE_SIZE, .name = LETTERS_127 "x", .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
 	{"older", {.size = offsetof(struct shunt_exchange_type, routes_by_key), .name = "older", .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
-	{"smaller", {.size = TYPE_SIZE - 2 * sizeof(void *), .name = "smaller", .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
+	{"smaller", {.size = offsetof(struct shunt_exchange_type, routes_by_key) - sizeof(void *), .name = "smaller", .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
 	{"sizeless", {.name = "sizeless", .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
 	{"nameless", {.size = TYPE_SIZE, .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
 	{"empty-name", {.size = TYPE_SIZE, .name = "", .create = probe_create, .destroy = probe_destroy, .route = probe_route}},

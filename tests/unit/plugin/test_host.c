@@ -9,6 +9,7 @@
 #include "host_fixture.h"
 #include "loop/loop.h"
 #include "loop/pool.h"
+#include "plugin/plugin.h"
 
 static void versions_and_every_function(void)
 {

@@ -85,9 +85,9 @@ static void wrong_magic(void)
 static void other_abi(void)
 {
 	plugins_begin(0);
-	ASSERT_REFUSED("older_major", "it is built for ABI 0.7, this broker has 1.1");
-	ASSERT_REFUSED("newer_major", "it is built for ABI 2.1, this broker has 1.1");
-	ASSERT_REFUSED("newer_minor", "it is built for ABI 1.2, newer than this broker's 1.1");
+	ASSERT_REFUSED("older_major", "it is built for ABI 0.7, this broker has 1.2");
+	ASSERT_REFUSED("newer_major", "it is built for ABI 2.2, this broker has 1.2");
+	ASSERT_REFUSED("newer_minor", "it is built for ABI 1.3, newer than this broker's 1.2");
 	(void)plugins_end();
 }
 
@@ -212,7 +212,10 @@ static void by_path(void)
 	char list[1024] = "", expected[1024];
 
 	topology = topology_create(1, "/");
-	plugins = plugins_create(topology, "/no/such/directory", NULL, 0);
+	plugins = plugins_create(&(struct plugins_config){
+		.topology = topology,
+		.directory = "/no/such/directory",
+	});
 	ASSERT_LOADS(path);
 	plugins_for_each(plugins, visit_one, list);
 	(void)snprintf(expected, sizeof(expected), "probe 1.2 %s;", path);

@@ -102,7 +102,7 @@ static void after_the_start(void)
 	probe = probe_get();
 	CU_ASSERT_EQUAL(probe->host->register_exchange_type(probe->host, probe->late, &error), -1);
 	CU_ASSERT_EQUAL(error.code, SHUNT_NOT_ALLOWED);
-	ASSERT_TEXT(error.text, "exchange type 'good' comes too late: types are registered while "
+	ASSERT_TEXT(error.text, "exchange type 'good' comes too late: it is registered while "
 				"starting");
 	CU_ASSERT_FALSE(has_type("good"));
 	(void)plugins_end();
