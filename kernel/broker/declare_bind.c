@@ -4,8 +4,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/binding.h"
+#include "broker/bound.h"
 #include "broker/exchange.h"
 #include "broker/exchange_type.h"
+#include "loop/loop.h"
 
 /* The two ends, as they are named by the request; in the read or write side. */
 struct ends {
@@ -76,28 +78,29 @@ enum progress {
 	WAITING,
 	CHANGED, /* the source is another than the one that was asked: begin again */
 	ENTERED,
-	NEW, /* nothing speaks against it */
+	NEW,	   /* nothing speaks against it */
+	ELSEWHERE, /* the same, but it must be done on another loop */
 };
 
-static int validate(struct declare_request *request, const struct exchange *source,
-		    const struct binding *binding)
+/*
+ * A source whose type observes learns of the binding on its own loop, behind all that was published
+ * before by whoever asks: letters from here to there keep their order.
+ */
+static bool is_elsewhere(const struct exchange *source, unsigned *ret_loop)
 {
-	const struct shunt_exchange_type *functions = source->type->functions;
-	struct shunt_error said = {0};
-
-	if (!functions->validate_binding ||
-	    functions->validate_binding(source->instance, &binding->view, &said) == 0)
-		return 0;
-	return exchange_plugin_error(source->type, &said, &request->error);
+	if (!source->type->own.observe)
+		return false;
+	*ret_loop = exchange_own_loop(source, loop_count());
+	return *ret_loop != loop_index(loop_self());
 }
 
 /*
  * Looks in the read side, where most redeclarations end. validate_binding() does not change the
  * instance, so it may run here, where the instance cannot go. *ret_source is the exchange that was
- * asked, with a reference, so that it is known again.
+ * asked, with a reference, so that it is known again; *ret_loop where to go, if it is ELSEWHERE.
  */
 static enum progress look(struct declare_request *request, const struct binding *binding,
-			  struct exchange **ret_source)
+			  struct exchange **ret_source, unsigned *ret_loop)
 {
 	struct topology *topology = request->broker->topology;
 	enum progress progress = ANSWERED;
@@ -108,10 +111,13 @@ static enum progress look(struct declare_request *request, const struct binding 
 		const struct binding *other = binding_find(request->vhost, binding);
 
 		if (other ? other->pending || other->doomed
-			  : validate(request, ends.source, binding) == 0) {
-			progress = NEW;
+			  : exchange_validate_binding(ends.source, ends.source->type,
+						      ends.source->instance, &binding->view,
+						      &request->error) == 0)
+			progress = is_elsewhere(ends.source, ret_loop) ? ELSEWHERE : NEW;
+		if (progress == NEW) {
 			*ret_source = ends.source;
-			atomic_fetch_add(&ends.source->refs, 1);
+			exchange_ref(ends.source);
 		}
 	}
 	topology_read_end(topology);
@@ -143,6 +149,8 @@ static enum progress enter(struct declare_request *request, struct binding *bind
 	if (binding_insert(topology, binding, ends.source, ends.queue, ends.exchange,
 			   &request->error) != 0)
 		return ANSWERED;
+	if (!binding->pending)
+		bound_begin(request, binding);
 	return ENTERED;
 }
 
@@ -174,7 +182,9 @@ static void settle(struct declare_request *request, bool is_stored)
 
 	if (!must_retract) {
 		binding->pending = false;
-		if (!is_stored)
+		if (is_stored)
+			bound_begin(request, binding);
+		else
 			binding_detach(topology, binding);
 		turns_pass(&binding->source->turns, &woken);
 	}
@@ -186,7 +196,7 @@ static void settle(struct declare_request *request, bool is_stored)
 	turns_wake(&woken);
 	if (!is_stored)
 		free_binding(binding);
-	declare_finish(request);
+	bound_end(request);
 }
 
 /* If it stays in the store, it comes back with a restart, should its ends be there then. */
@@ -222,7 +232,7 @@ static void stored(struct store_commit *commit, enum store_result result, uint64
 static void entered(struct declare_request *request, struct binding *binding, bool is_durable)
 {
 	if (!is_durable) {
-		declare_finish(request);
+		bound_end(request);
 		return;
 	}
 
@@ -259,17 +269,28 @@ static void bind_new(struct declare_request *request, struct binding *binding,
 
 void declare_bind(struct declare_request *request)
 {
+	enum progress progress = ANSWERED;
 	struct binding *binding = NULL;
 	struct exchange *source = NULL;
+	unsigned loop = 0;
 
+	if (declare_work(request)->sends) {
+		bound_go_on(request);
+		return;
+	}
 	if (check_names(request) == 0)
 		binding = make(request);
-	if (binding && look(request, binding, &source) == NEW) {
+	if (binding)
+		progress = look(request, binding, &source, &loop);
+	if (progress == NEW) {
 		bind_new(request, binding, source);
 		return;
 	}
 	mem_free(binding);
-	declare_finish(request);
+	if (progress == ELSEWHERE)
+		declare_travel(request, loop);
+	else
+		declare_finish(request);
 }
 
 /* ---- Unbind ---- */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/exchange.h"
 
+#include <errno.h>
+
 #include "amqp/table.h"
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/argument_schema.h"
 #include "broker/arguments.h"
 #include "broker/exchange_type.h"
 #include "broker/topology_write.h"
@@ -83,6 +86,49 @@ int exchange_plugin_error(const struct exchange_type *type, const struct shunt_e
 			      type->functions->name);
 }
 
+static int check_arguments(const struct exchange *exchange, const struct shunt_argument *list,
+			   struct shunt_bytes arguments, const char *what, struct amqp_error *error)
+{
+	const struct argument_place place = {
+		.what = what,
+		.name = exchange->node.key,
+		.vhost = exchange->vhost->node.key,
+	};
+
+	return argument_schema_check(list, slice_make(arguments.data, arguments.size), &place,
+				     error);
+}
+
+int exchange_validate(const struct exchange *exchange, const struct exchange_type *type,
+		      struct amqp_error *error)
+{
+	const struct shunt_exchange_type *functions = type->functions;
+	struct shunt_error said = {0};
+
+	if (check_arguments(exchange, type->own.declare_arguments, exchange->view.arguments,
+			    "exchange", error) != 0)
+		return -EPROTO;
+	if (functions->validate && functions->validate(type->plugin, &exchange->view, &said) != 0)
+		return exchange_plugin_error(type, &said, error);
+	return 0;
+}
+
+int exchange_validate_binding(const struct exchange *exchange, const struct exchange_type *type,
+			      const void *instance, const struct shunt_binding *binding,
+			      struct amqp_error *error)
+{
+	const struct shunt_exchange_type *functions = type->functions;
+	struct shunt_error said = {0};
+
+	if (check_arguments(exchange, type->own.bind_arguments, binding->arguments,
+			    "binding of exchange", error) != 0)
+		return -EPROTO;
+	if (functions->validate_binding &&
+	    functions->validate_binding(instance, binding, &said) != 0)
+		return exchange_plugin_error(type, &said, error);
+	return 0;
+}
+
 int exchange_bring_to_life(struct exchange *exchange, struct exchange_type *type,
 			   struct amqp_error *error)
 {
@@ -91,8 +137,8 @@ int exchange_bring_to_life(struct exchange *exchange, struct exchange_type *type
 	void *instance = NULL;
 
 	bug_on(exchange->type);
-	if (functions->validate && functions->validate(type->plugin, &exchange->view, &said) != 0)
-		return exchange_plugin_error(type, &said, error);
+	if (exchange_validate(exchange, type, error) != 0)
+		return -EPROTO;
 	if (functions->create(type->plugin, &exchange->view, &instance, &said) != 0)
 		return exchange_plugin_error(type, &said, error);
 	if (type->owner != NULL)

@@ -7,6 +7,7 @@
 #include "broker/alarm.h"
 #include "broker/exchange.h"
 #include "broker/exchange_type.h"
+#include "broker/router_observe.h"
 #include "broker/router_reply.h"
 #include "broker/router_state.h"
 #include "loop/counters.h"
@@ -86,6 +87,15 @@ static inline void add_target(struct router *router, struct actor_ref ref, uint6
 	router->has_remote |= ref.loop != router->own_loop;
 }
 
+bool router_add_queue(struct router *router, struct actor_ref queue)
+{
+	add_target(router, queue, 0);
+	if (LIKELY(!router->failed))
+		return true;
+	router->failed = false;
+	return false;
+}
+
 static void add_queue(struct router *router, const struct queue_entry *entry)
 {
 	if (entry->pending || entry->doomed || router->queue_marks[entry->index] == router->epoch)
@@ -106,6 +116,21 @@ static void add_exchange(struct router *router, struct exchange *exchange)
 	router->work[router->n_work++] = exchange;
 }
 
+/* Such messages are routed one by one, so that each is observed. */
+static NO_INLINE void add_observer(struct router *router, struct exchange *exchange)
+{
+	size_t before = router->n_targets;
+
+	router->is_repeatable = false;
+	router->has_observers = true;
+	add_target(router,
+		   (struct actor_ref){.loop = exchange_own_loop(exchange, router->n_loops),
+				      .slot = ROUTE_OBSERVER},
+		   (uintptr_t)exchange);
+	if (router->n_targets > before)
+		exchange_ref(exchange);
+}
+
 static void emit(struct shunt_sink *sink, const struct shunt_binding *const *bindings, size_t count)
 {
 	struct router *router = container_of(sink, struct router, sink);
@@ -124,6 +149,14 @@ static void emit(struct shunt_sink *sink, const struct shunt_binding *const *bin
 }
 
 /* ---- Exchanges ---- */
+
+void router_set_vhost(struct router *router, struct vhost *vhost)
+{
+	router->vhost = vhost;
+	router->routed.view.vhost =
+		(struct shunt_bytes){vhost->node.key.data, vhost->node.key.size};
+	router->n_extra_keys = 0;
+}
 
 static void set_routing_key(struct router *router, struct slice key)
 {
@@ -163,12 +196,14 @@ static void route_by_key(struct router *router, const struct exchange *exchange,
 	}
 }
 
-static void visit(struct router *router, const struct exchange *exchange, struct slice key)
+static void visit(struct router *router, struct exchange *exchange, struct slice key)
 {
 	router->n_emitted = 0;
 	route_by_key(router, exchange, key);
 	for (uint32_t i = 0; i < router->n_extra_keys; i++)
 		route_by_key(router, exchange, router->extra_keys[i]);
+	if (UNLIKELY(exchange->type && exchange->type->own.observe))
+		add_observer(router, exchange);
 	if (router->n_emitted > 0 || exchange->alternate.size == 0)
 		return;
 
@@ -223,15 +258,12 @@ static void begin_epoch(struct router *router)
 	router->n_work = 0;
 }
 
-static int find_targets(struct router *router, uint64_t generation, const struct message *message,
-			struct amqp_error *error)
+int router_walk(struct router *router, struct exchange *exchange, struct message *message,
+		struct amqp_error *error)
 {
 	struct slice name = message_exchange(message), key = message_routing_key(message),
 		     body = message_body(message);
-	const struct exchange *exchange = find_exchange(router, generation, name);
 
-	if (check_exchange(router, exchange, name, error) != 0)
-		return -EPROTO;
 	begin_epoch(router);
 	router->is_repeatable = router->n_extra_keys == 0;
 	router->exchange_marks[exchange->index] = router->epoch;
@@ -246,6 +278,17 @@ static int find_targets(struct router *router, uint64_t generation, const struct
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 	}
 	return 0;
+}
+
+static int find_targets(struct router *router, uint64_t generation, struct message *message,
+			struct amqp_error *error)
+{
+	struct slice name = message_exchange(message);
+	struct exchange *exchange = find_exchange(router, generation, name);
+
+	if (check_exchange(router, exchange, name, error) != 0)
+		return -EPROTO;
+	return router_walk(router, exchange, message, error);
 }
 
 static bool is_repeated(const struct router *router, const struct message *message)
@@ -267,7 +310,7 @@ static int repeat_targets(struct router *router, struct amqp_error *error)
 	return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 }
 
-static int route(struct router *router, uint64_t generation, const struct message *message,
+static int route(struct router *router, uint64_t generation, struct message *message,
 		 struct amqp_error *error)
 {
 	size_t first = router->n_targets;
@@ -297,9 +340,11 @@ static uint32_t *grow_marks(uint32_t *marks, uint32_t *n, uint32_t limit)
 	return marks;
 }
 
-/* Enters the read side with as many marks as it needs; they are made outside. */
-static void enter_read_side(struct router *router, struct topology *topology)
+/* The marks are made outside. */
+void router_enter_read_side(struct router *router)
 {
+	struct topology *topology = router->broker->topology;
+
 	for (;;) {
 		topology_read_begin(topology);
 		uint32_t queues = topology_queue_limit(topology),
@@ -344,10 +389,10 @@ static void set_extra_keys(struct router *router, const struct publish_batch *ba
 	router->extra_keys_done += router->n_extra_keys;
 }
 
-static void forget_targets(struct router *router)
+void router_forget_targets(struct router *router)
 {
 	router->n_targets = 0;
-	router->has_remote = false;
+	router->has_remote = router->has_observers = false;
 	router->first[0] = 0;
 }
 
@@ -365,14 +410,14 @@ static size_t route_some(struct router *router, const struct publish_batch *batc
 		.n_targets = router->n_targets,
 	};
 
-	enter_read_side(router, topology);
+	router_enter_read_side(router);
 	router->repeatable = NULL;
 	uint64_t generation = topology_generation(topology);
 
 	while (at < end) {
 		set_extra_keys(router, batch, at);
 		if (route(router, generation, batch->publications[at].message, error) != 0) {
-			router->n_targets = router->first[at - from];
+			router_cut_targets(router, router->first[at - from]);
 			*ret_failed = true;
 			break;
 		}
@@ -384,12 +429,12 @@ static size_t route_some(struct router *router, const struct publish_batch *batc
 	return at;
 }
 
-static size_t count_routed(const struct router *router, size_t count)
+static size_t count_routed(const struct publication *publications, size_t count)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++)
-		n += router->first[i + 1] > router->first[i];
+		n += !publications[i].unroutable;
 	return n;
 }
 
@@ -398,7 +443,10 @@ static unsigned sample_loop(struct router *router)
 {
 	if (router->n_targets == 0)
 		return ROUTER_NO_LOOP;
-	return router->targets[router->sample++ % router->n_targets].ref.loop;
+
+	const struct route_target *target = &router->targets[router->sample++ % router->n_targets];
+
+	return target->ref.slot != ROUTE_OBSERVER ? target->ref.loop : ROUTER_NO_LOOP;
 }
 
 static size_t publish_in_turn(struct router *router, struct publish_batch *batch,
@@ -411,10 +459,11 @@ static size_t publish_in_turn(struct router *router, struct publish_batch *batch
 	while (handled < batch->count && !failed) {
 		size_t from = handled;
 
-		forget_targets(router);
+		router_forget_targets(router);
 		handled = route_some(router, batch, from, from, error, &failed);
-		counter_add(COUNTER_MESSAGES_ROUTED, count_routed(router, handled - from));
 		(void)router_hand_over(router, batch, batch->publications + from, handled - from);
+		counter_add(COUNTER_MESSAGES_ROUTED,
+			    count_routed(batch->publications + from, handled - from));
 	}
 	batch->loop = sample_loop(router);
 	return handled;
@@ -459,15 +508,17 @@ static size_t publish_whole(struct router *router, const struct publish_batch *b
 		(void)amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 		return 0;
 	}
-	forget_targets(router);
+	router_forget_targets(router);
 	while (n < batch->count && !failed)
 		n = route_some(router, batch, 0, n, error, &failed);
 	if (!failed && router_hand_over(router, batch, batch->publications, n) != 0) {
 		(void)amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 		failed = true;
 	}
-	if (!failed)
-		counter_add(COUNTER_MESSAGES_ROUTED, count_routed(router, n));
+	if (failed)
+		router_cut_targets(router, 0);
+	else
+		counter_add(COUNTER_MESSAGES_ROUTED, count_routed(batch->publications, n));
 	give_room_back(router);
 	return failed ? 0 : n;
 }
@@ -480,8 +531,7 @@ size_t router_publish(struct broker *broker, struct publish_batch *batch, struct
 	bug_on(router->is_busy);
 	router->is_busy = true;
 	router->broker = broker;
-	router->vhost = batch->vhost;
-	router->n_extra_keys = 0;
+	router_set_vhost(router, batch->vhost);
 	router->extra_keys_done = 0;
 	batch->loop = ROUTER_NO_LOOP;
 	handled = batch->is_atomic ? publish_whole(router, batch, error)

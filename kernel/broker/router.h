@@ -72,7 +72,7 @@ size_t router_publish(struct broker *broker, struct publish_batch *batch, struct
  */
 struct routed_message {
 	struct shunt_message view;
-	const struct message *message;
+	struct message *message;
 };
 
 /* The name that a client sees of a direct reply-to consumer: "amq.rabbitmq.reply-to." and loop,

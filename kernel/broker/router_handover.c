@@ -8,6 +8,7 @@
 #include "broker/endpoint.h"
 #include "broker/queue.h"
 #include "broker/queue_log.h"
+#include "broker/router_observe.h"
 #include "broker/router_reply.h"
 #include "loop/budget.h"
 #include "loop/lag.h"
@@ -61,12 +62,17 @@ struct route_letter {
 	struct publish_outcome *outcomes; /* filled over there */
 };
 
-/* Uses up one reference of the message. */
-static enum queue_publish_result give(const struct route_target *target, struct message *message,
-				      struct actor_ref publisher, uint64_t seq)
+/* Uses up one reference of the message, and the target's. */
+static enum queue_publish_result give(struct broker *broker, const struct route_target *target,
+				      struct message *message, struct actor_ref publisher,
+				      uint64_t seq)
 {
 	struct queue *queue;
 
+	if (target->reply_key != 0 && target->ref.slot == ROUTE_OBSERVER) {
+		router_observe(broker, target, message);
+		return QUEUE_ACCEPTED;
+	}
 	if (target->reply_key != 0) {
 		router_reply_deliver(target->ref, target->reply_key, message);
 	} else {
@@ -125,7 +131,7 @@ static void give_item(struct route_letter *route, const struct route_item *item,
 		bool is_last = i + 1 == item->n_targets;
 		struct message *message = is_last ? item->message : message_ref(item->message);
 		enum queue_publish_result result =
-			give(&targets[i], message, route->publisher, item->seq);
+			give(route->broker, &targets[i], message, route->publisher, item->seq);
 
 		if (item->seq != 0 && result != QUEUE_PENDING)
 			route->outcomes[route->n_outcomes++] = (struct publish_outcome){
@@ -236,6 +242,7 @@ static void put_in_letter(struct router_remote *remote, struct publication *publ
 
 	if (!route) {
 		publication->rejected = true; /* no memory for it */
+		route_target_drop(target);
 		return;
 	}
 	if (remote->last_item != index + 1) {
@@ -310,8 +317,8 @@ static void hand_over_one(struct router *router, struct actor_ref publisher,
 		/* The last target gets the publication's own reference. */
 		bool is_last = target + 1 == end;
 		enum queue_publish_result result =
-			give(target, is_last ? message : message_ref(message), publisher,
-			     publication->seq);
+			give(router->broker, target, is_last ? message : message_ref(message),
+			     publisher, publication->seq);
 
 		publication->rejected |= result == QUEUE_REJECTED;
 		publication->n_pending += result == QUEUE_PENDING;
@@ -321,6 +328,36 @@ static void hand_over_one(struct router *router, struct actor_ref publisher,
 	if (publication->message)
 		message_unref(publication->message);
 	publication->message = NULL;
+}
+
+/* What only observers get is unroutable all the same, and the caller's. */
+static NO_INLINE void hand_over_observed(struct router *router, struct actor_ref publisher,
+					 struct publication *publication, size_t index)
+{
+	struct message *message = NULL;
+
+	publication->unroutable = router_reached_no_queue(router, index);
+	if (publication->unroutable)
+		message = message_ref(publication->message);
+	hand_over_one(router, publisher, publication, index);
+	publication->message = message;
+}
+
+static void hand_over_each(struct router *router, struct actor_ref publisher,
+			   struct publication *publications, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct publication *publication = &publications[i];
+
+		publication->rejected = false;
+		publication->n_pending = 0;
+		publication->inflight_bytes = 0;
+		publication->unroutable = router->first[i] == router->first[i + 1];
+		if (UNLIKELY(router->has_observers))
+			hand_over_observed(router, publisher, publication, i);
+		else if (!publication->unroutable)
+			hand_over_one(router, publisher, publication, i);
+	}
 }
 
 int router_hand_over(struct router *router, const struct publish_batch *batch,
@@ -336,16 +373,7 @@ int router_hand_over(struct router *router, const struct publish_batch *batch,
 			return -ENOMEM;
 		}
 	}
-	for (size_t i = 0; i < count; i++) {
-		struct publication *publication = &publications[i];
-
-		publication->rejected = false;
-		publication->n_pending = 0;
-		publication->inflight_bytes = 0;
-		publication->unroutable = router->first[i] == router->first[i + 1];
-		if (!publication->unroutable)
-			hand_over_one(router, batch->publisher, publication, i);
-	}
+	hand_over_each(router, batch->publisher, publications, count);
 	if (router->has_remote)
 		post_letters(router);
 	if (batch->is_atomic)

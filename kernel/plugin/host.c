@@ -103,7 +103,9 @@ void host_init(struct shunt_host *host)
 	host_offer_registering(host);
 	host_offer_settings(host);
 	host_offer_tables(host);
+	host_offer_arguments(host);
 	host_offer_messages(host);
+	host_offer_holding(host);
 	host_offer_counters(host);
 	host_offer_posting(host);
 	host_offer_timers(host);

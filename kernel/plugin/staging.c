@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "broker/argument_schema.h"
 #include "broker/exchange_type.h"
 #include "plugin/host.h"
 #include "plugin/plugin.h"
@@ -71,6 +72,18 @@ static const char *fault_of_type(const struct shunt_exchange_type *type)
 	return NULL;
 }
 
+/* Its lists of arguments, which an older minor has not got. */
+static const char *fault_of_arguments(const struct shunt_exchange_type *type)
+{
+	const char *fault = NULL;
+
+	if (SHUNT_HAS(type, struct shunt_exchange_type, declare_arguments))
+		fault = argument_schema_fault(type->declare_arguments);
+	if (fault == NULL && SHUNT_HAS(type, struct shunt_exchange_type, bind_arguments))
+		fault = argument_schema_fault(type->bind_arguments);
+	return fault;
+}
+
 /* A new version brings the types of the one that it takes the place of. */
 static const char *owner_of_type(const struct plugin *plugin, const char *name)
 {
@@ -93,6 +106,8 @@ static int register_exchange_type(const struct shunt_host *host,
 	struct plugin_staged *staged = &plugin->staged;
 	const char *fault = fault_of_type(type), *owner;
 
+	if (fault == NULL)
+		fault = fault_of_arguments(type);
 	if (fault != NULL)
 		return refuse(error, SHUNT_INTERNAL_ERROR, "%s", fault);
 	if (check_phase(plugin, "exchange type", type->name, error) != 0)

@@ -187,14 +187,15 @@ enum shunt_argument_type {
 };
 
 /*
- * An argument that exchange.declare or the bind methods may carry. The broker refuses others than these describe (406), shows them to
- * operators (`shuntctl plugin info`), and lets arguments of other names through. A list ends with a name of NULL. Since 1.2.
+ * An argument that exchange.declare or the bind methods may carry. Before it asks the type, the broker refuses what does not fit (406); it
+ * shows them to operators (`shuntctl plugin info`), and lets arguments of other names through. A list ends with a name of NULL. Since 1.2.
  */
 struct shunt_argument {
 	const char *name;
 	const char *help; /* one line */
 	enum shunt_argument_type type;
 	bool required;
+	bool checked_by_type; /* the broker only shows it: validate() or validate_binding() checks it, with its own text */
 	int64_t minimum, maximum;    /* both 0: any */
 	const char *const *choices;  /* ends with NULL; NULL: any */
 	const char *default_value;   /* as text, for shunt_host.argument; NULL: none */
