@@ -82,7 +82,8 @@ def spread(channel, queues, bodies):
 def test_content_decides_alone_and_little_moves(t):
     """Equal bodies meet, also after a restart; a queue that goes gives away its own bodies and no others."""
     broker = serve(t, "by-content.c")
-    channel = connect(t, broker).channel()
+    connection = connect(t, broker)
+    channel = connection.channel()
     channel.confirm_delivery()
     channel.exchange_declare("e", "x-by-content", durable=True)
     queues = ["q%d" % i for i in range(4)]
@@ -93,6 +94,7 @@ def test_content_decides_alone_and_little_moves(t):
     first = spread(channel, queues, bodies)
     assert min(list(first.values()).count(queue) for queue in queues) > 20, first
     assert spread(channel, queues, bodies) == first
+    connection.close()
     broker.tell_to_end()
     brokers.end_process(broker.process, 0, 30 * broker.patience)
     broker.launch()
@@ -124,15 +126,15 @@ def test_own_names_of_a_user(t):
     assert drain(channel, "alice.orders") == [b"m"]
     own = channel.queue_declare("", exclusive=True).method.queue
     channel.queue_bind(own, "amq.fanout")
-    text = "ACCESS_REFUSED - access to %s '%s' in vhost '/' refused for user 'alice'"
+    text = "ACCESS_REFUSED - %s access to %s '%s' in vhost '/' refused for user 'alice'"
     for name in ("bob.orders", "alicex", "alic"):
-        refused(connection, 403, text % ("exchange", name), lambda c, n=name: c.exchange_declare(n, "fanout"))
-        refused(connection, 403, text % ("queue", name), lambda c, n=name: c.queue_declare(n))
+        refused(connection, 403, text % ("configure", "exchange", name), lambda c, n=name: c.exchange_declare(n, "fanout"))
+        refused(connection, 403, text % ("configure", "queue", name), lambda c, n=name: c.queue_declare(n))
 
     def publish(to):
         to.confirm_delivery()
         to.basic_publish("amq.fanout", "", b"m")
-    refused(connection, 403, text % ("exchange", "amq.fanout"), publish)
+    refused(connection, 403, text % ("write", "exchange", "amq.fanout"), publish)
 
 
 def test_own_names_leaves_administrators_alone(t):
