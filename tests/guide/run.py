@@ -6,15 +6,15 @@
 
 The word behind a block's language says what becomes of the block:
 
-    console run             each "$ " line is a command of one shell, which starts in an empty folder, and must end with
-                            status 0; the lines below it are its output. "..." stands for any text, alone on a line for any lines
-    c file=NAME             the file is written, where the shell is
-    c from=PATH             the text is found in that file, below the prefix or where the shell is
-    c compile               it compiles, below the header, without a warning
-    console aside           only shown
+    console run       each "$ " line is a command of one shell, which starts in an empty folder, and must end with status
+                      0; the lines below it are its output. "..." stands for any text, alone on a line for any lines
+    c file=NAME       the file is written, where the shell is
+    c from=PATH       the text is found in that file, below the prefix or where the shell is
+    c compile         it compiles, below the header, without a warning
+    console aside     only shown
 
-Blocks in sh, C, Python, diff and console must bear one of them. In place of port 5672 there is a free one. Exit status 0 when all is
-as the guide says; the last line is "N passed, N failed"."""
+Blocks in sh, C, Python, diff and console must bear one of them. In place of port 5672 there is a free one. And the guide
+names all functions of the host that the header has. Exit status 0 when all is so; the last line is "N passed, N failed"."""
 
 import argparse
 import os
@@ -30,10 +30,13 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "..", "interop"))
 
 import session                                # noqa: E402
+import self_test                              # noqa: E402
 from lib.broker import free_ports             # noqa: E402
 
 MARKED = ("sh", "console", "c", "python", "diff")
-COMPILE = ["-std=c11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-Wno-unused-const-variable"]
+COMPILE = ["-std=c11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",
+           "-Wno-unused-const-variable"]
+PRELUDE = "#include <shunt/plugin.h>\n#include <stdio.h>\n#include <string.h>\n"
 
 
 class Block:
@@ -110,18 +113,32 @@ class Guide:
             self.passed += 1
 
     def _compile(self, block):
-        source = "#include <shunt/plugin.h>\n#include <string.h>\n#line %d \"plugins.md\"\n%s" % (block.line, block.text)
+        source = PRELUDE + "#line %d \"plugins.md\"\n%s" % (block.line, block.text)
         for compiler in filter(shutil.which, ("gcc", "clang")):
-            done = subprocess.run([compiler, "-x", "c", *COMPILE, "-I", os.path.join(self.prefix, "include"), "-"], check=False,
-                                  input=source, encoding="utf-8", stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            command = [compiler, "-x", "c", *COMPILE, "-I", os.path.join(self.prefix, "include"), "-"]
+            done = subprocess.run(command, check=False, input=source, encoding="utf-8", stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT)
             assert done.returncode == 0, done.stdout
         self.passed += 1
+
+
+def missing_functions(text, prefix):
+    """The functions of struct shunt_host that the guide does not name in its code font."""
+    with open(os.path.join(prefix, "include", "shunt", "plugin.h"), encoding="utf-8") as f:
+        table = re.search(r"^struct shunt_host \{$(.*?)^\};$", f.read(), re.DOTALL | re.MULTILINE).group(1)
+    names = re.findall(r"\(\*(\w+)\)\(const struct shunt_host", table)
+    assert len(names) > 30, names
+    return [name for name in names if "`%s`" % name not in text]
 
 
 def follow_all(arguments, folder):
     """(passed, failed): the first thing that is not as the guide says ends it, since the rest builds on it."""
     with open(arguments.guide or os.path.join(arguments.prefix, "share/doc/shunt/plugins.md"), encoding="utf-8") as f:
         text = f.read().replace("5672", str(free_ports(1)[0]))
+    missing = missing_functions(text, arguments.prefix)
+    if missing:
+        print("FAILED  the guide does not name functions of the host: %s" % ", ".join(missing))
+        return 0, 1
     shell = session.Shell(folder, arguments.prefix)
     guide = Guide(os.path.abspath(arguments.prefix), shell)
     try:
@@ -150,6 +167,7 @@ def main():
     parser.add_argument("--guide", help="default: share/doc/shunt/plugins.md of the prefix")
     parser.add_argument("-v", "--verbose", action="store_true")
     arguments = parser.parse_args()
+    self_test.run(blocks_of)
     folder = tempfile.mkdtemp(prefix="shunt-guide-")
     try:
         passed, failed = follow_all(arguments, folder)

@@ -55,9 +55,9 @@ class Shell:
         environment = dict(os.environ, PATH=":".join(path), HOME=self.top, LANG="C.UTF-8", PYTHONUNBUFFERED="1",
                            PKG_CONFIG_PATH=os.path.join(prefix, "lib", "pkgconfig"), MAKEFLAGS="", MAKELEVEL="")
         environment.pop("SHUNT_SDK_DIR", None)
-        self.process = subprocess.Popen(["bash", "--noprofile", "--norc"], cwd=self.top, env=environment, encoding="utf-8",
-                                        errors="replace", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, start_new_session=True)
+        self.process = subprocess.Popen(
+            ["bash", "--noprofile", "--norc"], cwd=self.top, env=environment, encoding="utf-8", errors="replace",
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
         self.count = 0
 
     def run(self, command):
@@ -103,7 +103,8 @@ class Shell:
         """The ends of the logs that the guide has written, for who looks for what went wrong."""
         for path in glob.glob(os.path.join(self.top, "**", "*.log"), recursive=True):
             with open(path, encoding="utf-8", errors="replace") as f:
-                print("%s:\n%s" % (os.path.relpath(path, self.top), "".join("  | " + line for line in f.readlines()[-30:])))
+                tail = "".join("  | " + line for line in f.readlines()[-30:])
+            print("%s:\n%s" % (os.path.relpath(path, self.top), tail))
 
     def end(self):
         """Kills whatever runs in it."""
