@@ -33,6 +33,12 @@ static size_t common_prefix(struct shunt_bytes a, struct shunt_bytes b)
 	return size;
 }
 
+static bool has_key(const struct shunt_binding *binding, struct shunt_bytes key)
+{
+	return binding->routing_key.size == key.size &&
+	       common_prefix(binding->routing_key, key) == key.size;
+}
+
 /* Keys in the order of their bytes, a prefix before what it begins; bindings of one key in the order of their ids. */
 static bool is_before(const struct shunt_binding *binding, struct shunt_bytes key, uint64_t id)
 {
@@ -123,7 +129,7 @@ static void unbind(void *state, const struct shunt_binding *binding, void *cooki
 
 /*
  * All prefixes of the key come before it. If the last binding before it is none, then no prefix is longer than what the
- * two have in common: so look again with that.
+ * two have in common: so look again with that. Bindings of one key lie beside each other.
  */
 static void route(const void *state, const struct shunt_message *message, struct shunt_sink *sink)
 {
@@ -138,7 +144,9 @@ static void route(const void *state, const struct shunt_message *message, struct
 		last = prefixes->bindings[end - 1]->routing_key;
 		key.size = common_prefix(key, last);
 	} while (key.size < last.size);
-	first = count_before(prefixes, key, 0);
+	first = end - 1;
+	while (first > 0 && has_key(prefixes->bindings[first - 1], key))
+		first--;
 	sink->emit(sink, prefixes->bindings + first, end - first);
 }
 
