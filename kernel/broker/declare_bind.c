@@ -7,6 +7,7 @@
 #include "broker/bound.h"
 #include "broker/exchange.h"
 #include "broker/exchange_type.h"
+#include "broker/upgrade_state.h"
 #include "loop/loop.h"
 
 /* The two ends, as they are named by the request; in the read or write side. */
@@ -35,7 +36,7 @@ static int find_ends(struct declare_request *request, struct ends *ret)
 			return declare_error_locked(request);
 	}
 	if (!ret->source->type)
-		return declare_error_unknown_type(request, slice_cstr(ret->source->type_name));
+		return exchange_error_not_loaded(ret->source, &request->error);
 	return 0;
 }
 
@@ -63,24 +64,27 @@ static struct binding *make(struct declare_request *request)
 	return binding;
 }
 
-static void free_binding(struct binding *binding)
-{
-	exchange_unref(binding->source);
-	exchange_unref(binding->exchange);
-	queue_entry_unref(binding->queue);
-	mem_free(binding);
-}
-
 /* ---- Bind ---- */
 
 enum progress {
 	ANSWERED, /* the binding is there already, or may not be */
 	WAITING,
-	CHANGED, /* the source is another than the one that was asked: begin again */
+	CHANGED, /* the source, or its instance, is not the one that was asked: begin again */
 	ENTERED,
 	NEW,	   /* nothing speaks against it */
 	ELSEWHERE, /* the same, but it must be done on another loop */
 };
+
+/* Who was asked whether the binding may be, so that it is known again. */
+struct asked {
+	struct exchange *source; /* a reference */
+	uint32_t serial;	 /* of its instance */
+};
+
+static uint32_t serial_of(const struct exchange *exchange)
+{
+	return exchange->instances[exchange->active].serial;
+}
 
 /*
  * A source whose type observes learns of the binding on its own loop, behind all that was published
@@ -96,11 +100,11 @@ static bool is_elsewhere(const struct exchange *source, unsigned *ret_loop)
 
 /*
  * Looks in the read side, where most redeclarations end. validate_binding() does not change the
- * instance, so it may run here, where the instance cannot go. *ret_source is the exchange that was
- * asked, with a reference, so that it is known again; *ret_loop where to go, if it is ELSEWHERE.
+ * instance, so it may run here, where the instance cannot go. *ret_loop is where to go, if it is
+ * ELSEWHERE.
  */
 static enum progress look(struct declare_request *request, const struct binding *binding,
-			  struct exchange **ret_source, unsigned *ret_loop)
+			  struct asked *ret_asked, unsigned *ret_loop)
 {
 	struct topology *topology = request->broker->topology;
 	enum progress progress = ANSWERED;
@@ -110,13 +114,15 @@ static enum progress look(struct declare_request *request, const struct binding 
 	if (find_ends(request, &ends) == 0) {
 		const struct binding *other = binding_find(request->vhost, binding);
 
+		const struct exchange_instance *instance =
+			&ends.source->instances[ends.source->active];
+
 		if (other ? other->pending || other->doomed
-			  : exchange_validate_binding(ends.source, ends.source->type,
-						      ends.source->instance, &binding->view,
+			  : exchange_validate_binding(ends.source, instance, &binding->view,
 						      &request->error) == 0)
 			progress = is_elsewhere(ends.source, ret_loop) ? ELSEWHERE : NEW;
 		if (progress == NEW) {
-			*ret_source = ends.source;
+			*ret_asked = (struct asked){ends.source, instance->serial};
 			exchange_ref(ends.source);
 		}
 	}
@@ -125,13 +131,14 @@ static enum progress look(struct declare_request *request, const struct binding 
 }
 
 static enum progress enter(struct declare_request *request, struct binding *binding,
-			   const struct exchange *source)
+			   const struct asked *asked)
 {
 	struct topology *topology = request->broker->topology;
 	struct ends ends;
 
 	if (find_ends(request, &ends) != 0)
 		return ANSWERED;
+	shadow_swap_if_due(topology, ends.source);
 
 	struct binding *other = binding_find(request->vhost, binding);
 
@@ -141,10 +148,10 @@ static enum progress enter(struct declare_request *request, struct binding *bind
 	}
 	if (other)
 		return ANSWERED;
-	if (ends.source != source)
+	if (ends.source != asked->source || serial_of(ends.source) != asked->serial)
 		return CHANGED;
 	binding->durable =
-		source->durable && (ends.queue ? ends.queue->durable : ends.exchange->durable);
+		ends.source->durable && (ends.queue ? ends.queue->durable : ends.exchange->durable);
 	binding->pending = binding->durable;
 	if (binding_insert(topology, binding, ends.source, ends.queue, ends.exchange,
 			   &request->error) != 0)
@@ -195,7 +202,7 @@ static void settle(struct declare_request *request, bool is_stored)
 	}
 	turns_wake(&woken);
 	if (!is_stored)
-		free_binding(binding);
+		binding_release(binding);
 	bound_end(request);
 }
 
@@ -244,16 +251,16 @@ static void entered(struct declare_request *request, struct binding *binding, bo
 }
 
 static void bind_new(struct declare_request *request, struct binding *binding,
-		     struct exchange *source)
+		     const struct asked *asked)
 {
 	struct topology *topology = request->broker->topology;
 
 	topology_write_begin(topology);
-	enum progress progress = enter(request, binding, source);
+	enum progress progress = enter(request, binding, asked);
 	bool is_durable = binding->durable;
 	topology_write_end(topology);
 
-	exchange_unref(source);
+	exchange_unref(asked->source);
 	/* A binding that is not durable belongs to everybody now; a durable one is ours until the
 	 * store has it. */
 	if (progress == ENTERED) {
@@ -271,7 +278,7 @@ void declare_bind(struct declare_request *request)
 {
 	enum progress progress = ANSWERED;
 	struct binding *binding = NULL;
-	struct exchange *source = NULL;
+	struct asked asked;
 	unsigned loop = 0;
 
 	if (declare_work(request)->sends) {
@@ -281,9 +288,9 @@ void declare_bind(struct declare_request *request)
 	if (check_names(request) == 0)
 		binding = make(request);
 	if (binding)
-		progress = look(request, binding, &source, &loop);
+		progress = look(request, binding, &asked, &loop);
 	if (progress == NEW) {
-		bind_new(request, binding, source);
+		bind_new(request, binding, &asked);
 		return;
 	}
 	mem_free(binding);

@@ -10,6 +10,7 @@
 #include "broker/router_observe.h"
 #include "broker/router_reply.h"
 #include "broker/router_state.h"
+#include "broker/trial.h"
 #include "loop/counters.h"
 #include "loop/loop.h"
 
@@ -55,6 +56,7 @@ void router_destroy(struct router *router)
 	mem_free(router->targets);
 	mem_free(router->first);
 	mem_free(router->remotes);
+	trial_marks_free(router->trial_marks);
 	mem_free(router);
 }
 
@@ -184,13 +186,29 @@ static void route_by_queue_name(struct router *router, struct slice key)
 		route_to_reply(router, key);
 }
 
+/* True: it has routed the message, beside the shadow. Each message is asked for by itself. */
+static bool try_shadow(struct router *router, const struct exchange *exchange,
+		       struct shadow *shadow)
+{
+	router->is_repeatable = false;
+	if (!trial_route(router, exchange, shadow))
+		return false;
+	router->was_tried = true;
+	return true;
+}
+
 static void route_by_key(struct router *router, const struct exchange *exchange, struct slice key)
 {
 	if (exchange_is_default(exchange)) {
 		route_by_queue_name(router, key);
 	} else if (exchange->type) {
+		struct shadow *shadow =
+			atomic_load_explicit(&exchange->tried, memory_order_acquire);
+
 		router->is_repeatable &= exchange->type->own.routes_by_key;
 		set_routing_key(router, key);
+		if (UNLIKELY(shadow != NULL) && try_shadow(router, exchange, shadow))
+			return;
 		exchange->type->functions->route(exchange->instance, &router->routed.view,
 						 &router->sink);
 	}
@@ -240,8 +258,7 @@ static int check_exchange(const struct router *router, const struct exchange *ex
 				      "' in vhost '%s'",
 				      SLICE_ARG(name), router->vhost->name);
 	if (UNLIKELY(!exchange->type && !exchange_is_default(exchange)))
-		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "unknown exchange type '%s'",
-				      exchange->type_name);
+		return exchange_error_not_loaded(exchange, error);
 	return 0;
 }
 
@@ -346,6 +363,8 @@ void router_enter_read_side(struct router *router)
 	struct topology *topology = router->broker->topology;
 
 	for (;;) {
+		if (UNLIKELY(topology_has_trials(topology)))
+			trial_make_room(router);
 		topology_read_begin(topology);
 		uint32_t queues = topology_queue_limit(topology),
 			 exchanges = topology_exchange_limit(topology);
@@ -369,11 +388,12 @@ struct pace {
 	size_t n_messages, n_targets;
 };
 
-static bool is_time_up(const struct router *router, struct pace *pace)
+static bool is_time_up(struct router *router, struct pace *pace)
 {
 	if (++pace->n_messages < MESSAGES_PER_LOOK &&
-	    router->n_targets - pace->n_targets < TARGETS_PER_LOOK)
+	    router->n_targets - pace->n_targets < TARGETS_PER_LOOK && !router->was_tried)
 		return false;
+	router->was_tried = false;
 	pace->n_messages = 0;
 	pace->n_targets = router->n_targets;
 	return clock_monotonic_ns() - pace->start_ns > READ_SIDE_NS;
@@ -406,7 +426,9 @@ static size_t route_some(struct router *router, const struct publish_batch *batc
 	struct topology *topology = router->broker->topology;
 	size_t end = batch->count - at < ROUTER_BATCH_MAX ? batch->count : at + ROUTER_BATCH_MAX;
 	struct pace pace = {
-		.start_ns = end - at > MESSAGES_PER_LOOK / 2 ? clock_monotonic_ns() : 0,
+		.start_ns = end - at > MESSAGES_PER_LOOK / 2 || router->trial_marks
+				    ? clock_monotonic_ns()
+				    : 0,
 		.n_targets = router->n_targets,
 	};
 

@@ -20,6 +20,7 @@ struct route_target {
 #define ROUTE_OBSERVER UINT32_MAX
 
 struct route_letter;
+struct trial_marks;
 
 /* What a batch sends to another loop. */
 struct router_remote {
@@ -70,6 +71,9 @@ struct router {
 	struct exchange *cached;
 	struct vhost *cached_vhost;
 	uint64_t cached_generation;
+
+	struct trial_marks *trial_marks; /* broker/trial.h; NULL until one is on */
+	bool was_tried;			 /* a message cost more than others: look at the clock */
 
 	struct router_remote *remotes; /* one a loop */
 	unsigned n_loops;

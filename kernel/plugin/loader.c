@@ -277,7 +277,8 @@ static int register_types(struct plugin *plugin, char *ret_reason, size_t size)
 	for (size_t i = 0; i < plugin->staged.n_types; i++) {
 		const struct shunt_exchange_type *type = &plugin->staged.types[i];
 		int result = exchange_type_register_of(plugin->plugins->config.topology, type,
-						       plugin->state, plugin->name, &plugin->owner);
+						       plugin->state, plugin->name,
+						       plugin->self.version, &plugin->owner);
 
 		if (result != 0)
 			return plugin_refuse(ret_reason, size,

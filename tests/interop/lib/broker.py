@@ -194,13 +194,21 @@ class ShuntBroker(Broker):
         self.was_told_to_end = True
         self.process.send_signal(signal.SIGTERM)
 
-    def stop(self):
-        if self.process is None:
-            return
+    def end(self, signum=signal.SIGTERM):
+        """Ends it, and leaves its directory for launch(); unless it is killed, it must end as it should."""
         try:
-            self._stop_checked()
+            if signum == signal.SIGKILL:
+                end_process(self.process, signum, limit=10)
+            else:
+                self._stop_checked()
         finally:
             self.process = None
+
+    def stop(self):
+        try:
+            if self.process is not None:
+                self.end()
+        finally:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def _stop_checked(self):

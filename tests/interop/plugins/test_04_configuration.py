@@ -119,7 +119,7 @@ def test_plugin_for_another_abi(t):
         f.write(text)
     sdk.build(t, source, library)
     refused(t, ["plugin = " + library],
-            "PATH:1: cannot load plugin '%s': it is built for ABI 2.1, this broker has 1.1" % library)
+            "PATH:1: cannot load plugin '%s': it is built for ABI 2.2, this broker has 1.2" % library)
 
 
 def test_plugin_that_fails_to_start(t):
