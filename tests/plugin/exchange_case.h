@@ -37,6 +37,7 @@ struct case_model {
 
 struct exchange_case {
 	struct fake_host host;
+	struct shunt_exchange exchange;
 	const struct case_model *model; /* may be NULL */
 	void *state;
 	long live_empty; /* allocations of the exchange without bindings */
@@ -49,6 +50,10 @@ struct exchange_case {
 
 /* Starts the plugin and makes an exchange, with memory for `count` bindings, none of them bound. */
 void case_open(struct exchange_case *c, const struct case_model *model, size_t count);
+
+/* The same, with arguments of the declare; they stay the test's, and in place until case_close(). */
+void case_open_declared(struct exchange_case *c, const struct case_model *model, size_t count,
+			const struct fake_table *arguments);
 
 /* Destroys it, bindings and all; checks that nothing is left. */
 void case_close(struct exchange_case *c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake_host.h"
 
+#include "fake_services.h"
 #include "fake_table.h"
 
 #include <stdlib.h>
@@ -23,8 +24,14 @@ static int fake_register(const struct shunt_host *host, const struct shunt_excha
 
 static const char *fake_config(const struct shunt_host *host, const char *key)
 {
-	(void)host;
-	(void)key;
+	const struct fake_host *fake = fake_of(host);
+
+	for (size_t i = 0; fake->settings && fake->settings[i]; i += 2)
+		if (strcmp(fake->settings[i], key) == 0)
+			return fake->settings[i + 1];
+	for (const struct shunt_option *option = fake->options; option && option->name; option++)
+		if (strcmp(option->name, key) == 0)
+			return option->default_value;
 	return NULL;
 }
 
@@ -157,11 +164,13 @@ static struct shunt_bytes fake_headers(const struct shunt_host *host,
 static bool fake_property(const struct shunt_host *host, const struct shunt_message *message,
 			  enum shunt_property property, struct shunt_value *ret_value)
 {
+	const struct fake_message *fake = (const struct fake_message *)message;
+
 	(void)host;
-	(void)message;
-	(void)property;
-	(void)ret_value;
-	return false;
+	if (!fake->has_property || fake->property != property)
+		return false;
+	*ret_value = fake->value;
+	return true;
 }
 
 static unsigned fake_loop_count(const struct shunt_host *host)
@@ -203,6 +212,7 @@ void fake_host_init(struct fake_host *fake, unsigned loops)
 		.loop_count = fake_loop_count,
 		.loop_index = fake_loop_number,
 	};
+	fake_services_init(fake);
 }
 
 void fake_host_fail(struct fake_host *fake, long n, bool onward)
