@@ -25,18 +25,29 @@
 /* So much of an announced body is given room before its bytes come. */
 #define PUBLISH_TRUST_MAX (256u * 1024)
 
-static bool publish_may_write(const struct channel_publish *p, struct slice exchange,
-			      uint64_t generation)
+static inline uint64_t publish_topology(const struct channel *ch)
 {
+	return topology_generation(ch->connection->service->broker->topology) + 1;
+}
+
+static bool publish_may_write(const struct channel *ch, struct slice exchange, uint64_t generation)
+{
+	const struct channel_publish *p = ch->publish;
+
 	return p->access_valid && p->access_generation == generation &&
+	       (LIKELY(p->access_topology == 0) || p->access_topology == publish_topology(ch)) &&
 	       slice_equal(exchange, slice_make(p->access_exchange, p->access_exchange_size));
 }
 
 static NO_INLINE int publish_ask_access(struct channel *ch, struct slice exchange,
 					uint64_t generation, struct amqp_error *error)
 {
+	bool has_policies = access_has_policies(ch->connection->service->access);
 	struct channel_publish *p = ch->publish;
 
+	p->access_topology = has_policies ? publish_topology(ch) : 0;
+	p->access_asks_topics = has_policies && permission_covers_topics(ch, exchange);
+	p->access_valid = false;
 	if (permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, exchange, error) != 0)
 		return -EPROTO;
 	p->access_valid = true;
@@ -51,7 +62,7 @@ static inline int publish_check_access(struct channel *ch, struct slice exchange
 {
 	uint64_t generation = access_generation(ch->connection->service->access);
 
-	if (LIKELY(publish_may_write(ch->publish, exchange, generation)))
+	if (LIKELY(publish_may_write(ch, exchange, generation)))
 		return 0;
 	return publish_ask_access(ch, exchange, generation, error);
 }
@@ -78,6 +89,9 @@ static inline int publish_announce(struct channel *ch, const struct amqp_basic_p
 	if (publish_check_access(ch, m->exchange, error) != 0)
 		return -EPROTO;
 	p = ch->publish;
+	if (UNLIKELY(p->access_asks_topics) &&
+	    permission_check_topic(ch, ACCESS_WRITE_TOPIC, m->exchange, m->routing_key, error) != 0)
+		return -EPROTO;
 	p->mandatory = m->mandatory;
 	p->exchange = m->exchange;
 	p->routing_key = m->routing_key;
@@ -324,6 +338,26 @@ static int publish_make(struct channel *ch, uint32_t body_size, struct slice raw
 	return message_set_properties(p->message, properties, error);
 }
 
+/* CC and BCC keys are topics as well. */
+static int publish_check_extra_topics(struct channel *ch, struct amqp_error *error)
+{
+	struct channel_publish *p = ch->publish;
+	struct slice *keys;
+	int result = 0;
+
+	if (!p->access_asks_topics || p->extra.n == 0)
+		return 0;
+	keys = mem_try_alloc(p->extra.n * sizeof(*keys));
+	if (keys == NULL)
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+	extra_keys_read(buffer_slice(&p->extra.bytes), p->extra.n, keys);
+	for (uint32_t i = 0; i < p->extra.n && result == 0; i++)
+		result = permission_check_topic(ch, ACCESS_WRITE_TOPIC, p->exchange, keys[i],
+						error);
+	mem_free(keys);
+	return result;
+}
+
 static NO_INLINE int publish_make_special(struct channel *ch, uint32_t body_size, struct slice raw,
 					  struct amqp_properties *properties,
 					  struct amqp_error *error)
@@ -335,6 +369,8 @@ static NO_INLINE int publish_make_special(struct channel *ch, uint32_t body_size
 	result = publish_examine(ch, properties, &rewritten, error);
 	if (rewritten.size != 0)
 		raw = buffer_slice(&rewritten);
+	if (result == 0)
+		result = publish_check_extra_topics(ch, error);
 	if (result == 0)
 		result = publish_make(ch, body_size, raw, properties, error);
 	buffer_fini(&rewritten);

@@ -22,9 +22,10 @@ struct channel_publish {
 	uint32_t body_filled;
 	struct extra_keys extra; /* of the message */
 	uint8_t names[510];
-	/* The exchange that was last found writable, under the access generation. */
-	uint64_t access_generation;
-	bool access_valid;
+	/* The exchange that was last found writable, under the access generation; and, if policies
+	 * are asked about topics, under the topology's: it may become a topic exchange. */
+	uint64_t access_generation, access_topology; /* 0: whatever the topology */
+	bool access_valid, access_asks_topics;
 	uint8_t access_exchange_size;
 	uint8_t access_exchange[255];
 };
