@@ -338,6 +338,26 @@ static int publish_make(struct channel *ch, uint32_t body_size, struct slice raw
 	return message_set_properties(p->message, properties, error);
 }
 
+/* CC and BCC keys are topics as well. */
+static int publish_check_extra_topics(struct channel *ch, struct amqp_error *error)
+{
+	struct channel_publish *p = ch->publish;
+	struct slice *keys;
+	int result = 0;
+
+	if (!p->access_asks_topics || p->extra.n == 0)
+		return 0;
+	keys = mem_try_alloc(p->extra.n * sizeof(*keys));
+	if (keys == NULL)
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+	extra_keys_read(buffer_slice(&p->extra.bytes), p->extra.n, keys);
+	for (uint32_t i = 0; i < p->extra.n && result == 0; i++)
+		result = permission_check_topic(ch, ACCESS_WRITE_TOPIC, p->exchange, keys[i],
+						error);
+	mem_free(keys);
+	return result;
+}
+
 static NO_INLINE int publish_make_special(struct channel *ch, uint32_t body_size, struct slice raw,
 					  struct amqp_properties *properties,
 					  struct amqp_error *error)
@@ -349,6 +369,8 @@ static NO_INLINE int publish_make_special(struct channel *ch, uint32_t body_size
 	result = publish_examine(ch, properties, &rewritten, error);
 	if (rewritten.size != 0)
 		raw = buffer_slice(&rewritten);
+	if (result == 0)
+		result = publish_check_extra_topics(ch, error);
 	if (result == 0)
 		result = publish_make(ch, body_size, raw, properties, error);
 	buffer_fini(&rewritten);

@@ -26,6 +26,8 @@ struct case_message {
 	struct fake_table headers;
 };
 
+struct exchange_case;
+
 /* What the test says of its exchange type. */
 struct case_model {
 	/* Fill the routing key and the arguments, or the routing key and the headers, at random;
@@ -33,6 +35,10 @@ struct case_model {
 	void (*make_binding)(uint64_t *random, struct case_binding *binding);
 	void (*make_message)(uint64_t *random, struct case_message *message);
 	bool (*matches)(const struct shunt_binding *binding, const struct case_message *message);
+	/* Instead of `matches`, for types that choose: whether c->answer, `count` bindings, is
+	 * right. */
+	bool (*accepts)(const struct exchange_case *c, const struct case_message *message,
+			size_t count);
 };
 
 struct exchange_case {
@@ -51,7 +57,8 @@ struct exchange_case {
 /* Starts the plugin and makes an exchange, with memory for `count` bindings, none of them bound. */
 void case_open(struct exchange_case *c, const struct case_model *model, size_t count);
 
-/* The same, with arguments of the declare; they stay the test's, and in place until case_close(). */
+/* The same, with arguments of the declare; they stay the test's, and in place until case_close().
+ */
 void case_open_declared(struct exchange_case *c, const struct case_model *model, size_t count,
 			const struct fake_table *arguments);
 

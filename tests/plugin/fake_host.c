@@ -4,6 +4,7 @@
 #include "fake_services.h"
 #include "fake_table.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +74,7 @@ static void *fake_allocate(const struct shunt_host *host, size_t size)
 	/* what a plugin must not rely on */
 	memset(memory, 0xa5, size < 4096 ? size : 4096);
 	atomic_fetch_add(&fake->live, 1);
+	atomic_fetch_add(&fake->bytes, (long)malloc_usable_size(memory));
 	return memory;
 }
 
@@ -85,16 +87,20 @@ static void *fake_reallocate(const struct shunt_host *host, void *memory, size_t
 		return fake_allocate(host, size);
 	if (must_fail(fake))
 		return NULL;
+	atomic_fetch_sub(&fake->bytes, (long)malloc_usable_size(memory));
 	moved = realloc(memory, size);
 	if (!moved)
 		abort();
+	atomic_fetch_add(&fake->bytes, (long)malloc_usable_size(moved));
 	return moved;
 }
 
 static void fake_free(const struct shunt_host *host, void *memory)
 {
-	if (memory)
+	if (memory) {
 		atomic_fetch_sub(&fake_of(host)->live, 1);
+		atomic_fetch_sub(&fake_of(host)->bytes, (long)malloc_usable_size(memory));
+	}
 	free(memory);
 }
 

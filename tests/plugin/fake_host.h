@@ -17,6 +17,7 @@ struct fake_host {
 	unsigned loops;
 	uint64_t hash_mask;  /* of the bits that hashes may have; all at first */
 	_Atomic long live;   /* allocations not freed */
+	_Atomic long bytes;  /* in them */
 	_Atomic long left;   /* allocations until one fails; -1: none does */
 	bool fail_onward;    /* all later ones fail too */
 	_Atomic bool failed; /* one did, since fake_host_fail() */

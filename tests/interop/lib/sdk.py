@@ -83,7 +83,7 @@ def make(t, directory, *arguments, status=0):
     return process.output_of(t, "make", "-C", directory, *arguments, MAKEFLAGS="", MAKELEVEL="0", status=status, **environment(t))
 
 
-def build(t, source, target=None):
+def build(t, source, target=None, defines=()):
     """The path of the shared object made of a C file, in a folder of the test's own unless told where."""
     if not hasattr(t.broker, "shuntd"):
         raise Skip("needs a shuntd of its own")
@@ -92,7 +92,7 @@ def build(t, source, target=None):
             raise Skip(program + " is not installed")
     target = target or os.path.join(folder(t), os.path.basename(source).replace(".c", ".so"))
     process.output_of(t, *COMPILER, "-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O2", "-fPIC", "-shared",
-                      "-Wl,-z,defs", *_compiler_flags(t), source, "-o", target)
+                      "-Wl,-z,defs", *("-D" + define for define in defines), *_compiler_flags(t), source, "-o", target)
     return target
 
 

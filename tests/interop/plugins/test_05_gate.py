@@ -194,6 +194,20 @@ def test_topics(t):
     client.expect_channel_close(1, 403, text % "read", "queue.bind")
 
 
+def test_topics_of_copies(t):
+    """The keys of CC and BCC headers are asked about as well."""
+    broker = gated(t)
+    client = t.wire_to(broker, user="allow")
+    client.publish(1, "amq.topic", "a.open", b"m", {"headers": {"CC": ["a.b"], "BCC": ["a.c"]}})
+    client.call(1, "queue.declare", queue="q")
+    for header in ("CC", "BCC"):
+        client.publish(1, "amq.topic", "a.open", b"m", {"headers": {header: ["a.b", "a.secret"]}})
+        client.expect_channel_close(
+            1, 403, "ACCESS_REFUSED - write access to topic 'a.secret' in exchange 'amq.topic' in vhost '/' refused "
+            "for user 'allow'")
+        client.open_channel(1)
+
+
 def test_exchange_that_becomes_one_of_topics(t):
     """What a channel remembers of the exchange of that name does not let it pass."""
     broker = gated(t)
@@ -273,7 +287,8 @@ def test_exchanges_of_an_optional_plugin_stay_defined(t):
     client = t.wire_to(broker)
     client.call(1, "exchange.declare", exchange="e", passive=True)
     client.publish(1, "e", "abc", b"m")
-    client.expect_channel_close(1, 406, "PRECONDITION_FAILED - unknown exchange type 'x-prefix'", "basic.publish")
+    client.expect_channel_close(
+        1, 406, "PRECONDITION_FAILED - the type 'x-prefix' of exchange 'e' in vhost '/' is not loaded", "basic.publish")
     shutil.move(kept, installed)
     broker.end()
     broker.launch()
