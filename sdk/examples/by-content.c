@@ -76,7 +76,7 @@ static void route(const void *state, const struct shunt_message *message, struct
 	for (size_t left = seats->count; left > 0; left--, seat++) {
 		score = (seat->hash ^ body) * 0x9fb21c651e98df25u;
 		score = (score ^ score >> 32) * 0x9e3779b97f4a7c15u;
-		if (!best || score > best_score || (score == best_score && seat->hash > best->hash)) {
+		if (!best || score > best_score || (score == best_score && seat->binding->id < best->binding->id)) {
 			best = seat;
 			best_score = score;
 		}
