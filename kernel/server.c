@@ -31,8 +31,10 @@
 #include "loop/pool.h"
 #include "loop/timer.h"
 #include "net/listener.h"
-#include "plugin/publisher.h"
+#include "plugin/change.h"
 #include "plugin/file.h"
+#include "plugin/publisher.h"
+#include "server_plugins.h"
 #include "server_store.h"
 #include "store/store.h"
 
@@ -56,6 +58,7 @@ struct server {
 	struct access *access;
 	struct access_config access_config;
 	struct plugins *plugins;
+	struct server_plugins plugin_control;
 	char *plugin_copies;	     /* the directory of their files */
 	struct hooks hooks;	     /* of the plugins */
 	struct publisher *publisher; /* of what they publish */
@@ -331,6 +334,8 @@ static enum server_status server_prepare_plugins(struct server *server, bool onl
 	server->publisher = publisher_create(server->broker, &limits);
 	plugins.publisher = server->publisher;
 	server->plugins = plugins_create(&plugins);
+	server->plugin_control = (struct server_plugins){
+		server->plugins, plugin_changes_create(server->plugins, server->broker)};
 	return SERVER_OK;
 }
 
@@ -460,6 +465,7 @@ static enum server_status server_open(struct server *server)
 		.connections = server->connections,
 		.plugins = server->plugins,
 		.plugins_for_each = plugins_for_each,
+		.plugin = server_plugins_for_control(&server->plugin_control),
 		.listeners = server->listeners,
 		.n_listeners = CONFIG_LISTENERS_MAX,
 		.version = PACKAGE_VERSION,
@@ -565,6 +571,7 @@ void server_destroy(struct server *server)
 	plugins_destroy(server->plugins);
 	hooks_fini(&server->hooks);
 	publisher_destroy(server->publisher);
+	plugin_changes_destroy(server->plugin_control.changes);
 	access_destroy(server->access);
 	mem_free(server->plugin_copies);
 	store_destroy(server->store);

@@ -21,7 +21,7 @@
 struct walk {
 	struct shunt_sink sink; /* first: what plugins get is the walk's address */
 	struct explanation *explanation;
-	struct vhost *vhost;
+	const struct explained_publish *publish;
 	struct routed_message routed;
 	uint8_t *queue_marks, *exchange_marks; /* bits by dense index */
 	uint32_t n_queues, n_exchanges;	       /* for which there are bits */
@@ -142,36 +142,44 @@ static void emit(struct shunt_sink *sink, const struct shunt_binding *const *bin
 /* ---- Walking ---- */
 
 /* The default exchange has a binding for each queue, by its name. */
-static void visit_default(struct walk *walk)
+static void visit_default(struct walk *walk, struct slice key)
 {
-	struct shunt_bytes key = walk->routed.view.routing_key;
-	const struct queue_entry *entry =
-		topology_queue(walk->vhost, slice_make(key.data, key.size));
+	const struct queue_entry *entry = topology_queue(walk->publish->vhost, key);
 	struct actor_ref ref;
 	uint64_t reply_key;
 
 	if (entry) {
-		const struct shunt_binding implied = {.routing_key = key, .destination = key};
+		const struct shunt_bytes name = {key.data, key.size};
+		const struct shunt_binding implied = {.routing_key = name, .destination = name};
 
 		add_binding(walk, &implied);
 		add_queue(walk, entry);
-		return;
+	} else if (router_reply_parse(key, &ref, &reply_key)) {
+		present(walk)->matches_reply_name = true;
 	}
-	present(walk)->matches_reply_name =
-		router_reply_parse(slice_make(key.data, key.size), &ref, &reply_key);
 }
 
-static void visit(struct walk *walk, struct exchange *exchange)
+static void visit_by_key(struct walk *walk, const struct exchange *exchange, struct slice key)
 {
-	struct exchange *alternate = NULL;
-
+	walk->routed.view.routing_key = (struct shunt_bytes){key.data, key.size};
 	if (exchange_is_default(exchange))
-		visit_default(walk);
+		visit_default(walk, key);
 	else if (exchange->type)
 		exchange->type->functions->route(exchange->instance, &walk->routed.view,
 						 &walk->sink);
+}
+
+static void visit(struct walk *walk, const struct exchange *exchange)
+{
+	struct exchange *alternate = NULL;
+
+	visit_by_key(walk, exchange, message_routing_key(walk->publish->message));
+	if (!exchange->type || !exchange->type->own.routes_by_first_key) {
+		for (size_t i = 0; i < walk->publish->n_extra_keys; i++)
+			visit_by_key(walk, exchange, walk->publish->extra_keys[i]);
+	}
 	if (present(walk)->n_matched == 0 && exchange->alternate.size > 0)
-		alternate = topology_exchange(walk->vhost, exchange->alternate);
+		alternate = topology_exchange(walk->publish->vhost, exchange->alternate);
 	if (alternate) {
 		present(walk)->alternate_is_used = true;
 		add_exchange(walk, alternate, EXPLAINED_ALTERNATE);
@@ -180,7 +188,7 @@ static void visit(struct walk *walk, struct exchange *exchange)
 
 static int walk_from(struct walk *walk, struct slice name)
 {
-	struct exchange *first = topology_exchange(walk->vhost, name);
+	struct exchange *first = topology_exchange(walk->publish->vhost, name);
 
 	if (!first)
 		return -ENOENT;
@@ -253,23 +261,22 @@ static bool enter_read_side(struct walk *walk, struct topology *topology)
 	}
 }
 
-static void show(struct walk *walk, struct vhost *vhost, struct message *message)
+static void show(struct walk *walk)
 {
-	struct slice exchange = message_exchange(message), key = message_routing_key(message),
-		     body = message_body(message);
+	struct message *message = walk->publish->message;
+	struct slice exchange = message_exchange(message), body = message_body(message),
+		     vhost = walk->publish->vhost->node.key;
 
-	walk->vhost = vhost;
 	walk->routed = (struct routed_message){
 		.view = {.size = sizeof(walk->routed.view),
 			 .exchange = {exchange.data, exchange.size},
-			 .routing_key = {key.data, key.size},
 			 .body = {body.data, body.size},
-			 .vhost = {vhost->node.key.data, vhost->node.key.size}},
+			 .vhost = {vhost.data, vhost.size}},
 		.message = message,
 	};
 }
 
-int explain(struct broker *broker, struct vhost *vhost, struct message *message,
+int explain(struct broker *broker, const struct explained_publish *publish,
 	    struct explanation *ret_explanation)
 {
 	struct explanation e;
@@ -280,10 +287,11 @@ int explain(struct broker *broker, struct vhost *vhost, struct message *message,
 		goto out;
 	walk->sink.emit = emit;
 	walk->explanation = &e;
-	show(walk, vhost, message);
+	walk->publish = publish;
+	show(walk);
 	if (!enter_read_side(walk, broker->topology))
 		goto out;
-	r = walk_from(walk, message_exchange(message));
+	r = walk_from(walk, message_exchange(publish->message));
 	topology_read_end(broker->topology);
 	if (r == 0 && walk->failed)
 		r = -ENOMEM;

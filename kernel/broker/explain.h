@@ -24,8 +24,9 @@ struct vhost;
 #define EXPLAIN_EXCHANGES_MAX 200u /* more are not visited */
 #define EXPLAIN_BINDINGS_MAX  1000u
 #define EXPLAIN_QUEUES_MAX    1000u
-#define EXPLAIN_ARGUMENTS_MAX 4096u /* bytes of one binding's arguments; larger ones are left out  \
-				     */
+#define EXPLAIN_ARGUMENTS_MAX                                                                      \
+	4096u /* bytes of one binding's arguments; larger ones are left out                        \
+	       */
 
 enum explained_way {
 	EXPLAINED_PUBLISHED, /* the message was published to it */
@@ -66,11 +67,19 @@ struct explanation {
 	bool is_cut;			     /* exchanges were left out */
 };
 
+/* What is to be explained. extra_keys: of CC and BCC headers. */
+struct explained_publish {
+	struct vhost *vhost;
+	struct message *message; /* its exchange is where it begins */
+	const struct slice *extra_keys;
+	size_t n_extra_keys;
+};
+
 /*
- * On a loop's thread, outside of the read side. The message's exchange is where it begins. 0;
- * -ENOENT: there is no such exchange; -ENOMEM. After 0 call explanation_fini().
+ * On a loop's thread, outside of the read side. 0; -ENOENT: there is no such exchange; -ENOMEM.
+ * After 0 call explanation_fini().
  */
-int explain(struct broker *broker, struct vhost *vhost, struct message *message,
+int explain(struct broker *broker, const struct explained_publish *publish,
 	    struct explanation *ret_explanation) MUST_USE;
 void explanation_fini(struct explanation *explanation);
 

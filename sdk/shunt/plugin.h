@@ -239,10 +239,7 @@ struct shunt_exchange_type {
 	 */
 	void (*route)(const void *state, const struct shunt_message *message, struct shunt_sink *sink);
 
-	/*
-	 * Since 1.1. The routing key is all that route() looks at, if that: until the next bind() or unbind(), the same key
-	 * gives the same answer. Then the broker may ask once for several messages.
-	 */
+	/* Since 1.1. The same key gives the same answer, until the next bind() or unbind(). Then the broker may ask once for several messages. */
 	bool routes_by_key;
 
 	/* Since 1.2. What the arguments of declare, and of bind, may be; NULL: anything. */
@@ -266,6 +263,9 @@ struct shunt_exchange_type {
 	 * the old one, which is destroyed afterwards. old_version is the old plugin's. Alone for both; short.
 	 */
 	void (*adopt)(void *state, void *old_state, const char *old_version);
+
+	/* Since 1.2. The broker asks once a message, by its own routing key; otherwise by each key of its CC and BCC headers as well. */
+	bool routes_by_first_key;
 };
 
 /* ---- Access policies (since 1.2) ---- */
