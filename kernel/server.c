@@ -31,7 +31,10 @@
 #include "loop/pool.h"
 #include "loop/timer.h"
 #include "net/listener.h"
+#include "plugin/change.h"
 #include "plugin/file.h"
+#include "plugin/publisher.h"
+#include "server_plugins.h"
 #include "server_store.h"
 #include "store/store.h"
 
@@ -55,7 +58,10 @@ struct server {
 	struct access *access;
 	struct access_config access_config;
 	struct plugins *plugins;
-	char *plugin_copies; /* the directory of their files */
+	struct server_plugins plugin_control;
+	char *plugin_copies;	     /* the directory of their files */
+	struct hooks hooks;	     /* of the plugins */
+	struct publisher *publisher; /* of what they publish */
 	struct conn_service *connections;
 	struct control *control;
 	struct listener *listeners[CONFIG_LISTENERS_MAX];
@@ -311,7 +317,10 @@ static enum server_status server_prepare_plugins(struct server *server, bool onl
 		.directory = config->plugins_dir,
 		.settings = config->settings,
 		.n_settings = config->n_settings,
+		.hooks = &server->hooks,
 	};
+	const struct draft_limits limits = {config->max_message_size,
+					    draft_properties_max(config->frame_max)};
 	char reason[512];
 
 	if (!only_check) {
@@ -322,7 +331,11 @@ static enum server_status server_prepare_plugins(struct server *server, bool onl
 			return SERVER_DATA;
 		}
 	}
+	server->publisher = publisher_create(server->broker, &limits);
+	plugins.publisher = server->publisher;
 	server->plugins = plugins_create(&plugins);
+	server->plugin_control = (struct server_plugins){
+		server->plugins, plugin_changes_create(server->plugins, server->broker)};
 	return SERVER_OK;
 }
 
@@ -360,6 +373,7 @@ static void server_create_connections(struct server *server)
 		.product = config->product,
 		.version = config->version,
 		.cluster_name = config->cluster_name,
+		.hooks = &server->hooks,
 	};
 
 	server->broker->connections_follow = config->placement != PLACEMENT_FIXED;
@@ -451,6 +465,7 @@ static enum server_status server_open(struct server *server)
 		.connections = server->connections,
 		.plugins = server->plugins,
 		.plugins_for_each = plugins_for_each,
+		.plugin = server_plugins_for_control(&server->plugin_control),
 		.listeners = server->listeners,
 		.n_listeners = CONFIG_LISTENERS_MAX,
 		.version = PACKAGE_VERSION,
@@ -475,9 +490,9 @@ static enum server_status server_open(struct server *server)
 
 /*
  * What is small and quick comes from slabs (base/slab.h), so this is for large messages and what
- * stays. Few arenas: each holds on to what was once a peak. Messages of some 10 KiB come and go, and
- * with the defaults the heap's end is given back to the system, and taken from it, at every other
- * one of them; those above 128 KiB would be mappings of their own.
+ * stays. Few arenas: each holds on to what was once a peak. Messages of some 10 KiB come and go,
+ * and with the defaults the heap's end is given back to the system, and taken from it, at every
+ * other one of them; those above 128 KiB would be mappings of their own.
  */
 static void tune_malloc(void)
 {
@@ -496,6 +511,7 @@ enum server_status server_create(struct config *config, const struct config_sour
 	server->config = config;
 	server->source = source;
 	server->data_dir = -1;
+	hooks_init(&server->hooks);
 	tune_malloc();
 	status = server_start(server, only_check);
 	if (status == SERVER_OK && !only_check) {
@@ -550,8 +566,12 @@ void server_destroy(struct server *server)
 	if (server->has_pool)
 		loop_pool_drain();
 	conn_service_destroy(server->connections);
+	publisher_end(server->publisher);
 	broker_destroy(server->broker);
 	plugins_destroy(server->plugins);
+	hooks_fini(&server->hooks);
+	publisher_destroy(server->publisher);
+	plugin_changes_destroy(server->plugin_control.changes);
 	access_destroy(server->access);
 	mem_free(server->plugin_copies);
 	store_destroy(server->store);

@@ -218,8 +218,10 @@ static void visit(struct router *router, struct exchange *exchange, struct slice
 {
 	router->n_emitted = 0;
 	route_by_key(router, exchange, key);
-	for (uint32_t i = 0; i < router->n_extra_keys; i++)
-		route_by_key(router, exchange, router->extra_keys[i]);
+	if (!exchange->type || !exchange->type->own.routes_by_first_key) {
+		for (uint32_t i = 0; i < router->n_extra_keys; i++)
+			route_by_key(router, exchange, router->extra_keys[i]);
+	}
 	if (UNLIKELY(exchange->type && exchange->type->own.observe))
 		add_observer(router, exchange);
 	if (router->n_emitted > 0 || exchange->alternate.size == 0)

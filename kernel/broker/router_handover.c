@@ -63,9 +63,10 @@ struct route_letter {
 };
 
 /* Uses up one reference of the message, and the target's. */
-static enum queue_publish_result give(struct broker *broker, const struct route_target *target,
-				      struct message *message, struct actor_ref publisher,
-				      uint64_t seq)
+static ALWAYS_INLINE enum queue_publish_result give(struct broker *broker,
+						    const struct route_target *target,
+						    struct message *message,
+						    struct actor_ref publisher, uint64_t seq)
 {
 	struct queue *queue;
 
@@ -300,8 +301,8 @@ static void charge_for_log(struct queue_log *log, struct actor_ref publisher,
 
 /* ---- One publication ---- */
 
-static void hand_over_one(struct router *router, struct actor_ref publisher,
-			  struct publication *publication, size_t index)
+static ALWAYS_INLINE void hand_over_one(struct router *router, struct actor_ref publisher,
+					struct publication *publication, size_t index)
 {
 	const struct route_target *target = &router->targets[router->first[index]];
 	const struct route_target *end = &router->targets[router->first[index + 1]];
@@ -330,33 +331,39 @@ static void hand_over_one(struct router *router, struct actor_ref publisher,
 	publication->message = NULL;
 }
 
-/* What only observers get is unroutable all the same, and the caller's. */
-static NO_INLINE void hand_over_observed(struct router *router, struct actor_ref publisher,
-					 struct publication *publication, size_t index)
+static inline void begin_publication(const struct router *router, struct publication *publication,
+				     size_t index)
 {
-	struct message *message = NULL;
-
-	publication->unroutable = router_reached_no_queue(router, index);
-	if (publication->unroutable)
-		message = message_ref(publication->message);
-	hand_over_one(router, publisher, publication, index);
-	publication->message = message;
+	publication->rejected = false;
+	publication->n_pending = 0;
+	publication->inflight_bytes = 0;
+	publication->unroutable = router->first[index] == router->first[index + 1];
 }
 
-static void hand_over_each(struct router *router, struct actor_ref publisher,
-			   struct publication *publications, size_t count)
+/* What only observers get is unroutable all the same, and the caller's. */
+static NO_INLINE void hand_over_observed(struct router *router, struct actor_ref publisher,
+					 struct publication *publications, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct publication *publication = &publications[i];
+		struct message *message = NULL;
 
-		publication->rejected = false;
-		publication->n_pending = 0;
-		publication->inflight_bytes = 0;
-		publication->unroutable = router->first[i] == router->first[i + 1];
-		if (UNLIKELY(router->has_observers))
-			hand_over_observed(router, publisher, publication, i);
-		else if (!publication->unroutable)
-			hand_over_one(router, publisher, publication, i);
+		begin_publication(router, publication, i);
+		publication->unroutable = router_reached_no_queue(router, i);
+		if (publication->unroutable)
+			message = message_ref(publication->message);
+		hand_over_one(router, publisher, publication, i);
+		publication->message = message;
+	}
+}
+
+static inline void hand_over_each(struct router *router, struct actor_ref publisher,
+				  struct publication *publications, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		begin_publication(router, &publications[i], i);
+		if (!publications[i].unroutable)
+			hand_over_one(router, publisher, &publications[i], i);
 	}
 }
 
@@ -373,7 +380,10 @@ int router_hand_over(struct router *router, const struct publish_batch *batch,
 			return -ENOMEM;
 		}
 	}
-	hand_over_each(router, batch->publisher, publications, count);
+	if (UNLIKELY(router->has_observers))
+		hand_over_observed(router, batch->publisher, publications, count);
+	else
+		hand_over_each(router, batch->publisher, publications, count);
 	if (router->has_remote)
 		post_letters(router);
 	if (batch->is_atomic)

@@ -127,7 +127,7 @@ static void channel_free(void *object)
 	unacked_fini(&ch->unacked);
 	confirms_fini(&ch->confirms);
 	if (ch->publish != NULL)
-		buffer_fini(&ch->publish->extra);
+		extra_keys_fini(&ch->publish->extra);
 	mem_free(ch->publish);
 	mem_free(ch->last_queue);
 	account_add(ACCOUNT_CONNECTION, -(ptrdiff_t)sizeof(*ch));

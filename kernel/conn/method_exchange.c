@@ -102,8 +102,7 @@ static int exchange_bind_or_unbind(struct channel *ch, uint32_t method_id,
 
 	if (permission_check_with(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, m->destination,
 				  m->arguments, error) != 0 ||
-	    permission_check_with(ch, ACCESS_READ, ACCESS_RESOURCE_EXCHANGE, m->source,
-				  m->arguments, error) != 0)
+	    permission_check_binding(ch, m->source, m->routing_key, m->arguments, error) != 0)
 		return -EPROTO;
 	request = request_create(ch, method_id, m->no_wait,
 				 m->destination.size + m->source.size + m->routing_key.size +

@@ -158,8 +158,7 @@ static int queue_bind_or_unbind(struct channel *ch, uint32_t method_id,
 		key = queue;
 	if (permission_check_with(ch, ACCESS_WRITE, ACCESS_RESOURCE_QUEUE, queue, m->arguments,
 				  error) != 0 ||
-	    permission_check_with(ch, ACCESS_READ, ACCESS_RESOURCE_EXCHANGE, m->exchange,
-				  m->arguments, error) != 0)
+	    permission_check_binding(ch, m->exchange, key, m->arguments, error) != 0)
 		return -EPROTO;
 	request =
 		request_create(ch, method_id, m->no_wait,

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* explain_route: where a message would go, and why. */
-#include "broker/explain.h"
-
 #include <errno.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "broker/broker.h"
+#include "broker/explain.h"
+#include "broker/extra_keys.h"
 #include "broker/message.h"
 #include "broker/topology.h"
+#include "conn/hooks.h"
+#include "conn/service.h"
 #include "control/client.h"
 #include "control/columns.h"
 #include "control/explain_message.h"
@@ -80,9 +83,9 @@ static bool is_truncated(const struct explanation *e)
 	return e->is_cut || e->n_bindings < e->n_all_bindings || e->n_queues < e->n_all_queues;
 }
 
-static json_t *explanation_value(const struct explanation *e)
+static void set_explanation(json_t *value, const struct explanation *e)
 {
-	json_t *value = json_object(), *exchanges = json_array(), *queues = json_array();
+	json_t *exchanges = json_array(), *queues = json_array();
 	size_t binding = 0;
 
 	for (size_t i = 0; i < e->n_exchanges; i++)
@@ -93,24 +96,131 @@ static json_t *explanation_value(const struct explanation *e)
 	set(value, "queues", queues);
 	set(value, "queue_count", column_number(e->n_all_queues));
 	set(value, "truncated", json_boolean(is_truncated(e)));
-	return value;
 }
 
-static void answer(struct control_client *client, struct vhost *vhost, struct message *message)
-{
-	const struct control_config *config = control_client_config(client);
-	const struct explained_publish publish = {.vhost = vhost, .message = message};
-	struct slice exchange = message_exchange(message);
-	struct explanation explanation;
+/* ---- Hooks ---- */
 
-	switch (explain(config->broker, &publish, &explanation)) {
-	case 0:
-		control_client_send(client,
-				    json_pack("{s:o}", "value", explanation_value(&explanation)));
+static const char *decision_name(enum shunt_decision decision)
+{
+	switch (decision) {
+	case SHUNT_PASS:
+		return "pass";
+	case SHUNT_DROP:
+		return "drop";
+	case SHUNT_REJECT:
+		break;
+	}
+	return "reject";
+}
+
+static void hook_ran(void *context, const struct hook *hook, enum shunt_decision decision,
+		     bool is_changed)
+{
+	json_t *value = json_object();
+
+	set_text(value, "name", slice_cstr(hook->functions->name));
+	set(value, "decision", json_string(decision_name(decision)));
+	set(value, "changed", json_boolean(is_changed));
+	json_array_append_new(context, value);
+}
+
+/* What the hooks do to the message, which may be another one then, and in their answer. */
+static enum shunt_decision run_hooks(const struct conn_service *service, const struct vhost *vhost,
+				     struct message **message, struct extra_keys *keys,
+				     json_t *value)
+{
+	const struct conn_settings *settings = &service->settings;
+	const struct hook_list *list = hooks_on_publish(service->hooks);
+	enum shunt_decision decision = SHUNT_PASS;
+	struct amqp_error error = {0};
+	json_t *hooks = json_array();
+	struct hooked_publish publish = {
+		.message = *message,
+		.keys = keys,
+		.limits = {settings->max_message_size, draft_properties_max(settings->frame_max)},
+		.vhost = vhost->node.key,
+		.dry_run = true,
+		.ran = hook_ran,
+		.context = hooks,
+	};
+
+	if (list != NULL)
+		decision = hooks_publish(list, &publish, &error);
+	*message = publish.message;
+	set(value, "hooks", hooks);
+	set(value, "decision", json_string(decision_name(decision)));
+	if (decision == SHUNT_REJECT)
+		set_text(value, "reason", slice_cstr(error.text));
+	else
+		set(value, "reason", json_null());
+	set_text(value, "routing_key", message_routing_key(publish.message));
+	return decision;
+}
+
+/* ---- The answer ---- */
+
+static int explain_by_keys(struct broker *broker, struct vhost *vhost, struct message *message,
+			   const struct extra_keys *keys, struct explanation *ret_explanation)
+{
+	struct slice *extra = mem_try_alloc((keys->n + 1) * sizeof(*extra));
+	const struct explained_publish publish = {
+		.vhost = vhost,
+		.message = message,
+		.extra_keys = extra,
+		.n_extra_keys = keys->n,
+	};
+	int r;
+
+	if (extra == NULL)
+		return -ENOMEM;
+	extra_keys_read(buffer_slice(&keys->bytes), keys->n, extra);
+	r = explain(broker, &publish, ret_explanation);
+	mem_free(extra);
+	return r;
+}
+
+/* Where it goes, of a message that the hooks have passed. */
+static int add_way(const struct control_config *config, struct vhost *vhost,
+		   struct message *message, const struct extra_keys *keys, json_t *value)
+{
+	struct explanation explanation;
+	int r = explain_by_keys(config->broker, vhost, message, keys, &explanation);
+
+	if (r == 0) {
+		set_explanation(value, &explanation);
 		explanation_fini(&explanation);
+	}
+	return r;
+}
+
+static int make_answer(const struct control_config *config, struct vhost *vhost,
+		       struct message **message, json_t *value)
+{
+	static const struct explanation nowhere;
+	struct extra_keys keys;
+	int r = 0;
+
+	extra_keys_init(&keys);
+	if (run_hooks(config->connections, vhost, message, &keys, value) == SHUNT_PASS)
+		r = add_way(config, vhost, *message, &keys, value);
+	else
+		set_explanation(value, &nowhere);
+	extra_keys_fini(&keys);
+	return r;
+}
+
+static void answer(struct control_client *client, struct vhost *vhost, struct message **message)
+{
+	json_t *value = json_object();
+	struct slice exchange;
+
+	switch (make_answer(control_client_config(client), vhost, message, value)) {
+	case 0:
+		control_client_send(client, json_pack("{s:O}", "value", value));
 		control_client_ok(client);
 		break;
 	case -ENOENT:
+		exchange = message_exchange(*message);
 		control_client_fail(client, CONTROL_DATA,
 				    "Exchange '" SLICE_FMT "' in virtual host '%s' does not exist",
 				    SLICE_ARG(exchange), vhost->name);
@@ -119,6 +229,7 @@ static void answer(struct control_client *client, struct vhost *vhost, struct me
 		control_client_fail(client, CONTROL_SOFTWARE, "Out of memory");
 		break;
 	}
+	json_decref(value);
 }
 
 void control_explain_route(struct control_client *client, const json_t *request)
@@ -140,6 +251,6 @@ void control_explain_route(struct control_client *client, const json_t *request)
 		control_client_fail(client, CONTROL_DATA, "%s", reason);
 		return;
 	}
-	answer(client, vhost, message);
+	answer(client, vhost, &message);
 	message_unref(message);
 }

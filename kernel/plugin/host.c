@@ -109,6 +109,7 @@ void host_init(struct shunt_host *host)
 	host_offer_counters(host);
 	host_offer_posting(host);
 	host_offer_timers(host);
+	host_offer_publishing(host);
 	host_offer_access(host);
 	host_offer_commands(host);
 }

@@ -23,6 +23,7 @@ void host_offer_settings(struct shunt_host *host);
 void host_offer_counters(struct shunt_host *host);
 void host_offer_posting(struct shunt_host *host);
 void host_offer_timers(struct shunt_host *host);
+void host_offer_publishing(struct shunt_host *host);
 void host_offer_access(struct shunt_host *host);
 void host_offer_commands(struct shunt_host *host);
 

@@ -13,6 +13,7 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "conn/hooks.h"
 #include "loop/loop.h"
 #include "plugin/plugin.h"
 
@@ -59,9 +60,34 @@ void plugin_release(struct plugin *plugin)
 
 /* ---- In force or not ---- */
 
+/* replaced: those of it go, and these take their place. NULL: none do. */
+static void put_hooks_in_force(struct plugin *plugin, const struct plugin *replaced)
+{
+	struct hooks *hooks = plugin->plugins->config.hooks;
+	size_t n = plugin->staged.n_hooks;
+	struct hook *in_force;
+
+	if (hooks == NULL)
+		return;
+	in_force = mem_alloc((n + 1) * sizeof(*in_force));
+	for (size_t i = 0; i < n; i++)
+		in_force[i] = (struct hook){.functions = &plugin->staged.hooks[i]->own,
+					    .plugin = plugin->state,
+					    .owner = plugin};
+	hooks_replace(hooks, replaced, in_force, n);
+	mem_free(in_force);
+}
+
+static void take_hooks_out(const struct plugin *plugin)
+{
+	if (plugin->plugins->config.hooks != NULL)
+		hooks_replace(plugin->plugins->config.hooks, plugin, NULL, 0);
+}
+
 static void take_out(struct plugin *plugin)
 {
 	plugin_stop_timers(plugin);
+	take_hooks_out(plugin);
 	plugin->phase = PLUGIN_LEAVING;
 	list_remove(&plugin->link);
 	list_add_tail(&plugin->plugins->leaving, &plugin->link);
@@ -80,6 +106,7 @@ void plugin_activate(struct plugin *plugin, struct plugin *replaced)
 		before = &replaced->link;
 	list_remove(&plugin->link);
 	list_add_tail(before, &plugin->link);
+	put_hooks_in_force(plugin, replaced);
 	plugins_change_policies(plugin->plugins, replaced, plugin);
 	if (replaced != NULL)
 		take_out(replaced);

@@ -13,8 +13,10 @@
 #include <shunt/plugin.h>
 
 struct access;
+struct hooks;
 struct plugin;
 struct plugins;
+struct publisher;
 struct topology;
 
 /* One `plugin.NAME.KEY = value` of the configuration. */
@@ -27,6 +29,8 @@ struct plugin_setting {
 struct plugins_config {
 	struct topology *topology;
 	struct access *access;
+	struct hooks *hooks;	     /* NULL: hooks are not put in force */
+	struct publisher *publisher; /* NULL: plugins cannot publish */
 	const char *directory; /* where NAME is NAME.so */
 	const char *copies; /* where files are copied to before they are opened; NULL: not at all */
 	const struct plugin_setting *settings;

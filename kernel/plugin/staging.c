@@ -236,7 +236,9 @@ static int register_metric(const struct shunt_host *host, const struct shunt_met
 	*place = mem_zalloc(sizeof(**place));
 	copy(&(*place)->own, metric, metric->size, sizeof(*metric));
 	if (metric->read == NULL)
-		*ret_counter = (*place)->counter = plugin_counter_create();
+		(*place)->counter = plugin_counter_create();
+	if (ret_counter != NULL)
+		*ret_counter = (*place)->counter;
 	return 0;
 }
 

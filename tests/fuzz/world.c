@@ -69,8 +69,10 @@ static void find_plugins(char *ret_path, size_t size)
 
 static void load_plugins(void)
 {
-	static const char *const names[] = {"exchange-direct", "exchange-fanout",
-					    "exchange-headers", "exchange-topic"};
+	static const char *const names[] = {
+		"exchange-direct",	    "exchange-fanout", "exchange-headers",
+		"exchange-topic",	    "exchange-random", "exchange-consistent-hash",
+		"exchange-recent-history", "exchange-modulus-hash"};
 	static char directory[4096];
 	struct plugins *plugins;
 	char reason[512];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * How long route() takes: bench_routes PLUGIN.so direct|fanout|topic|headers [BINDINGS]. Not a
- * test; prints nanoseconds a message, with keys that are not in the cache when there are many
+ * How long route() takes: bench_routes PLUGIN.so direct|fanout|topic|headers|x-... [BINDINGS]. Not
+ * a test; prints nanoseconds a message, with keys that are not in the cache when there are many
  * bindings.
  */
 
@@ -27,6 +27,7 @@ struct bench {
 	struct shunt_binding *bindings;
 	void **cookies;
 	uint8_t (*keys)[48];
+	uint8_t (*queues)[32];
 	uint8_t (*message_keys)[48];
 	struct fake_message *messages;
 	uint64_t random;
@@ -81,9 +82,12 @@ static void make_binding(struct bench *b, size_t i)
 		if (next_random(b) % 10 == 0)
 			(void)strcpy(words[next_random(b) % 3], "*");
 		(void)snprintf(key, 48, "%s.%s.%s", words[0], words[1], words[2]);
+	} else if (strcmp(b->type, "x-consistent-hash") == 0) {
+		(void)strcpy(key, "1");
 	} else {
 		(void)snprintf(key, 48, "some.routing.key.%zu", i);
 	}
+	(void)snprintf((char *)b->queues[i], sizeof(b->queues[i]), "queue.%zu", i);
 	if (strcmp(b->type, "headers") == 0) {
 		fake_table_put_text(&arguments, "x-match", i % 2 ? "all" : "any");
 		(void)snprintf(words[0], 16, "region%zu", i % 50);
@@ -93,6 +97,7 @@ static void make_binding(struct bench *b, size_t i)
 	b->bindings[i].size = sizeof(b->bindings[i]);
 	b->bindings[i].id = i + 1;
 	b->bindings[i].routing_key = key_of(b->keys[i]);
+	b->bindings[i].destination = key_of(b->queues[i]);
 	b->bindings[i].arguments = fake_table_bytes(&arguments);
 }
 
@@ -107,7 +112,7 @@ static void make_message(struct bench *b, size_t i)
 	if (strcmp(b->type, "topic") == 0)
 		(void)snprintf(key, 48, "%s.%s.%s", words[0], words[1], words[2]);
 	else
-		(void)snprintf(key, 48, "some.routing.key.%zu", which);
+		(void)snprintf(key, 48, "some.routing.key.%zu", b->type[0] == 'x' ? i : which);
 	if (strcmp(b->type, "headers") == 0) {
 		(void)snprintf(words[0], 16, "region%zu", which % 50);
 		fake_table_put_text(&headers, "content-class", "invoice");
@@ -233,6 +238,7 @@ int main(int argc, char **argv)
 	b.bindings = must(calloc(b.count, sizeof(*b.bindings)));
 	b.cookies = must(calloc(b.count, sizeof(*b.cookies)));
 	b.keys = must(calloc(b.count, sizeof(*b.keys)));
+	b.queues = must(calloc(b.count, sizeof(*b.queues)));
 	b.message_keys = must(calloc(MESSAGES, sizeof(*b.message_keys)));
 	b.messages = must(calloc(MESSAGES, sizeof(*b.messages)));
 	fill(&b);

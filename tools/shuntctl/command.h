@@ -48,6 +48,7 @@ int list_run(const struct command *command, const struct options *options);   /*
 int status_run(const struct command *command, const struct options *options); /* status.c */
 int ping_run(const struct command *command, const struct options *options);   /* node.c */
 int stop_run(const struct command *command, const struct options *options);
+int plugin_run(const struct command *command, const struct options *options); /* plugin.c */
 int help_run(const struct command *command, const struct options *options); /* help.c */
 int version_run(const struct command *command, const struct options *options);
 

@@ -223,6 +223,44 @@ static void print_queues(const json_t *value)
 		printf("  and %lld more\n", (long long)count - (long long)shown);
 }
 
+static const char *decision_of(const json_t *object)
+{
+	return json_string_value(json_object_get(object, "decision"));
+}
+
+static void print_hook(const json_t *hook)
+{
+	const char *decision = decision_of(hook);
+
+	fputs("hook ", stdout);
+	print_text(json_object_get(hook, "name"));
+	if (strcmp(decision, "pass") != 0)
+		printf(": %ss it\n", decision);
+	else
+		puts(is_true(hook, "changed") ? ": changes it" : ": passes it");
+}
+
+static void print_hooks(const json_t *value)
+{
+	const json_t *hooks = json_object_get(value, "hooks"), *reason = json_object_get(value, "reason");
+	bool is_changed = false;
+
+	for (size_t i = 0; i < json_array_size(hooks); i++) {
+		print_hook(json_array_get(hooks, i));
+		is_changed |= is_true(json_array_get(hooks, i), "changed");
+	}
+	if (json_is_string(reason)) {
+		fputs("  ", stdout);
+		print_text(reason);
+		putchar('\n');
+	}
+	if (is_changed) {
+		fputs("  routing key now: \"", stdout);
+		print_text(json_object_get(value, "routing_key"));
+		puts("\"");
+	}
+}
+
 static void print_way(const json_t *value)
 {
 	const json_t *exchanges = json_object_get(value, "exchanges");
@@ -253,6 +291,7 @@ static void print_answer(const struct options *options, const json_t *value)
 	if (formatter_wants_banner(options))
 		printf("Explaining the way of a message in vhost %s ...\n",
 		       options->vhost != NULL ? options->vhost : "/");
+	print_hooks(value);
 	print_way(value);
 }
 

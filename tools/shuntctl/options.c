@@ -37,6 +37,7 @@ static const struct option_name {
 	{ OPTION_OFFLINE, 0, "offline", OPTION_FLAG, 0 },
 	{ OPTION_LOCAL, 0, "local", OPTION_FLAG, 0 },
 	{ OPTION_LIST_COMMANDS, 0, "list-commands", OPTION_FLAG, 0 },
+	{ OPTION_PERCENT, 0, "percent", OPTION_TEXT, offsetof(struct options, percent) },
 	{ OPTION_HEADER, 0, "header", OPTION_TEXTS, offsetof(struct options, headers) },
 	{ OPTION_PROPERTY, 0, "property", OPTION_TEXTS, offsetof(struct options, properties) },
 };

@@ -196,7 +196,7 @@ static struct scripted scripted_of(enum access_verdict verdict, uint64_t rank)
 
 static void change(struct access *access, struct scripted *out, struct scripted *in)
 {
-	struct access_policy *going = &out->policy, *coming = &in->policy;
+	struct access_policy *going = out != NULL ? &out->policy : NULL, *coming = in != NULL ? &in->policy : NULL;
 
 	access_change(access, (struct access_policies){ &going, out != NULL }, (struct access_policies){ &coming, in != NULL });
 }
