@@ -347,6 +347,7 @@ int main(int argc, char **argv)
 	/* as the broker has it */
 	mallopt(M_TRIM_THRESHOLD, 16 << 20);
 	mallopt(M_MMAP_THRESHOLD, 4 << 20);
+	mallopt(M_MXFAST, 0);
 #endif
 	if (argc < 3) {
 		(void)fprintf(stderr, "usage: bench_routes PLUGIN.so CASE [BINDINGS [MESSAGES]]\n");
