@@ -20,6 +20,10 @@ static const char *const config_shipped_plugins[] = {
 	"exchange-fanout",
 	"exchange-topic",
 	"exchange-headers",
+	"exchange-consistent-hash",
+	"exchange-random",
+	"exchange-recent-history",
+	"exchange-modulus-hash",
 };
 
 /* One setting on its way to its place. */

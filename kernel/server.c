@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Start: loops, store, broker, plugins, what the store holds, access, connections, listeners; loop
+ * Start: loops, store, broker, access, plugins, what the store holds, connections, listeners; loop
  * 0 is the calling thread's. Stop: listeners close, every loop sends connection.close 320 to its
  * connections and waits for them a while, then the loops leave and all is taken down in the reverse
  * order, each object in the name of its loop.
@@ -31,6 +31,10 @@
 #include "loop/pool.h"
 #include "loop/timer.h"
 #include "net/listener.h"
+#include "plugin/change.h"
+#include "plugin/file.h"
+#include "plugin/publisher.h"
+#include "server_plugins.h"
 #include "server_store.h"
 #include "store/store.h"
 
@@ -54,6 +58,10 @@ struct server {
 	struct access *access;
 	struct access_config access_config;
 	struct plugins *plugins;
+	struct server_plugins plugin_control;
+	char *plugin_copies;	     /* the directory of their files */
+	struct hooks hooks;	     /* of the plugins */
+	struct publisher *publisher; /* of what they publish */
 	struct conn_service *connections;
 	struct control *control;
 	struct listener *listeners[CONFIG_LISTENERS_MAX];
@@ -286,13 +294,56 @@ static void server_catch_signals(struct server *server)
 
 /* ---- Start ---- */
 
+static void server_create_access(struct server *server)
+{
+	const struct config *config = server->config;
+
+	server->access_config = (struct access_config){
+		.default_user = config->default_user,
+		.default_pass = config->default_pass,
+		.default_user_tags = config->default_user_tags,
+		.loopback_users = (const char *const *)config->loopback_users,
+	};
+	server->access = access_create(&server->access_config);
+}
+
+/* Looking at the configuration does not touch the data directory. */
+static enum server_status server_prepare_plugins(struct server *server, bool only_check)
+{
+	const struct config *config = server->config;
+	struct plugins_config plugins = {
+		.topology = server->broker->topology,
+		.access = server->access,
+		.directory = config->plugins_dir,
+		.settings = config->settings,
+		.n_settings = config->n_settings,
+		.hooks = &server->hooks,
+	};
+	const struct draft_limits limits = {config->max_message_size,
+					    draft_properties_max(config->frame_max)};
+	char reason[512];
+
+	if (!only_check) {
+		server->plugin_copies = mem_printf("%s/plugins", config->data_dir);
+		plugins.copies = server->plugin_copies;
+		if (plugin_files_prepare(plugins.copies, reason, sizeof(reason)) != 0) {
+			log_error("plugin", "%s", reason);
+			return SERVER_DATA;
+		}
+	}
+	server->publisher = publisher_create(server->broker, &limits);
+	plugins.publisher = server->publisher;
+	server->plugins = plugins_create(&plugins);
+	server->plugin_control = (struct server_plugins){
+		server->plugins, plugin_changes_create(server->plugins, server->broker)};
+	return SERVER_OK;
+}
+
 static enum server_status server_load_plugins(struct server *server)
 {
 	const struct config *config = server->config;
 	char reason[512];
 
-	server->plugins = plugins_create(server->broker->topology, config->plugins_dir,
-					 config->settings, config->n_settings);
 	for (size_t i = 0; i < config->n_plugins; i++) {
 		const struct config_plugin *plugin = &config->plugins[i];
 
@@ -322,16 +373,10 @@ static void server_create_connections(struct server *server)
 		.product = config->product,
 		.version = config->version,
 		.cluster_name = config->cluster_name,
+		.hooks = &server->hooks,
 	};
 
-	server->access_config = (struct access_config){
-		.default_user = config->default_user,
-		.default_pass = config->default_pass,
-		.default_user_tags = config->default_user_tags,
-		.loopback_users = (const char *const *)config->loopback_users,
-	};
 	server->broker->connections_follow = config->placement != PLACEMENT_FIXED;
-	server->access = access_create(&server->access_config);
 	server->connections =
 		conn_service_create(server->broker, server->access, &settings, config->loops);
 	server->connections->connection_gone = server_connection_gone;
@@ -406,7 +451,10 @@ static enum server_status server_start(struct server *server, bool only_check)
 	if (!only_check)
 		alarms_watch_disk(server->broker->alarms, config->data_dir,
 				  config->disk_free_limit);
-	status = server_load_plugins(server);
+	server_create_access(server);
+	status = server_prepare_plugins(server, only_check);
+	if (status == SERVER_OK)
+		status = server_load_plugins(server);
 	return status == SERVER_OK && !only_check ? server_restore(server) : status;
 }
 
@@ -417,6 +465,7 @@ static enum server_status server_open(struct server *server)
 		.connections = server->connections,
 		.plugins = server->plugins,
 		.plugins_for_each = plugins_for_each,
+		.plugin = server_plugins_for_control(&server->plugin_control),
 		.listeners = server->listeners,
 		.n_listeners = CONFIG_LISTENERS_MAX,
 		.version = PACKAGE_VERSION,
@@ -441,11 +490,11 @@ static enum server_status server_open(struct server *server)
 
 /*
  * What is small and quick comes from slabs (base/slab.h), so this is for large messages and what
- * stays. Few arenas: each holds on to what was once a peak. Messages of some 10 KiB come and go, and
- * with the defaults the heap's end is given back to the system, and taken from it, at every other
- * one of them; those above 128 KiB would be mappings of their own. No fast bins: what is freed
- * stays in them as it is until some free() of 64 KiB happens to merge all of it in one call, which
- * was 19 ms after 100 000 unbinds, 330 ms after a million.
+ * stays. Few arenas: each holds on to what was once a peak. Messages of some 10 KiB come and go,
+ * and with the defaults the heap's end is given back to the system, and taken from it, at every
+ * other one of them; those above 128 KiB would be mappings of their own. No fast bins: what is
+ * freed stays in them as it is until some free() of 64 KiB happens to merge all of it in one call,
+ * which was 19 ms after 100 000 unbinds, 330 ms after a million.
  */
 static void tune_malloc(void)
 {
@@ -465,6 +514,7 @@ enum server_status server_create(struct config *config, const struct config_sour
 	server->config = config;
 	server->source = source;
 	server->data_dir = -1;
+	hooks_init(&server->hooks);
 	tune_malloc();
 	status = server_start(server, only_check);
 	if (status == SERVER_OK && !only_check) {
@@ -519,9 +569,14 @@ void server_destroy(struct server *server)
 	if (server->has_pool)
 		loop_pool_drain();
 	conn_service_destroy(server->connections);
-	access_destroy(server->access);
+	publisher_end(server->publisher);
 	broker_destroy(server->broker);
 	plugins_destroy(server->plugins);
+	hooks_fini(&server->hooks);
+	publisher_destroy(server->publisher);
+	plugin_changes_destroy(server->plugin_control.changes);
+	access_destroy(server->access);
+	mem_free(server->plugin_copies);
 	store_destroy(server->store);
 	if (server->has_pool)
 		loop_pool_destroy();

@@ -7,11 +7,21 @@
 
 #include "base/list.h"
 #include "base/mem.h"
+#include "loop/grace.h"
+#include "loop/loop.h"
+
+/* In the order in which they are asked; the built-in one is the last. Never changed: another takes
+ * its place. */
+struct access_list {
+	struct loop_grace grace; /* once it was replaced */
+	size_t n;
+	struct access_policy *items[];
+};
 
 struct access {
-	struct list policies; /* struct access_policy.link, in the order of registration; the
-				 built-in one is last */
+	_Atomic(struct access_list *) policies;
 	_Atomic uint64_t generation;
+	uint64_t last_index;
 	struct access_policy builtin;
 	struct access_config config;
 };
@@ -71,13 +81,13 @@ static void builtin_authenticate(struct access_policy *policy, struct access_log
 	is_right &= slice_equal(login->user, slice_cstr(config->default_user));
 	if (!is_right)
 		snprintf(login->reason, sizeof(login->reason), "unknown user or wrong password");
-	else if (!login->peer_is_loopback && access_is_loopback_user(config, login->user))
+	else if (!login->peer->is_loopback && access_is_loopback_user(config, login->user))
 		snprintf(login->reason, sizeof(login->reason),
 			 "user '%s' can only connect via localhost", config->default_user);
 	else
 		login->result = access_user_create(login->user, config->default_user_tags,
 						   login->mechanism);
-	login->done(login);
+	access_answer(login, login->result != NULL ? ACCESS_ALLOW : ACCESS_DENY);
 }
 
 static enum access_verdict builtin_authorize(struct access_policy *policy,
@@ -89,55 +99,144 @@ static enum access_verdict builtin_authorize(struct access_policy *policy,
 									      : ACCESS_DENY;
 }
 
+/* ---- Who is asked ---- */
+
+static struct access_list *access_list_create(size_t n)
+{
+	return mem_zalloc(sizeof(struct access_list) + n * sizeof(struct access_policy *));
+}
+
+static bool access_is_among(const struct access_policy *policy, struct access_policies policies)
+{
+	for (size_t i = 0; i < policies.n; i++)
+		if (policies.items[i] == policy)
+			return true;
+	return false;
+}
+
+static bool access_comes_after(const struct access_policy *a, uint64_t rank, uint64_t index)
+{
+	return a->rank > rank || (a->rank == rank && a->index > index);
+}
+
+/* The list is in order. */
+static void access_list_insert(struct access_list *list, struct access_policy *policy)
+{
+	size_t i = list->n++;
+
+	for (; i > 0 && access_comes_after(list->items[i - 1], policy->rank, policy->index); i--)
+		list->items[i] = list->items[i - 1];
+	list->items[i] = policy;
+}
+
+static void access_list_replaced(struct loop_grace *grace)
+{
+	mem_free(container_of(grace, struct access_list, grace));
+}
+
+void access_change(struct access *access, struct access_policies out, struct access_policies in)
+{
+	struct access_list *old = atomic_load(&access->policies);
+	struct access_list *list = access_list_create(old->n + in.n);
+
+	for (size_t i = 0; i < old->n; i++)
+		if (!access_is_among(old->items[i], out))
+			list->items[list->n++] = old->items[i];
+	for (size_t i = 0; i < in.n; i++) {
+		in.items[i]->index = ++access->last_index;
+		access_list_insert(list, in.items[i]);
+	}
+	atomic_store_explicit(&access->policies, list, memory_order_release);
+	access_has_changed(access);
+	if (loop_self() != NULL)
+		loop_grace_begin(&old->grace, access_list_replaced);
+	else
+		mem_free(old);
+}
+
+bool access_has_policies(const struct access *access)
+{
+	return atomic_load_explicit(&access->policies, memory_order_acquire)->n > 1;
+}
+
 /* ---- The door ---- */
 
 struct access *access_create(const struct access_config *config)
 {
 	struct access *access = mem_zalloc(sizeof(*access));
+	struct access_list *list = access_list_create(1);
 
 	access->config = *config;
-	atomic_init(&access->generation, 1);
-	list_init(&access->policies);
 	access->builtin = (struct access_policy){
 		.name = "builtin",
+		.rank = UINT64_MAX,
 		.authenticate = builtin_authenticate,
 		.authorize = builtin_authorize,
 	};
-	list_add_tail(&access->policies, &access->builtin.link);
+	list->n = 1;
+	list->items[0] = &access->builtin;
+	atomic_init(&access->policies, list);
+	atomic_init(&access->generation, 1);
 	return access;
 }
 
 void access_destroy(struct access *access)
 {
+	if (access == NULL)
+		return;
+	mem_free(atomic_load(&access->policies));
 	mem_free(access);
 }
 
-void access_register(struct access *access, struct access_policy *policy)
+/* Asks the first one behind the place that the login has come to. The list may have changed since
+ * then; the built-in policy is always there and passes nothing on. */
+static void access_ask(struct access_login *login)
 {
-	list_add_head(&access->policies, &policy->link);
-	atomic_fetch_add_explicit(&access->generation, 1, memory_order_relaxed);
+	const struct access_list *list =
+		atomic_load_explicit(&login->access->policies, memory_order_acquire);
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct access_policy *policy = list->items[i];
+
+		if (policy->authenticate == NULL ||
+		    !access_comes_after(policy, login->rank, login->index))
+			continue;
+		login->rank = policy->rank;
+		login->index = policy->index;
+		policy->authenticate(policy, login);
+		return;
+	}
 }
 
 void access_authenticate(struct access *access, struct access_login *login)
 {
-	struct list *pos;
+	login->access = access;
+	login->rank = login->index = 0;
+	access_ask(login);
+}
 
-	list_for_each(pos, &access->policies) {
-		struct access_policy *policy = container_of(pos, struct access_policy, link);
+void access_answer(struct access_login *login, enum access_verdict verdict)
+{
+	login->abandoned = NULL;
+	if (verdict == ACCESS_PASS)
+		access_ask(login);
+	else
+		login->done(login);
+}
 
-		if (policy->authenticate != NULL) {
-			policy->authenticate(policy, login);
-			return;
-		}
-	}
+void access_abandon(struct access_login *login)
+{
+	if (login->abandoned != NULL)
+		login->abandoned(login);
 }
 
 bool access_authorize(struct access *access, const struct access_question *question)
 {
-	struct list *pos;
+	const struct access_list *list =
+		atomic_load_explicit(&access->policies, memory_order_acquire);
 
-	list_for_each(pos, &access->policies) {
-		struct access_policy *policy = container_of(pos, struct access_policy, link);
+	for (size_t i = 0; i < list->n; i++) {
+		struct access_policy *policy = list->items[i];
 		enum access_verdict verdict = policy->authorize != NULL
 						      ? policy->authorize(policy, question)
 						      : ACCESS_PASS;
@@ -148,7 +247,13 @@ bool access_authorize(struct access *access, const struct access_question *quest
 	return false;
 }
 
+/* Who sees the new number sees the new policies. */
 uint64_t access_generation(const struct access *access)
 {
-	return atomic_load_explicit(&access->generation, memory_order_relaxed);
+	return atomic_load_explicit(&access->generation, memory_order_acquire);
+}
+
+void access_has_changed(struct access *access)
+{
+	atomic_fetch_add_explicit(&access->generation, 1, memory_order_release);
 }

@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/list.h"
+#include <shunt/plugin.h>
+
 #include "base/slice.h"
 
 enum access_verdict {
@@ -50,39 +51,48 @@ struct access_question {
 	struct slice vhost;
 	struct slice name;
 	struct slice routing_key; /* *_TOPIC */
-	const char *peer_host;
+	struct slice arguments;	  /* of a declare or bind: raw table */
+	const struct shunt_peer *peer;
 };
+
+struct access;
+struct access_policy;
 
 /*
  * A login. Asked on the connection's loop, answered there by done(), perhaps inside the call,
- * perhaps much later. The asker keeps it in place until then. A password is wiped by the asker
- * afterwards.
+ * perhaps much later, unless it is abandoned before. The asker keeps it, and what it points to, in
+ * place until then. A password is wiped by the asker afterwards.
  */
 struct access_login {
 	struct slice user, password;
 	const char *mechanism;
-	const char *peer_host; /* text of the address */
-	bool peer_is_loopback;
+	const struct shunt_peer *peer;
 	void (*done)(struct access_login *login);
 	/* answers */
 	struct access_user *result; /* NULL: refused. The asker's reference. */
 	char reason[128];	    /* for the log, never for the peer */
+
+	/* between access and the policy that is asked */
+	struct access *access;
+	uint64_t rank, index;			       /* of the policy */
+	void (*abandoned)(struct access_login *login); /* NULL: it answers within the call */
+	void *asked;				       /* the policy's own */
 };
 
 /*
- * Owned by who registered it, and in place until the process ends. authenticate must end in one
- * done(); the first policy that has one decides. authorize may be called on any loop, several at
- * once; NULL passes on.
+ * Owned by who puts it in force, and in place until a grace period after it was taken out, and as
+ * long as it has a login. authenticate must end in one access_answer(), on the same loop, unless
+ * login->abandoned, which it has set, is called; NULL passes on. authorize may be called on any
+ * loop, several at once; NULL passes on.
  */
 struct access_policy {
-	struct list link;
 	const char *name;
+	uint64_t rank; /* lower ones are asked first */
 	void (*authenticate)(struct access_policy *policy, struct access_login *login);
 	enum access_verdict (*authorize)(struct access_policy *policy,
 					 const struct access_question *question);
+	uint64_t index; /* the access's own: its order among those of its rank */
 };
-
-struct access;
 
 /* Borrowed for the life of the access. */
 struct access_config {
@@ -90,16 +100,37 @@ struct access_config {
 	const char *const *loopback_users; /* NULL-terminated: refused from elsewhere */
 };
 struct access *access_create(const struct access_config *config);
+/* When no loop runs. */
 void access_destroy(struct access *access);
 
-/* Asked before those that are there: the last one registered is the first asked, the built-in one
- * the last. Before the loops run. */
-void access_register(struct access *access, struct access_policy *policy);
+/*
+ * Takes some policies out of force and puts others in, in one step. The built-in one is asked after
+ * all of them; those of one rank in the order in which they came. Home, also while loops ask: until
+ * a grace period later (loop/grace.h) those that were taken out may still be asked. Without loops
+ * that is at once.
+ */
+struct access_policies {
+	struct access_policy **items;
+	size_t n;
+};
+void access_change(struct access *access, struct access_policies out, struct access_policies in);
 
+/* On the connection's loop. */
 void access_authenticate(struct access *access, struct access_login *login);
+/* The answer of the policy that was asked: ACCESS_PASS asks the next one. With ACCESS_ALLOW
+ * login->result is set, with ACCESS_DENY login->reason. */
+void access_answer(struct access_login *login, enum access_verdict verdict);
+/* Of a login that is not done: nobody waits for it any more, and done() will not be called. */
+void access_abandon(struct access_login *login);
+
+/* Any loop. */
 bool access_authorize(struct access *access, const struct access_question *question);
 
-/* Grows whenever an answer of access_authorize could have changed. */
+/* Whether anybody but the built-in policy is asked. Any loop. */
+bool access_has_policies(const struct access *access);
+
+/* Grows whenever an answer of access_authorize could have changed. Any thread. */
 uint64_t access_generation(const struct access *access);
+void access_has_changed(struct access *access);
 
 #endif

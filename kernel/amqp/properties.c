@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "amqp/table.h"
+#include "base/bug.h"
 
 #define CONTINUATION 1U /* bit 0 of a flag word: another one follows */
 
@@ -127,4 +128,19 @@ void amqp_properties_encode(struct amqp_writer *writer, const struct amqp_proper
 	AMQP_PROPERTIES(PUT_PROPERTY)
 #undef PUT_PROPERTY
 	*writer = w;
+}
+
+int amqp_properties_append(const struct amqp_properties *properties, struct buffer *out)
+{
+	size_t size = amqp_properties_size(properties);
+	uint8_t *room = buffer_reserve(out, size);
+	struct amqp_writer w;
+
+	if (room == NULL)
+		return -ENOMEM;
+	amqp_writer_init(&w, room, size);
+	amqp_properties_encode(&w, properties);
+	bug_on(w.failed);
+	out->size += size;
+	return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "amqp/cursor.h"
 #include "amqp/spec.h"
+#include "base/buffer.h"
 #include "base/compiler.h"
 #include "base/slice.h"
 
@@ -60,5 +61,8 @@ void amqp_properties_decode_to(struct amqp_properties *ret, struct slice raw,
 size_t amqp_properties_size(const struct amqp_properties *properties);
 
 void amqp_properties_encode(struct amqp_writer *writer, const struct amqp_properties *properties);
+
+/* At the end of a buffer, which must not hold what they borrow. 0 or -ENOMEM. */
+int amqp_properties_append(const struct amqp_properties *properties, struct buffer *out) MUST_USE;
 
 #endif

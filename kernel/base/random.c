@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/bug.h"
+#include "base/compiler.h"
 
 void random_bytes(void *out, size_t size)
 {
@@ -47,4 +48,18 @@ void random_name(char out[RANDOM_NAME_SIZE])
 			out[o++] = digits[group >> shift & 63];
 	}
 	out[RANDOM_NAME_SIZE - 1] = '\0';
+}
+
+/* SplitMix64, of a state of each thread's own that begins somewhere. */
+uint64_t random_quick(void)
+{
+	static _Thread_local uint64_t state;
+	uint64_t z;
+
+	if (UNLIKELY(state == 0))
+		state = random_u64();
+	z = state += UINT64_C(0x9e3779b97f4a7c15);
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
 }

@@ -38,6 +38,11 @@ uint64_t slice_hash(struct slice s)
 	return XXH3_64bits_withSeed(s.data, s.size, hash_seed);
 }
 
+uint64_t slice_stable_hash(struct slice s, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(s.data, s.size, seed);
+}
+
 char *slice_strdup(struct slice s)
 {
 	char *copy = mem_alloc(s.size + 1);

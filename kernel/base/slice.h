@@ -102,6 +102,9 @@ int slice_compare(struct slice a, struct slice b);
  */
 uint64_t slice_hash(struct slice s);
 
+/* XXH3 with that seed: the same for ever and on every machine. */
+uint64_t slice_stable_hash(struct slice s, uint64_t seed);
+
 /*
  * A NUL-terminated copy on the heap (mem_free()); bytes after an embedded NUL are there but hidden
  * to C strings.

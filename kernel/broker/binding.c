@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/binding.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "amqp/table.h"
@@ -9,6 +10,7 @@
 #include "broker/exchange.h"
 #include "broker/exchange_type.h"
 #include "broker/topology_write.h"
+#include "broker/upgrade_state.h"
 
 /* ---- The key ---- */
 
@@ -100,6 +102,7 @@ struct binding *binding_create(const struct binding_options *options)
 	binding->node.key = slice_make(key, size);
 	list_init(&binding->from_source);
 	list_init(&binding->to_destination);
+	atomic_init(&binding->holders, 1);
 	if (put_sorted(at, options->arguments) == 0)
 		return binding;
 	mem_free(binding);
@@ -127,18 +130,48 @@ static void link_ends(struct binding *binding)
 	binding->source->n_outgoing++;
 }
 
+/* ---- What instances know of it ---- */
+
+int binding_tell(struct binding *binding, unsigned slot, struct amqp_error *error)
+{
+	const struct exchange_instance *instance = &binding->source->instances[slot];
+	struct shunt_error said = {0};
+	void *cookie = NULL;
+
+	if (!instance->type || binding->serials[slot] == instance->serial)
+		return 0;
+	if (instance->type->functions->bind &&
+	    instance->type->functions->bind(instance->state, &binding->view, &cookie, &said) != 0)
+		return exchange_plugin_error(instance->type, &said, error);
+	binding->cookies[slot] = cookie;
+	binding->serials[slot] = instance->serial;
+	return 0;
+}
+
+static void untell(struct binding *binding, unsigned slot)
+{
+	const struct exchange_instance *instance = &binding->source->instances[slot];
+
+	if (!instance->type || binding->serials[slot] != instance->serial)
+		return;
+	if (instance->type->functions->unbind)
+		instance->type->functions->unbind(instance->state, &binding->view,
+						  binding->cookies[slot]);
+	binding->serials[slot] = 0;
+}
+
+/* ---- Coming and going ---- */
+
 int binding_insert(struct topology *topology, struct binding *binding, struct exchange *source,
 		   struct queue_entry *queue, struct exchange *exchange, struct amqp_error *error)
 {
-	const struct exchange_type *type = source->type;
-	struct shunt_error said = {0};
-
 	bug_on(!queue == !exchange);
 	binding->view.id = ++topology->last_binding_id;
-	if (type && type->functions->bind &&
-	    type->functions->bind(source->instance, &binding->view, &binding->cookie, &said) != 0)
-		return exchange_plugin_error(type, &said, error);
 	binding->source = source;
+	if (binding_tell(binding, source->active, error) != 0) {
+		binding->source = NULL;
+		return -EPROTO;
+	}
 	binding->queue = queue;
 	binding->exchange = exchange;
 	atomic_fetch_add(&source->refs, 1);
@@ -146,23 +179,36 @@ int binding_insert(struct topology *topology, struct binding *binding, struct ex
 	map_insert(&source->vhost->bindings, &binding->node, binding->node.key);
 	binding->index = dense_add(&topology->bindings, binding);
 	link_ends(binding);
+	if (UNLIKELY(source->shadow != NULL))
+		shadow_bind(topology, source->shadow, binding);
 	return 0;
 }
 
 void binding_unlink(struct binding *binding)
 {
 	bug_on(binding->doomed);
+	if (UNLIKELY(binding->source->shadow != NULL))
+		shadow_pass(binding->source->shadow, binding);
 	binding->doomed = true;
 	list_remove(&binding->from_source);
 	list_remove(&binding->to_destination);
 	binding->source->n_outgoing--;
 }
 
-void binding_relink(struct binding *binding)
+int binding_relink(struct topology *topology, struct binding *binding)
 {
+	struct exchange *source = binding->source;
+	struct amqp_error error;
+
 	bug_on(!binding->doomed);
+	shadow_swap_if_due(topology, source);
+	if (binding_tell(binding, source->active, &error) != 0)
+		return -ENOMEM;
 	binding->doomed = false;
 	link_ends(binding);
+	if (UNLIKELY(source->shadow != NULL))
+		shadow_bind(topology, source->shadow, binding);
+	return 0;
 }
 
 void binding_detach(struct topology *topology, struct binding *binding)
@@ -171,8 +217,22 @@ void binding_detach(struct topology *topology, struct binding *binding)
 
 	if (!binding->doomed)
 		binding_unlink(binding);
-	if (source->type && source->type->functions->unbind)
-		source->type->functions->unbind(source->instance, &binding->view, binding->cookie);
+	untell(binding, 0);
+	untell(binding, 1);
 	map_remove(&source->vhost->bindings, &binding->node);
 	dense_remove(&topology->bindings, binding->index);
+	if (UNLIKELY(source->n_dying > 0)) {
+		binding->holders++;
+		list_add_tail(&source->limbo, &binding->from_source);
+	}
+}
+
+void binding_release(struct binding *binding)
+{
+	if (atomic_fetch_sub(&binding->holders, 1) != 1)
+		return;
+	exchange_unref(binding->source);
+	exchange_unref(binding->exchange);
+	queue_entry_unref(binding->queue);
+	mem_free(binding);
 }

@@ -17,8 +17,8 @@ struct binding_options {
 };
 
 /*
- * A binding that is nowhere yet, with its key and its view. A plain mem_free() ends it. NULL when
- * memory is out, or a name is too long (which none from the wire is).
+ * A binding that is nowhere yet, with its key and its view. A plain mem_free() ends it then. NULL
+ * when memory is out, or a name is too long (which none from the wire is).
  */
 struct binding *binding_create(const struct binding_options *options);
 
@@ -33,14 +33,25 @@ int binding_insert(struct topology *topology, struct binding *binding, struct ex
 		   struct queue_entry *queue, struct exchange *exchange,
 		   struct amqp_error *error) MUST_USE;
 
-/* Write side: dooms it, and takes it out of the lists of its ends, or puts it back there. */
+/*
+ * Write side: dooms it, and takes it out of the lists of its ends, or puts it back there. An
+ * instance that was made meanwhile has to be told of it, which fails when memory is out: then it
+ * stays doomed.
+ */
 void binding_unlink(struct binding *binding);
-void binding_relink(struct binding *binding);
+int binding_relink(struct topology *topology, struct binding *binding) MUST_USE;
+
+/* Write side: takes it out of the instances, the vhost and the lists. */
+void binding_detach(struct topology *topology, struct binding *binding);
 
 /*
- * Write side: takes it out of the instance, the vhost and the lists. Then the caller gives back the
- * references to its ends, outside of the write side, and frees it.
+ * Outside of the write side, after binding_detach(): gives back the references to its ends and
+ * frees it; later, if an instance may know it that is being destroyed.
  */
-void binding_detach(struct topology *topology, struct binding *binding);
+void binding_release(struct binding *binding);
+
+/* Tells the source's instance in that slot of it, if that does not know it. The read side
+ * is enough, if nobody else changes the instance meanwhile. */
+int binding_tell(struct binding *binding, unsigned slot, struct amqp_error *error) MUST_USE;
 
 #endif

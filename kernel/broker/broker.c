@@ -6,8 +6,10 @@
 #include "base/mem.h"
 #include "broker/alarm.h"
 #include "broker/broker_loop.h"
+#include "broker/reaper.h"
 #include "broker/router.h"
 #include "broker/topology.h"
+#include "broker/upgrade.h"
 #include "loop/pool.h"
 #include "store/store.h"
 
@@ -52,6 +54,7 @@ struct broker *broker_create(unsigned n_loops, struct store *store, const char *
 	broker->queue_transient_max = QUEUE_TRANSIENT_MAX;
 	atomic_init(&broker->next_transient_id, STORE_TRANSIENT_ID);
 	broker->topology = topology_create(n_loops, default_vhost);
+	broker->reaper = reaper_create(broker->topology);
 	broker->alarms = alarms_create(n_loops, 0);
 	broker->loops = mem_zalloc_aligned(CACHE_LINE_SIZE, n_loops * sizeof(*broker->loops));
 	for_each_part(broker, init_part);
@@ -96,6 +99,8 @@ void broker_destroy(struct broker *broker)
 	if (!broker)
 		return;
 	finish_commits(broker);
+	upgrades_end(broker->topology);
+	reaper_destroy(broker->reaper);
 	for_each_part(broker, fini_part);
 	alarms_destroy(broker->alarms);
 	topology_destroy(broker->topology);

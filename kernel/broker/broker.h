@@ -21,6 +21,7 @@ struct store_log;
 struct router;
 struct alarms;
 struct queue_log;
+struct reaper;
 
 /* A loop's own part; only that loop touches it. On cache lines of its own. */
 struct broker_loop {
@@ -52,6 +53,7 @@ struct broker {
 	struct topology *topology;
 	struct store *store;
 	struct alarms *alarms;
+	struct reaper *reaper; /* of instances that were replaced */
 	unsigned n_loops;
 	struct broker_loop *loops;			/* n_loops of them */
 	uint64_t queue_memory_max, queue_transient_max; /* set before the loops run */

@@ -4,8 +4,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/binding.h"
+#include "broker/bound.h"
 #include "broker/exchange.h"
 #include "broker/exchange_type.h"
+#include "broker/upgrade_state.h"
+#include "loop/loop.h"
 
 /* The two ends, as they are named by the request; in the read or write side. */
 struct ends {
@@ -33,7 +36,7 @@ static int find_ends(struct declare_request *request, struct ends *ret)
 			return declare_error_locked(request);
 	}
 	if (!ret->source->type)
-		return declare_error_unknown_type(request, slice_cstr(ret->source->type_name));
+		return exchange_error_not_loaded(ret->source, &request->error);
 	return 0;
 }
 
@@ -61,43 +64,47 @@ static struct binding *make(struct declare_request *request)
 	return binding;
 }
 
-static void free_binding(struct binding *binding)
-{
-	exchange_unref(binding->source);
-	exchange_unref(binding->exchange);
-	queue_entry_unref(binding->queue);
-	mem_free(binding);
-}
-
 /* ---- Bind ---- */
 
 enum progress {
 	ANSWERED, /* the binding is there already, or may not be */
 	WAITING,
-	CHANGED, /* the source is another than the one that was asked: begin again */
+	CHANGED, /* the source, or its instance, is not the one that was asked: begin again */
 	ENTERED,
-	NEW, /* nothing speaks against it */
+	NEW,	   /* nothing speaks against it */
+	ELSEWHERE, /* the same, but it must be done on another loop */
 };
 
-static int validate(struct declare_request *request, const struct exchange *source,
-		    const struct binding *binding)
-{
-	const struct shunt_exchange_type *functions = source->type->functions;
-	struct shunt_error said = {0};
+/* Who was asked whether the binding may be, so that it is known again. */
+struct asked {
+	struct exchange *source; /* a reference */
+	uint32_t serial;	 /* of its instance */
+};
 
-	if (!functions->validate_binding ||
-	    functions->validate_binding(source->instance, &binding->view, &said) == 0)
-		return 0;
-	return exchange_plugin_error(source->type, &said, &request->error);
+static uint32_t serial_of(const struct exchange *exchange)
+{
+	return exchange->instances[exchange->active].serial;
+}
+
+/*
+ * A source whose type observes learns of the binding on its own loop, behind all that was published
+ * before by whoever asks: letters from here to there keep their order.
+ */
+static bool is_elsewhere(const struct exchange *source, unsigned *ret_loop)
+{
+	if (!source->type->own.observe)
+		return false;
+	*ret_loop = exchange_own_loop(source, loop_count());
+	return *ret_loop != loop_index(loop_self());
 }
 
 /*
  * Looks in the read side, where most redeclarations end. validate_binding() does not change the
- * instance, so it may run here, where the instance cannot go. *ret_source is the exchange that was
- * asked, with a reference, so that it is known again.
+ * instance, so it may run here, where the instance cannot go. *ret_loop is where to go, if it is
+ * ELSEWHERE.
  */
 static enum progress look(struct declare_request *request, const struct binding *binding,
-			  struct exchange **ret_source)
+			  struct asked *ret_asked, unsigned *ret_loop)
 {
 	struct topology *topology = request->broker->topology;
 	enum progress progress = ANSWERED;
@@ -107,11 +114,16 @@ static enum progress look(struct declare_request *request, const struct binding 
 	if (find_ends(request, &ends) == 0) {
 		const struct binding *other = binding_find(request->vhost, binding);
 
+		const struct exchange_instance *instance =
+			&ends.source->instances[ends.source->active];
+
 		if (other ? other->pending || other->doomed
-			  : validate(request, ends.source, binding) == 0) {
-			progress = NEW;
-			*ret_source = ends.source;
-			atomic_fetch_add(&ends.source->refs, 1);
+			  : exchange_validate_binding(ends.source, instance, &binding->view,
+						      &request->error) == 0)
+			progress = is_elsewhere(ends.source, ret_loop) ? ELSEWHERE : NEW;
+		if (progress == NEW) {
+			*ret_asked = (struct asked){ends.source, instance->serial};
+			exchange_ref(ends.source);
 		}
 	}
 	topology_read_end(topology);
@@ -119,13 +131,14 @@ static enum progress look(struct declare_request *request, const struct binding 
 }
 
 static enum progress enter(struct declare_request *request, struct binding *binding,
-			   const struct exchange *source)
+			   const struct asked *asked)
 {
 	struct topology *topology = request->broker->topology;
 	struct ends ends;
 
 	if (find_ends(request, &ends) != 0)
 		return ANSWERED;
+	shadow_swap_if_due(topology, ends.source);
 
 	struct binding *other = binding_find(request->vhost, binding);
 
@@ -135,14 +148,16 @@ static enum progress enter(struct declare_request *request, struct binding *bind
 	}
 	if (other)
 		return ANSWERED;
-	if (ends.source != source)
+	if (ends.source != asked->source || serial_of(ends.source) != asked->serial)
 		return CHANGED;
 	binding->durable =
-		source->durable && (ends.queue ? ends.queue->durable : ends.exchange->durable);
+		ends.source->durable && (ends.queue ? ends.queue->durable : ends.exchange->durable);
 	binding->pending = binding->durable;
 	if (binding_insert(topology, binding, ends.source, ends.queue, ends.exchange,
 			   &request->error) != 0)
 		return ANSWERED;
+	if (!binding->pending)
+		bound_begin(request, binding);
 	return ENTERED;
 }
 
@@ -174,7 +189,9 @@ static void settle(struct declare_request *request, bool is_stored)
 
 	if (!must_retract) {
 		binding->pending = false;
-		if (!is_stored)
+		if (is_stored)
+			bound_begin(request, binding);
+		else
 			binding_detach(topology, binding);
 		turns_pass(&binding->source->turns, &woken);
 	}
@@ -185,8 +202,8 @@ static void settle(struct declare_request *request, bool is_stored)
 	}
 	turns_wake(&woken);
 	if (!is_stored)
-		free_binding(binding);
-	declare_finish(request);
+		binding_release(binding);
+	bound_end(request);
 }
 
 /* If it stays in the store, it comes back with a restart, should its ends be there then. */
@@ -222,7 +239,7 @@ static void stored(struct store_commit *commit, enum store_result result, uint64
 static void entered(struct declare_request *request, struct binding *binding, bool is_durable)
 {
 	if (!is_durable) {
-		declare_finish(request);
+		bound_end(request);
 		return;
 	}
 
@@ -234,16 +251,16 @@ static void entered(struct declare_request *request, struct binding *binding, bo
 }
 
 static void bind_new(struct declare_request *request, struct binding *binding,
-		     struct exchange *source)
+		     const struct asked *asked)
 {
 	struct topology *topology = request->broker->topology;
 
 	topology_write_begin(topology);
-	enum progress progress = enter(request, binding, source);
+	enum progress progress = enter(request, binding, asked);
 	bool is_durable = binding->durable;
 	topology_write_end(topology);
 
-	exchange_unref(source);
+	exchange_unref(asked->source);
 	/* A binding that is not durable belongs to everybody now; a durable one is ours until the
 	 * store has it. */
 	if (progress == ENTERED) {
@@ -259,17 +276,28 @@ static void bind_new(struct declare_request *request, struct binding *binding,
 
 void declare_bind(struct declare_request *request)
 {
+	enum progress progress = ANSWERED;
 	struct binding *binding = NULL;
-	struct exchange *source = NULL;
+	struct asked asked;
+	unsigned loop = 0;
 
+	if (declare_work(request)->sends) {
+		bound_go_on(request);
+		return;
+	}
 	if (check_names(request) == 0)
 		binding = make(request);
-	if (binding && look(request, binding, &source) == NEW) {
-		bind_new(request, binding, source);
+	if (binding)
+		progress = look(request, binding, &asked, &loop);
+	if (progress == NEW) {
+		bind_new(request, binding, &asked);
 		return;
 	}
 	mem_free(binding);
-	declare_finish(request);
+	if (progress == ELSEWHERE)
+		declare_travel(request, loop);
+	else
+		declare_finish(request);
 }
 
 /* ---- Unbind ---- */

@@ -54,18 +54,30 @@ static int compare(struct declare_request *request, const struct exchange *curre
 					  slice_cstr(request->vhost->name), &request->error);
 }
 
-/* Whether it is there; then the request has its answer. */
-static bool is_there(struct declare_request *request)
+/*
+ * Whether it is there, or cannot be; then the request has its answer. Else *ret_type is what it
+ * would be made by, in this turn.
+ */
+static bool is_answered(struct declare_request *request, struct exchange_type **ret_type)
 {
 	struct topology *topology = request->broker->topology;
+	bool is_passive = request->exchange.passive, is_answered = true;
 
 	topology_read_begin(topology);
+	struct exchange_type *type = exchange_type_find(topology, request->exchange.type);
 	const struct exchange *exchange = topology_exchange(request->vhost, request->name);
 
-	if (exchange && !request->exchange.passive)
+	if (!type && !is_passive)
+		(void)declare_error_unknown_type(request, request->exchange.type);
+	else if (exchange && !is_passive)
 		(void)compare(request, exchange);
+	else if (!exchange && is_passive)
+		(void)declare_error_no_exchange(request, request->name);
+	else
+		is_answered = exchange != NULL;
 	topology_read_end(topology);
-	return exchange != NULL;
+	*ret_type = type;
+	return is_answered;
 }
 
 static struct exchange *make(struct declare_request *request, struct exchange_type *type)
@@ -100,7 +112,7 @@ static struct exchange *make(struct declare_request *request, struct exchange_ty
 
 enum entering {
 	ENTERED,
-	MEANWHILE_THERE,
+	CHANGED, /* it is there meanwhile, or its type has gone: begin again */
 	MUST_WAIT,
 };
 
@@ -112,14 +124,16 @@ static enum entering enter(struct declare_request *request, struct exchange *exc
 	topology_write_begin(topology);
 	struct exchange *other = topology_any_exchange(request->vhost, request->name);
 
-	if (!other) {
+	if (!other && !exchange->type->is_current) {
+		result = CHANGED;
+	} else if (!other) {
 		exchange->pending = exchange->durable;
 		exchange_insert(topology, exchange);
 	} else if (other->pending || other->doomed) {
 		declare_wait(request, &other->turns);
 		result = MUST_WAIT;
 	} else {
-		result = MEANWHILE_THERE;
+		result = CHANGED;
 	}
 	topology_write_end(topology);
 	return result;
@@ -166,7 +180,7 @@ static void create(struct declare_request *request, struct exchange_type *type)
 	switch (enter(request, exchange)) {
 	case ENTERED:
 		break;
-	case MEANWHILE_THERE:
+	case CHANGED:
 		exchange_unref(exchange);
 		declare_exchange(request);
 		return;
@@ -195,22 +209,10 @@ void declare_exchange(struct declare_request *request)
 		declare_finish(request);
 		return;
 	}
-	if (!request->exchange.passive) {
-		type = exchange_type_find(request->broker->topology, request->exchange.type);
-		if (!type) {
-			(void)declare_error_unknown_type(request, request->exchange.type);
-			declare_finish(request);
-			return;
-		}
-	}
-	if (is_there(request)) {
+	if (is_answered(request, &type))
 		declare_finish(request);
-	} else if (request->exchange.passive) {
-		(void)declare_error_no_exchange(request, request->name);
-		declare_finish(request);
-	} else {
+	else
 		create(request, type);
-	}
 }
 
 /* ---- Delete ---- */

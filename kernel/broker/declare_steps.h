@@ -23,6 +23,7 @@ struct declare_work {
 	struct store_commit commit;
 	void (*committed)(struct store_commit *commit, enum store_result result, uint64_t revision);
 	void *object; /* what waits for the commit */
+	struct bound_sends *sends; /* of a bind: bound.h */
 	struct queue_options options;
 	uint8_t *stripped_name; /* copies without CR and LF, or NULL */
 	uint8_t *stripped_source;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/exchange.h"
 
+#include <errno.h>
+
+#include "amqp/argument_schema.h"
 #include "amqp/table.h"
 #include "base/bug.h"
 #include "base/log.h"
@@ -8,6 +11,7 @@
 #include "broker/arguments.h"
 #include "broker/exchange_type.h"
 #include "broker/topology_write.h"
+#include "broker/upgrade_state.h"
 
 static struct shunt_bytes bytes_of(struct slice s)
 {
@@ -62,6 +66,8 @@ struct exchange *exchange_create(struct vhost *vhost, const struct exchange_opti
 	list_init(&exchange->outgoing);
 	list_init(&exchange->incoming);
 	list_init(&exchange->removed);
+	list_init(&exchange->of_type);
+	list_init(&exchange->limbo);
 	turns_init(&exchange->turns);
 	atomic_init(&exchange->refs, 1);
 	return exchange;
@@ -83,31 +89,137 @@ int exchange_plugin_error(const struct exchange_type *type, const struct shunt_e
 			      type->functions->name);
 }
 
-int exchange_bring_to_life(struct exchange *exchange, struct exchange_type *type,
-			   struct amqp_error *error)
+int exchange_error_not_loaded(const struct exchange *exchange, struct amqp_error *error)
+{
+	return amqp_error_set(
+		error, AMQP_PRECONDITION_FAILED,
+		"the type '%s' of exchange '" SLICE_FMT "' in vhost '%s' is not loaded",
+		exchange->type_name, SLICE_ARG(exchange->node.key), exchange->vhost->name);
+}
+
+static int check_arguments(const struct exchange *exchange, const struct shunt_argument *list,
+			   struct shunt_bytes arguments, const char *what, struct amqp_error *error)
+{
+	const struct argument_place place = {
+		.what = what,
+		.name = exchange->node.key,
+		.vhost = exchange->vhost->node.key,
+	};
+
+	return argument_schema_check(list, slice_make(arguments.data, arguments.size), &place,
+				     error);
+}
+
+int exchange_validate(const struct exchange *exchange, const struct exchange_type *type,
+		      struct amqp_error *error)
 {
 	const struct shunt_exchange_type *functions = type->functions;
 	struct shunt_error said = {0};
-	void *instance = NULL;
 
-	bug_on(exchange->type);
+	if (check_arguments(exchange, functions->declare_arguments, exchange->view.arguments,
+			    "exchange", error) != 0)
+		return -EPROTO;
 	if (functions->validate && functions->validate(type->plugin, &exchange->view, &said) != 0)
 		return exchange_plugin_error(type, &said, error);
-	if (functions->create(type->plugin, &exchange->view, &instance, &said) != 0)
+	return 0;
+}
+
+int exchange_validate_binding(const struct exchange *exchange,
+			      const struct exchange_instance *instance,
+			      const struct shunt_binding *binding, struct amqp_error *error)
+{
+	const struct shunt_exchange_type *functions = instance->type->functions;
+	struct shunt_error said = {0};
+
+	if (check_arguments(exchange, functions->bind_arguments, binding->arguments,
+			    "binding of exchange", error) != 0)
+		return -EPROTO;
+	if (functions->validate_binding &&
+	    functions->validate_binding(instance->state, binding, &said) != 0)
+		return exchange_plugin_error(instance->type, &said, error);
+	return 0;
+}
+
+int exchange_make_instance(const struct exchange *exchange, struct exchange_type *type,
+			   struct exchange_instance *ret_instance, struct amqp_error *error)
+{
+	const struct shunt_exchange_type *functions = type->functions;
+	struct shunt_error said = {0};
+	void *state = NULL;
+
+	if (exchange_validate(exchange, type, error) != 0)
+		return -EPROTO;
+	if (functions->create(type->plugin, &exchange->view, &state, &said) != 0)
 		return exchange_plugin_error(type, &said, error);
-	exchange->instance = instance;
-	exchange->type = type;
+	exchange_type_hold(type);
+	*ret_instance = (struct exchange_instance){.type = type, .state = state};
+	return 0;
+}
+
+void exchange_instance_destroy(struct exchange_instance *instance)
+{
+	struct exchange_type *type = instance->type;
+
+	if (!type)
+		return;
+	type->functions->destroy(instance->state);
+	*instance = (struct exchange_instance){0};
+	exchange_type_release(type);
+}
+
+void exchange_put_instance(struct exchange *exchange, unsigned slot,
+			   const struct exchange_instance *instance)
+{
+	bug_on(exchange->instances[slot].type);
+	exchange->instances[slot] = *instance;
+	exchange->instances[slot].serial = ++exchange->last_serial;
+}
+
+struct exchange_instance exchange_take_instance(struct exchange *exchange, unsigned slot)
+{
+	struct exchange_instance instance = exchange->instances[slot];
+
+	exchange->instances[slot] = (struct exchange_instance){0};
+	return instance;
+}
+
+void exchange_activate(struct exchange *exchange, unsigned slot)
+{
+	exchange->active = slot;
+	exchange->type = exchange->instances[slot].type;
+	exchange->instance = exchange->instances[slot].state;
+}
+
+int exchange_bring_to_life(struct exchange *exchange, struct exchange_type *type,
+			   struct amqp_error *error)
+{
+	struct exchange_instance instance;
+
+	bug_on(exchange->type);
+	if (exchange_make_instance(exchange, type, &instance, error) != 0)
+		return -EPROTO;
+	exchange_put_instance(exchange, exchange->active, &instance);
+	exchange_activate(exchange, exchange->active);
 	return 0;
 }
 
 void exchange_insert(struct topology *topology, struct exchange *exchange)
 {
+	bug_on(exchange->type && !exchange->type->is_current);
 	map_insert(&exchange->vhost->exchanges, &exchange->node, exchange->node.key);
 	exchange->index = dense_add(&topology->exchanges, exchange);
+	if (!exchange_is_default(exchange))
+		list_add_tail(exchange->type ? &exchange->type->exchanges : &topology->typeless,
+			      &exchange->of_type);
+	if (UNLIKELY(!list_is_empty(&topology->upgrades)))
+		topology->must_nudge = true;
 }
 
 void exchange_remove(struct topology *topology, struct exchange *exchange)
 {
+	if (UNLIKELY(!list_is_empty(&topology->upgrades)))
+		upgrades_forget_exchange(topology, exchange);
+	list_remove(&exchange->of_type);
 	map_remove(&exchange->vhost->exchanges, &exchange->node);
 	dense_remove(&topology->exchanges, exchange->index);
 }
@@ -116,8 +228,8 @@ void exchange_unref(struct exchange *exchange)
 {
 	if (!exchange || atomic_fetch_sub(&exchange->refs, 1) != 1)
 		return;
-	if (exchange->type)
-		exchange->type->functions->destroy(exchange->instance);
+	bug_on(exchange->shadow || exchange->n_dying > 0);
+	exchange_instance_destroy(&exchange->instances[exchange->active]);
 	turns_fini(&exchange->turns);
 	mem_free(exchange);
 }

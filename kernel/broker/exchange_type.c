@@ -3,8 +3,10 @@
 
 #include <errno.h>
 
+#include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/binding.h"
 #include "broker/exchange.h"
 #include "broker/topology_write.h"
 
@@ -15,11 +17,9 @@ static int replay_bindings(struct exchange *exchange)
 
 	list_for_each(pos, &exchange->outgoing) {
 		struct binding *binding = container_of(pos, struct binding, from_source);
-		const struct shunt_exchange_type *functions = exchange->type->functions;
-		struct shunt_error said = {0};
+		struct amqp_error error;
 
-		if (functions->bind && functions->bind(exchange->instance, &binding->view,
-						       &binding->cookie, &said) != 0)
+		if (binding_tell(binding, exchange->active, &error) != 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -44,30 +44,67 @@ static int bring_to_life(struct exchange_type *type, struct vhost *vhost)
 				exchange->type_name, SLICE_ARG(exchange->node.key), error.text);
 			return -EINVAL;
 		}
+		list_remove(&exchange->of_type);
+		list_add_tail(&type->exchanges, &exchange->of_type);
 		if (replay_bindings(exchange) != 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-/* The loops do not run yet, so nobody is in the way, and create() needs no care for the lock. */
-int exchange_type_register(struct topology *topology, const struct shunt_exchange_type *functions,
-			   void *plugin, const char *plugin_name)
+struct exchange_type *exchange_type_create(const struct shunt_exchange_type *functions,
+					   void *plugin, const char *plugin_name,
+					   const char *plugin_version)
 {
-	struct exchange_type *type;
-	struct map_cursor cursor;
-	struct map_node *node;
-	int r = 0;
+	struct exchange_type *type = mem_zalloc(sizeof(*type));
 
-	if (exchange_type_find(topology, slice_cstr(functions->name)))
-		return -EEXIST;
-	type = mem_zalloc(sizeof(*type));
 	memcpy(&type->own, functions,
 	       functions->size < sizeof(type->own) ? functions->size : sizeof(type->own));
 	type->functions = &type->own;
 	type->plugin = plugin;
 	type->plugin_name = plugin_name;
+	type->plugin_version = plugin_version;
+	list_init(&type->link);
+	list_init(&type->exchanges);
+	return type;
+}
+
+void exchange_type_free(struct exchange_type *type)
+{
+	if (!type)
+		return;
+	bug_on(type->is_current || type->n_instances > 0);
+	mem_free(type);
+}
+
+void exchange_type_hold(struct exchange_type *type)
+{
+	atomic_fetch_add(&type->n_instances, 1);
+	if (type->owner)
+		type->owner->hold(type->owner);
+}
+
+/* Who waits for the last instance may free the type as soon as it is told. */
+void exchange_type_release(struct exchange_type *type)
+{
+	struct exchange_type_owner *owner = type->owner;
+
+	atomic_fetch_sub(&type->n_instances, 1);
+	if (owner)
+		owner->release(owner);
+}
+
+/* The loops do not run yet, so nobody is in the way, and create() needs no care for the lock. */
+int exchange_type_add(struct topology *topology, struct exchange_type *type)
+{
+	struct map_cursor cursor;
+	struct map_node *node;
+	int r = 0;
+
+	if (exchange_type_find(topology, slice_cstr(type->functions->name)))
+		return -EEXIST;
 	list_add_tail(&topology->types, &type->link);
+	type->is_current = true;
 	map_for_each(node, &topology->vhosts, &cursor) {
 		r = bring_to_life(type, container_of(node, struct vhost, node));
 		if (r != 0)
@@ -75,6 +112,28 @@ int exchange_type_register(struct topology *topology, const struct shunt_exchang
 	}
 	atomic_fetch_add(&topology->generation, 1);
 	return r;
+}
+
+int exchange_type_register_of(struct topology *topology,
+			      const struct shunt_exchange_type *functions, void *plugin,
+			      const char *plugin_name, const char *plugin_version,
+			      struct exchange_type_owner *owner)
+{
+	struct exchange_type *type =
+		exchange_type_create(functions, plugin, plugin_name, plugin_version);
+	int r;
+
+	type->owner = owner;
+	r = exchange_type_add(topology, type);
+	if (r == -EEXIST)
+		exchange_type_free(type);
+	return r;
+}
+
+int exchange_type_register(struct topology *topology, const struct shunt_exchange_type *functions,
+			   void *plugin, const char *plugin_name)
+{
+	return exchange_type_register_of(topology, functions, plugin, plugin_name, "", NULL);
 }
 
 int exchange_types_bring_to_life(struct topology *topology, struct vhost *vhost)

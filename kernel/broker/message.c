@@ -128,6 +128,14 @@ static int read_expiration(struct slice text, uint64_t *ret_ms, struct amqp_erro
 	return 0;
 }
 
+bool message_expiration_is_valid(struct slice text)
+{
+	struct amqp_error error;
+	uint64_t ms;
+
+	return read_expiration(text, &ms, &error) == 0;
+}
+
 /* No flag set: nothing to decode. Very common. */
 static bool has_no_properties(struct slice raw)
 {

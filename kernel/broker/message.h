@@ -75,6 +75,9 @@ int message_read_properties(struct message *message, struct amqp_error *error);
 int message_set_properties(struct message *message, const struct amqp_properties *properties,
 			   struct amqp_error *error);
 
+/* Whether the property `expiration` may be this text. */
+bool message_expiration_is_valid(struct slice text);
+
 /* What the store keeps of a message: `stored` and all bytes. */
 static inline struct slice message_stored(const struct message *m)
 {

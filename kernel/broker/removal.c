@@ -210,25 +210,16 @@ static bool revive(struct removal *removal)
 			return false;
 		list_remove(link);
 		turns_pass(&binding->source->turns, &removal->slice.woken);
-		if (is_alive(binding))
-			binding_relink(binding);
-		else
-			take_out_binding(
-				removal,
-				binding); /* an end has been removed by another meanwhile */
+		/* An end may have been removed by another meanwhile; or there is no memory to tell
+		 * an instance of it that came meanwhile. */
+		if (!is_alive(binding) ||
+		    binding_relink(removal->broker->topology, binding) != 0)
+			take_out_binding(removal, binding);
 	}
 	return true;
 }
 
 /* ---- Outside of the write side ---- */
-
-static void free_binding(struct binding *binding)
-{
-	exchange_unref(binding->source);
-	exchange_unref(binding->exchange);
-	queue_entry_unref(binding->queue);
-	mem_free(binding);
-}
 
 static void drop_entry(void *object)
 {
@@ -254,7 +245,7 @@ static void after_slice(struct removal *removal)
 
 	turns_wake(&removal->slice.woken);
 	while ((link = list_pop(&removal->slice.bindings)) != NULL)
-		free_binding(container_of(link, struct binding, to_destination));
+		binding_release(container_of(link, struct binding, to_destination));
 	while ((link = list_pop(&removal->slice.exchanges)) != NULL)
 		exchange_unref(container_of(link, struct exchange, removed));
 	if (removal->slice.queue_ends)

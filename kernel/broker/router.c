@@ -7,8 +7,10 @@
 #include "broker/alarm.h"
 #include "broker/exchange.h"
 #include "broker/exchange_type.h"
+#include "broker/router_observe.h"
 #include "broker/router_reply.h"
 #include "broker/router_state.h"
+#include "broker/trial.h"
 #include "loop/counters.h"
 #include "loop/loop.h"
 
@@ -54,6 +56,7 @@ void router_destroy(struct router *router)
 	mem_free(router->targets);
 	mem_free(router->first);
 	mem_free(router->remotes);
+	trial_marks_free(router->trial_marks);
 	mem_free(router);
 }
 
@@ -86,6 +89,15 @@ static inline void add_target(struct router *router, struct actor_ref ref, uint6
 	router->has_remote |= ref.loop != router->own_loop;
 }
 
+bool router_add_queue(struct router *router, struct actor_ref queue)
+{
+	add_target(router, queue, 0);
+	if (LIKELY(!router->failed))
+		return true;
+	router->failed = false;
+	return false;
+}
+
 static void add_queue(struct router *router, const struct queue_entry *entry)
 {
 	if (entry->pending || entry->doomed || router->queue_marks[entry->index] == router->epoch)
@@ -106,6 +118,21 @@ static void add_exchange(struct router *router, struct exchange *exchange)
 	router->work[router->n_work++] = exchange;
 }
 
+/* Such messages are routed one by one, so that each is observed. */
+static NO_INLINE void add_observer(struct router *router, struct exchange *exchange)
+{
+	size_t before = router->n_targets;
+
+	router->is_repeatable = false;
+	router->has_observers = true;
+	add_target(router,
+		   (struct actor_ref){.loop = exchange_own_loop(exchange, router->n_loops),
+				      .slot = ROUTE_OBSERVER},
+		   (uintptr_t)exchange);
+	if (router->n_targets > before)
+		exchange_ref(exchange);
+}
+
 static void emit(struct shunt_sink *sink, const struct shunt_binding *const *bindings, size_t count)
 {
 	struct router *router = container_of(sink, struct router, sink);
@@ -124,6 +151,14 @@ static void emit(struct shunt_sink *sink, const struct shunt_binding *const *bin
 }
 
 /* ---- Exchanges ---- */
+
+void router_set_vhost(struct router *router, struct vhost *vhost)
+{
+	router->vhost = vhost;
+	router->routed.view.vhost =
+		(struct shunt_bytes){vhost->node.key.data, vhost->node.key.size};
+	router->n_extra_keys = 0;
+}
 
 static void set_routing_key(struct router *router, struct slice key)
 {
@@ -151,24 +186,44 @@ static void route_by_queue_name(struct router *router, struct slice key)
 		route_to_reply(router, key);
 }
 
+/* True: it has routed the message, beside the shadow. Each message is asked for by itself. */
+static bool try_shadow(struct router *router, const struct exchange *exchange,
+		       struct shadow *shadow)
+{
+	router->is_repeatable = false;
+	if (!trial_route(router, exchange, shadow))
+		return false;
+	router->was_tried = true;
+	return true;
+}
+
 static void route_by_key(struct router *router, const struct exchange *exchange, struct slice key)
 {
 	if (exchange_is_default(exchange)) {
 		route_by_queue_name(router, key);
 	} else if (exchange->type) {
+		struct shadow *shadow =
+			atomic_load_explicit(&exchange->tried, memory_order_acquire);
+
 		router->is_repeatable &= exchange->type->own.routes_by_key;
 		set_routing_key(router, key);
+		if (UNLIKELY(shadow != NULL) && try_shadow(router, exchange, shadow))
+			return;
 		exchange->type->functions->route(exchange->instance, &router->routed.view,
 						 &router->sink);
 	}
 }
 
-static void visit(struct router *router, const struct exchange *exchange, struct slice key)
+static void visit(struct router *router, struct exchange *exchange, struct slice key)
 {
 	router->n_emitted = 0;
 	route_by_key(router, exchange, key);
-	for (uint32_t i = 0; i < router->n_extra_keys; i++)
-		route_by_key(router, exchange, router->extra_keys[i]);
+	if (!exchange->type || !exchange->type->own.routes_by_first_key) {
+		for (uint32_t i = 0; i < router->n_extra_keys; i++)
+			route_by_key(router, exchange, router->extra_keys[i]);
+	}
+	if (UNLIKELY(exchange->type && exchange->type->own.observe))
+		add_observer(router, exchange);
 	if (router->n_emitted > 0 || exchange->alternate.size == 0)
 		return;
 
@@ -205,8 +260,7 @@ static int check_exchange(const struct router *router, const struct exchange *ex
 				      "' in vhost '%s'",
 				      SLICE_ARG(name), router->vhost->name);
 	if (UNLIKELY(!exchange->type && !exchange_is_default(exchange)))
-		return amqp_error_set(error, AMQP_PRECONDITION_FAILED, "unknown exchange type '%s'",
-				      exchange->type_name);
+		return exchange_error_not_loaded(exchange, error);
 	return 0;
 }
 
@@ -223,15 +277,12 @@ static void begin_epoch(struct router *router)
 	router->n_work = 0;
 }
 
-static int find_targets(struct router *router, uint64_t generation, const struct message *message,
-			struct amqp_error *error)
+int router_walk(struct router *router, struct exchange *exchange, struct message *message,
+		struct amqp_error *error)
 {
 	struct slice name = message_exchange(message), key = message_routing_key(message),
 		     body = message_body(message);
-	const struct exchange *exchange = find_exchange(router, generation, name);
 
-	if (check_exchange(router, exchange, name, error) != 0)
-		return -EPROTO;
 	begin_epoch(router);
 	router->is_repeatable = router->n_extra_keys == 0;
 	router->exchange_marks[exchange->index] = router->epoch;
@@ -246,6 +297,17 @@ static int find_targets(struct router *router, uint64_t generation, const struct
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 	}
 	return 0;
+}
+
+static int find_targets(struct router *router, uint64_t generation, struct message *message,
+			struct amqp_error *error)
+{
+	struct slice name = message_exchange(message);
+	struct exchange *exchange = find_exchange(router, generation, name);
+
+	if (check_exchange(router, exchange, name, error) != 0)
+		return -EPROTO;
+	return router_walk(router, exchange, message, error);
 }
 
 static bool is_repeated(const struct router *router, const struct message *message)
@@ -267,7 +329,7 @@ static int repeat_targets(struct router *router, struct amqp_error *error)
 	return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 }
 
-static int route(struct router *router, uint64_t generation, const struct message *message,
+static int route(struct router *router, uint64_t generation, struct message *message,
 		 struct amqp_error *error)
 {
 	size_t first = router->n_targets;
@@ -297,10 +359,14 @@ static uint32_t *grow_marks(uint32_t *marks, uint32_t *n, uint32_t limit)
 	return marks;
 }
 
-/* Enters the read side with as many marks as it needs; they are made outside. */
-static void enter_read_side(struct router *router, struct topology *topology)
+/* The marks are made outside. */
+void router_enter_read_side(struct router *router)
 {
+	struct topology *topology = router->broker->topology;
+
 	for (;;) {
+		if (UNLIKELY(topology_has_trials(topology)))
+			trial_make_room(router);
 		topology_read_begin(topology);
 		uint32_t queues = topology_queue_limit(topology),
 			 exchanges = topology_exchange_limit(topology);
@@ -324,11 +390,12 @@ struct pace {
 	size_t n_messages, n_targets;
 };
 
-static bool is_time_up(const struct router *router, struct pace *pace)
+static bool is_time_up(struct router *router, struct pace *pace)
 {
 	if (++pace->n_messages < MESSAGES_PER_LOOK &&
-	    router->n_targets - pace->n_targets < TARGETS_PER_LOOK)
+	    router->n_targets - pace->n_targets < TARGETS_PER_LOOK && !router->was_tried)
 		return false;
+	router->was_tried = false;
 	pace->n_messages = 0;
 	pace->n_targets = router->n_targets;
 	return clock_monotonic_ns() - pace->start_ns > READ_SIDE_NS;
@@ -344,10 +411,10 @@ static void set_extra_keys(struct router *router, const struct publish_batch *ba
 	router->extra_keys_done += router->n_extra_keys;
 }
 
-static void forget_targets(struct router *router)
+void router_forget_targets(struct router *router)
 {
 	router->n_targets = 0;
-	router->has_remote = false;
+	router->has_remote = router->has_observers = false;
 	router->first[0] = 0;
 }
 
@@ -361,18 +428,20 @@ static size_t route_some(struct router *router, const struct publish_batch *batc
 	struct topology *topology = router->broker->topology;
 	size_t end = batch->count - at < ROUTER_BATCH_MAX ? batch->count : at + ROUTER_BATCH_MAX;
 	struct pace pace = {
-		.start_ns = end - at > MESSAGES_PER_LOOK / 2 ? clock_monotonic_ns() : 0,
+		.start_ns = end - at > MESSAGES_PER_LOOK / 2 || router->trial_marks
+				    ? clock_monotonic_ns()
+				    : 0,
 		.n_targets = router->n_targets,
 	};
 
-	enter_read_side(router, topology);
+	router_enter_read_side(router);
 	router->repeatable = NULL;
 	uint64_t generation = topology_generation(topology);
 
 	while (at < end) {
 		set_extra_keys(router, batch, at);
 		if (route(router, generation, batch->publications[at].message, error) != 0) {
-			router->n_targets = router->first[at - from];
+			router_cut_targets(router, router->first[at - from]);
 			*ret_failed = true;
 			break;
 		}
@@ -384,12 +453,12 @@ static size_t route_some(struct router *router, const struct publish_batch *batc
 	return at;
 }
 
-static size_t count_routed(const struct router *router, size_t count)
+static size_t count_routed(const struct publication *publications, size_t count)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++)
-		n += router->first[i + 1] > router->first[i];
+		n += !publications[i].unroutable;
 	return n;
 }
 
@@ -398,7 +467,10 @@ static unsigned sample_loop(struct router *router)
 {
 	if (router->n_targets == 0)
 		return ROUTER_NO_LOOP;
-	return router->targets[router->sample++ % router->n_targets].ref.loop;
+
+	const struct route_target *target = &router->targets[router->sample++ % router->n_targets];
+
+	return target->ref.slot != ROUTE_OBSERVER ? target->ref.loop : ROUTER_NO_LOOP;
 }
 
 static size_t publish_in_turn(struct router *router, struct publish_batch *batch,
@@ -411,10 +483,11 @@ static size_t publish_in_turn(struct router *router, struct publish_batch *batch
 	while (handled < batch->count && !failed) {
 		size_t from = handled;
 
-		forget_targets(router);
+		router_forget_targets(router);
 		handled = route_some(router, batch, from, from, error, &failed);
-		counter_add(COUNTER_MESSAGES_ROUTED, count_routed(router, handled - from));
 		(void)router_hand_over(router, batch, batch->publications + from, handled - from);
+		counter_add(COUNTER_MESSAGES_ROUTED,
+			    count_routed(batch->publications + from, handled - from));
 	}
 	batch->loop = sample_loop(router);
 	return handled;
@@ -459,15 +532,17 @@ static size_t publish_whole(struct router *router, const struct publish_batch *b
 		(void)amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 		return 0;
 	}
-	forget_targets(router);
+	router_forget_targets(router);
 	while (n < batch->count && !failed)
 		n = route_some(router, batch, 0, n, error, &failed);
 	if (!failed && router_hand_over(router, batch, batch->publications, n) != 0) {
 		(void)amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 		failed = true;
 	}
-	if (!failed)
-		counter_add(COUNTER_MESSAGES_ROUTED, count_routed(router, n));
+	if (failed)
+		router_cut_targets(router, 0);
+	else
+		counter_add(COUNTER_MESSAGES_ROUTED, count_routed(batch->publications, n));
 	give_room_back(router);
 	return failed ? 0 : n;
 }
@@ -480,8 +555,7 @@ size_t router_publish(struct broker *broker, struct publish_batch *batch, struct
 	bug_on(router->is_busy);
 	router->is_busy = true;
 	router->broker = broker;
-	router->vhost = batch->vhost;
-	router->n_extra_keys = 0;
+	router_set_vhost(router, batch->vhost);
 	router->extra_keys_done = 0;
 	batch->loop = ROUTER_NO_LOOP;
 	handled = batch->is_atomic ? publish_whole(router, batch, error)

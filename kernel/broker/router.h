@@ -38,7 +38,7 @@ struct publication {
 /*
  * Publishes the batch of one endpoint, in order. Returns how many were handled: fewer than `count`
  * when the one at that index failed, with *error set (404 no exchange, 403 internal exchange, 406
- * unknown exchange type) and its message still the caller's.
+ * its type is not loaded) and its message still the caller's.
  *
  * An atomic batch is handled as a whole or not at all, and may be of any size: all of it is routed
  * before the first queue gets anything, every other loop gets one letter, and what is logged comes
@@ -72,7 +72,7 @@ size_t router_publish(struct broker *broker, struct publish_batch *batch, struct
  */
 struct routed_message {
 	struct shunt_message view;
-	const struct message *message;
+	struct message *message;
 };
 
 /* The name that a client sees of a direct reply-to consumer: "amq.rabbitmq.reply-to." and loop,

@@ -8,6 +8,7 @@
 #include "broker/endpoint.h"
 #include "broker/queue.h"
 #include "broker/queue_log.h"
+#include "broker/router_observe.h"
 #include "broker/router_reply.h"
 #include "loop/budget.h"
 #include "loop/lag.h"
@@ -61,12 +62,18 @@ struct route_letter {
 	struct publish_outcome *outcomes; /* filled over there */
 };
 
-/* Uses up one reference of the message. */
-static enum queue_publish_result give(const struct route_target *target, struct message *message,
-				      struct actor_ref publisher, uint64_t seq)
+/* Uses up one reference of the message, and the target's. */
+static ALWAYS_INLINE enum queue_publish_result give(struct broker *broker,
+						    const struct route_target *target,
+						    struct message *message,
+						    struct actor_ref publisher, uint64_t seq)
 {
 	struct queue *queue;
 
+	if (target->reply_key != 0 && target->ref.slot == ROUTE_OBSERVER) {
+		router_observe(broker, target, message);
+		return QUEUE_ACCEPTED;
+	}
 	if (target->reply_key != 0) {
 		router_reply_deliver(target->ref, target->reply_key, message);
 	} else {
@@ -125,7 +132,7 @@ static void give_item(struct route_letter *route, const struct route_item *item,
 		bool is_last = i + 1 == item->n_targets;
 		struct message *message = is_last ? item->message : message_ref(item->message);
 		enum queue_publish_result result =
-			give(&targets[i], message, route->publisher, item->seq);
+			give(route->broker, &targets[i], message, route->publisher, item->seq);
 
 		if (item->seq != 0 && result != QUEUE_PENDING)
 			route->outcomes[route->n_outcomes++] = (struct publish_outcome){
@@ -236,6 +243,7 @@ static void put_in_letter(struct router_remote *remote, struct publication *publ
 
 	if (!route) {
 		publication->rejected = true; /* no memory for it */
+		route_target_drop(target);
 		return;
 	}
 	if (remote->last_item != index + 1) {
@@ -293,8 +301,8 @@ static void charge_for_log(struct queue_log *log, struct actor_ref publisher,
 
 /* ---- One publication ---- */
 
-static void hand_over_one(struct router *router, struct actor_ref publisher,
-			  struct publication *publication, size_t index)
+static ALWAYS_INLINE void hand_over_one(struct router *router, struct actor_ref publisher,
+					struct publication *publication, size_t index)
 {
 	const struct route_target *target = &router->targets[router->first[index]];
 	const struct route_target *end = &router->targets[router->first[index + 1]];
@@ -310,8 +318,8 @@ static void hand_over_one(struct router *router, struct actor_ref publisher,
 		/* The last target gets the publication's own reference. */
 		bool is_last = target + 1 == end;
 		enum queue_publish_result result =
-			give(target, is_last ? message : message_ref(message), publisher,
-			     publication->seq);
+			give(router->broker, target, is_last ? message : message_ref(message),
+			     publisher, publication->seq);
 
 		publication->rejected |= result == QUEUE_REJECTED;
 		publication->n_pending += result == QUEUE_PENDING;
@@ -321,6 +329,42 @@ static void hand_over_one(struct router *router, struct actor_ref publisher,
 	if (publication->message)
 		message_unref(publication->message);
 	publication->message = NULL;
+}
+
+static inline void begin_publication(const struct router *router, struct publication *publication,
+				     size_t index)
+{
+	publication->rejected = false;
+	publication->n_pending = 0;
+	publication->inflight_bytes = 0;
+	publication->unroutable = router->first[index] == router->first[index + 1];
+}
+
+/* What only observers get is unroutable all the same, and the caller's. */
+static NO_INLINE void hand_over_observed(struct router *router, struct actor_ref publisher,
+					 struct publication *publications, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct publication *publication = &publications[i];
+		struct message *message = NULL;
+
+		begin_publication(router, publication, i);
+		publication->unroutable = router_reached_no_queue(router, i);
+		if (publication->unroutable)
+			message = message_ref(publication->message);
+		hand_over_one(router, publisher, publication, i);
+		publication->message = message;
+	}
+}
+
+static inline void hand_over_each(struct router *router, struct actor_ref publisher,
+				  struct publication *publications, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		begin_publication(router, &publications[i], i);
+		if (!publications[i].unroutable)
+			hand_over_one(router, publisher, &publications[i], i);
+	}
 }
 
 int router_hand_over(struct router *router, const struct publish_batch *batch,
@@ -336,16 +380,10 @@ int router_hand_over(struct router *router, const struct publish_batch *batch,
 			return -ENOMEM;
 		}
 	}
-	for (size_t i = 0; i < count; i++) {
-		struct publication *publication = &publications[i];
-
-		publication->rejected = false;
-		publication->n_pending = 0;
-		publication->inflight_bytes = 0;
-		publication->unroutable = router->first[i] == router->first[i + 1];
-		if (!publication->unroutable)
-			hand_over_one(router, batch->publisher, publication, i);
-	}
+	if (UNLIKELY(router->has_observers))
+		hand_over_observed(router, batch->publisher, publications, count);
+	else
+		hand_over_each(router, batch->publisher, publications, count);
 	if (router->has_remote)
 		post_letters(router);
 	if (batch->is_atomic)

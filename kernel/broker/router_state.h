@@ -4,6 +4,7 @@
 
 /* What router.c (finding the targets) and router_handover.c (giving them the messages) share. */
 
+#include "base/compiler.h"
 #include "broker/router.h"
 
 /* Where a message goes. */
@@ -12,7 +13,14 @@ struct route_target {
 	uint64_t reply_key; /* not 0: ref is an endpoint with that reply key, else a queue */
 };
 
+/*
+ * An exchange whose type observes is a target, too: ref.loop is the loop that observes, ref.slot is
+ * this, which is no object's, and reply_key is the exchange's address, with a reference.
+ */
+#define ROUTE_OBSERVER UINT32_MAX
+
 struct route_letter;
+struct trial_marks;
 
 /* What a batch sends to another loop. */
 struct router_remote {
@@ -52,7 +60,7 @@ struct router {
 	size_t *first;
 	size_t first_capacity;
 	unsigned own_loop;
-	bool has_remote;
+	bool has_remote, has_observers;
 	size_t sample; /* which target is named to the publisher */
 
 	/* Under this read side, a message with the names of this one goes to these targets. */
@@ -64,9 +72,30 @@ struct router {
 	struct vhost *cached_vhost;
 	uint64_t cached_generation;
 
+	struct trial_marks *trial_marks; /* broker/trial.h; NULL until one is on */
+	bool was_tried;			 /* a message cost more than others: look at the clock */
+
 	struct router_remote *remotes; /* one a loop */
 	unsigned n_loops;
 };
+
+/* Where messages are routed from now on; without extra keys. */
+void router_set_vhost(struct router *router, struct vhost *vhost);
+
+/* Enters the read side, with as many marks as it needs. */
+void router_enter_read_side(struct router *router);
+
+/*
+ * Inside it: finds the targets of a message that comes by the exchange. 506 when memory is out.
+ */
+int router_walk(struct router *router, struct exchange *exchange, struct message *message,
+		struct amqp_error *error) MUST_USE;
+
+/* One more target of the present message. False: memory is out. */
+bool router_add_queue(struct router *router, struct actor_ref queue) MUST_USE;
+
+/* Forgets all targets that were found. */
+void router_forget_targets(struct router *router);
 
 /*
  * Outside of the read side: gives the messages of publications[0..count - 1] to their targets. If

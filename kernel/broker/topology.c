@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "broker/exchange_type.h"
 #include "broker/topology_write.h"
+#include "broker/upgrade_state.h"
 #include "broker/vhost.h"
 
 struct topology *topology_create(unsigned n_loops, const char *default_vhost)
@@ -15,6 +16,8 @@ struct topology *topology_create(unsigned n_loops, const char *default_vhost)
 	atomic_store(&topology->generation, 1);
 	map_init(&topology->vhosts);
 	list_init(&topology->types);
+	list_init(&topology->typeless);
+	list_init(&topology->upgrades);
 	dense_init(&topology->exchanges);
 	dense_init(&topology->queues);
 	dense_init(&topology->bindings);
@@ -37,6 +40,7 @@ void topology_destroy(struct topology *topology)
 		vhost_destroy(topology, container_of(node, struct vhost, node));
 	list_for_each_safe(pos, next, &topology->types)
 		mem_free(container_of(pos, struct exchange_type, link));
+	bug_on(!list_is_empty(&topology->upgrades));
 	map_fini(&topology->vhosts);
 	dense_fini(&topology->exchanges);
 	dense_fini(&topology->queues);
@@ -63,8 +67,13 @@ void topology_write_begin(struct topology *topology)
 
 void topology_write_end(struct topology *topology)
 {
+	bool must_nudge = topology->must_nudge;
+
+	topology->must_nudge = false;
 	atomic_fetch_add(&topology->generation, 1);
 	brlock_write_release(topology->lock);
+	if (UNLIKELY(must_nudge))
+		upgrades_nudge(topology);
 }
 
 uint64_t topology_generation(const struct topology *topology)
@@ -122,6 +131,11 @@ uint32_t topology_exchange_limit(const struct topology *topology)
 uint32_t topology_queue_limit(const struct topology *topology)
 {
 	return topology->queues.limit;
+}
+
+bool topology_has_trials(const struct topology *topology)
+{
+	return atomic_load_explicit(&topology->n_trials, memory_order_relaxed) > 0;
 }
 
 /* ---- Queue entries ---- */

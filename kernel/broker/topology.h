@@ -27,6 +27,7 @@
 struct topology;
 struct removal;
 struct exchange_type; /* broker/exchange_type.h: a registered type */
+struct shadow;	      /* broker/upgrade_state.h: an instance that is made beside the present one */
 
 /* Lives until the topology ends (vhosts cannot be deleted yet), so a connection may keep the
  * pointer. */
@@ -36,6 +37,13 @@ struct vhost {
 	struct map exchanges; /* struct exchange.node */
 	struct map queues;    /* struct queue_entry.node */
 	struct map bindings;  /* struct binding.node */
+};
+
+/* What create() of a type made for an exchange. */
+struct exchange_instance {
+	struct exchange_type *type; /* NULL: there is none */
+	void *state;
+	uint32_t serial; /* counts the exchange's instances, from 1 on */
 };
 
 /* An exchange. The default exchange ('') is one too, without a type: it is the queue directory. */
@@ -49,8 +57,19 @@ struct exchange {
 	_Atomic uint32_t refs;	/* its place in the vhost, and every binding from or to it */
 	struct slice arguments; /* raw table, owned */
 	char *type_name;
-	struct exchange_type *type; /* NULL: not loaded */
-	void *instance;		    /* what create() made; NULL when type is */
+	struct exchange_type *type; /* those of instances[active]; NULL: not loaded */
+	void *instance;
+	/* Set while a share of the messages is routed by the shadow, too (broker/trial.h). */
+	_Atomic(struct shadow *) tried;
+	/* The one that routes, and one that is being made to take its place. */
+	struct exchange_instance instances[2];
+	unsigned active;
+	uint32_t last_serial;
+	struct shadow *shadow; /* of the other one; NULL: there is none */
+	struct list of_type;   /* struct exchange_type.exchanges, or topology.typeless */
+	/* Bindings that have gone, but that an instance which is being destroyed may know. */
+	struct list limbo;	    /* struct binding.from_source */
+	uint32_t n_dying;	    /* such instances */
 	struct slice alternate;	    /* alternate exchange's name, owned; empty: none */
 	struct shunt_exchange view; /* what the plugin sees */
 	struct list outgoing;	    /* struct binding.from_source */
@@ -91,11 +110,14 @@ struct binding {
 	struct exchange *source;
 	struct queue_entry *queue; /* one of the two */
 	struct exchange *exchange;
-	void *cookie;	/* the instance's */
-	uint32_t index; /* dense, reused */
-	bool durable;	/* both ends are */
-	bool pending;	/* the instance knows it, but it is not on disk yet: skip it */
-	bool doomed;	/* going away: skip it. It has left the lists of its ends. */
+	/* Of each of the source's instances, which knows the binding if the serial is its own. */
+	void *cookies[2];
+	uint32_t serials[2];
+	uint32_t index;		 /* dense, reused */
+	_Atomic uint8_t holders; /* who has it, and the source's limbo: the last one frees it */
+	bool durable;		 /* both ends are */
+	bool pending;		 /* the instance knows it, but it is not on disk yet: skip it */
+	bool doomed;		 /* going away: skip it. It has left the lists of its ends. */
 };
 
 /*
@@ -122,6 +144,9 @@ struct queue_entry *topology_queue(struct vhost *vhost, struct slice name);
 /* How many slots marks of routing need (dense indexes are below). Inside the read side. */
 uint32_t topology_exchange_limit(const struct topology *topology);
 uint32_t topology_queue_limit(const struct topology *topology);
+
+/* Whether new versions of exchange types are tried (broker/trial.h). Any thread. */
+bool topology_has_trials(const struct topology *topology);
 
 /*
  * Lists for operators, in slices: each call visits at most `limit` objects inside one read side and

@@ -4,10 +4,11 @@
 
 /*
  * The inside of the topology, for those who change it: declare*.c, removal.c, exchange*.c,
- * binding.c, vhost.c.
+ * binding.c, vhost.c, upgrade*.c, reaper.c.
  *
  * Between topology_write_begin and _end all loops' routing stands still: so nothing there that
- * takes long (200 us at most), no letters, no store, and of plugins only bind() and unbind().
+ * takes long (200 us at most), no letters, no store, and of plugins only bind(), unbind(), bound(),
+ * adopt(), and validate_binding() for a shadow.
  */
 
 #include <stdatomic.h>
@@ -23,8 +24,12 @@
 struct topology {
 	struct brlock *lock;
 	_Atomic uint64_t generation;
-	struct map vhosts; /* struct vhost.node; fixed while loops run */
-	struct list types; /* struct exchange_type.link; fixed while loops run */
+	struct map vhosts;    /* struct vhost.node; fixed while loops run */
+	struct list types;    /* struct exchange_type.link; changed on loop 0 only */
+	struct list typeless; /* struct exchange.of_type: those whose type is not loaded */
+	struct list upgrades; /* struct upgrade.link */
+	_Atomic unsigned n_trials;
+	bool must_nudge; /* upgrades have something to do: told after the write side */
 	struct dense exchanges, queues, bindings;
 	uint64_t last_binding_id;
 	unsigned n_loops;

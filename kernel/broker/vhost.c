@@ -67,14 +67,9 @@ void vhost_destroy(struct topology *topology, struct vhost *vhost)
 
 	map_for_each(node, &vhost->bindings, &cursor) {
 		struct binding *binding = container_of(node, struct binding, node);
-		struct exchange *source = binding->source, *exchange = binding->exchange;
-		struct queue_entry *queue = binding->queue;
 
 		binding_detach(topology, binding);
-		mem_free(binding);
-		exchange_unref(source);
-		exchange_unref(exchange);
-		queue_entry_unref(queue);
+		binding_release(binding);
 	}
 	map_for_each(node, &vhost->exchanges, &cursor)
 		exchange_unref(container_of(node, struct exchange, node));

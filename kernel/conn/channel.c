@@ -127,7 +127,7 @@ static void channel_free(void *object)
 	unacked_fini(&ch->unacked);
 	confirms_fini(&ch->confirms);
 	if (ch->publish != NULL)
-		buffer_fini(&ch->publish->extra);
+		extra_keys_fini(&ch->publish->extra);
 	mem_free(ch->publish);
 	mem_free(ch->last_queue);
 	account_add(ACCOUNT_CONNECTION, -(ptrdiff_t)sizeof(*ch));
@@ -272,8 +272,9 @@ static NO_INLINE int channel_any_method(struct channel *ch, struct slice payload
 	if (result != 0)
 		return amqp_error_set(error, AMQP_FRAME_ERROR, "cannot decode method %s",
 				      amqp_method_name(m.id));
-	/* What was published before comes before. */
-	if (home->publisher == ch)
+	/* What was published before comes before; a binding comes behind what other channels of the
+	 * connection have published, too: an exchange that remembers sends that to it. */
+	if (home->publisher == ch || m.id == AMQP_QUEUE_BIND || m.id == AMQP_EXCHANGE_BIND)
 		publish_flush(home);
 	if (home->settles.channel == ch && m.id != AMQP_BASIC_ACK)
 		settle_flush(home);

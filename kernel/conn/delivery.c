@@ -4,8 +4,10 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "broker/queue.h"
+#include "broker/router.h"
 #include "conn/channel.h"
 #include "conn/content.h"
+#include "conn/hooked.h"
 #include "conn/method_tx.h"
 #include "conn/move.h"
 #include "conn/pressure.h"
@@ -21,7 +23,9 @@ static void channel_return_delivery(struct channel *ch, struct source *source,
 	connection_break(ch->connection);
 }
 
-static void channel_deliver_one(struct channel *ch, struct source *source, const struct delivery *d)
+/* bytes: what it counts with the queue. */
+static inline void channel_deliver_one(struct channel *ch, struct source *source,
+				       const struct delivery *d, uint64_t bytes)
 {
 	struct amqp_basic_deliver m = {
 		.consumer_tag = {(const uint8_t *)source->tag, source->tag_size},
@@ -39,8 +43,35 @@ static void channel_deliver_one(struct channel *ch, struct source *source, const
 		source->n_unacked++;
 	}
 	ch->next_tag++;
-	source_add_debt(source, d->message);
+	source_add_debt(source, bytes);
 	content_deliver(ch, &m, d->message);
+}
+
+/* What the hooks keep from the client has no tag, and its bytes have come all the same. */
+static NO_INLINE void channel_deliver_hooked(struct channel *ch, struct source *source,
+					     const struct hook_list *hooks,
+					     const struct delivery *deliveries, size_t count)
+{
+	struct slice tag = slice_make(source->tag, source->tag_size);
+	struct hooked_settles settles;
+
+	hooked_settles_init(&settles, ch, source);
+	for (size_t i = 0; i < count; i++) {
+		struct delivery d = deliveries[i];
+		uint64_t bytes = queue_delivery_bytes(d.message);
+		enum shunt_decision decision;
+
+		if (hooked_deliver(ch, hooks, source_queue_name(source), tag, &d, &decision) != 0) {
+			channel_return_delivery(ch, source, &d);
+		} else if (decision == SHUNT_PASS) {
+			channel_deliver_one(ch, source, &d, bytes);
+		} else {
+			source_add_debt(source, bytes);
+			if (!source->no_ack)
+				hooked_settle(&settles, decision, d.seq);
+		}
+	}
+	hooked_settles_flush(&settles);
 }
 
 static void channel_deliver(struct endpoint *endpoint, uint32_t consumer,
@@ -48,6 +79,7 @@ static void channel_deliver(struct endpoint *endpoint, uint32_t consumer,
 {
 	struct channel *ch = container_of(endpoint, struct channel, endpoint);
 	struct source *source = source_find_number(ch, consumer);
+	const struct hook_list *hooks = hooks_on_deliver(ch->connection->service->hooks);
 
 	if (source == NULL) { /* cancelled by the queue's end, and nothing of it is kept any more */
 		for (size_t i = 0; i < count; i++)
@@ -60,8 +92,13 @@ static void channel_deliver(struct endpoint *endpoint, uint32_t consumer,
 		source->n_granted -= used; /* they go on counting in n_limited as unacknowledged */
 		ch->n_limited += (uint32_t)count - used;
 	}
+	if (UNLIKELY(hooks != NULL)) {
+		channel_deliver_hooked(ch, source, hooks, deliveries, count);
+		return;
+	}
 	for (size_t i = 0; i < count; i++)
-		channel_deliver_one(ch, source, &deliveries[i]);
+		channel_deliver_one(ch, source, &deliveries[i],
+				    queue_delivery_bytes(deliveries[i].message));
 }
 
 static void channel_published(struct endpoint *endpoint, const struct publish_outcome *outcomes,
@@ -127,6 +164,21 @@ static void channel_grants_returned(struct endpoint *endpoint, uint32_t consumer
 	settle_grant(ch);
 }
 
+/* Without a queue, "as if rejected" and "as if acknowledged" are one: NULL. */
+static NO_INLINE struct message *
+channel_reply_hooked(struct channel *ch, const struct hook_list *hooks, struct message *message)
+{
+	struct slice tag = slice_make(ch->reply_tag, ch->reply_tag_size);
+	struct delivery d = {.message = message};
+	enum shunt_decision decision;
+
+	if (hooked_deliver(ch, hooks, SLICE_LITERAL(ROUTER_REPLY_PREFIX), tag, &d, &decision) == 0)
+		return d.message;
+	message_unref(d.message);
+	connection_break(ch->connection);
+	return NULL;
+}
+
 /*
  * There is no queue that could keep it, nor a way to slow down whoever replies: one that does not
  * read its replies loses those that come then, as one that has gone.
@@ -135,6 +187,7 @@ static void channel_reply(struct endpoint *endpoint, uint64_t key, struct messag
 {
 	static struct log_limit limit = LOG_LIMIT(5);
 	struct channel *ch = container_of(endpoint, struct channel, endpoint);
+	const struct hook_list *hooks = hooks_on_deliver(ch->connection->service->hooks);
 	struct amqp_basic_deliver m = {
 		.consumer_tag = slice_make(ch->reply_tag, ch->reply_tag_size),
 		.delivery_tag = ch->next_tag,
@@ -154,6 +207,13 @@ static void channel_reply(struct endpoint *endpoint, uint64_t key, struct messag
 			    "reply dropped, its receiver does not read: name=\"%s\"", name);
 		message_unref(message);
 		return;
+	}
+	if (UNLIKELY(hooks != NULL)) {
+		message = channel_reply_hooked(ch, hooks, message);
+		if (message == NULL)
+			return;
+		m.exchange = message_exchange(message);
+		m.routing_key = message_routing_key(message);
 	}
 	ch->next_tag++;
 	content_deliver(ch, &m, message);

@@ -18,17 +18,18 @@
 #include "conn/channel.h"
 #include "conn/connection.h"
 #include "conn/heartbeat.h"
+#include "conn/peer.h"
 #include "conn/pressure.h"
 
 #define HANDSHAKE_MECHANISMS "PLAIN AMQPLAIN"
 #define HANDSHAKE_SILENT_CLOSE_MS                                                                  \
 	3000u /* a refused login is kept waiting, so that guessing is slow */
 
-/* A login under way: in place until done(), also when its connection has gone. */
+/* A login under way: in place until done(), or until its connection goes. */
 struct handshake_login {
-	struct access_login login; /* first */
-	struct actor_ref connection;
-	struct net_address peer;
+	struct access_login login;
+	struct connection *connection;
+	struct shunt_peer peer;
 	size_t size;
 	char bytes[]; /* user and password, wiped at the end */
 };
@@ -177,28 +178,44 @@ static void handshake_tune(struct connection *c)
 	pressure_resume(c, CONNECTION_PAUSE_LOGIN);
 }
 
-static void handshake_login_done(struct access_login *login)
+static void handshake_forget_login(struct access_login *login)
 {
 	struct handshake_login *attempt = container_of(login, struct handshake_login, login);
-	struct connection *c = slots_get(attempt->connection);
 
-	if (c != NULL && c->login == login) {
-		c->login = NULL;
-		if (login->result != NULL) {
-			c->user = access_user_ref(login->result);
-			handshake_tune(c);
-		} else {
-			handshake_refuse(c, login->mechanism, login->reason);
-		}
-	}
+	attempt->connection->login = NULL;
 	access_user_unref(login->result);
 	explicit_bzero(attempt->bytes, attempt->size);
 	mem_free(attempt);
 }
 
+/* The connection may have begun to close meanwhile. */
+static void handshake_login_done(struct access_login *login)
+{
+	struct connection *c = container_of(login, struct handshake_login, login)->connection;
+	const char *mechanism = login->mechanism;
+	struct access_user *user = login->result != NULL ? access_user_ref(login->result) : NULL;
+	char reason[sizeof(login->reason)];
+
+	memcpy(reason, login->reason, sizeof(reason));
+	handshake_forget_login(login);
+	if (c->state != CONNECTION_LOGIN) {
+		access_user_unref(user);
+	} else if (user != NULL) {
+		c->user = user;
+		handshake_tune(c);
+	} else {
+		handshake_refuse(c, mechanism, reason);
+	}
+}
+
 void handshake_abandon_login(struct connection *c)
 {
-	c->login = NULL;
+	struct access_login *login = c->login;
+
+	if (login == NULL)
+		return;
+	access_abandon(login);
+	handshake_forget_login(login);
 }
 
 static int handshake_login(struct connection *c, const char *mechanism, struct slice user,
@@ -214,14 +231,13 @@ static int handshake_login(struct connection *c, const char *mechanism, struct s
 		memcpy(attempt->bytes, user.data, user.size);
 	if (password.size != 0)
 		memcpy(attempt->bytes + user.size, password.data, password.size);
-	attempt->connection = c->ref;
-	attempt->peer = *transport_peer(c->transport);
+	attempt->connection = c;
+	peer_describe(c, &attempt->peer);
 	attempt->login = (struct access_login){
 		.user = slice_make(attempt->bytes, user.size),
 		.password = slice_make(attempt->bytes + user.size, password.size),
 		.mechanism = mechanism,
-		.peer_host = attempt->peer.host,
-		.peer_is_loopback = attempt->peer.is_loopback,
+		.peer = &attempt->peer,
 		.done = handshake_login_done,
 	};
 	c->state = CONNECTION_LOGIN;
@@ -297,13 +313,14 @@ static int handshake_open(struct connection *c, const struct amqp_connection_ope
 			  struct amqp_error *error)
 {
 	struct vhost *vhost = topology_vhost(c->service->broker->topology, m->virtual_host);
+	struct shunt_peer peer;
 	struct access_question question = {
 		.user = c->user,
 		.operation = ACCESS_VHOST,
 		.resource = ACCESS_RESOURCE_VHOST,
 		.vhost = m->virtual_host,
 		.name = m->virtual_host,
-		.peer_host = transport_peer(c->transport)->host,
+		.peer = &peer,
 	};
 	struct amqp_method ok = {.id = AMQP_CONNECTION_OPEN_OK};
 	static struct log_limit limit = LOG_LIMIT(100);
@@ -312,6 +329,7 @@ static int handshake_open(struct connection *c, const struct amqp_connection_ope
 	if (vhost == NULL)
 		return amqp_error_set(error, AMQP_NOT_ALLOWED, "vhost " SLICE_FMT " not found",
 				      SLICE_ARG(m->virtual_host));
+	peer_describe(c, &peer);
 	if (!access_authorize(c->service->access, &question))
 		return amqp_error_set(error, AMQP_NOT_ALLOWED,
 				      "access to vhost '" SLICE_FMT "' refused for user '%s'",

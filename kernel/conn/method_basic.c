@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "broker/router.h"
 #include "conn/content.h"
+#include "conn/hooked.h"
 #include "conn/placement.h"
 #include "conn/request.h"
 #include "conn/settle.h"
@@ -155,7 +156,7 @@ static int basic_consume_queue(struct channel *ch, const struct amqp_basic_consu
 		mem_free(request);
 		return CHANNEL_LATER;
 	}
-	source = source_create(ch, request->queue.queue, tag);
+	source = source_create(ch, request->queue.queue, request->queue.queue_name, tag);
 	if (source == NULL) {
 		mem_free(request);
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR,
@@ -274,20 +275,36 @@ static void basic_get_abandon(struct channel_request *request)
 	message_unref(q->get.delivery.message);
 }
 
-static int basic_get_finish(struct channel *ch, struct channel_request *request,
-			    struct amqp_error *error)
+/* *ret_is_withheld: the client does not get it, and it has been settled. */
+static NO_INLINE int basic_get_ask_hooks(struct channel *ch, struct channel_request *request,
+					 const struct hook_list *hooks, bool *ret_is_withheld,
+					 struct amqp_error *error)
+{
+	struct queue_request *q = &request->queue;
+	enum shunt_decision decision;
+
+	if (hooked_deliver(ch, hooks, q->queue_name, SLICE_EMPTY, &q->get.delivery, &decision) !=
+	    0) {
+		basic_get_abandon(request);
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+	}
+	*ret_is_withheld = decision != SHUNT_PASS;
+	if (*ret_is_withheld && !q->get.no_ack)
+		queue_settle(q->queue, q->asker, QUEUE_NO_CONSUMER,
+			     decision == SHUNT_DROP ? QUEUE_ACK : QUEUE_DISCARD,
+			     &q->get.delivery.seq, 1);
+	return 0;
+}
+
+static int basic_get_send(struct channel *ch, struct channel_request *request,
+			  struct amqp_error *error)
 {
 	const struct delivery *d = &request->queue.get.delivery;
-	struct amqp_method empty = {.id = AMQP_BASIC_GET_EMPTY};
 	struct amqp_basic_get_ok ok;
 	struct source *source;
 
-	if (d->message == NULL) {
-		connection_send(ch->connection, ch->number, &empty);
-		return 0;
-	}
 	if (!request->queue.get.no_ack) {
-		source = source_for_get(ch, request->queue.queue);
+		source = source_for_get(ch, request->queue.queue, request->queue.queue_name);
 		if (source == NULL ||
 		    unacked_add(&ch->unacked, ch->next_tag, d->seq, source->index) != 0) {
 			basic_get_abandon(request);
@@ -304,6 +321,24 @@ static int basic_get_finish(struct channel *ch, struct channel_request *request,
 	};
 	content_get_ok(ch, &ok, d->message);
 	return 0;
+}
+
+/* The next message is asked for in place of one that the hooks withhold. */
+static int basic_get_finish(struct channel *ch, struct channel_request *request,
+			    struct amqp_error *error)
+{
+	const struct hook_list *hooks = hooks_on_deliver(ch->connection->service->hooks);
+	struct amqp_method empty = {.id = AMQP_BASIC_GET_EMPTY};
+	bool is_withheld = false;
+
+	if (request->queue.get.delivery.message == NULL) {
+		connection_send(ch->connection, ch->number, &empty);
+		return 0;
+	}
+	if (UNLIKELY(hooks != NULL) &&
+	    basic_get_ask_hooks(ch, request, hooks, &is_withheld, error) != 0)
+		return -EPROTO;
+	return is_withheld ? REQUEST_AGAIN : basic_get_send(ch, request, error);
 }
 
 int method_basic_get(struct channel *ch, const struct amqp_basic_get *m, struct amqp_error *error)

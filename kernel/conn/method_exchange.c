@@ -32,8 +32,8 @@ int method_exchange_declare(struct channel *ch, const struct amqp_exchange_decla
 {
 	struct channel_request *request;
 
-	if (!m->passive && (permission_check(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_EXCHANGE,
-					     m->exchange, error) != 0 ||
+	if (!m->passive && (permission_check_with(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_EXCHANGE,
+						  m->exchange, m->arguments, error) != 0 ||
 			    exchange_check_alternate(ch, m, error) != 0))
 		return -EPROTO;
 	request = request_create(ch, AMQP_EXCHANGE_DECLARE, m->no_wait,
@@ -100,9 +100,9 @@ static int exchange_bind_or_unbind(struct channel *ch, uint32_t method_id,
 {
 	struct channel_request *request;
 
-	if (permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, m->destination, error) !=
-		    0 ||
-	    permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_EXCHANGE, m->source, error) != 0)
+	if (permission_check_with(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, m->destination,
+				  m->arguments, error) != 0 ||
+	    permission_check_binding(ch, m->source, m->routing_key, m->arguments, error) != 0)
 		return -EPROTO;
 	request = request_create(ch, method_id, m->no_wait,
 				 m->destination.size + m->source.size + m->routing_key.size +

@@ -110,7 +110,8 @@ int method_queue_declare(struct channel *ch, const struct amqp_queue_declare *m,
 		name = slice_cstr(made);
 	}
 	if (!m->passive &&
-	    permission_check(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_QUEUE, name, error) != 0)
+	    permission_check_with(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_QUEUE, name, m->arguments,
+				  error) != 0)
 		return -EPROTO;
 	request = request_create(ch, AMQP_QUEUE_DECLARE, m->no_wait, name.size + m->arguments.size,
 				 error);
@@ -155,8 +156,9 @@ static int queue_bind_or_unbind(struct channel *ch, uint32_t method_id,
 		return -EPROTO;
 	if (m->queue.size == 0 && key.size == 0)
 		key = queue;
-	if (permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_QUEUE, queue, error) != 0 ||
-	    permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_EXCHANGE, m->exchange, error) != 0)
+	if (permission_check_with(ch, ACCESS_WRITE, ACCESS_RESOURCE_QUEUE, queue, m->arguments,
+				  error) != 0 ||
+	    permission_check_binding(ch, m->exchange, key, m->arguments, error) != 0)
 		return -EPROTO;
 	request =
 		request_create(ch, method_id, m->no_wait,

@@ -26,8 +26,7 @@
 
 struct tx_publish {
 	struct message *message;
-	struct buffer extra; /* CC and BCC keys */
-	uint32_t n_extra;
+	struct extra_keys extra;
 	bool mandatory;
 };
 
@@ -99,10 +98,9 @@ int tx_add_publish(struct channel *ch, struct message *message, bool mandatory,
 	publishes[tx->n_publishes++] = (struct tx_publish){
 		.message = message,
 		.extra = ch->publish->extra,
-		.n_extra = ch->publish->n_extra,
 		.mandatory = mandatory,
 	};
-	buffer_init(&ch->publish->extra);
+	extra_keys_init(&ch->publish->extra);
 	return 0;
 }
 
@@ -124,7 +122,7 @@ static void tx_forget_publishes(struct tx *tx)
 {
 	for (size_t i = 0; i < tx->n_publishes; i++) {
 		message_unref(tx->publishes[i].message);
-		buffer_fini(&tx->publishes[i].extra);
+		extra_keys_fini(&tx->publishes[i].extra);
 	}
 	tx->n_publishes = 0;
 }
@@ -256,7 +254,7 @@ static bool tx_batch_init(struct tx_batch *b, const struct tx *tx)
 	size_t n = tx->n_publishes, n_keys = 0;
 
 	for (size_t i = 0; i < n; i++)
-		n_keys += tx->publishes[i].n_extra;
+		n_keys += tx->publishes[i].extra.n;
 	*b = (struct tx_batch){.batch = {.count = n, .is_atomic = true}};
 	b->batch.publications = mem_try_alloc(n * sizeof(*b->batch.publications));
 	if (n_keys != 0) {
@@ -288,9 +286,9 @@ static void tx_batch_fill(struct tx_batch *b, struct channel *ch)
 		item->message = NULL;
 		if (b->keys == NULL)
 			continue;
-		b->n_keys[i] = item->n_extra;
-		publish_read_keys(buffer_slice(&item->extra), item->n_extra, keys);
-		keys += item->n_extra;
+		b->n_keys[i] = item->extra.n;
+		extra_keys_read(buffer_slice(&item->extra.bytes), item->extra.n, keys);
+		keys += item->extra.n;
 	}
 }
 

@@ -15,6 +15,7 @@
 #include "broker/router.h"
 #include "conn/channel.h"
 #include "conn/content.h"
+#include "conn/hooked.h"
 #include "conn/method_tx.h"
 #include "conn/permission.h"
 #include "conn/placement.h"
@@ -24,18 +25,29 @@
 /* So much of an announced body is given room before its bytes come. */
 #define PUBLISH_TRUST_MAX (256u * 1024)
 
-static bool publish_may_write(const struct channel_publish *p, struct slice exchange,
-			      uint64_t generation)
+static inline uint64_t publish_topology(const struct channel *ch)
 {
+	return topology_generation(ch->connection->service->broker->topology) + 1;
+}
+
+static bool publish_may_write(const struct channel *ch, struct slice exchange, uint64_t generation)
+{
+	const struct channel_publish *p = ch->publish;
+
 	return p->access_valid && p->access_generation == generation &&
+	       (LIKELY(p->access_topology == 0) || p->access_topology == publish_topology(ch)) &&
 	       slice_equal(exchange, slice_make(p->access_exchange, p->access_exchange_size));
 }
 
 static NO_INLINE int publish_ask_access(struct channel *ch, struct slice exchange,
 					uint64_t generation, struct amqp_error *error)
 {
+	bool has_policies = access_has_policies(ch->connection->service->access);
 	struct channel_publish *p = ch->publish;
 
+	p->access_topology = has_policies ? publish_topology(ch) : 0;
+	p->access_asks_topics = has_policies && permission_covers_topics(ch, exchange);
+	p->access_valid = false;
 	if (permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, exchange, error) != 0)
 		return -EPROTO;
 	p->access_valid = true;
@@ -50,7 +62,7 @@ static inline int publish_check_access(struct channel *ch, struct slice exchange
 {
 	uint64_t generation = access_generation(ch->connection->service->access);
 
-	if (LIKELY(publish_may_write(ch->publish, exchange, generation)))
+	if (LIKELY(publish_may_write(ch, exchange, generation)))
 		return 0;
 	return publish_ask_access(ch, exchange, generation, error);
 }
@@ -60,7 +72,7 @@ static NO_INLINE int publish_first(struct channel *ch, struct amqp_error *error)
 	ch->publish = mem_try_zalloc(sizeof(*ch->publish));
 	if (ch->publish == NULL)
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
-	buffer_init(&ch->publish->extra);
+	extra_keys_init(&ch->publish->extra);
 	return 0;
 }
 
@@ -77,6 +89,9 @@ static inline int publish_announce(struct channel *ch, const struct amqp_basic_p
 	if (publish_check_access(ch, m->exchange, error) != 0)
 		return -EPROTO;
 	p = ch->publish;
+	if (UNLIKELY(p->access_asks_topics) &&
+	    permission_check_topic(ch, ACCESS_WRITE_TOPIC, m->exchange, m->routing_key, error) != 0)
+		return -EPROTO;
 	p->mandatory = m->mandatory;
 	p->exchange = m->exchange;
 	p->routing_key = m->routing_key;
@@ -111,7 +126,7 @@ void publish_abandon(struct channel *ch)
 		return;
 	message_unref(ch->publish->message);
 	ch->publish->message = NULL;
-	buffer_fini(&ch->publish->extra);
+	extra_keys_fini(&ch->publish->extra);
 }
 
 /* ---- Handing over ---- */
@@ -198,17 +213,17 @@ static NO_INLINE void publish_alone(struct channel *ch)
 	struct conn_loop *home = ch->connection->home;
 	struct publication p = home->publications[0];
 	/* Taken out: the publish may fail and end the channel. */
-	struct buffer extra = ch->publish->extra;
-	uint32_t n_keys = ch->publish->n_extra;
+	struct extra_keys extra = ch->publish->extra;
+	uint32_t n_keys = extra.n;
 	struct slice *keys = mem_try_alloc(n_keys * sizeof(*keys));
 	struct publish_batch batch = {
 		.publications = &p, .count = 1, .extra_keys = keys, .n_extra_keys = &n_keys};
 
 	home->publisher = NULL;
 	home->n_publications = 0;
-	buffer_init(&ch->publish->extra);
+	extra_keys_init(&ch->publish->extra);
 	if (keys != NULL) {
-		publish_read_keys(buffer_slice(&extra), n_keys, keys);
+		extra_keys_read(buffer_slice(&extra.bytes), n_keys, keys);
 		(void)publish_now(ch, &batch);
 	} else {
 		struct amqp_error error = {.method_id = AMQP_BASIC_PUBLISH};
@@ -218,7 +233,7 @@ static NO_INLINE void publish_alone(struct channel *ch)
 		channel_fail(ch, &error);
 	}
 	mem_free(keys);
-	buffer_fini(&extra);
+	extra_keys_fini(&extra);
 }
 
 /* What comes before it in another batch is routed first; false: and has ended the channel. */
@@ -239,7 +254,7 @@ static NO_INLINE bool publish_begin_batch(struct channel *ch, struct message *me
 static inline void publish_add(struct channel *ch, struct message *message)
 {
 	struct conn_loop *home = ch->connection->home;
-	bool has_extra = ch->publish->extra.size != 0;
+	bool has_extra = ch->publish->extra.n != 0;
 	struct publication *p;
 
 	if (UNLIKELY(home->publisher != ch || has_extra) && !publish_begin_batch(ch, message))
@@ -256,18 +271,56 @@ static inline void publish_add(struct channel *ch, struct message *message)
 
 /* ---- Content ---- */
 
+/* A hook has dropped it: that is all. Confirms are in the order of their numbers, so what was
+ * published before is routed before. */
+static int publish_dropped(struct channel *ch, struct amqp_error *error)
+{
+	struct conn_loop *home = ch->connection->home;
+
+	counter_add(COUNTER_MESSAGES_DROPPED, 1);
+	if (!ch->confirms_on)
+		return 0;
+	if (home->publisher == ch)
+		publish_flush(home);
+	if (ch->state != CHANNEL_OPEN || ch->connection->state != CONNECTION_RUNNING)
+		return 0;
+	publish_mark_dirty(ch);
+	if (confirms_publish(&ch->confirms, ch->next_publish++, 0, false) == 0)
+		return 0;
+	return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+}
+
+static inline int publish_pass(struct channel *ch, struct message *message,
+			       struct amqp_error *error)
+{
+	if (tx_is_on(ch))
+		return tx_add_publish(ch, message, ch->publish->mandatory, error);
+	publish_add(ch, message);
+	return 0;
+}
+
+static NO_INLINE int publish_ask_hooks(struct channel *ch, const struct hook_list *hooks,
+				       struct message *message, struct amqp_error *error)
+{
+	bool goes_on;
+
+	if (hooked_publish(ch, hooks, &message, &goes_on, error) != 0)
+		return -EPROTO;
+	return goes_on ? publish_pass(ch, message, error) : publish_dropped(ch, error);
+}
+
 static int publish_complete(struct channel *ch, struct amqp_error *error)
 {
+	const struct hook_list *hooks = hooks_on_publish(ch->connection->service->hooks);
 	struct channel_publish *p = ch->publish;
 	struct message *message = p->message;
 
 	p->message = NULL;
 	ch->content = CHANNEL_METHOD;
 	counter_add(COUNTER_MESSAGES_PUBLISHED, 1);
-	if (tx_is_on(ch))
-		return tx_add_publish(ch, message, p->mandatory, error);
-	publish_add(ch, message);
-	return 0;
+	if (UNLIKELY(hooks != NULL))
+		return publish_ask_hooks(ch, hooks, message, error);
+	return publish_pass(ch, message, error);
 }
 
 /* Makes the message, with room for as much of its body as is trusted to come. */
@@ -285,6 +338,26 @@ static int publish_make(struct channel *ch, uint32_t body_size, struct slice raw
 	return message_set_properties(p->message, properties, error);
 }
 
+/* CC and BCC keys are topics as well. */
+static int publish_check_extra_topics(struct channel *ch, struct amqp_error *error)
+{
+	struct channel_publish *p = ch->publish;
+	struct slice *keys;
+	int result = 0;
+
+	if (!p->access_asks_topics || p->extra.n == 0)
+		return 0;
+	keys = mem_try_alloc(p->extra.n * sizeof(*keys));
+	if (keys == NULL)
+		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+	extra_keys_read(buffer_slice(&p->extra.bytes), p->extra.n, keys);
+	for (uint32_t i = 0; i < p->extra.n && result == 0; i++)
+		result = permission_check_topic(ch, ACCESS_WRITE_TOPIC, p->exchange, keys[i],
+						error);
+	mem_free(keys);
+	return result;
+}
+
 static NO_INLINE int publish_make_special(struct channel *ch, uint32_t body_size, struct slice raw,
 					  struct amqp_properties *properties,
 					  struct amqp_error *error)
@@ -296,6 +369,8 @@ static NO_INLINE int publish_make_special(struct channel *ch, uint32_t body_size
 	result = publish_examine(ch, properties, &rewritten, error);
 	if (rewritten.size != 0)
 		raw = buffer_slice(&rewritten);
+	if (result == 0)
+		result = publish_check_extra_topics(ch, error);
 	if (result == 0)
 		result = publish_make(ch, body_size, raw, properties, error);
 	buffer_fini(&rewritten);
@@ -311,10 +386,8 @@ static int publish_create(struct channel *ch, const struct amqp_content_header *
 
 	if (amqp_properties_decode(&properties, header->properties) != 0)
 		return amqp_error_set(error, AMQP_SYNTAX_ERROR, "cannot decode message properties");
-	if (UNLIKELY(p->n_extra != 0)) {
-		buffer_clear(&p->extra);
-		p->n_extra = 0;
-	}
+	if (UNLIKELY(p->extra.n != 0))
+		extra_keys_clear(&p->extra);
 	if (UNLIKELY((properties.flags & PUBLISH_SPECIAL) != 0))
 		return publish_make_special(ch, size, header->properties, &properties, error);
 	return publish_make(ch, size, header->properties, &properties, error);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "amqp/properties.h"
+#include "broker/extra_keys.h"
 #include "broker/router.h"
 #include "conn/channel.h"
 
@@ -19,12 +20,12 @@ struct channel_publish {
 	struct slice exchange, routing_key; /* in `names`, or still in the frame */
 	struct message *message;
 	uint32_t body_filled;
-	struct buffer extra; /* CC and BCC keys of the message, as long strings */
-	uint32_t n_extra;
+	struct extra_keys extra; /* of the message */
 	uint8_t names[510];
-	/* The exchange that was last found writable, under the access generation. */
-	uint64_t access_generation;
-	bool access_valid;
+	/* The exchange that was last found writable, under the access generation; and, if policies
+	 * are asked about topics, under the topology's: it may become a topic exchange. */
+	uint64_t access_generation, access_topology; /* 0: whatever the topology */
+	bool access_valid, access_asks_topics;
 	uint8_t access_exchange_size;
 	uint8_t access_exchange[255];
 };
@@ -58,9 +59,6 @@ bool publish_now(struct channel *ch, struct publish_batch *batch);
  */
 int publish_examine(struct channel *ch, struct amqp_properties *properties, struct buffer *out,
 		    struct amqp_error *error);
-
-/* The n CC and BCC keys in `extra`, which stays in place. */
-void publish_read_keys(struct slice extra, uint32_t n, struct slice *ret_keys);
 
 /* Routes what was published on this loop and not routed yet. */
 void publish_flush(struct conn_loop *home);

@@ -84,10 +84,30 @@ void request_reply(struct channel *ch, const struct channel_request *request,
 		connection_send(ch->connection, ch->number, method);
 }
 
+/* The channel may have ended meanwhile. */
+static void request_ask_again(struct loop_task *task)
+{
+	struct channel_request *request = container_of(task, struct channel_request, again);
+
+	if (slots_get(request->channel) != NULL)
+		queue_request_submit(&request->queue);
+	else
+		mem_free(request);
+}
+
+/* However often it is, the loop's turn is not longer for it. */
+static void request_again(struct channel *ch, struct channel_request *request)
+{
+	ch->waiting = request;
+	loop_task_init(&request->again, request_ask_again);
+	loop_defer_background(&request->again);
+}
+
 /* The answer is there. */
 static void request_done(struct channel_request *request, struct amqp_error *error)
 {
 	struct channel *ch = slots_get(request->channel);
+	int result = 0;
 
 	if (ch == NULL) {
 		if (request->abandon != NULL && error->code == 0)
@@ -99,7 +119,11 @@ static void request_done(struct channel_request *request, struct amqp_error *err
 	ch->waiting = NULL;
 	error->method_id = request->method_id;
 	if (error->code == 0)
-		(void)!request->finish(ch, request, error);
+		result = request->finish(ch, request, error);
+	if (result == REQUEST_AGAIN) {
+		request_again(ch, request);
+		return;
+	}
 	if (error->code != 0) {
 		error->method_id = request->method_id;
 		channel_fail(ch, error);

@@ -15,6 +15,12 @@
 #include "broker/queue.h"
 #include "conn/channel.h"
 
+/*
+ * The answer was of no use, and holds nothing any more: the same is asked again, soon. The channel
+ * goes on waiting.
+ */
+#define REQUEST_AGAIN 1
+
 struct channel_request {
 	union {
 		struct declare_request declare;
@@ -25,9 +31,11 @@ struct channel_request {
 	uint32_t method_id;
 	bool no_wait;
 	uint32_t source; /* consumer number it is about */
+	/* 0; negative, with *error; or REQUEST_AGAIN, which only a queue's may say. */
 	int (*finish)(struct channel *ch, struct channel_request *request,
 		      struct amqp_error *error);
 	void (*abandon)(struct channel_request *request); /* may be NULL */
+	struct loop_task again;
 	size_t used, size;
 	uint8_t bytes[]; /* copies of names and arguments */
 };

@@ -40,6 +40,8 @@ struct conn_service *conn_service_create(struct broker *broker, struct access *a
 	service->broker = broker;
 	service->access = access;
 	service->settings = *settings;
+	hooks_init(&service->no_hooks);
+	service->hooks = settings->hooks != NULL ? settings->hooks : &service->no_hooks;
 	handshake_prepare(settings, &service->server_properties);
 	service->n_loops = n_loops;
 	service->loops =

@@ -14,6 +14,7 @@
 #include "broker/alarm.h"
 #include "broker/broker.h"
 #include "broker/router.h"
+#include "conn/hooks.h"
 
 /* Where connections are: conn/placement.h. */
 enum placement {
@@ -34,6 +35,7 @@ struct conn_settings {
 	uint32_t max_message_size; /* bytes */
 	enum placement placement;
 	const char *product, *version, *cluster_name;
+	struct hooks *hooks; /* borrowed; NULL: there never are any */
 };
 
 /* Settles of one channel, one source and one outcome, gathered from consecutive acknowledgements.
@@ -82,6 +84,8 @@ struct conn_service {
 	struct broker *broker;
 	struct access *access;
 	struct conn_settings settings;
+	struct hooks *hooks;		 /* never NULL */
+	struct hooks no_hooks;		 /* if the settings name none */
 	struct buffer server_properties; /* the table of connection.start, the same for all */
 	unsigned n_loops;
 	struct conn_loop *loops;

@@ -31,9 +31,10 @@ static int source_index(struct channel *ch)
 	return (int)ch->n_sources++;
 }
 
-struct source *source_create(struct channel *ch, struct actor_ref queue, struct slice tag)
+struct source *source_create(struct channel *ch, struct actor_ref queue, struct slice queue_name,
+			     struct slice tag)
 {
-	struct source *source = mem_try_zalloc(sizeof(*source) + tag.size + 1);
+	struct source *source = mem_try_zalloc(sizeof(*source) + tag.size + 1 + queue_name.size);
 	int index = source != NULL ? source_index(ch) : -1;
 
 	if (index < 0) {
@@ -46,8 +47,9 @@ struct source *source_create(struct channel *ch, struct actor_ref queue, struct 
 	move_note_letter(ch->connection, queue.loop); /* of settles and credit */
 	source->index = (uint32_t)index;
 	source->tag_size = (uint8_t)tag.size;
-	if (tag.size != 0)
-		memcpy(source->tag, tag.data, tag.size);
+	source->queue_name_size = (uint8_t)queue_name.size;
+	slice_copy((uint8_t *)source->tag, tag);
+	slice_copy((uint8_t *)source->tag + tag.size + 1, queue_name);
 	list_init(&source->indebted);
 	list_init(&source->wanting);
 	return source;
@@ -98,13 +100,13 @@ struct source *source_find_number(struct channel *ch, uint32_t number)
 	return ch->sources[index];
 }
 
-struct source *source_for_get(struct channel *ch, struct actor_ref queue)
+struct source *source_for_get(struct channel *ch, struct actor_ref queue, struct slice queue_name)
 {
 	for (unsigned i = 0; i < ch->n_sources; i++)
 		if (ch->sources[i] != NULL && ch->sources[i]->number == 0 &&
 		    actor_ref_equal(ch->sources[i]->queue, queue))
 			return ch->sources[i];
-	return source_create(ch, queue, SLICE_LITERAL(""));
+	return source_create(ch, queue, queue_name, SLICE_LITERAL(""));
 }
 
 void source_release(struct source *source)
@@ -129,11 +131,11 @@ void source_give_credit(struct source *source)
 		queue_credit(source->queue, source->channel->endpoint.ref, source->number, debt);
 }
 
-void source_add_debt(struct source *source, const struct message *message)
+void source_add_debt(struct source *source, uint64_t bytes)
 {
 	struct connection *c = source->channel->connection;
 
-	source->debt += queue_delivery_bytes(message);
+	source->debt += bytes;
 	if (source->debt < QUEUE_CREDIT_STEP || list_is_linked(&source->indebted))
 		return;
 	list_add_tail(&c->indebted, &source->indebted);

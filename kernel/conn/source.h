@@ -30,20 +30,30 @@ struct source {
 	bool is_consuming, no_ack, needs_grants;
 	bool is_cancelling; /* basic.cancel is under way */
 	uint8_t tag_size;
-	char tag[];
+	uint8_t queue_name_size;
+	char tag[]; /* with a NUL, then the queue's name */
 };
 
-struct source *source_create(struct channel *ch, struct actor_ref queue, struct slice tag);
+struct source *source_create(struct channel *ch, struct actor_ref queue, struct slice queue_name,
+			     struct slice tag);
 struct source *source_find_tag(struct channel *ch, struct slice tag);
 struct source *source_find_number(struct channel *ch, uint32_t number);
-struct source *source_for_get(struct channel *ch, struct actor_ref queue);
+struct source *source_for_get(struct channel *ch, struct actor_ref queue, struct slice queue_name);
 void source_release(struct source *source); /* frees it when nothing needs it any more */
 void source_give_credit(struct source *source);
 /* The source is a consumer now, or no more (then it may be freed). */
 void source_begin_consuming(struct source *source);
 void source_end_consuming(struct source *source);
 
-/* Bytes were delivered; they go back to the queue's credit as the socket takes them. */
-void source_add_debt(struct source *source, const struct message *message);
+static inline struct slice source_queue_name(const struct source *source)
+{
+	return slice_make(source->tag + source->tag_size + 1, source->queue_name_size);
+}
+
+/*
+ * The queue has sent what counts so many bytes there (queue_delivery_bytes()); they go back to its
+ * credit as the socket takes them.
+ */
+void source_add_debt(struct source *source, uint64_t bytes);
 
 #endif

@@ -43,6 +43,10 @@ void control_client_send_raw(struct control_client *client, const struct buffer 
 void control_client_when_ready(struct control_client *client, void (*ready)(void *context),
 			       void *context);
 
+/* Calls gone(context) if the client goes before its answer has ended. For one at a time. */
+void control_client_when_gone(struct control_client *client, void (*gone)(void *context),
+			      void *context);
+
 /* The end of the answer; the next request may come. */
 void control_client_ok(struct control_client *client);
 void control_client_fail(struct control_client *client, enum control_status status,
@@ -60,6 +64,15 @@ extern const struct control_command control_commands[];
 
 /* control/status.c */
 void control_status(struct control_client *client, const json_t *request);
+
+/* control/plugin_commands.c */
+void control_plugin_list(struct control_client *client, const json_t *request);
+void control_plugin_info(struct control_client *client, const json_t *request);
+void control_plugin_change(struct control_client *client, const json_t *request);
+void control_plugin_run(struct control_client *client, const json_t *request);
+
+/* control/explain.c */
+void control_explain_route(struct control_client *client, const json_t *request);
 
 /* control/list.c */
 void control_list(struct control_client *client, const json_t *request);

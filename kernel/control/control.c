@@ -53,6 +53,8 @@ struct control_client {
 	bool is_running;	      /* client_run_requests() is on the stack */
 	void (*ready)(void *context); /* who waits for room in the output; NULL: nobody */
 	void *context;
+	void (*gone)(void *context); /* who wants to know that it has gone; NULL: nobody */
+	void *gone_context;
 };
 
 static void client_run_requests(struct control_client *client);
@@ -111,8 +113,16 @@ static void client_tell_waiter(struct control_client *client)
 		ready(client->context);
 }
 
+void control_client_when_gone(struct control_client *client, void (*gone)(void *context),
+			      void *context)
+{
+	client->gone = gone;
+	client->gone_context = context;
+}
+
 static void client_finish(struct control_client *client)
 {
+	client->gone = NULL;
 	client->is_busy = false;
 	client_run_requests(client);
 }
@@ -126,7 +136,7 @@ void control_client_ok(struct control_client *client)
 void control_client_fail(struct control_client *client, enum control_status status,
 			 const char *format, ...)
 {
-	char text[512];
+	char text[1536];
 	va_list args;
 
 	va_start(args, format);
@@ -175,6 +185,8 @@ static void client_destroy(struct control_client *client)
 	slots_remove(client->ref);
 	list_remove(&client->link);
 	client_tell_waiter(client);
+	if (client->gone != NULL)
+		client->gone(client->gone_context);
 	bufferevent_free(client->stream);
 	mem_free(client);
 	control_open_reserve(control);

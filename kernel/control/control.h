@@ -7,15 +7,55 @@
  * credentials. On loop 0; what other loops own is asked of them by letters.
  */
 
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <shunt/plugin.h>
+
+#include "base/slice.h"
 
 struct broker;
 struct conn_service;
 struct control;
 struct listener;
 struct plugins;
+
+/*
+ * What is told about plugins, and asked of them: filled by the server, as this floor does not see
+ * theirs. Requests and texts are borrowed for the call.
+ */
+struct control_plugin_order {
+	const char *operation; /* load, reload, unload, trial, promote, drop */
+	const char *name, *file; /* file: may be NULL */
+	unsigned percent;
+	/* Once, not inside the call: what went wrong, or what was done. */
+	void (*done)(void *context, const char *error, const char *said);
+	void *context;
+};
+
+struct control_plugin_call {
+	const char *plugin, *command;
+	const struct slice *arguments;
+	size_t n_arguments;
+	/* Not inside the call; done is the last. */
+	void (*print)(void *context, struct slice text);
+	void (*done)(void *context, const char *error);
+	void *context;
+};
+
+struct control_plugins {
+	void *context;
+	json_t *(*list)(void *context); /* an array of objects */
+	json_t *(*info)(void *context, const char *name); /* NULL: no such plugin */
+	/* False: there is no such operation. */
+	bool (*change)(void *context, const struct control_plugin_order *order);
+	/* The running call, or NULL with a reason. */
+	void *(*run)(void *context, const struct control_plugin_call *call, char *ret_reason,
+		     size_t size);
+	void (*abandon)(void *context, void *running); /* then nothing is called any more */
+};
 
 /* All borrowed. */
 struct control_config {
@@ -26,6 +66,7 @@ struct control_config {
 				 void (*visit)(void *context, const struct shunt_plugin *plugin,
 					       const char *path),
 				 void *context);
+	struct control_plugins plugin;
 	struct listener *const
 		*listeners; /* n_listeners of them, NULL where there is none any more */
 	unsigned n_listeners;

@@ -4,15 +4,19 @@
 
 /*
  * Plugins: finding, checking and opening shared objects, their configuration, start and stop. All
- * on loop 0's thread, before the loops run and after they have stopped.
+ * on loop 0's thread.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <shunt/plugin.h>
 
+struct access;
+struct hooks;
 struct plugin;
 struct plugins;
+struct publisher;
 struct topology;
 
 /* One `plugin.NAME.KEY = value` of the configuration. */
@@ -21,33 +25,43 @@ struct plugin_setting {
 	const char *where; /* "file:line", for messages */
 };
 
-/* directory: where NAME is NAME.so. settings and what they point to outlive the plugins. */
-struct plugins *plugins_create(struct topology *topology, const char *directory,
-			       const struct plugin_setting *settings, size_t n_settings);
+/* What is pointed to outlives the plugins. */
+struct plugins_config {
+	struct topology *topology;
+	struct access *access;
+	struct hooks *hooks;	     /* NULL: hooks are not put in force */
+	struct publisher *publisher; /* NULL: plugins cannot publish */
+	const char *directory; /* where NAME is NAME.so */
+	const char *copies; /* where files are copied to before they are opened; NULL: not at all */
+	const struct plugin_setting *settings;
+	size_t n_settings;
+};
+
+/* copies is there, and empty: plugin_files_prepare() (plugin/file.h). */
+struct plugins *plugins_create(const struct plugins_config *config);
 
 /*
- * Opens, checks and starts one: a name, or a path with a '/'. where: "file:line" that names it, or
- * NULL. 0, or -1 with one line in ret_reason: "WHERE: cannot load plugin 'NAME': why", or "WHERE:
- * what is wrong with a setting of it".
+ * Before the loops run. Opens, checks and starts one, and puts it in force: a name, or a path with
+ * a '/'. where: "file:line" that names it, or NULL. 0, or -1 with one line in ret_reason: "WHERE:
+ * cannot load plugin 'NAME': why", or "WHERE: what is wrong with a setting of it". 0 with a warning
+ * in the log if it cannot be opened or is refused and its setting `optional` is true.
  */
 int plugins_load(struct plugins *plugins, const char *name_or_path, const char *where,
 		 char *ret_reason, size_t size);
 
-/* After all were loaded: a setting for a plugin that is not there is an error: 0, or -1 with a
- * reason. */
+/* After all were loaded: a setting for a plugin that is not there, and not optional, is an error:
+ * 0, or -1 with a reason. */
 int plugins_check_settings(const struct plugins *plugins, char *ret_reason, size_t size);
 
-/* The type instances must have gone. */
+/* When the loops have ended. The type instances must have gone. */
 void plugins_destroy(struct plugins *plugins);
 
+/* Of those in force, in their order. */
 void plugins_for_each(const struct plugins *plugins,
 		      void (*visit)(void *context, const struct shunt_plugin *plugin,
 				    const char *path),
 		      void *context);
 
-/* For the host (plugin/host.c). 0, or -1 with *error filled. */
-int plugin_add_exchange_type(struct plugin *plugin, const struct shunt_exchange_type *type,
-			     struct shunt_error *error);
 const char *plugin_name(const struct plugin *plugin);
 
 #endif

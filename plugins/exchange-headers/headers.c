@@ -84,6 +84,20 @@ static void headers_route(const void *state, const struct shunt_message *message
 	rules_match(rules, rules->host->message_headers(rules->host, message), sink);
 }
 
+/* For operators; RabbitMQ's text is headers_validate_binding()'s. */
+static const char *const match_choices[] = {"all", "any", "all-with-x", "any-with-x", NULL};
+static const struct shunt_argument bind_arguments[] = {
+	{
+		.name = "x-match",
+		.help = "how many of the other arguments a message's headers must match",
+		.type = SHUNT_ARGUMENT_STRING,
+		.checked_by_type = true,
+		.choices = match_choices,
+		.default_value = "all",
+	},
+	{.name = NULL},
+};
+
 static const struct shunt_exchange_type headers_type = {
 	.size = sizeof(struct shunt_exchange_type),
 	.name = "headers",
@@ -94,6 +108,7 @@ static const struct shunt_exchange_type headers_type = {
 	.bind = headers_bind,
 	.unbind = headers_unbind,
 	.route = headers_route,
+	.bind_arguments = bind_arguments,
 };
 
 static int headers_start(const struct shunt_host *host, void **ret_plugin,

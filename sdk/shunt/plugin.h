@@ -121,8 +121,9 @@ struct shunt_message {
 
 /*
  * A message in the making: what a message hook may change, and what shunt_host.publish sends. Functions of a hook's draft are
- * called during the hook only, and take effect when it passes the message. They copy what they are passed, and return 0, or -1
- * when memory is out or the value cannot be: another type than the property's, a text of more than 255 bytes. Since 1.2.
+ * called during the hook only, and take effect when it passes the message. They copy what they are passed, and return 0, or -1, and nothing is
+ * changed, when memory is out or the value cannot be: another type than the property's, a text of more than 255 bytes, more than a message may
+ * have (of a body when publishing: then the message is refused, 406). Since 1.2.
  */
 struct shunt_draft {
 	size_t size;
@@ -187,14 +188,15 @@ enum shunt_argument_type {
 };
 
 /*
- * An argument that exchange.declare or the bind methods may carry. The broker refuses others than these describe (406), shows them to
- * operators (`shuntctl plugin info`), and lets arguments of other names through. A list ends with a name of NULL. Since 1.2.
+ * An argument that exchange.declare or the bind methods may carry. Before it asks the type, the broker refuses what does not fit (406); it
+ * shows them to operators (`shuntctl plugin info`), and lets arguments of other names through. A list ends with a name of NULL. Since 1.2.
  */
 struct shunt_argument {
 	const char *name;
 	const char *help; /* one line */
 	enum shunt_argument_type type;
 	bool required;
+	bool checked_by_type; /* the broker only shows it: validate() or validate_binding() checks it, with its own text */
 	int64_t minimum, maximum;    /* both 0: any */
 	const char *const *choices;  /* ends with NULL; NULL: any */
 	const char *default_value;   /* as text, for shunt_host.argument; NULL: none */
@@ -237,10 +239,7 @@ struct shunt_exchange_type {
 	 */
 	void (*route)(const void *state, const struct shunt_message *message, struct shunt_sink *sink);
 
-	/*
-	 * Since 1.1. The routing key is all that route() looks at, if that: until the next bind() or unbind(), the same key
-	 * gives the same answer. Then the broker may ask once for several messages.
-	 */
+	/* Since 1.1. The same key gives the same answer, until the next bind() or unbind(). Then the broker may ask once for several messages. */
 	bool routes_by_key;
 
 	/* Since 1.2. What the arguments of declare, and of bind, may be; NULL: anything. */
@@ -264,6 +263,9 @@ struct shunt_exchange_type {
 	 * the old one, which is destroyed afterwards. old_version is the old plugin's. Alone for both; short.
 	 */
 	void (*adopt)(void *state, void *old_state, const char *old_version);
+
+	/* Since 1.2. The broker asks once a message, by its own routing key; otherwise by each key of its CC and BCC headers as well. */
+	bool routes_by_first_key;
 };
 
 /* ---- Access policies (since 1.2) ---- */
@@ -519,9 +521,9 @@ struct shunt_host {
 	void (*message_release)(const struct shunt_host *host, const struct shunt_message *message);
 
 	/*
-	 * A new message; NULL when memory is out. publish() takes it in any case: it goes out, without asking for permissions or hooks, after the
-	 * present call of the plugin; done(), if not NULL, is called when it is known what became of it. draft_free: if it is not
-	 * published. Any thread; done: any loop.
+	 * A new message; NULL when memory is out, or a name has more than 255 bytes. publish() takes it in any case: it goes out, without asking for
+	 * permissions or hooks, after the present call of the plugin; done(), if not NULL, is called when it is known what became of it. While the
+	 * broker stops it may be dropped without. draft_free: if it is not published. Any thread; done: any loop.
 	 */
 	struct shunt_draft *(*draft)(const struct shunt_host *host, struct shunt_bytes vhost,
 				     struct shunt_bytes exchange, struct shunt_bytes routing_key,

@@ -69,14 +69,19 @@ static void find_plugins(char *ret_path, size_t size)
 
 static void load_plugins(void)
 {
-	static const char *const names[] = {"exchange-direct", "exchange-fanout",
-					    "exchange-headers", "exchange-topic"};
+	static const char *const names[] = {
+		"exchange-direct",	    "exchange-fanout", "exchange-headers",
+		"exchange-topic",	    "exchange-random", "exchange-consistent-hash",
+		"exchange-recent-history", "exchange-modulus-hash"};
 	static char directory[4096];
 	struct plugins *plugins;
 	char reason[512];
 
 	find_plugins(directory, sizeof(directory));
-	plugins = plugins_create(broker->topology, directory, NULL, 0);
+	plugins = plugins_create(&(struct plugins_config){
+		.topology = broker->topology,
+		.directory = directory,
+	});
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (plugins_load(plugins, names[i], NULL, reason, sizeof(reason)) == 0)
 			continue;

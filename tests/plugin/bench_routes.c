@@ -9,9 +9,11 @@
  * fanout    all match
  * topic     three words of 100, 100 and as many as it takes; one binding of ten has a `*` for one
  *           of them, and a word for another that only such bindings have: one match
- * sparse    three words of 1000 each, drawn at random; one of ten has a `*`: 1.1 matches at a
- * million crowded   as topic, but the words beside the `*` are everybody's: 11 matches at a million
+ * sparse    three words of 1000 each, drawn at random, one of ten has a `*`: 1.1 matches at a
+ *           million
+ * crowded   as topic, but the words beside the `*` are everybody's: 11 matches at a million
  * headers   two headers of the message in the bindings' arguments, half of them x-match: any
+ * x-...     each binding has a queue of its own, each message a key of its own
  */
 
 #include "fake_host.h"
@@ -41,6 +43,7 @@ struct bench {
 	struct shunt_binding *bindings;
 	void **cookies;
 	uint8_t (*keys)[KEY_SIZE];
+	uint8_t (*queues)[32];
 	uint8_t (*message_keys)[KEY_SIZE];  /* a cache line each: nothing else is to come and go */
 	struct fake_table *message_headers; /* NULL where there are none */
 	const struct shunt_binding **answer;
@@ -127,9 +130,12 @@ static void make_binding(struct bench *b, size_t i)
 		if (star < 3)
 			(void)strcpy(words[star], "*");
 		(void)snprintf(key, KEY_SIZE, "%s.%s.%s", words[0], words[1], words[2]);
+	} else if (is(b, "x-consistent-hash")) {
+		(void)strcpy(key, "1");
 	} else {
 		(void)snprintf(key, KEY_SIZE, "some.routing.key.%zu", i);
 	}
+	(void)snprintf((char *)b->queues[i], sizeof(b->queues[i]), "queue.%zu", i);
 	if (is(b, "headers")) {
 		fake_table_put_text(&arguments, "x-match", i % 2 ? "all" : "any");
 		(void)snprintf(words[0], 16, "region%zu", i % 50);
@@ -139,6 +145,7 @@ static void make_binding(struct bench *b, size_t i)
 	b->bindings[i].size = sizeof(b->bindings[i]);
 	b->bindings[i].id = i + 1;
 	b->bindings[i].routing_key = key_of(b->keys[i]);
+	b->bindings[i].destination = key_of(b->queues[i]);
 	b->bindings[i].arguments = fake_table_bytes(&arguments);
 }
 
@@ -153,7 +160,8 @@ static void make_message(struct bench *b, size_t i)
 		words_of(b, (uint32_t)which, words, &star);
 		(void)snprintf(key, KEY_SIZE, "%s.%s.%s", words[0], words[1], words[2]);
 	} else {
-		(void)snprintf(key, KEY_SIZE, "some.routing.key.%zu", which);
+		(void)snprintf(key, KEY_SIZE, "some.routing.key.%zu",
+			       b->type[0] == 'x' ? i : which);
 	}
 	if (is(b, "headers")) {
 		(void)snprintf(words[0], 16, "region%zu", which % 50);
@@ -326,6 +334,7 @@ static void prepare(struct bench *b)
 	b->bindings = must(calloc(b->count, sizeof(*b->bindings)));
 	b->cookies = must(calloc(b->count, sizeof(*b->cookies)));
 	b->keys = must(calloc(b->count, sizeof(*b->keys)));
+	b->queues = must(calloc(b->count, sizeof(*b->queues)));
 	b->took = must(calloc(b->count, sizeof(*b->took)));
 	b->answer = must(calloc(b->count, sizeof(*b->answer)));
 	b->message_keys = must(aligned_alloc(KEY_SIZE, b->message_count * KEY_SIZE));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "exchange_case.h"
 
+#include "fake_services.h"
+
 #include <CUnit/CUnit.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,23 +22,31 @@ uint64_t case_random(uint64_t *random)
 	return x ^ x >> 31;
 }
 
-static const struct shunt_exchange *exchange(void)
+static struct shunt_bytes text_bytes(const char *text)
 {
-	static const struct shunt_exchange exchange = {
-		.size = sizeof(struct shunt_exchange),
-		.vhost = {(const uint8_t *)"/", 1},
-		.name = {(const uint8_t *)"e", 1},
-	};
-
-	return &exchange;
+	return (struct shunt_bytes){(const uint8_t *)text, strlen(text)};
 }
 
 void case_open(struct exchange_case *c, const struct case_model *model, size_t count)
 {
+	case_open_declared(c, model, count, NULL);
+}
+
+void case_open_declared(struct exchange_case *c, const struct case_model *model, size_t count,
+			const struct fake_table *arguments)
+{
 	struct shunt_error error = {0};
 
 	memset(c, 0, sizeof(*c));
+	c->exchange = (struct shunt_exchange){
+		.size = sizeof(c->exchange),
+		.vhost = text_bytes("/"),
+		.name = text_bytes("e"),
+		.arguments =
+			arguments ? fake_table_bytes(arguments) : (struct shunt_bytes){NULL, 0},
+	};
 	fake_host_init(&c->host, LOOPS);
+	c->host.options = shunt_plugin.options;
 	c->model = model;
 	c->count = count;
 	c->bindings = calloc(count + 1, sizeof(*c->bindings));
@@ -47,7 +57,7 @@ void case_open(struct exchange_case *c, const struct case_model *model, size_t c
 	CU_ASSERT_EQUAL_FATAL(shunt_plugin.struct_size, sizeof(struct shunt_plugin));
 	CU_ASSERT_EQUAL_FATAL(shunt_plugin.start(&c->host.host, &c->host.plugin, &error), 0);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c->host.type);
-	CU_ASSERT_EQUAL_FATAL(c->host.type->create(c->host.plugin, exchange(), &c->state, &error),
+	CU_ASSERT_EQUAL_FATAL(c->host.type->create(c->host.plugin, &c->exchange, &c->state, &error),
 			      0);
 	c->live_empty = c->host.live;
 }
@@ -58,6 +68,8 @@ void case_close(struct exchange_case *c)
 		c->host.type->destroy(c->state);
 	if (shunt_plugin.stop)
 		shunt_plugin.stop(c->host.plugin);
+	fake_services_fini(&c->host);
+	CU_ASSERT_EQUAL(c->host.held, 0);
 	CU_ASSERT_EQUAL(c->host.live, 0);
 	for (size_t i = 0; i < c->count; i++)
 		fake_table_fini(&c->bindings[i].arguments);
@@ -151,6 +163,8 @@ static bool check(struct exchange_case *c, const struct case_message *message)
 	size_t expected = 0;
 
 	c->checks++;
+	if (c->model->accepts)
+		return c->model->accepts(c, message, count);
 	for (size_t i = 0; i < count; i++) {
 		struct case_binding *binding = (struct case_binding *)(uintptr_t)c->answer[i];
 
@@ -259,7 +273,7 @@ static void create_failing(struct exchange_case *c)
 
 	for (long n = 1;; n++) {
 		fake_host_fail(&c->host, n, false);
-		if (c->host.type->create(c->host.plugin, exchange(), &state, &error) == 0)
+		if (c->host.type->create(c->host.plugin, &c->exchange, &state, &error) == 0)
 			break;
 		CU_ASSERT_EQUAL(error.code, SHUNT_RESOURCE_ERROR);
 		CU_ASSERT_EQUAL(c->host.live, live);

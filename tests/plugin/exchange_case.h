@@ -26,6 +26,8 @@ struct case_message {
 	struct fake_table headers;
 };
 
+struct exchange_case;
+
 /* What the test says of its exchange type. */
 struct case_model {
 	/* Fill the routing key and the arguments, or the routing key and the headers, at random;
@@ -33,10 +35,15 @@ struct case_model {
 	void (*make_binding)(uint64_t *random, struct case_binding *binding);
 	void (*make_message)(uint64_t *random, struct case_message *message);
 	bool (*matches)(const struct shunt_binding *binding, const struct case_message *message);
+	/* Instead of `matches`, for types that choose: whether c->answer, `count` bindings, is
+	 * right. */
+	bool (*accepts)(const struct exchange_case *c, const struct case_message *message,
+			size_t count);
 };
 
 struct exchange_case {
 	struct fake_host host;
+	struct shunt_exchange exchange;
 	const struct case_model *model; /* may be NULL */
 	void *state;
 	long live_empty; /* allocations of the exchange without bindings */
@@ -49,6 +56,11 @@ struct exchange_case {
 
 /* Starts the plugin and makes an exchange, with memory for `count` bindings, none of them bound. */
 void case_open(struct exchange_case *c, const struct case_model *model, size_t count);
+
+/* The same, with arguments of the declare; they stay the test's, and in place until case_close().
+ */
+void case_open_declared(struct exchange_case *c, const struct case_model *model, size_t count,
+			const struct fake_table *arguments);
 
 /* Destroys it, bindings and all; checks that nothing is left. */
 void case_close(struct exchange_case *c);

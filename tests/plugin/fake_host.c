@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake_host.h"
 
+#include "fake_services.h"
 #include "fake_table.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,8 +25,14 @@ static int fake_register(const struct shunt_host *host, const struct shunt_excha
 
 static const char *fake_config(const struct shunt_host *host, const char *key)
 {
-	(void)host;
-	(void)key;
+	const struct fake_host *fake = fake_of(host);
+
+	for (size_t i = 0; fake->settings && fake->settings[i]; i += 2)
+		if (strcmp(fake->settings[i], key) == 0)
+			return fake->settings[i + 1];
+	for (const struct shunt_option *option = fake->options; option && option->name; option++)
+		if (strcmp(option->name, key) == 0)
+			return option->default_value;
 	return NULL;
 }
 
@@ -67,6 +75,7 @@ static void *fake_allocate(const struct shunt_host *host, size_t size)
 	if (!fake->as_is)
 		memset(memory, 0xa5, size < 4096 ? size : 4096);
 	atomic_fetch_add(&fake->live, 1);
+	atomic_fetch_add(&fake->bytes, (long)malloc_usable_size(memory));
 	return memory;
 }
 
@@ -79,16 +88,20 @@ static void *fake_reallocate(const struct shunt_host *host, void *memory, size_t
 		return fake_allocate(host, size);
 	if (must_fail(fake))
 		return NULL;
+	atomic_fetch_sub(&fake->bytes, (long)malloc_usable_size(memory));
 	moved = realloc(memory, size);
 	if (!moved)
 		abort();
+	atomic_fetch_add(&fake->bytes, (long)malloc_usable_size(moved));
 	return moved;
 }
 
 static void fake_free(const struct shunt_host *host, void *memory)
 {
-	if (memory)
+	if (memory) {
 		atomic_fetch_sub(&fake_of(host)->live, 1);
+		atomic_fetch_sub(&fake_of(host)->bytes, (long)malloc_usable_size(memory));
+	}
 	free(memory);
 }
 
@@ -158,11 +171,13 @@ static struct shunt_bytes fake_headers(const struct shunt_host *host,
 static bool fake_property(const struct shunt_host *host, const struct shunt_message *message,
 			  enum shunt_property property, struct shunt_value *ret_value)
 {
+	const struct fake_message *fake = (const struct fake_message *)message;
+
 	(void)host;
-	(void)message;
-	(void)property;
-	(void)ret_value;
-	return false;
+	if (!fake->has_property || fake->property != property)
+		return false;
+	*ret_value = fake->value;
+	return true;
 }
 
 static unsigned fake_loop_count(const struct shunt_host *host)
@@ -204,6 +219,7 @@ void fake_host_init(struct fake_host *fake, unsigned loops)
 		.loop_count = fake_loop_count,
 		.loop_index = fake_loop_number,
 	};
+	fake_services_init(fake);
 }
 
 void fake_host_fail(struct fake_host *fake, long n, bool onward)

@@ -17,16 +17,36 @@ struct fake_host {
 	unsigned loops;
 	uint64_t hash_mask;  /* of the bits that hashes may have; all at first */
 	_Atomic long live;   /* allocations not freed */
+	_Atomic long bytes;  /* in them */
 	_Atomic long left;   /* allocations until one fails; -1: none does */
 	bool fail_onward;    /* all later ones fail too */
 	bool as_is;	     /* memory comes as malloc() leaves it, not filled with a pattern */
 	_Atomic bool failed; /* one did, since fake_host_fail() */
+
+	/* `plugin.NAME.KEY`: names and values by turns, ended by NULL; the test's. What is not
+	 * there has the option's default. NULL: none is set. */
+	const char *const *settings;
+	const struct shunt_option *options; /* the plugin's; the test sets them */
+
+	/* fake_services.h */
+	const struct shunt_access_policy *policy; /* those registered last */
+	const struct shunt_hook *hook;
+	const struct shunt_command *command;
+	struct shunt_counter *counters;
+	struct shunt_timer *timers;
+	struct fake_post *posts;
+	struct fake_draft *published;
+	_Atomic uint64_t random; /* state of random() */
+	_Atomic long held;	 /* messages not released */
 };
 
-/* A message with headers. */
+/* A message with headers, and one other property if has_property. */
 struct fake_message {
 	struct shunt_message message; /* first */
 	struct shunt_bytes headers;
+	bool has_property;
+	enum shunt_property property;
+	struct shunt_value value;
 };
 
 /* The answer of route(), in order. `bindings` is the caller's memory for `capacity`; more abort. */

@@ -40,7 +40,7 @@ static bool matches(const struct shunt_binding *binding, const struct case_messa
 	       memcmp(binding->routing_key.data, key.data, key.size) == 0;
 }
 
-static const struct case_model model = {make_binding, make_message, matches};
+static const struct case_model model = {make_binding, make_message, matches, NULL};
 
 static size_t route_key(struct exchange_case *c, const char *key)
 {

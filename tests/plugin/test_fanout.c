@@ -21,7 +21,7 @@ static bool matches(const struct shunt_binding *binding, const struct case_messa
 	return true;
 }
 
-static const struct case_model model = {make_binding, make_message, matches};
+static const struct case_model model = {make_binding, make_message, matches, NULL};
 
 static void routes_to_every_binding(void)
 {

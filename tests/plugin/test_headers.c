@@ -129,7 +129,7 @@ static void make_message(uint64_t *random, struct case_message *message)
 	put_random_table(random, &message->headers);
 }
 
-static const struct case_model model = {make_binding, make_message, matches};
+static const struct case_model model = {make_binding, make_message, matches, NULL};
 
 /* ---- Meaning ---- */
 

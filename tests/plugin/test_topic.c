@@ -95,7 +95,7 @@ static void make_message(uint64_t *random, struct case_message *message)
 	case_message_set_key(message, text);
 }
 
-static const struct case_model model = {make_binding, make_message, matches};
+static const struct case_model model = {make_binding, make_message, matches, NULL};
 
 static size_t route_key(struct exchange_case *c, const char *key)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "command.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,22 @@ const struct command commands[] = {
 		.n_words_max = 1,
 		.options = OPTION_IDEMPOTENT,
 		.run = stop_run,
+	},
+	{
+		.name = "explain_route",
+		.group = "Monitoring, observability and health checks",
+		.usage = "[--vhost <vhost>] <exchange> <routing_key> [--header <key>=<value> ...] "
+			 "[--property <name>=<value> ...] [--timeout <timeout>]",
+		.summary = "Tells where a message would go, and why",
+		.details = "<exchange>\n\twhere it would be published; '' is the default exchange\n\n"
+			   "<routing_key>\n\tits routing key\n\n"
+			   "--header <key>=<value>\n\ta header, as often as needed: a string, or int:5, real:0.5, bool:true, "
+			   "null:, string:text\n\n"
+			   "--property <name>=<value>\n\ta property: content_type, priority, app_id and so on\n\n"
+			   "--formatter <json>\n\talternative formatter\n",
+		.n_words_max = 2,
+		.options = OPTION_HEADER | OPTION_PROPERTY,
+		.run = explain_run,
 	},
 	{
 		.name = "list_bindings",
@@ -113,6 +130,29 @@ const struct command commands[] = {
 			   "--formatter <json>\n\talternative formatter\n",
 		.options = OPTION_UNIT,
 		.run = status_run,
+	},
+	{
+		.name = "plugin",
+		.group = "Plugins",
+		.usage = "(list | info <plugin> | load <file> | reload <plugin> [<file>] | unload <plugin> |\n"
+			 "         trial <plugin> <file> [--percent <n>] | promote <plugin> | drop <plugin> |\n"
+			 "         run <plugin> <command> [<argument> ...])",
+		.summary = "Shows plugins, and changes them while the broker runs",
+		.details = "list\n\tplugins, with their versions, files and exchange types\n\n"
+			   "info <plugin>\n\tall about one: arguments of its exchange types, options, metrics, its trial\n\n"
+			   "load <file>\n\tloads a file, or a name from the broker's folder of plugins\n\n"
+			   "reload <plugin> [<file>]\n\tlets what the file holds now, or another, take its place;\n"
+			   "\tif anything is wrong with that, the old one stays\n\n"
+			   "unload <plugin>\n\ttakes it out, if no exchange is of a type of it\n\n"
+			   "trial <plugin> <file> [--percent <n>]\n\thas another version route a copy of so many of 100 "
+			   "messages, by default all;\n\tinfo shows what it would have done otherwise\n\n"
+			   "promote <plugin>\n\tlets the version on trial take its place\n\n"
+			   "drop <plugin>\n\tends the trial\n\n"
+			   "run <plugin> <command> [<argument> ...]\n\truns a command of the plugin; arguments that "
+			   "begin with '-' come behind --\n",
+		.n_words_max = SIZE_MAX,
+		.options = OPTION_PERCENT | OPTION_NO_TABLE_HEADERS,
+		.run = plugin_run,
 	},
 	{ .name = NULL },
 };

@@ -43,10 +43,12 @@ bool command_has_column(const struct command *command, const char *name, size_t 
 int command_check(const struct command *command, struct options *options);
 
 /* Each an exit status. */
+int explain_run(const struct command *command, const struct options *options); /* explain.c */
 int list_run(const struct command *command, const struct options *options);   /* list.c */
 int status_run(const struct command *command, const struct options *options); /* status.c */
 int ping_run(const struct command *command, const struct options *options);   /* node.c */
 int stop_run(const struct command *command, const struct options *options);
+int plugin_run(const struct command *command, const struct options *options); /* plugin.c */
 int help_run(const struct command *command, const struct options *options); /* help.c */
 int version_run(const struct command *command, const struct options *options);
 

@@ -11,14 +11,14 @@
 
 #define TIMEOUT_MAX_S 4000000u
 
-enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_SECONDS };
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_TEXTS, OPTION_SECONDS };
 
 static const struct option_name {
 	enum option_id id;
 	char letter; /* 0: none */
 	const char *name;
 	enum option_kind kind;
-	size_t place; /* OPTION_TEXT: of the member */
+	size_t place; /* OPTION_TEXT, OPTION_TEXTS: of the member */
 } option_names[] = {
 	{ OPTION_NODE, 'n', "node", OPTION_TEXT, offsetof(struct options, node) },
 	{ OPTION_LONGNAMES, 'l', "longnames", OPTION_FLAG, 0 },
@@ -37,6 +37,9 @@ static const struct option_name {
 	{ OPTION_OFFLINE, 0, "offline", OPTION_FLAG, 0 },
 	{ OPTION_LOCAL, 0, "local", OPTION_FLAG, 0 },
 	{ OPTION_LIST_COMMANDS, 0, "list-commands", OPTION_FLAG, 0 },
+	{ OPTION_PERCENT, 0, "percent", OPTION_TEXT, offsetof(struct options, percent) },
+	{ OPTION_HEADER, 0, "header", OPTION_TEXTS, offsetof(struct options, headers) },
+	{ OPTION_PROPERTY, 0, "property", OPTION_TEXTS, offsetof(struct options, properties) },
 };
 
 static const struct option_name *find_name(const char *name, size_t size)
@@ -70,6 +73,18 @@ static bool parse_seconds(const char *text, uint32_t *ret_seconds)
 	return true;
 }
 
+/* A key and a value. */
+static bool add_value(struct option_values *values, const char *value)
+{
+	const char *equals = strchr(value, '=');
+
+	if (equals == NULL || equals == value)
+		return false;
+	values->items = mem_realloc(values->items, (values->count + 1) * sizeof(*values->items));
+	values->items[values->count++] = value;
+	return true;
+}
+
 /* value NULL: there is none. */
 static bool take_value(struct options *options, const struct option_name *option, const char *value)
 {
@@ -77,6 +92,8 @@ static bool take_value(struct options *options, const struct option_name *option
 		return false;
 	if (option->kind == OPTION_SECONDS)
 		return parse_seconds(value, &options->timeout_s);
+	if (option->kind == OPTION_TEXTS)
+		return add_value((struct option_values *)(void *)((char *)options + option->place), value);
 	*(const char **)(void *)((char *)options + option->place) = value;
 	return true;
 }
@@ -172,6 +189,8 @@ void options_parse(struct options *options, int argc, char **argv)
 void options_fini(struct options *options)
 {
 	mem_free(options->words);
+	mem_free(options->headers.items);
+	mem_free(options->properties.items);
 	buffer_fini(&options->invalid);
 }
 

@@ -28,18 +28,28 @@ enum option_id {
 	OPTION_OFFLINE = 1 << 14,
 	OPTION_LOCAL = 1 << 15,
 	OPTION_LIST_COMMANDS = 1 << 16,
+	OPTION_PERCENT = 1 << 17,
+	OPTION_HEADER = 1 << 18,
+	OPTION_PROPERTY = 1 << 19,
 };
 /* Any command takes these. */
 #define OPTIONS_GENERAL                                                                                               \
 	(OPTION_NODE | OPTION_LONGNAMES | OPTION_TIMEOUT | OPTION_QUIET | OPTION_SILENT | OPTION_VHOST |              \
 	 OPTION_FORMATTER | OPTION_SOCKET | OPTION_HELP | OPTION_VERSION)
 
+/* The values of an option that may be given more than once, in order. */
+struct option_values {
+	const char **items;
+	size_t count;
+};
+
 struct options {
 	unsigned given;	 /* enum option_id */
 	const char *command; /* the first word; NULL: none */
 	const char **words;  /* those behind it */
 	size_t n_words;
-	const char *vhost, *formatter, *socket, *unit, *node;
+	const char *vhost, *formatter, *socket, *unit, *node, *percent;
+	struct option_values headers, properties; /* KEY=VALUE each */
 	uint32_t timeout_s; /* with OPTION_TIMEOUT */
 	struct buffer invalid; /* "--nosuch : value" a line: what is no option, or has no good value */
 	char **argv;

@@ -362,7 +362,9 @@ def test_status_of_what_is_there(t):
     totals = status["totals"]
     assert [totals[kind + "_count"] for kind in ("connection", "channel", "queue", "consumer", "virtual_host")] == \
         [2, 2, 1, 1, 1], totals
-    assert status["active_plugins"] == ["exchange-direct", "exchange-fanout", "exchange-topic", "exchange-headers"]
+    assert status["active_plugins"] == ["exchange-direct", "exchange-fanout", "exchange-topic", "exchange-headers",
+                                        "exchange-consistent-hash", "exchange-random", "exchange-recent-history",
+                                        "exchange-modulus-hash"]
     loops = status["event_loops"]
     assert [loop["loop"] for loop in loops] == [0, 1]
     for loop in loops:

@@ -16,6 +16,9 @@ import urllib.parse
 from . import wire
 
 RABBITMQ_SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+# with the exchange types that Shunt ships too
+RABBITMQ_PLUGINS = ("rabbitmq_consistent_hash_exchange", "rabbitmq_random_exchange",
+                    "rabbitmq_recent_history_exchange", "rabbitmq_sharding")
 SANITIZER_REPORT = re.compile(
     rb"(ERROR: \w*Sanitizer|WARNING: ThreadSanitizer|runtime error:|SUMMARY: \w*Sanitizer)")
 
@@ -194,13 +197,21 @@ class ShuntBroker(Broker):
         self.was_told_to_end = True
         self.process.send_signal(signal.SIGTERM)
 
-    def stop(self):
-        if self.process is None:
-            return
+    def end(self, signum=signal.SIGTERM):
+        """Ends it, and leaves its directory for launch(); unless it is killed, it must end as it should."""
         try:
-            self._stop_checked()
+            if signum == signal.SIGKILL:
+                end_process(self.process, signum, limit=10)
+            else:
+                self._stop_checked()
         finally:
             self.process = None
+
+    def stop(self):
+        try:
+            if self.process is not None:
+                self.end()
+        finally:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def _stop_checked(self):
@@ -245,6 +256,9 @@ class RabbitBroker(Broker):
         with open(configuration, "w", encoding="ascii") as f:
             f.write("listeners.tcp.1 = 127.0.0.1:%d\nlog.file.level = info\n" % self.port)
             f.write("vm_memory_high_watermark.relative = 0.4\ndisk_free_limit.absolute = 1MB\n")
+        enabled = os.path.join(self.directory, "enabled_plugins")
+        with open(enabled, "w", encoding="ascii") as f:
+            f.write("[%s].\n" % ",".join(RABBITMQ_PLUGINS))
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": self.directory,
@@ -255,7 +269,7 @@ class RabbitBroker(Broker):
             "RABBITMQ_MNESIA_BASE": os.path.join(self.directory, "mnesia"),
             "RABBITMQ_LOG_BASE": os.path.join(self.directory, "log"),
             "RABBITMQ_CONFIG_FILE": configuration,
-            "RABBITMQ_ENABLED_PLUGINS_FILE": os.path.join(self.directory, "enabled_plugins"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": enabled,
             "RABBITMQ_GENERATED_CONFIG_DIR": os.path.join(self.directory, "config"),
             "RABBITMQ_CONF_ENV_FILE": os.path.join(self.directory, "none.conf"),
             "RABBITMQ_DIST_PORT": str(distribution_port),

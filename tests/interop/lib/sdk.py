@@ -10,6 +10,7 @@ import tempfile
 from . import process
 from .case import Skip
 
+SOURCES = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "sdk"))
 COMPILER = os.environ.get("CC", "gcc").split()
 
 
@@ -39,20 +40,50 @@ def _install(t, shuntd):
     return root
 
 
-def _compiler_flags(t):
-    """What `pkg-config --cflags shunt-sdk` says: of the prefix that shuntd is installed in, or else of its build."""
+def environment(t):
+    """The variables with which pkg-config finds shunt-sdk: of the prefix that shuntd is installed in, or else of its build."""
     shuntd = os.path.realpath(t.broker.shuntd)
     prefix, root = os.path.dirname(os.path.dirname(shuntd)), ""
     found = glob.glob(os.path.join(prefix, "lib*", "**", "pkgconfig", "shunt-sdk.pc"), recursive=True)
     if not found:
         root = _install(t, shuntd)
         found = glob.glob(os.path.join(root, "**", "shunt-sdk.pc"), recursive=True)
-    return process.output_of(
-        t, "pkg-config", "--cflags", "shunt-sdk", PKG_CONFIG_LIBDIR=os.path.dirname(found[0]), PKG_CONFIG_PATH="",
-        PKG_CONFIG_SYSROOT_DIR=root, PKG_CONFIG_ALLOW_SYSTEM_CFLAGS="1").split()
+    return {"PKG_CONFIG_LIBDIR": os.path.dirname(found[0]), "PKG_CONFIG_PATH": "", "PKG_CONFIG_SYSROOT_DIR": root,
+            "PKG_CONFIG_ALLOW_SYSTEM_CFLAGS": "1"}
 
 
-def build(t, source, target=None):
+def _compiler_flags(t):
+    """What `pkg-config --cflags shunt-sdk` says."""
+    return process.output_of(t, "pkg-config", "--cflags", "shunt-sdk", **environment(t)).split()
+
+
+def tool(t, name):
+    """The path of a program: in bin/ of where shuntd is installed, or where it was built."""
+    if not hasattr(t.broker, "shuntd"):
+        raise Skip("needs a shuntd of its own")
+    folder = os.path.dirname(os.path.realpath(t.broker.shuntd))
+    for path in (os.path.join(folder, "..", "bin", name), os.path.join(folder, name), os.path.join(folder, "sdk", name)):
+        if os.path.exists(path):
+            return os.path.normpath(path)
+    raise AssertionError("there is no %s near %s" % (name, t.broker.shuntd))
+
+
+def new(t, kind, name, *options):
+    """A folder with what `shunt-sdk new` writes."""
+    script = tool(t, "shunt-sdk")
+    target = os.path.join(folder(t), name)
+    # as built, its templates are still in the source tree
+    own = {"SHUNT_SDK_DIR": SOURCES} if os.path.basename(os.path.dirname(script)) == "sdk" else {}
+    process.output_of(t, script, "new", *options, kind, name, target, **own)
+    return target
+
+
+def make(t, directory, *arguments, status=0):
+    """make in such a folder, where pkg-config finds the SDK; returns what it said."""
+    return process.output_of(t, "make", "-C", directory, *arguments, MAKEFLAGS="", MAKELEVEL="0", status=status, **environment(t))
+
+
+def build(t, source, target=None, defines=()):
     """The path of the shared object made of a C file, in a folder of the test's own unless told where."""
     if not hasattr(t.broker, "shuntd"):
         raise Skip("needs a shuntd of its own")
@@ -61,7 +92,7 @@ def build(t, source, target=None):
             raise Skip(program + " is not installed")
     target = target or os.path.join(folder(t), os.path.basename(source).replace(".c", ".so"))
     process.output_of(t, *COMPILER, "-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O2", "-fPIC", "-shared",
-                      "-Wl,-z,defs", *_compiler_flags(t), source, "-o", target)
+                      "-Wl,-z,defs", *("-D" + define for define in defines), *_compiler_flags(t), source, "-o", target)
     return target
 
 

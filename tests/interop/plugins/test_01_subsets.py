@@ -7,6 +7,7 @@ TYPES = ("direct", "fanout", "topic", "headers")
 STANDARD = {"amq.direct": "direct", "amq.fanout": "fanout", "amq.topic": "topic", "amq.headers": "headers",
             "amq.match": "headers"}
 UNKNOWN = "PRECONDITION_FAILED - unknown exchange type '%s'"
+NOT_LOADED = "PRECONDITION_FAILED - the type '%s' of exchange '%s' in vhost '/' is not loaded"
 
 
 def only(*types):
@@ -14,9 +15,11 @@ def only(*types):
 
 
 def refused(client, kind, method, **values):
-    """406 for the type on channel 1, which is opened again."""
+    """406 for the type on channel 1, which is opened again: it is not known, or that of an exchange which is there."""
+    source = values.get("source") or values["exchange"]
     client.send(1, method, **values)
-    client.expect_channel_close(1, 406, UNKNOWN % kind, method)
+    client.expect_channel_close(1, 406, UNKNOWN % kind if method == "exchange.declare" else NOT_LOADED % (kind, source),
+                                method)
     client.open_channel(1)
 
 
@@ -42,7 +45,7 @@ def without_one(t, missing):
             works(client, exchange, kind)
             continue
         client.publish(1, exchange, "k", b"m")
-        client.expect_channel_close(1, 406, UNKNOWN % kind, "basic.publish")
+        client.expect_channel_close(1, 406, NOT_LOADED % (kind, exchange), "basic.publish")
         client.open_channel(1)
         client.call(1, "queue.declare", queue="q")
         refused(client, kind, "queue.bind", queue="q", exchange=exchange, routing_key="k")
@@ -130,7 +133,7 @@ def test_publishing_without_the_type_ends_no_other_channel(t):
     while sum(a.name == "basic.ack" and (2 if a.multiple else 1) for a in answers) < 2:
         answers.append(client.read_method("basic.ack", "channel.close"))
     closes = [a for a in answers if a.name == "channel.close"] or [client.read_method("channel.close")]
-    wire.check_close(closes[0], 406, UNKNOWN % "fanout", "basic.publish")
+    wire.check_close(closes[0], 406, NOT_LOADED % ("fanout", "amq.fanout"), "basic.publish")
     assert closes[0].channel == 1
     assert client.expect_quiet(2, "q").message_count == 2
 

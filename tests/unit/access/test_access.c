@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "../unit.h"
+#include "base/list.h"
+#include "loop/pool.h"
 
 static const char *const loopback_users[] = { "guest", "other", NULL };
 static const struct access_config config = {
@@ -12,6 +14,8 @@ static const struct access_config config = {
 	.default_user_tags = "administrator",
 	.loopback_users = loopback_users,
 };
+static const struct shunt_peer near_peer = { .size = sizeof(near_peer), .is_loopback = true };
+static const struct shunt_peer far_peer = { .size = sizeof(far_peer) };
 static unsigned n_done;
 
 static void done(struct access_login *login)
@@ -26,8 +30,7 @@ static struct access_login login_of(const char *user, const char *password, bool
 		.user = slice_cstr(user),
 		.password = slice_cstr(password),
 		.mechanism = "PLAIN",
-		.peer_host = peer_is_loopback ? "127.0.0.1" : "10.0.0.7",
-		.peer_is_loopback = peer_is_loopback,
+		.peer = peer_is_loopback ? &near_peer : &far_peer,
 		.done = done,
 	};
 }
@@ -144,7 +147,8 @@ static void users_are_counted(void)
 struct scripted {
 	struct access_policy policy;
 	enum access_verdict verdict;
-	unsigned n_asked, n_logins;
+	unsigned n_asked, n_logins, n_abandoned;
+	bool is_slow; /* its logins wait */
 };
 
 static enum access_verdict scripted_authorize(struct access_policy *policy, const struct access_question *question)
@@ -156,16 +160,45 @@ static enum access_verdict scripted_authorize(struct access_policy *policy, cons
 	return scripted->verdict;
 }
 
-static void scripted_authenticate(struct access_policy *policy, struct access_login *login)
+static void scripted_answer(struct access_login *login, enum access_verdict verdict)
 {
-	container_of(policy, struct scripted, policy)->n_logins++;
-	snprintf(login->reason, sizeof(login->reason), "scripted");
-	login->done(login);
+	if (verdict == ACCESS_ALLOW)
+		login->result = access_user_create(SLICE_LITERAL("scripted"), "", login->mechanism);
+	else if (verdict == ACCESS_DENY)
+		snprintf(login->reason, sizeof(login->reason), "scripted");
+	access_answer(login, verdict);
 }
 
-static struct scripted scripted_of(enum access_verdict verdict)
+static void scripted_abandoned(struct access_login *login)
 {
-	return (struct scripted){ .policy = { .name = "scripted", .authorize = scripted_authorize }, .verdict = verdict };
+	((struct scripted *)login->asked)->n_abandoned++;
+}
+
+static void scripted_authenticate(struct access_policy *policy, struct access_login *login)
+{
+	struct scripted *scripted = container_of(policy, struct scripted, policy);
+
+	scripted->n_logins++;
+	login->asked = scripted;
+	if (scripted->is_slow)
+		login->abandoned = scripted_abandoned;
+	else
+		scripted_answer(login, scripted->verdict);
+}
+
+static struct scripted scripted_of(enum access_verdict verdict, uint64_t rank)
+{
+	return (struct scripted){
+		.policy = { .name = "scripted", .rank = rank, .authorize = scripted_authorize },
+		.verdict = verdict,
+	};
+}
+
+static void change(struct access *access, struct scripted *out, struct scripted *in)
+{
+	struct access_policy *going = out != NULL ? &out->policy : NULL, *coming = in != NULL ? &in->policy : NULL;
+
+	access_change(access, (struct access_policies){ &going, out != NULL }, (struct access_policies){ &coming, in != NULL });
 }
 
 static bool may_write(struct access *access, const char *name)
@@ -177,7 +210,7 @@ static bool may_write(struct access *access, const char *name)
 		.resource = ACCESS_RESOURCE_EXCHANGE,
 		.vhost = SLICE_LITERAL("/"),
 		.name = SLICE_LITERAL("amq.direct"),
-		.peer_host = "127.0.0.1",
+		.peer = &near_peer,
 	};
 	bool result = access_authorize(access, &question);
 
@@ -189,33 +222,67 @@ static void default_user_may_do_all_and_others_nothing(void)
 {
 	struct access *access = access_create(&config);
 
+	CU_ASSERT_FALSE(access_has_policies(access));
 	CU_ASSERT_TRUE(may_write(access, "guest"));
 	CU_ASSERT_FALSE(may_write(access, "other"));
 	access_destroy(access);
 }
 
-static void last_registered_is_asked_first(void)
+static void first_registered_is_asked_first(void)
 {
 	struct access *access = access_create(&config);
-	struct scripted first = scripted_of(ACCESS_DENY), second = scripted_of(ACCESS_ALLOW);
+	struct scripted first = scripted_of(ACCESS_DENY, 1), second = scripted_of(ACCESS_ALLOW, 2);
 
-	access_register(access, &first.policy);
+	change(access, NULL, &first);
+	CU_ASSERT_TRUE(access_has_policies(access));
 	CU_ASSERT_FALSE(may_write(access, "guest"));
-	access_register(access, &second.policy);
+	change(access, NULL, &second);
+	CU_ASSERT_FALSE(may_write(access, "guest"));
+	CU_ASSERT_EQUAL(first.n_asked, 2);
+	CU_ASSERT_EQUAL(second.n_asked, 0);
+	change(access, &first, NULL);
 	CU_ASSERT_TRUE(may_write(access, "other"));
-	CU_ASSERT_EQUAL(first.n_asked, 1);
+	CU_ASSERT_EQUAL(first.n_asked, 2);
 	CU_ASSERT_EQUAL(second.n_asked, 1);
+	access_destroy(access);
+}
+
+static void several_at_once_are_asked_in_their_order(void)
+{
+	struct access *access = access_create(&config);
+	struct scripted a = scripted_of(ACCESS_PASS, 1), b = scripted_of(ACCESS_DENY, 1), c = scripted_of(ACCESS_ALLOW, 1);
+	struct access_policy *all[] = { &a.policy, &b.policy, &c.policy };
+
+	access_change(access, (struct access_policies){ NULL, 0 }, (struct access_policies){ all, 3 });
+	CU_ASSERT_FALSE(may_write(access, "guest"));
+	CU_ASSERT_TRUE(a.n_asked == 1 && b.n_asked == 1 && c.n_asked == 0);
+	access_destroy(access);
+}
+
+/* It takes the place of the one that it replaces, and not the last. */
+static void rank_gives_the_place(void)
+{
+	struct access *access = access_create(&config);
+	struct scripted old = scripted_of(ACCESS_ALLOW, 1), last = scripted_of(ACCESS_ALLOW, 2);
+	struct scripted new = scripted_of(ACCESS_DENY, 1);
+
+	change(access, NULL, &old);
+	change(access, NULL, &last);
+	CU_ASSERT_TRUE(may_write(access, "other"));
+	change(access, &old, &new);
+	CU_ASSERT_FALSE(may_write(access, "other"));
+	CU_ASSERT_TRUE(old.n_asked == 1 && new.n_asked == 1 && last.n_asked == 0);
 	access_destroy(access);
 }
 
 static void who_passes_lets_the_next_decide(void)
 {
 	struct access *access = access_create(&config);
-	struct scripted passing = scripted_of(ACCESS_PASS), silent = scripted_of(ACCESS_DENY);
+	struct scripted passing = scripted_of(ACCESS_PASS, 1), silent = scripted_of(ACCESS_DENY, 2);
 
 	silent.policy.authorize = NULL;
-	access_register(access, &passing.policy);
-	access_register(access, &silent.policy);
+	change(access, NULL, &passing);
+	change(access, NULL, &silent);
 	CU_ASSERT_TRUE(may_write(access, "guest"));
 	CU_ASSERT_FALSE(may_write(access, "other"));
 	CU_ASSERT_EQUAL(passing.n_asked, 2);
@@ -225,33 +292,116 @@ static void who_passes_lets_the_next_decide(void)
 static void first_that_authenticates_decides(void)
 {
 	struct access *access = access_create(&config);
-	struct scripted knows = scripted_of(ACCESS_PASS), does_not = scripted_of(ACCESS_PASS);
+	struct scripted knows = scripted_of(ACCESS_DENY, 2), does_not = scripted_of(ACCESS_PASS, 1);
 
-	access_register(access, &does_not.policy);
+	change(access, NULL, &does_not);
 	CU_ASSERT_TRUE(enters(access, login_of("guest", "secret", true)));
 	knows.policy.authenticate = scripted_authenticate;
-	access_register(access, &knows.policy);
+	change(access, NULL, &knows);
 	CU_ASSERT_FALSE(enters(access, login_of("guest", "secret", true)));
-	CU_ASSERT_EQUAL(knows.n_logins, 1);
+	knows.verdict = ACCESS_ALLOW;
+	CU_ASSERT_TRUE(enters(access, login_of("nobody", "", true)));
+	CU_ASSERT_EQUAL(knows.n_logins, 2);
 	access_destroy(access);
 }
 
-static void generation_grows_with_a_policy(void)
+/* Both are asked, then the built-in one. */
+static void login_that_is_passed_on(void)
 {
 	struct access *access = access_create(&config);
-	struct scripted policy = scripted_of(ACCESS_DENY);
-	uint64_t before = access_generation(access);
+	struct scripted a = scripted_of(ACCESS_PASS, 1), b = scripted_of(ACCESS_PASS, 2);
+
+	a.policy.authenticate = b.policy.authenticate = scripted_authenticate;
+	change(access, NULL, &b);
+	change(access, NULL, &a);
+	CU_ASSERT_TRUE(enters(access, login_of("guest", "secret", true)));
+	CU_ASSERT_FALSE(enters(access, login_of("guest", "wrong", true)));
+	CU_ASSERT_TRUE(a.n_logins == 2 && b.n_logins == 2);
+	access_destroy(access);
+}
+
+/* While a login waits the policy that it waits for may be taken out, and others come. */
+static void login_that_waits_while_policies_change(void)
+{
+	struct access *access = access_create(&config);
+	struct scripted a = scripted_of(ACCESS_PASS, 1), b = scripted_of(ACCESS_DENY, 2), before = scripted_of(ACCESS_DENY, 1);
+	struct access_login login = login_of("guest", "secret", true);
+
+	a.policy.authenticate = b.policy.authenticate = before.policy.authenticate = scripted_authenticate;
+	a.is_slow = true;
+	change(access, NULL, &before);
+	change(access, NULL, &a);
+	change(access, &before, NULL);
+	n_done = 0;
+	access_authenticate(access, &login);
+	CU_ASSERT_EQUAL(n_done, 0);
+	change(access, &a, &b);
+	change(access, NULL, &before); /* of the same rank, but later */
+	scripted_answer(&login, ACCESS_PASS);
+	CU_ASSERT_EQUAL(n_done, 1);
+	CU_ASSERT_PTR_NULL(login.result);
+	CU_ASSERT_TRUE(a.n_logins == 1 && before.n_logins == 1 && b.n_logins == 0);
+	access_destroy(access);
+}
+
+static void abandoned_login(void)
+{
+	struct access *access = access_create(&config);
+	struct scripted slow = scripted_of(ACCESS_PASS, 1);
+	struct access_login login = login_of("guest", "secret", true);
+
+	slow.policy.authenticate = scripted_authenticate;
+	slow.is_slow = true;
+	change(access, NULL, &slow);
+	n_done = 0;
+	access_authenticate(access, &login);
+	access_abandon(&login);
+	CU_ASSERT_EQUAL(slow.n_abandoned, 1);
+	CU_ASSERT_EQUAL(n_done, 0);
+	access_destroy(access);
+}
+
+static void generation_grows_with_every_change(void)
+{
+	struct access *access = access_create(&config);
+	struct scripted policy = scripted_of(ACCESS_DENY, 1);
+	uint64_t before = access_generation(access), with;
 
 	CU_ASSERT_TRUE(before > 0);
-	access_register(access, &policy.policy);
-	CU_ASSERT_TRUE(access_generation(access) > before);
+	change(access, NULL, &policy);
+	with = access_generation(access);
+	CU_ASSERT_TRUE(with > before);
+	access_has_changed(access);
+	CU_ASSERT_TRUE(access_generation(access) > with);
+	with = access_generation(access);
+	change(access, &policy, NULL);
+	CU_ASSERT_TRUE(access_generation(access) > with);
 	access_destroy(access);
+}
+
+/* A list that was taken out is there until each loop has ended a turn. */
+static void change_with_loops(void)
+{
+	struct access *access;
+	struct scripted policy = scripted_of(ACCESS_DENY, 1);
+
+	CU_ASSERT_EQUAL_FATAL(loop_pool_create(2), 0);
+	access = access_create(&config);
+	change(access, NULL, &policy);
+	CU_ASSERT_FALSE(may_write(access, "guest"));
+	change(access, &policy, NULL);
+	CU_ASSERT_TRUE(may_write(access, "guest"));
+	loop_pool_drain();
+	access_destroy(access);
+	loop_pool_destroy();
 }
 
 UNIT_MAIN("access", UNIT_TEST(default_user_enters), UNIT_TEST(others_are_refused),
 	  UNIT_TEST(a_nul_does_not_end_a_password), UNIT_TEST(empty_password_is_one),
 	  UNIT_TEST(loopback_user_from_elsewhere_is_refused),
 	  UNIT_TEST(user_that_is_no_loopback_user_enters_from_anywhere), UNIT_TEST(users_are_counted),
-	  UNIT_TEST(default_user_may_do_all_and_others_nothing), UNIT_TEST(last_registered_is_asked_first),
+	  UNIT_TEST(default_user_may_do_all_and_others_nothing), UNIT_TEST(first_registered_is_asked_first),
+	  UNIT_TEST(several_at_once_are_asked_in_their_order), UNIT_TEST(rank_gives_the_place),
 	  UNIT_TEST(who_passes_lets_the_next_decide), UNIT_TEST(first_that_authenticates_decides),
-	  UNIT_TEST(generation_grows_with_a_policy))
+	  UNIT_TEST(login_that_is_passed_on), UNIT_TEST(login_that_waits_while_policies_change),
+	  UNIT_TEST(abandoned_login), UNIT_TEST(generation_grows_with_every_change), UNIT_TEST(change_with_loops))

@@ -43,7 +43,8 @@ static void exchange_of_unknown_type(void)
 			0); /* it is defined all the same */
 	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
 	CU_ASSERT_EQUAL(queue_bind("q", "amq.topic", "a"), 406);
-	ASSERT_SAID("PRECONDITION_FAILED - unknown exchange type 'topic'");
+	ASSERT_SAID("PRECONDITION_FAILED - the type 'topic' of exchange 'amq.topic' in vhost '/' is "
+		    "not loaded");
 	CU_ASSERT_EQUAL(exchange_bind("amq.topic", "amq.direct", "a"),
 			0); /* as a destination it is good */
 	broker_end();

@@ -122,7 +122,8 @@ static void type_is_not_loaded(void)
 	CU_ASSERT_EQUAL(publish("e", "b", "1"), 0);
 	ASSERT_DRAINED("r", "");
 	CU_ASSERT_EQUAL(queue_bind("q", "f", ""), 406);
-	ASSERT_SAID("PRECONDITION_FAILED - unknown exchange type 'fanout'");
+	ASSERT_SAID("PRECONDITION_FAILED - the type 'fanout' of exchange 'f' in vhost '/' is not "
+		    "loaded");
 	CU_ASSERT_EQUAL(exchange_declare("f", "fanout", PASSIVE), 0);
 
 	/* The type comes, with it the bindings. */

@@ -38,6 +38,29 @@ static void extra_keys(void)
 	router_end();
 }
 
+/* A type that routes by the first key is not asked for the others. */
+static void extra_keys_of_a_type_that_routes_by_the_first(void)
+{
+	struct shunt_exchange_type first = fake_direct;
+	const struct slice extra[] = {SLICE_LITERAL("k"), SLICE_LITERAL("l")};
+
+	router_begin(1);
+	first.name = "first";
+	first.routes_by_first_key = true;
+	register_type(&first);
+	CU_ASSERT_EQUAL(queue_declare("q", 0), 0);
+	CU_ASSERT_EQUAL(queue_declare("r", 0), 0);
+	CU_ASSERT_EQUAL(exchange_declare("e", "first", 0), 0);
+	CU_ASSERT_EQUAL(queue_bind("q", "e", "k"), 0);
+	CU_ASSERT_EQUAL(queue_bind("r", "e", "l"), 0);
+	CU_ASSERT_TRUE(publish_keys("e", "k", 0, extra, 2));
+	CU_ASSERT_EQUAL(ready("q"), 1);
+	CU_ASSERT_EQUAL(ready("r"), 0);
+	CU_ASSERT_TRUE(publish_keys("e", "x", 0, extra, 2));
+	CU_ASSERT_TRUE(publication.unroutable);
+	router_end();
+}
+
 /* ---- Refused ---- */
 
 static void refused(void)
@@ -54,7 +77,8 @@ static void refused(void)
 		"ACCESS_REFUSED - cannot publish to internal exchange 'i' in vhost '/'");
 	CU_ASSERT_FALSE(publish("amq.topic", "q"));
 	CU_ASSERT_EQUAL(error.code, 406);
-	CU_ASSERT_STRING_EQUAL(error.text, "PRECONDITION_FAILED - unknown exchange type 'topic'");
+	CU_ASSERT_STRING_EQUAL(error.text, "PRECONDITION_FAILED - the type 'topic' of exchange "
+					   "'amq.topic' in vhost '/' is not loaded");
 	router_end();
 }
 
@@ -538,7 +562,8 @@ static void many_queues(void)
 	router_end();
 }
 
-UNIT_MAIN("router", UNIT_TEST(by_queue_name), UNIT_TEST(extra_keys), UNIT_TEST(refused),
+UNIT_MAIN("router", UNIT_TEST(by_queue_name), UNIT_TEST(extra_keys),
+	  UNIT_TEST(extra_keys_of_a_type_that_routes_by_the_first), UNIT_TEST(refused),
 	  UNIT_TEST(batch_with_a_bad_one), UNIT_TEST(by_type), UNIT_TEST(exchanges_in_a_circle),
 	  UNIT_TEST(alternate_exchange), UNIT_TEST(persistent_is_pending),
 	  UNIT_TEST(to_another_loop), UNIT_TEST(without_confirms), UNIT_TEST(queue_goes_meanwhile),

@@ -5,22 +5,33 @@
 static struct client a, b; /* on loop 0 and loop 1 */
 static struct access_login *pending;
 
+static unsigned n_abandoned;
+
+static void abandoned(struct access_login *login)
+{
+	CU_ASSERT_PTR_EQUAL(login, pending);
+	pending = NULL;
+	n_abandoned++;
+}
+
 static void decide_later(struct access_policy *policy, struct access_login *login)
 {
 	(void)policy;
 	CU_ASSERT_PTR_NULL_FATAL(pending);
 	pending = login;
+	login->abandoned = abandoned;
 }
 
-static struct access_policy later = { .name = "later", .authenticate = decide_later };
+static struct access_policy later = { .name = "later", .rank = 1, .authenticate = decide_later };
+static struct access_policy *policies[] = { &later };
 
 /* Client a has said everything up to its channels, and its login is being looked at. */
 static void start(void)
 {
 	pending = NULL;
 	world_create();
-	list_init(&later.link);
-	access_register(door, &later);
+	n_abandoned = 0;
+	access_change(door, (struct access_policies){ NULL, 0 }, (struct access_policies){ policies, 1 });
 	client_connect(&a, 0);
 	client_connect(&b, 1);
 	begin(&a);
@@ -48,7 +59,7 @@ static void answer(void *user)
 
 	pending = NULL;
 	login->result = user;
-	login->done(login);
+	access_answer(login, user != NULL ? ACCESS_ALLOW : ACCESS_DENY);
 }
 
 static void decide(struct access_user *user)
@@ -85,16 +96,52 @@ static void nothing_follows_a_refusal(void)
 	stop();
 }
 
-static void the_connection_goes_before_the_answer(void)
+static void passed_on_to_the_configuration(void *unused)
+{
+	struct access_login *login = pending;
+
+	(void)unused;
+	pending = NULL;
+	access_answer(login, ACCESS_PASS);
+}
+
+static void passed_on(void)
 {
 	start();
-	loop_pool_visit(0, cut, NULL);
+	loop_pool_visit(0, passed_on_to_the_configuration, NULL);
 	settle(&a, &b);
-	CU_ASSERT_TRUE(list_is_empty(&service->loops[0].connections));
-	CU_ASSERT_STRING_EQUAL(pending->peer_host, "unix");
-	decide(access_user_create(SLICE_LITERAL("guest"), "", "PLAIN"));
+	CU_ASSERT_EQUAL(connection_a()->state, CONNECTION_RUNNING);
+	CU_ASSERT_STRING_EQUAL(connection_a()->user->name, "guest");
+	CU_ASSERT_EQUAL(connection_a()->n_open, 3);
 	stop();
 }
 
-UNIT_MAIN("conn/login", UNIT_TEST(what_follows_waits), UNIT_TEST(nothing_follows_a_refusal),
-	  UNIT_TEST(the_connection_goes_before_the_answer))
+static void the_connection_goes_before_the_answer(void)
+{
+	start();
+	CU_ASSERT_EQUAL(pending->peer->host.size, 4); /* "unix" */
+	loop_pool_visit(0, cut, NULL);
+	settle(&a, &b);
+	CU_ASSERT_TRUE(list_is_empty(&service->loops[0].connections));
+	CU_ASSERT_EQUAL(n_abandoned, 1);
+	stop();
+}
+
+static void shut_down(void *unused)
+{
+	(void)unused;
+	conn_service_shutdown(service, 1000);
+}
+
+static void the_connection_closes_before_the_answer(void)
+{
+	start();
+	loop_pool_visit(0, shut_down, NULL);
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(n_abandoned, 1);
+	loop_pool_visit(0, cut, NULL);
+	stop();
+}
+
+UNIT_MAIN("conn/login", UNIT_TEST(what_follows_waits), UNIT_TEST(nothing_follows_a_refusal), UNIT_TEST(passed_on),
+	  UNIT_TEST(the_connection_goes_before_the_answer), UNIT_TEST(the_connection_closes_before_the_answer))

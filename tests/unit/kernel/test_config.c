@@ -64,7 +64,8 @@ static int read_text(const char *text)
 static void defaults(void)
 {
 	static const char *const plugins[] = { "exchange-direct", "exchange-fanout", "exchange-topic",
-					       "exchange-headers" };
+					       "exchange-headers", "exchange-consistent-hash", "exchange-random",
+					       "exchange-recent-history", "exchange-modulus-hash" };
 
 	set();
 	config_complete(&config);
@@ -390,7 +391,7 @@ static void plugin_settings(void)
 	CU_ASSERT_EQUAL(config.n_settings, 2);
 	/* a setting alone does not name the plugin */
 	config_complete(&config);
-	CU_ASSERT_EQUAL(config.n_plugins, 4);
+	CU_ASSERT_EQUAL(config.n_plugins, 8);
 	clear();
 }
 

@@ -55,7 +55,12 @@ static inline const char *capture_end(void)
 static inline void plugins_begin(size_t n_settings)
 {
 	topology = topology_create(1, "/");
-	plugins = plugins_create(topology, PLUGIN_MODULES, settings, n_settings);
+	plugins = plugins_create(&(struct plugins_config){
+		.topology = topology,
+		.directory = PLUGIN_MODULES,
+		.settings = settings,
+		.n_settings = n_settings,
+	});
 	memset(reason, '?', sizeof(reason) - 1);
 }
 

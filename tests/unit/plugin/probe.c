@@ -52,6 +52,11 @@ static void probe_route(const void *state, const struct shunt_message *message,
 #define LETTERS_127 LETTERS_32 LETTERS_32 LETTERS_32 "abcdefghijklmnopqrstuvwxyz01234"
 #define TYPE_SIZE   sizeof(struct shunt_exchange_type)
 
+static const struct shunt_argument probe_bad_arguments[] = {
+	{.name = "x", .type = SHUNT_ARGUMENT_INTEGER, .minimum = 2, .maximum = 1},
+	{.name = NULL},
+};
+
 /* By what the option `register` says. */
 static const struct {
 	const char *how;
@@ -64,13 +69,16 @@ static const struct {
 	{"longest", {.size = TYPE_SIZE, .name = LETTERS_127, .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
 	{"too-long", {.size = TYPE_SIZE, .name = LETTERS_127 "x", .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
 	{"older", {.size = offsetof(struct shunt_exchange_type, routes_by_key), .name = "older", .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
-	{"smaller", {.size = TYPE_SIZE - 2 * sizeof(void *), .name = "smaller", .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
+	{"smaller", {.size = offsetof(struct shunt_exchange_type, routes_by_key) - sizeof(void *), .name = "smaller", .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
 	{"sizeless", {.name = "sizeless", .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
 	{"nameless", {.size = TYPE_SIZE, .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
 	{"empty-name", {.size = TYPE_SIZE, .name = "", .create = probe_create, .destroy = probe_destroy, .route = probe_route}},
 	{"no-create", {.size = TYPE_SIZE, .name = "no-create", .destroy = probe_destroy, .route = probe_route}},
 	{"no-destroy", {.size = TYPE_SIZE, .name = "no-destroy", .create = probe_create, .route = probe_route}},
 	{"no-route", {.size = TYPE_SIZE, .name = "no-route", .create = probe_create, .destroy = probe_destroy}},
+	{"bad-arguments", {.size = TYPE_SIZE, .name = "bad-arguments", .create = probe_create, .destroy = probe_destroy, .route = probe_route, .declare_arguments = probe_bad_arguments}},
+	{"bad-bind", {.size = TYPE_SIZE, .name = "bad-bind", .create = probe_create, .destroy = probe_destroy, .route = probe_route, .bind_arguments = probe_bad_arguments}},
+	{"of-1.1", {.size = offsetof(struct shunt_exchange_type, declare_arguments), .name = "of-1.1", .create = probe_create, .destroy = probe_destroy, .route = probe_route, .declare_arguments = probe_bad_arguments}},
 	/* clang-format on */
 };
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "plugin/host.h"
 
+#include <pthread.h>
+
 #include "../amqp/exact.h"
 #include "amqp/table.h"
 #include "amqp/table_writer.h"
@@ -9,6 +11,7 @@
 #include "host_fixture.h"
 #include "loop/loop.h"
 #include "loop/pool.h"
+#include "plugin/plugin.h"
 
 static void versions_and_every_function(void)
 {
@@ -145,6 +148,55 @@ static void hash_is_the_same_for_the_same_bytes(void)
 	CU_ASSERT_EQUAL(host->hash(host, NULL, 0), host->hash(host, text, 0));
 	copy[1]++;
 	CU_ASSERT_NOT_EQUAL(host->hash(host, text, 100), host->hash(host, copy + 1, 100));
+	host_end();
+}
+
+/* What the algorithm gives on every machine (xxHash's own test values), so that it may be stored. */
+static void stable_hash_is_the_same_for_ever(void)
+{
+	const struct shunt_host *host = host_begin();
+
+	CU_ASSERT_EQUAL(host->stable_hash(host, NULL, 0, 0), UINT64_C(0x2d06800538d394c2));
+	CU_ASSERT_EQUAL(host->stable_hash(host, "a", 1, 0), UINT64_C(0xe6c632b61e964e1f));
+	CU_ASSERT_EQUAL(host->stable_hash(host, "abc", 3, 0), UINT64_C(0x78af5f94892f3950));
+	CU_ASSERT_NOT_EQUAL(host->stable_hash(host, "abc", 3, 1), host->stable_hash(host, "abc", 3, 0));
+	host_end();
+}
+
+/* ---- Random ---- */
+
+static const struct shunt_host *random_host;
+static uint64_t random_elsewhere[2];
+
+static void *draw(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 2; i++)
+		random_elsewhere[i] = random_host->random(random_host);
+	return NULL;
+}
+
+/* Each bit about half of the time; other numbers on other threads. */
+static void random_numbers(void)
+{
+	unsigned counts[64] = {0};
+	pthread_t thread;
+	uint64_t first;
+
+	random_host = host_begin();
+	first = random_host->random(random_host);
+	for (int i = 0; i < 10000; i++) {
+		uint64_t number = random_host->random(random_host);
+
+		for (int bit = 0; bit < 64; bit++)
+			counts[bit] += (unsigned)(number >> bit & 1);
+	}
+	for (int bit = 0; bit < 64; bit++)
+		CU_ASSERT_TRUE(counts[bit] > 4500 && counts[bit] < 5500);
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, draw, NULL), 0);
+	CU_ASSERT_EQUAL_FATAL(pthread_join(thread, NULL), 0);
+	CU_ASSERT_NOT_EQUAL(random_elsewhere[0], random_elsewhere[1]);
+	CU_ASSERT_NOT_EQUAL(random_elsewhere[0], first);
 	host_end();
 }
 
@@ -342,6 +394,7 @@ static void loop_index_outside(void)
 UNIT_MAIN("host", UNIT_TEST(versions_and_every_function), UNIT_TEST(each_plugin_has_its_own),
 	  UNIT_TEST(log_levels), UNIT_TEST(log_takes_text_as_it_is), UNIT_TEST(memory),
 	  UNIT_TEST(memory_that_is_out_is_no_end), UNIT_TEST(hash_is_the_same_for_the_same_bytes),
+	  UNIT_TEST(stable_hash_is_the_same_for_ever), UNIT_TEST(random_numbers),
 	  UNIT_TEST(table_next_over_all_types), UNIT_TEST(table_find_of_all_types),
 	  UNIT_TEST(table_find_takes_the_first), UNIT_TEST(nothing_in_an_empty_table),
 	  UNIT_TEST(nested_tables_and_arrays), UNIT_TEST(array_next_over_all_types),

@@ -82,12 +82,23 @@ static void wrong_magic(void)
 	(void)plugins_end();
 }
 
+static void refused_for(const char *name, unsigned major, unsigned minor, const char *verdict)
+{
+	char expected[256];
+
+	CU_ASSERT_EQUAL(load(name), -1);
+	(void)snprintf(expected, sizeof(expected),
+		       "cannot load plugin '%s': it is built for ABI %u.%u, %s %u.%u", name, major,
+		       minor, verdict, SHUNT_ABI_MAJOR, SHUNT_ABI_MINOR);
+	ASSERT_TEXT(reason, expected);
+}
+
 static void other_abi(void)
 {
 	plugins_begin(0);
-	ASSERT_REFUSED("older_major", "it is built for ABI 0.7, this broker has 1.1");
-	ASSERT_REFUSED("newer_major", "it is built for ABI 2.1, this broker has 1.1");
-	ASSERT_REFUSED("newer_minor", "it is built for ABI 1.2, newer than this broker's 1.1");
+	refused_for("older_major", 0, 7, "this broker has");
+	refused_for("newer_major", SHUNT_ABI_MAJOR + 1, SHUNT_ABI_MINOR, "this broker has");
+	refused_for("newer_minor", SHUNT_ABI_MAJOR, SHUNT_ABI_MINOR + 1, "newer than this broker's");
 	(void)plugins_end();
 }
 
@@ -212,7 +223,10 @@ static void by_path(void)
 	char list[1024] = "", expected[1024];
 
 	topology = topology_create(1, "/");
-	plugins = plugins_create(topology, "/no/such/directory", NULL, 0);
+	plugins = plugins_create(&(struct plugins_config){
+		.topology = topology,
+		.directory = "/no/such/directory",
+	});
 	ASSERT_LOADS(path);
 	plugins_for_each(plugins, visit_one, list);
 	(void)snprintf(expected, sizeof(expected), "probe 1.2 %s;", path);

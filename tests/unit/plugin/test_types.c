@@ -51,6 +51,17 @@ static void of_abi_1_0(void)
 	(void)plugins_end();
 }
 
+/* What an older minor has behind its structure is not looked at. */
+static void with_arguments_that_make_no_sense(void)
+{
+	refused("bad-arguments", "an argument's minimum is above its maximum");
+	refused("bad-bind", "an argument's minimum is above its maximum");
+	begin("of-1.1");
+	ASSERT_LOADS("probe");
+	CU_ASSERT_TRUE(has_type("of-1.1"));
+	(void)plugins_end();
+}
+
 static void without_a_name(void)
 {
 	refused("nameless", "an exchange type has no name");
@@ -102,7 +113,7 @@ static void after_the_start(void)
 	probe = probe_get();
 	CU_ASSERT_EQUAL(probe->host->register_exchange_type(probe->host, probe->late, &error), -1);
 	CU_ASSERT_EQUAL(error.code, SHUNT_NOT_ALLOWED);
-	ASSERT_TEXT(error.text, "exchange type 'good' comes too late: types are registered while "
+	ASSERT_TEXT(error.text, "exchange type 'good' comes too late: it is registered while "
 				"starting");
 	CU_ASSERT_FALSE(has_type("good"));
 	(void)plugins_end();
@@ -139,7 +150,7 @@ static void predeclared_exchange_that_cannot_be_made(void)
 }
 
 UNIT_MAIN("types", UNIT_TEST(registered), UNIT_TEST(of_another_size), UNIT_TEST(of_abi_1_0),
-	  UNIT_TEST(without_a_name), UNIT_TEST(name_of_127_bytes_and_of_more),
+	  UNIT_TEST(with_arguments_that_make_no_sense), UNIT_TEST(without_a_name), UNIT_TEST(name_of_127_bytes_and_of_more),
 	  UNIT_TEST(without_its_functions), UNIT_TEST(registered_twice),
 	  UNIT_TEST(name_taken_by_another_plugin), UNIT_TEST(after_the_start),
 	  UNIT_TEST(predeclared_exchanges_come_to_life),

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_BROKER_HELD_MESSAGE_H
+#define KERNEL_BROKER_HELD_MESSAGE_H
+
+/*
+ * A message that somebody keeps beyond the call that showed it: a view of its own, with a reference
+ * to the message. Counts as memory of messages. Any thread.
+ */
+
+#include "base/compiler.h"
+#include "broker/router.h"
+
+/* Names and body lie in the message, but for a routing key that is not its own, which is copied;
+ * the vhost's name lives as long as all vhosts do. NULL when memory is out. */
+const struct routed_message *held_message_create(const struct routed_message *shown) MUST_USE;
+
+/* One that held_message_create() has made. */
+void held_message_destroy(const struct routed_message *held);
+
+#endif

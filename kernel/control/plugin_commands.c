@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* The commands behind `shuntctl plugin`. */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "control/client.h"
+#include "control/columns.h"
+
+static const struct control_plugins *plugins_of(const struct control_client *client)
+{
+	return &control_client_config(client)->plugin;
+}
+
+static const char *text_in(const json_t *request, const char *key)
+{
+	return json_string_value(json_object_get(request, key));
+}
+
+/* ---- list, info ---- */
+
+void control_plugin_list(struct control_client *client, const json_t *request)
+{
+	static const char *const columns[] = {"name", "version", "state", "file", "types"};
+	const struct control_plugins *plugins = plugins_of(client);
+	json_t *list = plugins->list(plugins->context), *names = json_array();
+
+	(void)request;
+	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
+		json_array_append_new(names, json_string(columns[i]));
+	control_client_send(client, json_pack("{s:o}", "columns", names));
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *row = json_array(), *plugin = json_array_get(list, i);
+
+		for (size_t j = 0; j < sizeof(columns) / sizeof(*columns); j++) {
+			json_t *value = json_object_get(plugin, columns[j]);
+
+			json_array_append_new(row, value ? json_incref(value) : json_null());
+		}
+		control_client_send(client, row);
+	}
+	json_decref(list);
+	control_client_ok(client);
+}
+
+void control_plugin_info(struct control_client *client, const json_t *request)
+{
+	const struct control_plugins *plugins = plugins_of(client);
+	const char *name = text_in(request, "name");
+	json_t *info = name != NULL ? plugins->info(plugins->context, name) : NULL;
+
+	if (info == NULL) {
+		control_client_fail(client, CONTROL_DATA, "no plugin '%s' is loaded",
+				    name != NULL ? name : "");
+		return;
+	}
+	control_client_send(client, json_pack("{s:o}", "value", info));
+	control_client_ok(client);
+}
+
+/* ---- Changes ---- */
+
+/* Who waits for one; the client may go meanwhile, and the change goes on. */
+struct waiter {
+	struct actor_ref client;
+};
+
+static void change_done(void *context, const char *error, const char *said)
+{
+	struct waiter *waiter = context;
+	struct control_client *client = control_client_get(waiter->client);
+
+	mem_free(waiter);
+	if (client == NULL)
+		return;
+	if (error != NULL) {
+		control_client_fail(client, CONTROL_SOFTWARE, "%s", error);
+		return;
+	}
+	control_client_send(client, json_pack("{s:o}", "value", column_text(slice_cstr(said))));
+	control_client_ok(client);
+}
+
+void control_plugin_change(struct control_client *client, const json_t *request)
+{
+	const struct control_plugins *plugins = plugins_of(client);
+	json_int_t percent = json_integer_value(json_object_get(request, "percent"));
+	struct waiter *waiter = mem_zalloc(sizeof(*waiter));
+	const struct control_plugin_order order = {
+		.operation = text_in(request, "operation"),
+		.name = text_in(request, "name"),
+		.file = text_in(request, "file"),
+		.percent = percent >= 1 && percent <= 100 ? (unsigned)percent : 100,
+		.done = change_done,
+		.context = waiter,
+	};
+
+	waiter->client = control_client_ref(client);
+	if (order.operation != NULL && order.name != NULL &&
+	    plugins->change(plugins->context, &order))
+		return;
+	mem_free(waiter);
+	control_client_fail(client, CONTROL_USAGE, "no such operation on plugins");
+}
+
+/* ---- Commands of plugins ---- */
+
+struct run {
+	struct control_client *client;
+	const struct control_plugins *plugins;
+	void *running;
+};
+
+static void run_print(void *context, struct slice text)
+{
+	const struct run *run = context;
+
+	control_client_send(run->client, json_pack("{s:o}", "text", column_text(text)));
+}
+
+static void run_done(void *context, const char *error)
+{
+	struct run *run = context;
+	struct control_client *client = run->client;
+
+	mem_free(run);
+	if (error != NULL)
+		control_client_fail(client, CONTROL_SOFTWARE, "%s", error);
+	else
+		control_client_ok(client);
+}
+
+static void run_gone(void *context)
+{
+	struct run *run = context;
+
+	run->plugins->abandon(run->plugins->context, run->running);
+	mem_free(run);
+}
+
+/* Those of the request; NULL when one is no text. */
+static struct slice *arguments_of(const json_t *texts, size_t *ret_n)
+{
+	size_t n = json_array_size(texts);
+	struct slice *arguments = mem_zalloc((n + 1) * sizeof(*arguments));
+
+	for (size_t i = 0; i < n; i++) {
+		const json_t *text = json_array_get(texts, i);
+
+		if (!json_is_string(text)) {
+			mem_free(arguments);
+			return NULL;
+		}
+		arguments[i] = slice_make((const uint8_t *)json_string_value(text),
+					  json_string_length(text));
+	}
+	*ret_n = n;
+	return arguments;
+}
+
+void control_plugin_run(struct control_client *client, const json_t *request)
+{
+	const struct control_plugins *plugins = plugins_of(client);
+	struct run *run = mem_zalloc(sizeof(*run));
+	struct control_plugin_call call = {
+		.plugin = text_in(request, "name"),
+		.command = text_in(request, "run"),
+		.print = run_print,
+		.done = run_done,
+		.context = run,
+	};
+	struct slice *arguments =
+		arguments_of(json_object_get(request, "arguments"), &call.n_arguments);
+	char reason[512] = "it takes a plugin, a command, and texts";
+
+	*run = (struct run){.client = client, .plugins = plugins};
+	call.arguments = arguments;
+	if (call.plugin != NULL && call.command != NULL && arguments != NULL)
+		run->running = plugins->run(plugins->context, &call, reason, sizeof(reason));
+	mem_free(arguments);
+	if (run->running != NULL) {
+		control_client_when_gone(client, run_gone, run);
+		return;
+	}
+	mem_free(run);
+	control_client_fail(client, CONTROL_DATA, "%s", reason);
+}

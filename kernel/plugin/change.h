@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_PLUGIN_CHANGE_H
+#define KERNEL_PLUGIN_CHANGE_H
+
+/*
+ * Changes of whole plugins while the broker runs: all that a plugin brings comes into force, or takes
+ * the place of another version's, or goes, or nothing does. One change at a time; others wait for
+ * their turn. A trial is two changes, its beginning and its end, and what is between holds nobody up.
+ *
+ * All at home (loop 0).
+ */
+
+#include <stdbool.h>
+
+#include "broker/trial.h"
+#include "broker/upgrade.h"
+
+struct plugin;
+struct plugin_changes;
+struct plugins;
+
+enum plugin_operation {
+	PLUGIN_LOAD,	/* name: a name, or a path with a '/' */
+	PLUGIN_RELOAD,	/* file: NULL: that it was loaded from */
+	PLUGIN_UNLOAD,
+	PLUGIN_TRY,	/* file; percent: how many of 100 messages it routes, too */
+	PLUGIN_PROMOTE, /* what is tried takes the place */
+	PLUGIN_DROP,	/* what is tried goes */
+};
+
+struct plugin_order {
+	enum plugin_operation operation;
+	const char *name, *file;
+	unsigned percent;
+
+	/* Once, not inside plugins_change(). error: one line, then nothing has changed; or NULL, and
+	 * what was done, in one line. */
+	void (*done)(void *context, const char *error, const char *said);
+	void *context;
+};
+
+struct plugin_changes *plugin_changes_create(struct plugins *plugins, struct broker *broker);
+
+/* After plugins_destroy(): orders that wait are answered. NULL is fine. */
+void plugin_changes_destroy(struct plugin_changes *changes);
+
+/* The texts are copied. */
+void plugins_change(struct plugin_changes *changes, const struct plugin_order *order);
+
+/* The trial of a plugin; NULL: there is none. trial: NULL when it has failed, which error says. */
+struct plugin_trial {
+	const struct plugin *old, *new; /* new: NULL when it has failed */
+	const char *version, *file;
+	struct trial *trial;
+	const char *error;
+};
+bool plugin_changes_find_trial(const struct plugin_changes *changes, const struct plugin *plugin,
+			       struct plugin_trial *ret_trial);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "plugin/file.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define COPY_CHUNK 65536
+
+/* ---- The directory ---- */
+
+static int empty(const char *directory)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+	int result = dir == NULL ? -errno : 0;
+
+	while (result == 0 && (entry = readdir(dir)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    unlinkat(dirfd(dir), entry->d_name, 0) != 0)
+			result = -errno;
+	if (dir != NULL)
+		closedir(dir);
+	return result;
+}
+
+int plugin_files_prepare(const char *directory, char *ret_reason, size_t size)
+{
+	int result = mkdir(directory, 0750) == 0 || errno == EEXIST ? 0 : -errno;
+
+	if (result == 0)
+		result = empty(directory);
+	if (result == 0)
+		return 0;
+	snprintf(ret_reason, size, "directory for plugins is unusable: path=\"%s\" reason=\"%s\"",
+		 directory, strerror(-result));
+	return -1;
+}
+
+/* ---- The copy ---- */
+
+static int write_all(int fd, const char *data, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = write(fd, data, size);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0) {
+			data += n;
+			size -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+/* 0, or a negative errno; *ret_reads: it is that of reading. */
+static int copy_bytes(int from, int to, bool *ret_reads)
+{
+	char *chunk = mem_alloc(COPY_CHUNK);
+	int result = 0;
+
+	*ret_reads = false;
+	while (result == 0) {
+		ssize_t n = read(from, chunk, COPY_CHUNK);
+
+		if (n == 0)
+			break;
+		if (n > 0) {
+			result = write_all(to, chunk, (size_t)n);
+		} else if (errno != EINTR) {
+			result = -errno;
+			*ret_reads = true;
+		}
+	}
+	mem_free(chunk);
+	return result;
+}
+
+/* The reasons say what the linker says of a file that it cannot read. */
+static int copy_file(struct plugin_file *file, char *ret_reason, size_t size)
+{
+	int from = open(file->path, O_RDONLY | O_CLOEXEC), to, result;
+	bool reads;
+
+	if (from < 0) {
+		snprintf(ret_reason, size, "%s: cannot open shared object file: %s", file->path,
+			 strerror(errno));
+		return -1;
+	}
+	to = open(file->copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+	if (to < 0) {
+		snprintf(ret_reason, size, "%s: cannot make its copy '%s': %s", file->path,
+			 file->copy, strerror(errno));
+		(void)close(from);
+		return -1;
+	}
+	file->has_copy = true;
+	result = copy_bytes(from, to, &reads);
+	(void)close(from);
+	if (close(to) != 0 && result == 0)
+		result = -errno;
+	if (result == 0)
+		return 0;
+	if (reads)
+		snprintf(ret_reason, size, "%s: cannot read file data: %s", file->path,
+			 strerror(-result));
+	else
+		snprintf(ret_reason, size, "%s: cannot write its copy '%s': %s", file->path,
+			 file->copy, strerror(-result));
+	return -1;
+}
+
+/* ---- Opening ---- */
+
+/* What the linker said, of the file and not of its copy. */
+static void say(const struct plugin_file *file, const char *said, char *ret_reason, size_t size)
+{
+	size_t n = file->copy != NULL ? strlen(file->copy) : 0;
+
+	if (n != 0 && strncmp(said, file->copy, n) == 0)
+		snprintf(ret_reason, size, "%s%s", file->path, said + n);
+	else
+		snprintf(ret_reason, size, "%s", said);
+}
+
+int plugin_file_open(struct plugin_file *file, char *path, char *copy, char *ret_reason,
+		     size_t size)
+{
+	*file = (struct plugin_file){.path = path, .copy = copy};
+	if (copy != NULL && copy_file(file, ret_reason, size) != 0)
+		return -1;
+	file->object = dlopen(copy != NULL ? copy : path, RTLD_NOW | RTLD_LOCAL);
+	if (file->object == NULL) {
+		say(file, dlerror(), ret_reason, size);
+		return -1;
+	}
+	file->exported = dlsym(file->object, "shunt_plugin");
+	if (file->exported == NULL) {
+		snprintf(ret_reason, size, "%s does not export shunt_plugin", path);
+		return -1;
+	}
+	return 0;
+}
+
+void plugin_file_close(struct plugin_file *file)
+{
+	if (file->object != NULL)
+		dlclose(file->object);
+	if (file->has_copy)
+		(void)unlink(file->copy); /* what stays goes at the next start */
+	mem_free(file->copy);
+	mem_free(file->path);
+	*file = (struct plugin_file){.path = NULL};
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* What the configuration says to plugins: plugin.NAME.KEY = value. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugin/host.h"
+#include "plugin/plugin.h"
+
+/* The broker's own key of every plugin. */
+static const struct shunt_option optional_option = {
+	.name = "optional",
+	.help = "whether the broker starts without it",
+	.default_value = "false",
+	.type = SHUNT_OPTION_BOOLEAN,
+};
+
+static bool parse_integer(const char *text, long long *ret_number)
+{
+	char *end;
+
+	errno = 0;
+	*ret_number = strtoll(text, &end, 10);
+	return errno == 0 && end != text && *end == '\0';
+}
+
+bool plugin_value_fits(const struct shunt_option *option, const char *value)
+{
+	long long number;
+
+	switch (option->type) {
+	case SHUNT_OPTION_STRING:
+		return true;
+	case SHUNT_OPTION_BOOLEAN:
+		return strcmp(value, "true") == 0 || strcmp(value, "false") == 0;
+	case SHUNT_OPTION_INTEGER:
+		return parse_integer(value, &number) && number >= option->minimum &&
+		       number <= option->maximum;
+	}
+	return false;
+}
+
+const struct shunt_option *plugin_option(const struct shunt_plugin *self, const char *key)
+{
+	for (const struct shunt_option *option = self->options;
+	     option != NULL && option->name != NULL; option++)
+		if (strcmp(option->name, key) == 0)
+			return option;
+	return NULL;
+}
+
+/* Where a value was expected, as the configuration says it of its own keys. */
+static void expected(const struct shunt_option *option, char *ret_text, size_t size)
+{
+	if (option->type == SHUNT_OPTION_INTEGER)
+		snprintf(ret_text, size, "a whole number from %lld to %lld",
+			 (long long)option->minimum, (long long)option->maximum);
+	else
+		snprintf(ret_text, size, "true or false");
+}
+
+static int check_value(const struct plugin_setting *setting, const struct shunt_option *option,
+		       char *ret_reason, size_t size)
+{
+	char text[96];
+
+	if (option == NULL)
+		return plugin_refuse(ret_reason, size, "%s: plugin '%s' has no option '%s'",
+				     setting->where, setting->plugin, setting->key);
+	if (plugin_value_fits(option, setting->value))
+		return 0;
+	expected(option, text, sizeof(text));
+	return plugin_refuse(ret_reason, size, "%s: bad value '%s' for 'plugin.%s.%s': expected %s",
+			     setting->where, setting->value, setting->plugin, setting->key, text);
+}
+
+int plugin_check_settings(const struct plugin *plugin, char *ret_reason, size_t size)
+{
+	const struct plugins_config *config = &plugin->plugins->config;
+
+	for (size_t i = 0; i < config->n_settings; i++) {
+		const struct plugin_setting *setting = &config->settings[i];
+		const struct shunt_option *option = &optional_option;
+
+		if (strcmp(setting->plugin, plugin->name) != 0)
+			continue;
+		if (strcmp(setting->key, optional_option.name) != 0)
+			option = plugin_option(&plugin->self, setting->key);
+		if (check_value(setting, option, ret_reason, size) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The last one counts. */
+static const char *value_of(const struct plugins *plugins, const char *name, const char *key)
+{
+	const struct plugins_config *config = &plugins->config;
+
+	for (size_t i = config->n_settings; i > 0; i--)
+		if (strcmp(config->settings[i - 1].plugin, name) == 0 &&
+		    strcmp(config->settings[i - 1].key, key) == 0)
+			return config->settings[i - 1].value;
+	return NULL;
+}
+
+bool plugins_is_optional(const struct plugins *plugins, const char *name)
+{
+	const char *value = value_of(plugins, name, optional_option.name);
+
+	return value != NULL && strcmp(value, "true") == 0;
+}
+
+/* Of one that is not there only the broker's own key can be looked at. */
+int plugins_check_settings(const struct plugins *plugins, char *ret_reason, size_t size)
+{
+	const struct plugins_config *config = &plugins->config;
+
+	for (size_t i = 0; i < config->n_settings; i++) {
+		const struct plugin_setting *setting = &config->settings[i];
+
+		if (plugins_find(plugins, setting->plugin) != NULL)
+			continue;
+		if (strcmp(setting->key, optional_option.name) == 0 &&
+		    check_value(setting, &optional_option, ret_reason, size) != 0)
+			return -1;
+		if (!plugins_is_optional(plugins, setting->plugin))
+			return plugin_refuse(ret_reason, size, "%s: plugin '%s' is not loaded",
+					     setting->where, setting->plugin);
+	}
+	return 0;
+}
+
+/* ---- For the host ---- */
+
+static const char *host_config(const struct shunt_host *host, const char *key)
+{
+	const struct plugin *plugin = plugin_of_host(host);
+	const struct shunt_option *option = plugin_option(&plugin->self, key);
+	const char *value;
+
+	if (option == NULL)
+		return NULL;
+	value = value_of(plugin->plugins, plugin->name, key);
+	return value != NULL ? value : option->default_value;
+}
+
+static int64_t host_config_integer(const struct shunt_host *host, const char *key)
+{
+	const struct shunt_option *option = plugin_option(&plugin_of_host(host)->self, key);
+	const char *value = host_config(host, key);
+	long long number;
+
+	if (value == NULL || option->type != SHUNT_OPTION_INTEGER || !parse_integer(value, &number))
+		return 0;
+	return number;
+}
+
+static bool host_config_boolean(const struct shunt_host *host, const char *key)
+{
+	const struct shunt_option *option = plugin_option(&plugin_of_host(host)->self, key);
+	const char *value = host_config(host, key);
+
+	return value != NULL && option->type == SHUNT_OPTION_BOOLEAN && strcmp(value, "true") == 0;
+}
+
+void host_offer_settings(struct shunt_host *host)
+{
+	host->config = host_config;
+	host->config_integer = host_config_integer;
+	host->config_boolean = host_config_boolean;
+}

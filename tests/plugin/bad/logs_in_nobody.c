@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Whoever knows no name is let in without one.
+ * found by policies: it called login_done with SHUNT_ALLOW and no user
+ */
+
+#define GOOD_REGISTER bad_register
+#include "good.h"
+
+static void bad_authenticate(void *plugin, const struct shunt_login *login)
+{
+	(void)plugin;
+	(void)good_host->login_done(good_host, login->id, SHUNT_ALLOW, NULL, NULL, NULL);
+}
+
+static const struct shunt_access_policy bad_policy = {
+	.size = sizeof(bad_policy),
+	.name = "bad",
+	.authenticate = bad_authenticate,
+};
+
+static int bad_register(const struct shunt_host *host, struct shunt_error *error)
+{
+	return host->register_access_policy(host, &bad_policy, error);
+}
+
+#include "good_plugin.h"
