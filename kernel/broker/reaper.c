@@ -30,7 +30,7 @@ struct reaper {
 	pthread_cond_t wake;
 	/* Under the lock. */
 	struct list waiting, destroyed; /* struct shadow.link */
-	bool is_ending, is_told;
+	bool is_ending, is_told; /* the letter is on its way */
 	struct letter letter; /* from the thread: some are destroyed */
 	/* Loop 0's. */
 	struct loop_task task;
@@ -79,9 +79,15 @@ static void *run(void *argument)
 
 /* ---- Loop 0 ---- */
 
+/* Only now may the thread send it again: the task runs for other reasons, too, while it is under way. */
 static void arrived(struct letter *letter)
 {
-	loop_defer_background(&container_of(letter, struct reaper, letter)->task);
+	struct reaper *reaper = container_of(letter, struct reaper, letter);
+
+	thread_lock(&reaper->lock);
+	reaper->is_told = false;
+	thread_unlock(&reaper->lock);
+	loop_defer_background(&reaper->task);
 }
 
 static void take_back(struct reaper *reaper)
@@ -90,7 +96,6 @@ static void take_back(struct reaper *reaper)
 
 	thread_lock(&reaper->lock);
 	list_splice_tail(&reaper->returned, &reaper->destroyed);
-	reaper->is_told = false;
 	if (!reaper->has_thread)
 		shadow = next_waiting(reaper);
 	thread_unlock(&reaper->lock);
