@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import threading
 
 import pika
@@ -12,7 +13,7 @@ import pika.exceptions
 
 from lib import sdk
 from lib.runner import limit
-from lib.shuntctl import ctl
+from lib.shuntctl import ctl, shuntctl_of
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.join(HERE, "x_version.c")
@@ -231,21 +232,23 @@ def test_reload_of_what_ships(t):
 
 
 def test_old_version_waits_for_what_is_pending(t):
-    """A command that has not ended keeps the old version open, and the answer says so."""
+    """A command that has not ended keeps the old version open, and the answer says so; who asked for it goes."""
     world = World(t)
-    held = threading.Thread(target=lambda: ctl(t, "plugin", "run", "x-version", "hold", "-t", "3",
-                                               broker=world.broker, status=75))
-    held.start()
-    t.wait(lambda: world.info() and held.is_alive(), "the command to run")
-    # what was sent before is answered before
-    world.ctl("run", "x-version", "version")
-    version(t, 2, target=world.path)
-    said = world.ctl("reload", "x-version")
-    assert said in ("plugin 'x-version': version 2 has taken the place of 1; what it was waits to be closed, "
-                    "as something of it is pending\n",
-                    "plugin 'x-version': version 2 has taken the place of 1\n"), said
-    assert world.version() == "2"
-    held.join()
+    holder = subprocess.Popen([shuntctl_of(world.broker), "plugin", "run", "x-version", "hold"],
+                              env=dict(os.environ, SHUNT_SOCKET=world.broker.control_socket),
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, encoding="utf-8")
+    try:
+        assert holder.stdout.readline() == "held\n"
+        version(t, 2, target=world.path)
+        said = world.ctl("reload", "x-version")
+        assert said == ("plugin 'x-version': version 2 has taken the place of 1; what it was waits to be closed, "
+                        "as something of it is pending\n"), said
+        assert world.version() == "2"
+        assert world.plugins()["x-version", "1"]["state"] == "closing"
+        world.works()
+    finally:
+        holder.kill()
+        holder.communicate()
     t.wait(lambda: ("x-version", "1") not in world.plugins(), "the old one to be closed")
     world.works()
 
