@@ -384,6 +384,7 @@ def test_broker_ends_amid_changes(t):
               ("trial", "x-version", version(t, 2)), ("drop", "x-version", None), ("promote", "x-version", None),
               ("load", world.path, None)]
     world.channel.exchange_delete("e")
+    world.channel.connection.close()
     clients = []
     for n in range(6):
         client = socket.socket(socket.AF_UNIX)
