@@ -492,13 +492,16 @@ static enum server_status server_open(struct server *server)
  * What is small and quick comes from slabs (base/slab.h), so this is for large messages and what
  * stays. Few arenas: each holds on to what was once a peak. Messages of some 10 KiB come and go,
  * and with the defaults the heap's end is given back to the system, and taken from it, at every
- * other one of them; those above 128 KiB would be mappings of their own.
+ * other one of them; those above 128 KiB would be mappings of their own. No fast bins: what is
+ * freed stays in them as it is until some free() of 64 KiB happens to merge all of it in one call,
+ * which was 19 ms after 100 000 unbinds, 330 ms after a million.
  */
 static void tune_malloc(void)
 {
 	mallopt(M_ARENA_MAX, 4);
 	mallopt(M_TRIM_THRESHOLD, 16 << 20);
 	mallopt(M_MMAP_THRESHOLD, 4 << 20);
+	mallopt(M_MXFAST, 0);
 }
 
 enum server_status server_create(struct config *config, const struct config_source *source,

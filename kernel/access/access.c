@@ -21,7 +21,6 @@ struct access_list {
 struct access {
 	_Atomic(struct access_list *) policies;
 	_Atomic uint64_t generation;
-	uint64_t last_index;
 	struct access_policy builtin;
 	struct access_config config;
 };
@@ -142,10 +141,8 @@ void access_change(struct access *access, struct access_policies out, struct acc
 	for (size_t i = 0; i < old->n; i++)
 		if (!access_is_among(old->items[i], out))
 			list->items[list->n++] = old->items[i];
-	for (size_t i = 0; i < in.n; i++) {
-		in.items[i]->index = ++access->last_index;
+	for (size_t i = 0; i < in.n; i++)
 		access_list_insert(list, in.items[i]);
-	}
 	atomic_store_explicit(&access->policies, list, memory_order_release);
 	access_has_changed(access);
 	if (loop_self() != NULL)

@@ -87,11 +87,10 @@ struct access_login {
  */
 struct access_policy {
 	const char *name;
-	uint64_t rank; /* lower ones are asked first */
+	uint64_t rank, index; /* lower ones are asked first, by rank, then by index (from 1 on) */
 	void (*authenticate)(struct access_policy *policy, struct access_login *login);
 	enum access_verdict (*authorize)(struct access_policy *policy,
 					 const struct access_question *question);
-	uint64_t index; /* the access's own: its order among those of its rank */
 };
 
 /* Borrowed for the life of the access. */
@@ -105,9 +104,9 @@ void access_destroy(struct access *access);
 
 /*
  * Takes some policies out of force and puts others in, in one step. The built-in one is asked after
- * all of them; those of one rank in the order in which they came. Home, also while loops ask: until
- * a grace period later (loop/grace.h) those that were taken out may still be asked. Without loops
- * that is at once.
+ * all of them. One that takes the place of another has its rank and index: a login that the former
+ * has passed on goes on behind both. Home, also while loops ask: until a grace period later
+ * (loop/grace.h) those that were taken out may still be asked. Without loops that is at once.
  */
 struct access_policies {
 	struct access_policy **items;

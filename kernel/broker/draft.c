@@ -43,6 +43,8 @@ void draft_set_exchange(struct draft *d, struct slice exchange)
 
 void draft_fini(struct draft *d)
 {
+	if (!d->has_body && !d->has_properties)
+		return; /* it holds nothing */
 	mem_free(d->body);
 	buffer_fini(&d->headers);
 	for (unsigned i = 0; i < DRAFT_TEXTS; i++)

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 
+#include "amqp/argument_schema.h"
 #include "amqp/table.h"
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/argument_schema.h"
 #include "broker/arguments.h"
 #include "broker/exchange_type.h"
 #include "broker/topology_write.h"

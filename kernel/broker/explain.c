@@ -174,8 +174,10 @@ static void visit(struct walk *walk, const struct exchange *exchange)
 	struct exchange *alternate = NULL;
 
 	visit_by_key(walk, exchange, message_routing_key(walk->publish->message));
-	for (size_t i = 0; i < walk->publish->n_extra_keys; i++)
-		visit_by_key(walk, exchange, walk->publish->extra_keys[i]);
+	if (!exchange->type || !exchange->type->own.routes_by_first_key) {
+		for (size_t i = 0; i < walk->publish->n_extra_keys; i++)
+			visit_by_key(walk, exchange, walk->publish->extra_keys[i]);
+	}
 	if (present(walk)->n_matched == 0 && exchange->alternate.size > 0)
 		alternate = topology_exchange(walk->publish->vhost, exchange->alternate);
 	if (alternate) {

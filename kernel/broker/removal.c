@@ -376,12 +376,21 @@ static void point_at_keys(struct removal_changes *changes)
 	}
 }
 
+/* Not in the turn in which they were copied: of 100 000 they take a millisecond to give back. */
+static void changes_fini(struct removal_changes *changes)
+{
+	mem_free(changes->items);
+	changes->items = NULL;
+	buffer_fini(&changes->keys);
+}
+
 static void commit(struct removal *removal)
 {
 	struct removal_changes *changes = &removal->changes;
 
 	if (changes->has_failed) {
 		amqp_error_set(&removal->error, AMQP_RESOURCE_ERROR, "out of memory");
+		changes_fini(changes);
 		removal->phase = REMOVAL_REVIVE;
 		post_next_slice(removal);
 	} else {
@@ -391,9 +400,6 @@ static void commit(struct removal *removal)
 		removal->commit.n_changes = changes->count;
 		broker_commit(removal->broker, &removal->commit);
 	}
-	mem_free(changes->items);
-	changes->items = NULL;
-	buffer_fini(&changes->keys);
 }
 
 /* As much as fits in a slice; when all is there, it goes to the store. */
@@ -417,6 +423,7 @@ static void commit_done(struct store_commit *store_commit, enum store_result res
 	struct removal *removal = container_of(store_commit, struct removal, commit);
 
 	(void)revision;
+	changes_fini(&removal->changes);
 	broker_committed(removal->broker);
 	removal->phase = REMOVAL_FREE;
 	if (result != STORE_DURABLE) {

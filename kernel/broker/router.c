@@ -17,9 +17,10 @@
 /*
  * In the read side: from a message's exchange and routing keys to its targets. Exchanges that
  * exchanges are bound to, and alternate exchanges, go on a work list, each once; every queue is a
- * target once. Where the routing key alone decides (shunt_exchange_type.routes_by_key), a message with
- * the names of the one before goes where that went. The read side ends, and begins anew for the
- * rest of the batch, when it has lasted too long; the clock is looked at every few messages only.
+ * target once. Where the routing key alone decides (shunt_exchange_type.routes_by_key), a message
+ * with the names of the one before goes where that went. The read side ends, and begins anew for
+ * the rest of the batch, when it has lasted too long; the clock is looked at every few messages
+ * only.
  *
  * What is routed by then is handed over, unless the batch is atomic: then the targets of all of it
  * are gathered first.
@@ -214,14 +215,20 @@ static void route_by_key(struct router *router, const struct exchange *exchange,
 	}
 }
 
+static NO_INLINE void route_by_extra_keys(struct router *router, const struct exchange *exchange)
+{
+	if (exchange->type && exchange->type->own.routes_by_first_key)
+		return;
+	for (uint32_t i = 0; i < router->n_extra_keys; i++)
+		route_by_key(router, exchange, router->extra_keys[i]);
+}
+
 static void visit(struct router *router, struct exchange *exchange, struct slice key)
 {
 	router->n_emitted = 0;
 	route_by_key(router, exchange, key);
-	if (!exchange->type || !exchange->type->own.routes_by_first_key) {
-		for (uint32_t i = 0; i < router->n_extra_keys; i++)
-			route_by_key(router, exchange, router->extra_keys[i]);
-	}
+	if (UNLIKELY(router->n_extra_keys > 0))
+		route_by_extra_keys(router, exchange);
 	if (UNLIKELY(exchange->type && exchange->type->own.observe))
 		add_observer(router, exchange);
 	if (router->n_emitted > 0 || exchange->alternate.size == 0)
@@ -277,8 +284,8 @@ static void begin_epoch(struct router *router)
 	router->n_work = 0;
 }
 
-int router_walk(struct router *router, struct exchange *exchange, struct message *message,
-		struct amqp_error *error)
+static ALWAYS_INLINE int walk(struct router *router, struct exchange *exchange,
+			      struct message *message, struct amqp_error *error)
 {
 	struct slice name = message_exchange(message), key = message_routing_key(message),
 		     body = message_body(message);
@@ -307,7 +314,13 @@ static int find_targets(struct router *router, uint64_t generation, struct messa
 
 	if (check_exchange(router, exchange, name, error) != 0)
 		return -EPROTO;
-	return router_walk(router, exchange, message, error);
+	return walk(router, exchange, message, error);
+}
+
+int router_walk(struct router *router, struct exchange *exchange, struct message *message,
+		struct amqp_error *error)
+{
+	return walk(router, exchange, message, error);
 }
 
 static bool is_repeated(const struct router *router, const struct message *message)

@@ -7,8 +7,8 @@
  * binding.c, vhost.c, upgrade*.c, reaper.c.
  *
  * Between topology_write_begin and _end all loops' routing stands still: so nothing there that
- * takes long (200 us at most), no letters, no store, and of plugins only bind(), unbind(), adopt()
- * and validate_binding() for a shadow.
+ * takes long (200 us at most), no letters, no store, and of plugins only bind(), unbind(), bound(),
+ * adopt(), and validate_binding() for a shadow.
  */
 
 #include <stdatomic.h>

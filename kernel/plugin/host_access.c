@@ -214,11 +214,12 @@ static void host_access_changed(const struct shunt_host *host)
 
 /* ---- In force or not ---- */
 
-static void prepare(struct plugin_policy *own)
+static void prepare(struct plugin_policy *own, uint64_t index)
 {
 	own->policy = (struct access_policy){
 		.name = own->own.name,
 		.rank = own->plugin->rank,
+		.index = index,
 		.authenticate = own->own.authenticate != NULL ? authenticate : NULL,
 		.authorize = own->own.authorize != NULL ? authorize : NULL,
 	};
@@ -239,7 +240,7 @@ void plugins_change_policies(struct plugins *plugins, const struct plugin *out, 
 	struct access_policies going = policies_of(out), coming = policies_of(in);
 
 	for (size_t i = 0; i < coming.n; i++)
-		prepare(in->staged.policies[i]);
+		prepare(in->staged.policies[i], i + 1);
 	if (plugins->config.access != NULL && (going.n != 0 || coming.n != 0))
 		access_change(plugins->config.access, going, coming);
 	mem_free(going.items);

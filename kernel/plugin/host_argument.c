@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "amqp/argument_schema.h"
 #include "amqp/plugin_table.h"
 #include "amqp/table.h"
-#include "broker/argument_schema.h"
 #include "plugin/host.h"
 
 /*

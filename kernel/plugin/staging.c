@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "amqp/argument_schema.h"
 #include "base/mem.h"
-#include "broker/argument_schema.h"
 #include "broker/exchange_type.h"
 #include "plugin/host.h"
 #include "plugin/plugin.h"

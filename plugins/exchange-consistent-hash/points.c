@@ -195,28 +195,37 @@ static void consider(const struct point *point, uint64_t distance, struct neares
 	}
 }
 
-/* The points whose bits in the mask are the number's: those of one bucket or more. False if there
- * are none. */
+/* Whether one of the points has all bits of the mask in common with the number. */
+static bool search_chain(const struct point *point, uint32_t number, uint32_t mask, unsigned shift,
+			 struct nearest *nearest)
+{
+	bool found = false;
+
+	for (; point; point = point->next) {
+		uint32_t distance = number ^ point->position;
+
+		consider(point, (uint64_t)distance << shift, nearest);
+		found |= (distance & mask) == 0;
+	}
+	return found;
+}
+
+/* All points that have them in common: those of one bucket or more. */
 static bool search_bits(const struct points *points, uint32_t number, uint32_t mask, unsigned shift,
 			struct nearest *nearest)
 {
 	bool found = false;
 
-	for (uint32_t i = number & mask; i < points->bucket_count; i += mask + 1) {
-		const struct point *point = *bucket_at(points, i);
-
-		for (; point; point = point->next) {
-			consider(point, (uint64_t)(number ^ point->position) << shift, nearest);
-			found = true;
-		}
-	}
+	for (uint32_t i = number & mask; i < points->bucket_count; i += mask + 1)
+		found |= search_chain(*bucket_at(points, i), number, mask, shift, nearest);
 	return found;
 }
 
 /*
- * As many of the lower bits as all buckets are told apart by: a point that has them in common with
- * a number is nearer than any that has not. If no number has found one, which is rare, by one bit
- * less.
+ * A point that has some lower bits in common with a number is nearer than any that has not. Each
+ * number's own bucket has all points with as many bits in common as the mask has, so if there is
+ * such a point, the nearest is among them. If there is none, which is rare, then those with one
+ * bit less in common, and so on.
  */
 void points_search(const struct points *points, const uint32_t *numbers, size_t count,
 		   unsigned shift, struct nearest *nearest)
@@ -224,11 +233,12 @@ void points_search(const struct points *points, const uint32_t *numbers, size_t 
 	uint32_t mask = points->mask;
 	bool found = points->count == 0;
 
-	if (points->bucket_count <= mask)
-		mask >>= 1;
+	for (size_t i = 0; i < count && points->count > 0; i++)
+		found |= search_chain(*bucket_of(points, numbers[i]), numbers[i], mask, shift,
+				      nearest);
 	while (!found) {
+		mask >>= 1;
 		for (size_t i = 0; i < count; i++)
 			found |= search_bits(points, numbers[i], mask, shift, nearest);
-		mask >>= 1;
 	}
 }

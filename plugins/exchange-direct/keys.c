@@ -4,10 +4,14 @@
 #include <string.h>
 
 /*
- * Linear hashing: with n buckets, 2^k <= n < 2^(k+1), a key's bucket is the hash's lower k + 1
- * bits, or its lower k bits where that bucket does not exist yet. Bucket n comes to be by splitting
+ * Linear hashing: with n buckets, 2^k <= n < 2^(k+1), a key's bucket is the tag's lower k + 1 bits,
+ * or its lower k bits where that bucket does not exist yet. Bucket n comes to be by splitting
  * bucket n - 2^k, and goes by being merged into it.
  */
+
+#define CACHE_LINE     64u
+#define KEYS_PER_LINE  3u /* on average, before there is a bucket more */
+#define SMALL_SEGMENTS (KEYS_LARGE_BITS - KEYS_FIRST_BITS)
 
 void keys_init(struct keys *keys, const struct shunt_host *host)
 {
@@ -15,163 +19,301 @@ void keys_init(struct keys *keys, const struct shunt_host *host)
 	keys->host = host;
 }
 
-static unsigned segment_of(uint32_t bucket)
+/* ---- Segments ---- */
+
+static uint32_t segment_of(uint32_t bucket, uint32_t *ret_start)
 {
-	return 31u - (unsigned)__builtin_clz(bucket + (1u << KEYS_FIRST_BITS)) - KEYS_FIRST_BITS;
+	uint32_t position = bucket + (1u << KEYS_FIRST_BITS);
+	uint32_t large = position >> KEYS_LARGE_BITS;
+	unsigned bits;
+
+	if (large > 0) {
+		*ret_start = (large << KEYS_LARGE_BITS) - (1u << KEYS_FIRST_BITS);
+		return SMALL_SEGMENTS - 1 + large;
+	}
+	bits = 31u - (unsigned)__builtin_clz(position);
+	*ret_start = (1u << bits) - (1u << KEYS_FIRST_BITS);
+	return bits - KEYS_FIRST_BITS;
 }
 
-static struct key **bucket_at(const struct keys *keys, uint32_t bucket)
+static struct keys_line *bucket_at(const struct keys *keys, uint32_t bucket)
 {
-	unsigned segment = segment_of(bucket);
+	uint32_t start;
+	uint32_t segment = segment_of(bucket, &start);
 
-	return &keys->segments[segment][bucket + (1u << KEYS_FIRST_BITS) -
-					(1u << (segment + KEYS_FIRST_BITS))];
+	return &keys->segments[segment][bucket - start];
 }
 
-static struct key **bucket_of(const struct keys *keys, uint64_t hash)
+static struct keys_line *bucket_of(const struct keys *keys, uint32_t tag)
 {
-	uint32_t bucket = (uint32_t)hash & keys->mask;
+	uint32_t bucket = tag & keys->mask;
 
-	return bucket_at(keys, bucket < keys->bucket_count ? bucket : bucket & keys->mask >> 1);
+	return bucket_at(keys, bucket & (keys->mask >> (bucket >= keys->bucket_count)));
 }
 
-static int segment_reserve(struct keys *keys, unsigned segment)
+static int segments_reserve(struct keys *keys)
 {
-	size_t size = sizeof(struct key *) << (segment + KEYS_FIRST_BITS);
+	uint32_t capacity = keys->segment_capacity > 0 ? 2 * keys->segment_capacity : 8;
+	struct keys_line **more;
 
-	if (segment >= KEYS_SEGMENTS)
+	if (keys->segment_count < keys->segment_capacity)
+		return 0;
+	more = keys->host->reallocate(keys->host, keys->segments, capacity * sizeof(*more));
+	if (!more)
 		return -1;
-	if (!keys->segments[segment])
-		keys->segments[segment] = keys->host->allocate(keys->host, size);
-	return keys->segments[segment] ? 0 : -1;
+	keys->segments = more;
+	keys->segment_capacity = capacity;
+	return 0;
 }
 
-static void segment_free(struct keys *keys, unsigned segment)
+/* The pointer to what the host allocated stands before the first cache line. */
+static int segment_add(struct keys *keys)
 {
-	if (keys->segments[segment])
-		keys->host->free(keys->host, keys->segments[segment]);
-	keys->segments[segment] = NULL;
+	uint32_t segment = keys->segment_count;
+	uint32_t bits = segment < SMALL_SEGMENTS ? segment + KEYS_FIRST_BITS : KEYS_LARGE_BITS;
+	uint8_t *memory, *start;
+
+	if (segments_reserve(keys) < 0)
+		return -1;
+	memory = keys->host->allocate(keys->host, (sizeof(struct keys_line) << bits) +
+							  sizeof(memory) + CACHE_LINE);
+	if (!memory)
+		return -1;
+	start = memory + sizeof(memory);
+	start += (CACHE_LINE - (uintptr_t)start % CACHE_LINE) % CACHE_LINE;
+	memcpy(start - sizeof(memory), &memory, sizeof(memory));
+	keys->segments[keys->segment_count++] = (struct keys_line *)(void *)start;
+	return 0;
 }
 
-/* Frees the segments that the table is far from needing. */
-static void segments_trim(struct keys *keys)
+/* Frees segments from the end until so many are left. */
+static void segments_trim(struct keys *keys, uint32_t count)
 {
-	for (unsigned i = KEYS_SEGMENTS; i-- > segment_of(keys->bucket_count) + 2;)
-		segment_free(keys, i);
-}
+	while (keys->segment_count > count) {
+		const struct keys_line *segment = keys->segments[--keys->segment_count];
+		void *memory;
 
-/* Moves all keys of a chain to the buckets that they belong to now. */
-static void chain_distribute(struct keys *keys, struct key *chain)
-{
-	while (chain) {
-		struct key *next = chain->next;
-		struct key **bucket = bucket_of(keys, chain->hash);
-
-		chain->next = *bucket;
-		*bucket = chain;
-		chain = next;
+		memcpy(&memory, (const uint8_t *)segment - sizeof(memory), sizeof(memory));
+		keys->host->free(keys->host, memory);
 	}
 }
 
-/* One bucket more. Without memory for it the chains get longer, that is all. */
+/* There are no keys: gives all memory back. */
+static void clear(struct keys *keys)
+{
+	segments_trim(keys, 0);
+	keys->host->free(keys->host, keys->segments);
+	keys->segments = NULL;
+	keys->segment_capacity = 0;
+	keys->bucket_count = 0;
+	keys->mask = 0;
+}
+
+/* ---- Lines ---- */
+
+static void line_set(struct keys_line *line, unsigned position, struct key *key)
+{
+	line->keys[position] = key;
+	line->tags[position] = key->tag;
+}
+
+static void line_add(struct keys_line *line, struct key *key)
+{
+	for (unsigned i = 0; i < KEYS_LINE; i++) {
+		if (!line->keys[i]) {
+			key->next = NULL;
+			line_set(line, i, key);
+			return;
+		}
+	}
+	key->next = line->keys[KEYS_LINE - 1]->next;
+	line->keys[KEYS_LINE - 1]->next = key;
+	line->more++;
+}
+
+/* Takes the first key out that is behind the last one. */
+static struct key *line_take_more(struct keys_line *line)
+{
+	struct key *key = line->keys[KEYS_LINE - 1]->next;
+
+	line->keys[KEYS_LINE - 1]->next = key->next;
+	key->next = NULL;
+	line->more--;
+	return key;
+}
+
+/* Another one takes the place of the key at this position. */
+static void line_fill(struct keys_line *line, unsigned position)
+{
+	unsigned last = KEYS_LINE - 1;
+
+	if (line->more > 0 && position == last) {
+		line_set(line, position, line->keys[position]->next);
+		line->more--;
+	} else if (line->more > 0) {
+		line_set(line, position, line_take_more(line));
+	} else {
+		while (!line->keys[last])
+			last--;
+		line_set(line, position, line->keys[last]);
+		line->keys[last] = NULL;
+	}
+}
+
+static void line_remove(struct keys_line *line, struct key *key)
+{
+	struct key **link;
+
+	for (unsigned i = 0; i < KEYS_LINE; i++) {
+		if (line->keys[i] == key) {
+			line_fill(line, i);
+			return;
+		}
+	}
+	link = &line->keys[KEYS_LINE - 1]->next;
+	while (*link != key)
+		link = &(*link)->next;
+	*link = key->next;
+	line->more--;
+}
+
+/* Moves all keys of a line to the buckets that they belong to now. */
+static void line_distribute(struct keys *keys, struct keys_line line)
+{
+	while (line.more > 0) {
+		struct key *key = line_take_more(&line);
+
+		line_add(bucket_of(keys, key->tag), key);
+	}
+	for (unsigned i = 0; i < KEYS_LINE && line.keys[i]; i++)
+		line_add(bucket_of(keys, line.tags[i]), line.keys[i]);
+}
+
+/* ---- Growing and shrinking ---- */
+
+/* One bucket more. Without memory for it the lines get longer, that is all. */
 static void grow(struct keys *keys)
 {
 	uint32_t bucket = keys->bucket_count;
-	struct key **split, *chain;
+	struct keys_line *split, old;
+	uint32_t start;
 
-	if (segment_reserve(keys, segment_of(bucket)) < 0)
+	if (bucket >= KEYS_MAX ||
+	    (segment_of(bucket, &start) >= keys->segment_count && segment_add(keys) < 0))
 		return;
-	*bucket_at(keys, bucket) = NULL;
+	memset(bucket_at(keys, bucket), 0, sizeof(*split));
 	keys->bucket_count++;
 	if (bucket == 0)
 		return;
 	if (bucket > keys->mask)
 		keys->mask = keys->mask << 1 | 1;
 	split = bucket_at(keys, bucket & keys->mask >> 1);
-	chain = *split;
-	*split = NULL;
-	chain_distribute(keys, chain);
+	old = *split;
+	memset(split, 0, sizeof(*split));
+	line_distribute(keys, old);
 }
 
-/* One bucket less, of two or more. */
+/* One bucket less, of two or more. Keeps one segment more than needed. */
 static void shrink(struct keys *keys)
 {
 	uint32_t bucket = --keys->bucket_count;
+	uint32_t start;
 
 	if (bucket == (keys->mask >> 1) + 1)
 		keys->mask >>= 1;
-	chain_distribute(keys, *bucket_at(keys, bucket));
-	segments_trim(keys);
+	line_distribute(keys, *bucket_at(keys, bucket));
+	segments_trim(keys, segment_of(bucket, &start) + 2);
 }
 
-/* There are no keys: gives all memory back. */
-static void clear(struct keys *keys)
+/* ---- Keys ---- */
+
+static bool key_is(const struct key *key, struct shunt_bytes text)
 {
-	for (unsigned i = 0; i < KEYS_SEGMENTS; i++)
-		segment_free(keys, i);
-	keys->bucket_count = 0;
-	keys->mask = 0;
+	return key->size == text.size &&
+	       (text.size == 0 || memcmp(key->text, text.data, text.size) == 0);
 }
 
-static struct key *find_hashed(const struct keys *keys, uint64_t hash, struct shunt_bytes text)
+/* One bit for each tag of the line that is this one. Without branches: where in the line a key is
+ * cannot be predicted. */
+static unsigned line_compare(const struct keys_line *line, uint32_t tag)
 {
+	return (unsigned)(line->tags[0] == tag) | (unsigned)(line->tags[1] == tag) << 1 |
+	       (unsigned)(line->tags[2] == tag) << 2 | (unsigned)(line->tags[3] == tag) << 3 |
+	       (unsigned)(line->tags[4] == tag) << 4;
+}
+
+static struct key *find_hashed(const struct keys *keys, uint32_t tag, struct shunt_bytes text)
+{
+	const struct keys_line *line;
 	struct key *key;
+	unsigned equal;
 
 	if (keys->count == 0)
 		return NULL;
-	for (key = *bucket_of(keys, hash); key; key = key->next)
-		if (key->hash == hash && key->size == text.size &&
-		    (text.size == 0 || memcmp(key->text, text.data, text.size) == 0))
+	line = bucket_of(keys, tag);
+	for (equal = line_compare(line, tag); equal != 0; equal &= equal - 1) {
+		key = line->keys[__builtin_ctz(equal)];
+		if (key && key_is(key, text))
 			return key;
-	return NULL;
+	}
+	if (line->more == 0)
+		return NULL;
+	key = line->keys[KEYS_LINE - 1]->next;
+	while (key && (key->tag != tag || !key_is(key, text)))
+		key = key->next;
+	return key;
+}
+
+static uint32_t tag_of(const struct keys *keys, struct shunt_bytes text)
+{
+	return (uint32_t)keys->host->hash(keys->host, text.data, text.size);
 }
 
 const struct key *keys_find(const struct keys *keys, struct shunt_bytes text)
 {
 	if (keys->count == 0)
 		return NULL;
-	return find_hashed(keys, keys->host->hash(keys->host, text.data, text.size), text);
+	return find_hashed(keys, tag_of(keys, text), text);
 }
 
-static struct key *key_create(struct keys *keys, uint64_t hash, struct shunt_bytes text)
+static struct key *key_create(struct keys *keys, uint32_t tag, struct shunt_bytes text)
 {
-	struct key *key, **bucket;
+	struct key *key;
 
-	if (keys->count >= keys->bucket_count)
-		grow(keys);
-	if (keys->bucket_count == 0)
+	if (text.size > UINT32_MAX)
 		return NULL;
+	if (keys->count >= (size_t)keys->bucket_count * KEYS_PER_LINE)
+		grow(keys);
+	if (keys->bucket_count == 0) {
+		clear(keys);
+		return NULL;
+	}
 	key = keys->host->allocate(keys->host, sizeof(*key) + text.size);
 	if (!key) {
 		if (keys->count == 0)
 			clear(keys);
 		return NULL;
 	}
-	key->hash = hash;
+	key->tag = tag;
 	key->first = NULL;
 	key->only = NULL;
-	key->size = text.size;
+	key->size = (uint32_t)text.size;
 	if (text.size > 0)
 		memcpy(key->text, text.data, text.size);
-	bucket = bucket_of(keys, hash);
-	key->next = *bucket;
-	*bucket = key;
+	line_add(bucket_of(keys, tag), key);
 	keys->count++;
 	return key;
 }
 
 static void key_destroy(struct keys *keys, struct key *key)
 {
-	struct key **link = bucket_of(keys, key->hash);
-
-	while (*link != key)
-		link = &(*link)->next;
-	*link = key->next;
+	line_remove(bucket_of(keys, key->tag), key);
 	keys->host->free(keys->host, key);
 	keys->count--;
 	if (keys->count == 0)
 		clear(keys);
-	else if (keys->count < keys->bucket_count / 2)
+	else if (keys->bucket_count > 1 &&
+		 2 * keys->count < (size_t)keys->bucket_count * KEYS_PER_LINE)
 		shrink(keys);
 }
 
@@ -194,15 +336,14 @@ static void ring_insert(struct key *key, struct entry *entry)
 
 struct entry *keys_add(struct keys *keys, const struct shunt_binding *binding)
 {
-	uint64_t hash =
-		keys->host->hash(keys->host, binding->routing_key.data, binding->routing_key.size);
+	uint32_t tag = tag_of(keys, binding->routing_key);
 	struct entry *entry = keys->host->allocate(keys->host, sizeof(*entry));
-	struct key *key = find_hashed(keys, hash, binding->routing_key);
+	struct key *key = find_hashed(keys, tag, binding->routing_key);
 
 	if (!entry)
 		return NULL;
 	if (!key)
-		key = key_create(keys, hash, binding->routing_key);
+		key = key_create(keys, tag, binding->routing_key);
 	if (!key) {
 		keys->host->free(keys->host, entry);
 		return NULL;
@@ -244,14 +385,12 @@ static void key_free_all(struct keys *keys, struct key *key)
 void keys_fini(struct keys *keys)
 {
 	for (uint32_t i = 0; i < keys->bucket_count; i++) {
-		struct key *key = *bucket_at(keys, i);
+		struct keys_line *line = bucket_at(keys, i);
 
-		while (key) {
-			struct key *next = key->next;
-
-			key_free_all(keys, key);
-			key = next;
-		}
+		while (line->more > 0)
+			key_free_all(keys, line_take_more(line));
+		for (unsigned k = 0; k < KEYS_LINE && line->keys[k]; k++)
+			key_free_all(keys, line->keys[k]);
 	}
 	clear(keys);
 }

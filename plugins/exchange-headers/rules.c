@@ -32,14 +32,15 @@ int rules_init(struct rules *rules, const struct shunt_host *host)
 	memset(rules, 0, sizeof(*rules));
 	rules->host = host;
 	names_init(&rules->names, host);
+	probes_init(&rules->probes, host);
 	return slots_init(&rules->slots, host);
 }
 
 void rules_fini(struct rules *rules)
 {
-	for (size_t i = 0; i < rules->count; i++)
-		rules->host->free(rules->host, rules->probes[i].rule);
-	rules->host->free(rules->host, rules->probes);
+	for (size_t i = 0; i < rules->probes.count; i++)
+		rules->host->free(rules->host, probes_at(&rules->probes, i)->rule);
+	probes_fini(&rules->probes);
 	names_fini(&rules->names);
 	slots_fini(&rules->slots);
 }
@@ -176,22 +177,6 @@ static struct rule *rule_create(struct rules *rules, const struct shunt_binding 
 	return rule;
 }
 
-static int probes_reserve(struct rules *rules)
-{
-	size_t capacity = rules->capacity ? rules->capacity * 2 : 4;
-	void *memory;
-
-	if (rules->count < rules->capacity)
-		return 0;
-	memory = rules->host->reallocate(rules->host, rules->probes,
-					 capacity * sizeof(*rules->probes));
-	if (!memory)
-		return -1;
-	rules->probes = memory;
-	rules->capacity = capacity;
-	return 0;
-}
-
 static struct probe probe_of(struct rule *rule)
 {
 	struct probe probe = {.rule = rule, .kind = PROBE_RULE};
@@ -206,30 +191,26 @@ static struct probe probe_of(struct rule *rule)
 
 struct rule *rules_add(struct rules *rules, const struct shunt_binding *binding)
 {
-	struct rule *rule;
+	struct rule *rule = rule_create(rules, binding);
 
-	if (probes_reserve(rules) < 0)
-		return NULL;
-	rule = rule_create(rules, binding);
 	if (!rule)
 		return NULL;
-	rule->position = rules->count++;
-	rules->probes[rule->position] = probe_of(rule);
+	rule->position = rules->probes.count;
+	if (probes_add(&rules->probes, probe_of(rule)) < 0) {
+		rule_destroy(rules, rule);
+		return NULL;
+	}
 	return rule;
 }
 
 void rules_remove(struct rules *rules, struct rule *rule)
 {
-	size_t last = --rules->count;
+	struct probe last = *probes_at(&rules->probes, rules->probes.count - 1);
 
-	rules->probes[rule->position] = rules->probes[last];
-	rules->probes[rule->position].rule->position = rule->position;
+	*probes_at(&rules->probes, rule->position) = last;
+	last.rule->position = rule->position;
+	probes_drop(&rules->probes);
 	rule_destroy(rules, rule);
-	if (rules->count == 0) {
-		rules->host->free(rules->host, rules->probes);
-		rules->probes = NULL;
-		rules->capacity = 0;
-	}
 }
 
 /* ---- Messages ---- */
@@ -285,26 +266,50 @@ static bool probe_fails(const struct loop_slots *loop, const struct probe *probe
 	return slot->round != loop->round || slot->value.digest != probe->digest;
 }
 
-void rules_match(const struct rules *rules, struct shunt_bytes headers, struct shunt_sink *sink)
-{
-	struct loop_slots *loop = &rules->slots.by_loop[rules->host->loop_index(rules->host)];
-	const struct shunt_binding *batch[BATCH];
-	size_t batched = 0;
+/* The bindings that match, on their way to the sink. */
+struct batch {
+	const struct shunt_binding *bindings[BATCH];
+	size_t count;
+	struct shunt_sink *sink;
+};
 
-	if (rules->count == 0)
-		return;
-	slots_fill(rules, loop, headers);
-	for (size_t i = 0; i < rules->count; i++) {
-		const struct probe *probe = &rules->probes[i];
+static void batch_flush(struct batch *batch)
+{
+	if (batch->count > 0)
+		batch->sink->emit(batch->sink, batch->bindings, batch->count);
+	batch->count = 0;
+}
+
+static void match_some(const struct rules *rules, const struct loop_slots *loop,
+		       const struct probe *probes, size_t count, struct batch *batch)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct probe *probe = &probes[i];
 
 		if (probe_fails(loop, probe) || !rule_holds(rules, loop, probe->rule))
 			continue;
-		batch[batched++] = probe->rule->binding;
-		if (batched == BATCH) {
-			sink->emit(sink, batch, batched);
-			batched = 0;
-		}
+		batch->bindings[batch->count++] = probe->rule->binding;
+		if (batch->count == BATCH)
+			batch_flush(batch);
 	}
-	if (batched > 0)
-		sink->emit(sink, batch, batched);
+}
+
+void rules_match(const struct rules *rules, struct shunt_bytes headers, struct shunt_sink *sink)
+{
+	struct loop_slots *loop = &rules->slots.by_loop[rules->host->loop_index(rules->host)];
+	size_t left = rules->probes.count;
+	struct batch batch;
+
+	if (left == 0)
+		return;
+	batch.sink = sink;
+	batch.count = 0;
+	slots_fill(rules, loop, headers);
+	for (size_t i = 0; left > 0; i++) {
+		size_t count = left < PROBES_BLOCK ? left : PROBES_BLOCK;
+
+		match_some(rules, loop, rules->probes.blocks[i], count, &batch);
+		left -= count;
+	}
+	batch_flush(&batch);
 }

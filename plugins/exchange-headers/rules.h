@@ -9,6 +9,7 @@
  */
 
 #include "names.h"
+#include "probes.h"
 #include "slots.h"
 
 /* The header must be there, and have this value unless that is nothing. */
@@ -27,24 +28,11 @@ struct rule {
 	struct condition conditions[];
 };
 
-enum probe_kind {
-	PROBE_RULE,  /* look at the rule */
-	PROBE_EQUAL, /* look at it only if the header in `slot` is there with this digest */
-};
-
-struct probe {
-	uint64_t digest;
-	struct rule *rule;
-	uint32_t slot;
-	enum probe_kind kind;
-};
-
 struct rules {
 	const struct shunt_host *host;
 	struct names names;
 	struct slots slots;
-	struct probe *probes;
-	size_t count, capacity;
+	struct probes probes; /* as many as there are rules */
 };
 
 /* 0, or -1 when memory is out. */

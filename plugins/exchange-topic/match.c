@@ -124,32 +124,35 @@ static void collect_many(struct match *match, const struct shunt_binding *const 
 		match->batch[match->batched++] = bindings[i];
 }
 
-static const struct node *node_at(const struct match *match, uint32_t node)
-{
-	uint32_t number = node & ~NODE_FLAGS;
+/* A node that is reached: its number with its flags, 0: none; and its binding or its crowd. */
+struct reached {
+	uint32_t node;
+	const void *content;
+};
 
-	return number == NODE_ROOT ? &match->trie->root : trie_node(match->trie, number);
-}
-
-static void collect(struct match *match, const struct node *node)
+static void collect(struct match *match, struct reached reached)
 {
-	if (node->place != 0) {
-		collect_many(match, &node->only, 1);
+	if (!(reached.node & NODE_CROWD)) {
+		const struct shunt_binding *binding = reached.content;
+
+		collect_many(match, &binding, 1);
 		return;
 	}
-	for (const struct crowd *block = node->crowd; block; block = block->next)
+	for (const struct crowd *block = reached.content; block; block = block->next)
 		collect_many(match, block->bindings, block->count);
 }
 
 /* ---- Below a `#` ---- */
 
-/* The node, with its flags, to which the edge leads; 0: there is no such edge. */
-static uint32_t follow(const struct match *match, uint32_t node, uint32_t word)
+static struct reached reach(struct table_entry edge)
 {
-	const uint32_t *edge = table_find(&match->trie->edges, edge_key(node, word));
+	return (struct reached){edge.value, edge.content};
+}
 
+static struct reached follow(const struct match *match, uint32_t node, uint32_t word)
+{
 	COUNT_LOOKUP();
-	return edge ? *edge : 0;
+	return reach(table_find(&match->trie->edges, edge_key(node, word)));
 }
 
 static struct group *group_find(struct match *match, unsigned count, uint32_t word)
@@ -178,7 +181,7 @@ static void group_words(struct match *match)
 	}
 }
 
-static void walk(struct match *match, uint32_t node, const struct set *set);
+static void walk(struct match *match, struct reached reached, const struct set *set);
 
 static void walk_words(struct match *match, uint32_t node, const struct set *set)
 {
@@ -187,12 +190,12 @@ static void walk_words(struct match *match, uint32_t node, const struct set *set
 	if (match->grouped == 0)
 		group_words(match);
 	for (unsigned i = 0; i < match->grouped; i++) {
-		uint32_t child;
+		struct reached child;
 
 		if (!set_advance(match, set, &match->groups[i].positions, &next))
 			continue;
 		child = follow(match, node, match->groups[i].word);
-		if (child != 0)
+		if (child.node != 0)
 			walk(match, child, &next);
 	}
 }
@@ -200,11 +203,10 @@ static void walk_words(struct match *match, uint32_t node, const struct set *set
 /* By `#`, from the lowest position at which the node is reached. */
 static void walk_hash(struct match *match, uint32_t node, unsigned lowest)
 {
-	uint32_t child = follow(match, node, WORD_HASH);
 	struct set set;
 
 	set_range(match, lowest, match->count + 1, &set);
-	walk(match, child, &set);
+	walk(match, follow(match, node, WORD_HASH), &set);
 }
 
 static void walk_star(struct match *match, uint32_t node, const struct set *set)
@@ -216,10 +218,12 @@ static void walk_star(struct match *match, uint32_t node, const struct set *set)
 		walk(match, follow(match, node, WORD_STAR), &next);
 }
 
-static void walk(struct match *match, uint32_t node, const struct set *set)
+static void walk(struct match *match, struct reached reached, const struct set *set)
 {
+	uint32_t node = reached.node;
+
 	if (node & NODE_BINDINGS && set_has(set, match->count))
-		collect(match, node_at(match, node));
+		collect(match, reached);
 	if (node & NODE_HASH)
 		walk_hash(match, node, set_lowest(match, set));
 	if (node & NODE_STAR)
@@ -245,39 +249,37 @@ static struct probe probe_of(const struct match *match, uint32_t node, uint32_t 
 }
 
 /* The probes for the children of these nodes by this word and by `*`. Returns their number. */
-static unsigned probe_children(const struct match *match, const uint32_t *nodes, unsigned count,
-			       uint32_t word, struct probe *ret_probes)
+static unsigned probe_children(const struct match *match, const struct reached *nodes,
+			       unsigned count, uint32_t word, struct probe *ret_probes)
 {
 	unsigned probes = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		if (nodes[i] & NODE_WORDS && word != 0)
-			ret_probes[probes++] = probe_of(match, nodes[i], word);
-		if (nodes[i] & NODE_STAR)
-			ret_probes[probes++] = probe_of(match, nodes[i], WORD_STAR);
+		if (nodes[i].node & NODE_WORDS && word != 0)
+			ret_probes[probes++] = probe_of(match, nodes[i].node, word);
+		if (nodes[i].node & NODE_STAR)
+			ret_probes[probes++] = probe_of(match, nodes[i].node, WORD_STAR);
 	}
 	return probes;
 }
 
-/* These nodes are reached at the key's end: load all records, then all crowds, then read them. */
-static void finish(struct match *match, const uint32_t *nodes, unsigned count)
+/* These nodes are reached at the key's end: load all crowds, then read them. */
+static void finish(struct match *match, const struct reached *nodes, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
-		if (nodes[i] & NODE_BINDINGS)
-			__builtin_prefetch(node_at(match, nodes[i]));
+		if (nodes[i].node & NODE_CROWD)
+			__builtin_prefetch(nodes[i].content);
 	for (unsigned i = 0; i < count; i++)
-		if (nodes[i] & NODE_BINDINGS && node_at(match, nodes[i])->place == 0)
-			__builtin_prefetch(node_at(match, nodes[i])->crowd);
-	for (unsigned i = 0; i < count; i++)
-		if (nodes[i] & NODE_BINDINGS)
-			collect(match, node_at(match, nodes[i]));
+		if (nodes[i].node & NODE_BINDINGS)
+			collect(match, nodes[i]);
 }
 
 /* These nodes, at most STATES, are reached at this position, and nowhere else. */
-static void step(struct match *match, unsigned position, const uint32_t *nodes, unsigned count)
+static void step(struct match *match, unsigned position, const struct reached *nodes,
+		 unsigned count)
 {
 	struct probe probes[2 * STATES];
-	uint32_t next[2 * STATES];
+	struct reached next[2 * STATES];
 	unsigned probed = 0;
 	unsigned found = 0;
 
@@ -286,16 +288,14 @@ static void step(struct match *match, unsigned position, const uint32_t *nodes, 
 	else
 		finish(match, nodes, count);
 	for (unsigned i = 0; i < probed; i++) {
-		const uint32_t *edge =
-			table_line_find(&match->trie->edges, probes[i].line, probes[i].key);
-
+		next[found] =
+			reach(table_line_find(&match->trie->edges, probes[i].line, probes[i].key));
 		COUNT_LOOKUP();
-		next[found] = edge ? *edge : 0;
-		found += edge != NULL;
+		found += next[found].node != 0;
 	}
 	for (unsigned i = 0; i < count; i++)
-		if (nodes[i] & NODE_HASH)
-			walk_hash(match, nodes[i], position);
+		if (nodes[i].node & NODE_HASH)
+			walk_hash(match, nodes[i].node, position);
 	for (unsigned i = 0; i < found; i += STATES)
 		step(match, position + 1, next + i, found - i < STATES ? found - i : STATES);
 }
@@ -303,10 +303,10 @@ static void step(struct match *match, unsigned position, const uint32_t *nodes, 
 void match_key(const struct trie *trie, struct shunt_bytes key, struct shunt_sink *sink)
 {
 	struct shunt_bytes words[KEY_WORDS_MAX];
-	uint32_t root = NODE_ROOT | trie->root.flags;
+	struct reached root = {NODE_ROOT | trie->root.flags, trie->root_content};
 	struct match match;
 
-	if (root == 0 || key.size > KEY_SIZE_MAX)
+	if (root.node == 0 || key.size > KEY_SIZE_MAX)
 		return;
 	match.trie = trie;
 	match.sink = sink;

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* Four buckets have this many entries, on average, before there is another bucket. */
+#define TABLE_GROW_PER_4 15u
+
 /*
  * Linear hashing: with n buckets, 2^k <= n < 2^(k+1), the bucket is the hash's lower k + 1 bits, or
  * its lower k bits where that bucket does not exist yet. Bucket n comes to be by splitting bucket n
@@ -38,7 +41,7 @@ static struct table_line *line_at(const struct table *table, uint32_t line)
 /* Puts the entry into the first free place of the bucket; takes another line for it from *spare,
  * then from the pool. */
 static int bucket_add(struct table *table, struct table_line *line, uint64_t key, uint32_t value,
-		      uint32_t *spare)
+		      void *content, uint32_t *spare)
 {
 	uint32_t more;
 
@@ -47,32 +50,34 @@ static int bucket_add(struct table *table, struct table_line *line, uint64_t key
 			if (line->values[i] == 0) {
 				line->keys[i] = key;
 				line->values[i] = value;
+				line->contents[i] = content;
 				return 0;
 			}
 		}
-		if (line->next == 0)
+		if (line->values[TABLE_LINE_NEXT] == 0)
 			break;
-		line = line_at(table, line->next);
+		line = line_at(table, line->values[TABLE_LINE_NEXT]);
 	}
 	more = *spare;
 	if (more != 0)
-		*spare = line_at(table, more)->next;
+		*spare = line_at(table, more)->values[TABLE_LINE_NEXT];
 	else
 		more = pool_take(&table->lines);
 	if (more == 0)
 		return -1;
-	line->next = more;
+	line->values[TABLE_LINE_NEXT] = more;
 	line = line_at(table, more);
 	memset(line, 0, sizeof(*line));
 	line->keys[0] = key;
 	line->values[0] = value;
+	line->contents[0] = content;
 	return 0;
 }
 
 /*
  * Distributes the entries of a chain over the buckets that they belong to now, using its lines
  * again. Entries come in the order of the lines, so there is always a spare line when a bucket
- * needs one: 5 m entries in two buckets need at most m - 1 lines besides the buckets themselves.
+ * needs one: 6 m entries in two buckets need at most m - 1 lines besides the buckets themselves.
  * (Where two chains are merged, the caller puts one line into *spare.)
  */
 static void chain_distribute(struct table *table, struct table_line first, uint32_t *spare)
@@ -80,18 +85,18 @@ static void chain_distribute(struct table *table, struct table_line first, uint3
 	struct table_line line = first;
 
 	for (;;) {
-		uint32_t next = line.next;
+		uint32_t next = line.values[TABLE_LINE_NEXT];
 
 		for (unsigned i = 0; i < TABLE_LINE_ENTRIES && line.values[i] != 0; i++) {
 			uint32_t bucket = table_bucket(table, line.keys[i]);
 
 			(void)bucket_add(table, bucket_at(table, bucket), line.keys[i],
-					 line.values[i], spare);
+					 line.values[i], line.contents[i], spare);
 		}
 		if (next == 0)
 			return;
 		line = *line_at(table, next);
-		line_at(table, next)->next = *spare;
+		line_at(table, next)->values[TABLE_LINE_NEXT] = *spare;
 		*spare = next;
 	}
 }
@@ -99,7 +104,7 @@ static void chain_distribute(struct table *table, struct table_line first, uint3
 static void spare_give(struct table *table, uint32_t spare)
 {
 	while (spare != 0) {
-		uint32_t next = line_at(table, spare)->next;
+		uint32_t next = line_at(table, spare)->values[TABLE_LINE_NEXT];
 
 		pool_give(&table->lines, spare);
 		spare = next;
@@ -136,7 +141,7 @@ static void table_shrink(struct table *table)
 
 	if (spare == 0)
 		return;
-	line_at(table, spare)->next = 0;
+	line_at(table, spare)->values[TABLE_LINE_NEXT] = 0;
 	table->bucket_count--;
 	if (bucket == (table->mask >> 1) + 1)
 		table->mask >>= 1;
@@ -150,59 +155,86 @@ int table_insert(struct table *table, uint64_t key, uint32_t value)
 	uint32_t spare = 0;
 	uint32_t bucket;
 
-	if (2 * (uint64_t)table->count >= 5 * (uint64_t)table->bucket_count)
+	if (TABLE_GROW_PER_4 * (uint64_t)table->bucket_count <= 4 * (uint64_t)table->count)
 		table_grow(table);
 	if (table->bucket_count == 0)
 		return -1;
 	bucket = table_bucket(table, key);
-	if (bucket_add(table, bucket_at(table, bucket), key, value, &spare) < 0)
+	if (bucket_add(table, bucket_at(table, bucket), key, value, NULL, &spare) < 0)
 		return -1;
 	table->count++;
 	return 0;
 }
 
-/* TABLE_LINE_ENTRIES: not in this line. */
-static unsigned line_position(const struct table_line *line, uint64_t key)
+/* The line and the position of the entry; NULL if it is not there. */
+static struct table_line *entry_find(const struct table *table, uint64_t key,
+				     unsigned *ret_position)
 {
-	unsigned i = 0;
+	struct table_line *line;
+	unsigned i;
 
-	while (i < TABLE_LINE_ENTRIES && (line->keys[i] != key || line->values[i] == 0))
-		i++;
-	return i;
+	if (table->count == 0)
+		return NULL;
+	line = bucket_at(table, table_bucket(table, key));
+	while ((i = table_line_position(line, key)) == TABLE_LINE_NEXT) {
+		if (line->values[i] == 0)
+			return NULL;
+		line = line_at(table, line->values[i]);
+	}
+	*ret_position = i;
+	return line->values[i] != 0 ? line : NULL;
+}
+
+uint32_t *table_value(const struct table *table, uint64_t key)
+{
+	unsigned i;
+	struct table_line *line = entry_find(table, key, &i);
+
+	return line ? &line->values[i] : NULL;
+}
+
+void **table_content(const struct table *table, uint64_t key)
+{
+	unsigned i;
+	struct table_line *line = entry_find(table, key, &i);
+
+	return line ? &line->contents[i] : NULL;
 }
 
 /* The bucket's last entry fills the place of the one that goes; a line that got empty is given
  * back. */
-static void bucket_remove(struct table *table, struct table_line *line, uint64_t key)
+static void bucket_remove(struct table *table, uint64_t key)
 {
 	struct table_line *before = NULL;
-	struct table_line *end = line;
+	struct table_line *end = bucket_at(table, table_bucket(table, key));
 	unsigned last = TABLE_LINE_ENTRIES - 1;
 	unsigned position;
+	struct table_line *line = entry_find(table, key, &position);
 
-	while ((position = line_position(line, key)) == TABLE_LINE_ENTRIES)
-		line = line_at(table, line->next);
-	while (end->next != 0) {
+	if (!line)
+		return;
+	while (end->values[TABLE_LINE_NEXT] != 0) {
 		before = end;
-		end = line_at(table, end->next);
+		end = line_at(table, end->values[TABLE_LINE_NEXT]);
 	}
 	while (end->values[last] == 0)
 		last--;
 	line->keys[position] = end->keys[last];
 	line->values[position] = end->values[last];
+	line->contents[position] = end->contents[last];
 	end->keys[last] = 0;
 	end->values[last] = 0;
 	if (last == 0 && before) {
-		uint32_t empty = before->next;
+		uint32_t empty = before->values[TABLE_LINE_NEXT];
 
-		before->next = 0;
+		before->values[TABLE_LINE_NEXT] = 0;
 		pool_give(&table->lines, empty);
 	}
 }
 
 void table_remove(struct table *table, uint64_t key)
 {
-	bucket_remove(table, bucket_at(table, table_bucket(table, key)), key);
+	bucket_remove(table, key);
 	table->count--;
 	if (table->count == 0) {
 		array_fini(&table->buckets);
@@ -210,5 +242,21 @@ void table_remove(struct table *table, uint64_t key)
 		table->mask = 0;
 	} else if (table->count < table->bucket_count && table->bucket_count > 1) {
 		table_shrink(table);
+	}
+}
+
+void table_each(const struct table *table,
+		void (*call)(void *context, uint32_t value, void *content), void *context)
+{
+	for (uint32_t bucket = 0; bucket < table->bucket_count; bucket++) {
+		const struct table_line *line = bucket_at(table, bucket);
+
+		for (;;) {
+			for (unsigned i = 0; i < TABLE_LINE_ENTRIES && line->values[i] != 0; i++)
+				call(context, line->values[i], line->contents[i]);
+			if (line->values[TABLE_LINE_NEXT] == 0)
+				break;
+			line = line_at(table, line->values[TABLE_LINE_NEXT]);
+		}
 	}
 }

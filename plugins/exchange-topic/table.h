@@ -3,23 +3,35 @@
 #define EXCHANGE_TOPIC_TABLE_H
 
 /*
- * A hash table from 64-bit keys to numbers that are not 0. A bucket is one cache line of five
- * entries, with a chain of more lines in the rare case; so finding something, or finding that it is
- * not there, usually costs one cache miss. The table grows and shrinks by one bucket at a time
- * (linear hashing): no insertion has to move everything.
+ * A hash table from 64-bit keys to a number that is not 0 and a pointer. A bucket is two adjacent
+ * cache lines, which are loaded together, with six entries, and a chain of more of them in the rare
+ * case; so finding something, or finding that it is not there, usually costs one cache miss. The
+ * table grows and shrinks by one bucket at a time (linear hashing): no insertion has to move
+ * everything.
  */
 
 #include "pool.h"
 
-#define TABLE_LINE_ENTRIES 5
+#define TABLE_LINE_ENTRIES 6
 
 struct table_line {
 	uint64_t keys[TABLE_LINE_ENTRIES];
-	uint32_t values[TABLE_LINE_ENTRIES]; /* 0: no entry; the used ones first */
-	uint32_t next;			     /* another line of this bucket, in the pool; 0: none */
+	void *contents[TABLE_LINE_ENTRIES];
+	/* 0: no entry; the used ones first. The last is no entry's, but the number of another line
+	 * of this bucket, in the pool; 0: none. */
+	uint32_t values[TABLE_LINE_ENTRIES + 1];
+	uint32_t unused;
 };
 
-_Static_assert(sizeof(struct table_line) == 64, "a bucket is a cache line");
+_Static_assert(sizeof(struct table_line) <= 128, "a bucket is two cache lines");
+
+#define TABLE_LINE_NEXT TABLE_LINE_ENTRIES
+
+/* A value of 0: nothing. */
+struct table_entry {
+	uint32_t value;
+	void *content;
+};
 
 struct table {
 	struct array buckets; /* struct table_line */
@@ -33,13 +45,22 @@ struct table {
 void table_init(struct table *table, const struct shunt_host *host, uint64_t seed);
 void table_fini(struct table *table);
 
-/* Adds an entry whose key is not there. 0, or -1 when memory is out. Invalidates pointers to
- * values. */
+/* Adds an entry whose key is not there, its content NULL. 0, or -1 when memory is out. Entries
+ * move. */
 int table_insert(struct table *table, uint64_t key, uint32_t value);
 
-/* Removes the entry, which is there. Invalidates pointers to values. */
+/* Where the entry's value and content stand; NULL if there is no such entry. */
+uint32_t *table_value(const struct table *table, uint64_t key);
+void **table_content(const struct table *table, uint64_t key);
+
+/* Removes the entry, which is there. Entries move. */
 void table_remove(struct table *table, uint64_t key);
 
+/* Calls it for every entry. */
+void table_each(const struct table *table,
+		void (*call)(void *context, uint32_t value, void *content), void *context);
+
+/* Without branches, like all that follows: what is looked for cannot be predicted. */
 static inline uint32_t table_bucket(const struct table *table, uint64_t key)
 {
 	uint64_t hash = key ^ table->seed;
@@ -48,12 +69,12 @@ static inline uint32_t table_bucket(const struct table *table, uint64_t key)
 	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
 	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
 	bucket = (uint32_t)(hash >> 32) & table->mask;
-	return bucket < table->bucket_count ? bucket : bucket & table->mask >> 1;
+	return bucket & (table->mask >> (bucket >= table->bucket_count));
 }
 
 /*
  * Looking up in two steps, so that several lines can be under way at once: the line in which the
- * key is, if at all, and beginning to load it; then the value in it. The table must have entries.
+ * key is, if at all, and beginning to load it; then what is in it. The table must have entries.
  */
 static inline struct table_line *table_line(const struct table *table, uint64_t key)
 {
@@ -61,40 +82,39 @@ static inline struct table_line *table_line(const struct table *table, uint64_t 
 		array_at(&table->buckets, table_bucket(table, key), sizeof(*line));
 
 	__builtin_prefetch(line);
+	__builtin_prefetch((const uint8_t *)line + ARRAY_CACHE_LINE);
 	return line;
 }
 
-/* One bit for each key of the line that is this one. Without branches: where in the line it is
- * cannot be predicted. */
-static inline unsigned table_line_compare(const struct table_line *line, uint64_t key)
+/* The position of the key, which may be that of a place that is not in use; TABLE_LINE_NEXT if it
+ * is not there. */
+static inline unsigned table_line_position(const struct table_line *line, uint64_t key)
 {
-	return (unsigned)(line->keys[0] == key) | (unsigned)(line->keys[1] == key) << 1 |
-	       (unsigned)(line->keys[2] == key) << 2 | (unsigned)(line->keys[3] == key) << 3 |
-	       (unsigned)(line->keys[4] == key) << 4;
+	unsigned equal = (unsigned)(line->keys[0] == key) | (unsigned)(line->keys[1] == key) << 1 |
+			 (unsigned)(line->keys[2] == key) << 2 |
+			 (unsigned)(line->keys[3] == key) << 3 |
+			 (unsigned)(line->keys[4] == key) << 4 |
+			 (unsigned)(line->keys[5] == key) << 5 | 1u << TABLE_LINE_NEXT;
+
+	return (unsigned)__builtin_ctz(equal);
 }
 
-/* The value, or NULL. */
-static inline uint32_t *table_line_find(const struct table *table, struct table_line *line,
-					uint64_t key)
+static inline struct table_entry table_line_find(const struct table *table,
+						 const struct table_line *line, uint64_t key)
 {
-	for (;;) {
-		unsigned equal = table_line_compare(line, key);
+	unsigned i = table_line_position(line, key);
 
-		if (equal != 0) {
-			uint32_t *value = &line->values[__builtin_ctz(equal)];
-
-			return *value != 0 ? value : NULL;
-		}
-		if (line->next == 0)
-			return NULL;
-		line = pool_at(&table->lines, line->next, sizeof(*line));
+	while (__builtin_expect(i == TABLE_LINE_NEXT && line->values[i] != 0, 0)) {
+		line = pool_at(&table->lines, line->values[i], sizeof(*line));
+		i = table_line_position(line, key);
 	}
+	return (struct table_entry){line->values[i], line->contents[i - (i == TABLE_LINE_NEXT)]};
 }
 
-static inline uint32_t *table_find(const struct table *table, uint64_t key)
+static inline struct table_entry table_find(const struct table *table, uint64_t key)
 {
 	if (table->count == 0)
-		return NULL;
+		return (struct table_entry){0};
 	return table_line_find(table, table_line(table, key), key);
 }
 

@@ -12,25 +12,25 @@ void trie_init(struct trie *trie, const struct shunt_host *host)
 
 	trie->host = host;
 	memset(&trie->root, 0, sizeof(trie->root));
+	trie->root_content = NULL;
 	pool_init(&trie->nodes, host, sizeof(struct node));
 	pool_init(&trie->places, host, sizeof(struct place));
 	table_init(&trie->edges, host, seed);
 	words_init(&trie->words, host, seed);
 }
 
-static void node_fini(struct trie *trie, const struct node *node)
+static void content_fini(void *context, uint32_t value, void *content)
 {
-	if (node->flags & NODE_BINDINGS && node->place == 0)
-		crowd_free(trie->host, node->crowd);
+	const struct trie *trie = context;
+
+	if (value & NODE_CROWD)
+		crowd_free(trie->host, content);
 }
 
-/* A record that is not in use begins with the number of the next such one, so it seems to have no
- * bindings. */
 void trie_fini(struct trie *trie)
 {
-	node_fini(trie, &trie->root);
-	for (uint32_t i = 1; trie->nodes.used > 0 && i < trie->nodes.fresh; i++)
-		node_fini(trie, trie_node(trie, i));
+	content_fini(trie, trie->root.flags, trie->root_content);
+	table_each(&trie->edges, content_fini, trie);
 	pool_fini(&trie->nodes);
 	pool_fini(&trie->places);
 	table_fini(&trie->edges);
@@ -46,16 +46,26 @@ static struct node *node_at(struct trie *trie, uint32_t node)
 static void node_set_flags(struct trie *trie, uint32_t number, uint32_t flags)
 {
 	struct node *node = node_at(trie, number);
-	uint32_t *edge;
+	uint32_t *value;
 
 	if (node->flags == flags)
 		return;
 	node->flags = flags;
 	if (number == NODE_ROOT)
 		return;
-	edge = table_find(&trie->edges, edge_key(node->parent, node->word));
-	if (edge)
-		*edge = number | flags;
+	value = table_value(&trie->edges, edge_key(node->parent, node->word));
+	if (value)
+		*value = number | flags;
+}
+
+/* Where the pointer to the node's binding or crowd stands. */
+static void **node_content(struct trie *trie, uint32_t number)
+{
+	const struct node *node = node_at(trie, number);
+
+	if (number == NODE_ROOT)
+		return &trie->root_content;
+	return table_content(&trie->edges, edge_key(node->parent, node->word));
 }
 
 static uint32_t edge_flag(uint32_t word)
@@ -67,9 +77,7 @@ static uint32_t edge_flag(uint32_t word)
 
 static uint32_t child_find(struct trie *trie, uint32_t parent, uint32_t word)
 {
-	const uint32_t *edge = table_find(&trie->edges, edge_key(parent, word));
-
-	return edge ? *edge & ~NODE_FLAGS : 0;
+	return table_find(&trie->edges, edge_key(parent, word)).value & ~NODE_FLAGS;
 }
 
 /* The new child takes over the reference to the word. 0 when memory (or the numbers) ran out. */
@@ -169,74 +177,75 @@ static int path_get(struct trie *trie, struct shunt_bytes key, uint32_t *ret_nod
 }
 
 /* Adds a binding to the node's. -1 when memory is out: then nothing has changed. */
-static int node_add(struct trie *trie, struct node *node, const struct shunt_binding *binding,
-		    uint32_t number)
+static int node_add(struct trie *trie, uint32_t number, const struct shunt_binding *binding,
+		    uint32_t place)
 {
-	struct crowd *crowd = node->place == 0 ? node->crowd : NULL;
+	struct node *node = node_at(trie, number);
+	void **content = node_content(trie, number);
+	struct crowd *crowd = node->flags & NODE_CROWD ? *content : NULL;
 
 	if (!(node->flags & NODE_BINDINGS)) {
-		node->only = binding;
-		node->place = number;
+		*content = (void *)(uintptr_t)binding;
+		node->place = place;
+		node_set_flags(trie, number, node->flags | NODE_BINDINGS);
 		return 0;
 	}
 	if (crowd_reserve(trie->host, &trie->places, &crowd) < 0)
 		return -1;
-	if (node->place != 0)
-		crowd_add(&trie->places, crowd, node->only, node->place);
-	crowd_add(&trie->places, crowd, binding, number);
-	node->place = 0;
-	node->crowd = crowd;
+	if (!(node->flags & NODE_CROWD))
+		crowd_add(&trie->places, crowd, *content, node->place);
+	crowd_add(&trie->places, crowd, binding, place);
+	*content = crowd;
+	node_set_flags(trie, number, node->flags | NODE_CROWD);
 	return 0;
 }
 
-/* True if it was the last one. */
-static bool node_drop(struct trie *trie, struct node *node, uint32_t number)
+static void node_drop(struct trie *trie, uint32_t number, uint32_t place)
 {
-	struct crowd *crowd = node->crowd;
+	struct node *node = node_at(trie, number);
+	void **content = node_content(trie, number);
+	struct crowd *crowd;
 
-	if (node->place != 0) {
-		node->place = 0;
-		node->crowd = NULL;
-		return true;
+	if (!(node->flags & NODE_CROWD)) {
+		*content = NULL;
+		node_set_flags(trie, number, node->flags & ~NODE_BINDINGS);
+		return;
 	}
-	crowd_remove(trie->host, &trie->places, &crowd, number);
-	node->crowd = crowd;
+	crowd = *content;
+	crowd_remove(trie->host, &trie->places, &crowd, place);
+	*content = crowd;
 	if (crowd->count > 1 || crowd->next)
-		return false;
+		return;
 	node->place = crowd_place(crowd, 0);
-	node->only = crowd->bindings[0];
+	*content = (void *)(uintptr_t)crowd->bindings[0];
 	crowd_free(trie->host, crowd);
-	return false;
+	node_set_flags(trie, number, node->flags & ~NODE_CROWD);
 }
 
 uint32_t trie_add(struct trie *trie, const struct shunt_binding *binding)
 {
-	uint32_t number = pool_take(&trie->places);
+	uint32_t place = pool_take(&trie->places);
 	uint32_t node;
 
-	if (number == 0)
+	if (place == 0)
 		return 0;
 	if (path_get(trie, binding->routing_key, &node) < 0)
 		goto err;
-	trie_place(trie, number)->node = node;
-	if (node_add(trie, node_at(trie, node), binding, number) < 0)
+	trie_place(trie, place)->node = node;
+	if (node_add(trie, node, binding, place) < 0)
 		goto err;
-	node_set_flags(trie, node, node_at(trie, node)->flags | NODE_BINDINGS);
-	return number;
+	return place;
 
 err:
-	pool_give(&trie->places, number);
+	pool_give(&trie->places, place);
 	return 0;
 }
 
-void trie_remove(struct trie *trie, uint32_t number)
+void trie_remove(struct trie *trie, uint32_t place)
 {
-	uint32_t node = trie_place(trie, number)->node;
-	bool last = node_drop(trie, node_at(trie, node), number);
+	uint32_t node = trie_place(trie, place)->node;
 
-	pool_give(&trie->places, number);
-	if (!last)
-		return;
-	node_set_flags(trie, node, node_at(trie, node)->flags & ~NODE_BINDINGS);
+	node_drop(trie, node, place);
+	pool_give(&trie->places, place);
 	prune(trie, node);
 }

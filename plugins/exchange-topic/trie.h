@@ -5,10 +5,8 @@
 /*
  * The patterns as a trie of words. Its edges, (node, word) -> node, stand in one hash table for the
  * whole exchange. An edge tells not only which node it leads to but also what is there (NODE_*
- * flags): so matching touches a node's record only to collect its bindings, and looks for no edge
- * that cannot be there.
- *
- * A node holds its binding itself if there is one, and a crowd if there are more.
+ * flags), and points at the node's binding if there is one, at a crowd if there are more: so
+ * matching never touches a node's record, and looks for no edge that cannot be there.
  */
 
 #include "crowd.h"
@@ -19,7 +17,8 @@
 #define NODE_WORDS    0x40000000u /* children by a word */
 #define NODE_STAR     0x20000000u /* a child by `*` */
 #define NODE_HASH     0x10000000u /* a child by `#` */
-#define NODE_FLAGS    0xf0000000u
+#define NODE_CROWD    0x08000000u /* more than one binding */
+#define NODE_FLAGS    0xf8000000u
 
 _Static_assert((ARRAY_MAX & NODE_FLAGS) == 0, "flags fit beside a node's number");
 
@@ -34,19 +33,13 @@ struct node {
 	uint32_t parent;
 	uint32_t word;
 	uint32_t words; /* the number of children by words */
-	uint32_t place; /* of the only binding; 0: there is none or a crowd */
-	uint32_t unused;
-	union {
-		const struct shunt_binding *only;
-		struct crowd *crowd; /* NULL: no bindings */
-	};
+	uint32_t place; /* of the only binding, if there is just one */
 };
-
-_Static_assert(sizeof(struct node) == 32, "two nodes in a cache line");
 
 struct trie {
 	const struct shunt_host *host;
 	struct node root;
+	void *root_content;
 	struct pool nodes;  /* struct node */
 	struct pool places; /* struct place */
 	struct table edges; /* edge_key() -> node with flags */

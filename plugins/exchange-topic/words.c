@@ -46,7 +46,7 @@ static void word_fini(struct words *words, struct word *word)
 /* Text outside the records is to be freed word by word; the index knows them all. */
 void words_fini(struct words *words)
 {
-	for (uint32_t i = 1; words->index.count > 0 && i < words->pool.fresh; i++) {
+	for (uint32_t i = pool_next(&words->pool, 0); i != 0; i = pool_next(&words->pool, i)) {
 		struct word *word = word_at(words, i);
 
 		if (word->references > 0)
@@ -101,7 +101,7 @@ static uint32_t word_create(struct words *words, uint64_t hash, const uint8_t *t
 		return 0;
 	if (word_init(words, word_at(words, number), hash, text, size) < 0)
 		goto err_record;
-	first = table_find(&words->index, hash);
+	first = table_value(&words->index, hash);
 	if (first) {
 		word_at(words, number)->next = *first;
 		*first = number;
@@ -122,8 +122,8 @@ err_record:
 uint32_t words_take(struct words *words, const uint8_t *text, size_t size)
 {
 	uint64_t hash = words->host->hash(words->host, text, size);
-	const uint32_t *first = table_find(&words->index, hash);
-	uint32_t number = first ? chain_find(words, *first, hash, text, size) : 0;
+	uint32_t first = table_find(&words->index, hash).value;
+	uint32_t number = chain_find(words, first, hash, text, size);
 
 	if (number == 0)
 		return word_create(words, hash, text, size);
@@ -153,7 +153,7 @@ void words_give(struct words *words, uint32_t number)
 
 	if (--word->references > 0)
 		return;
-	first = table_find(&words->index, word->hash);
+	first = table_value(&words->index, word->hash);
 	if (first)
 		chain_remove(words, first, number);
 	word_fini(words, word);
@@ -173,11 +173,9 @@ static void find_some(const struct words *words, const struct shunt_bytes *texts
 		lines[i] = table_line(&words->index, hashes[i]);
 	}
 	for (unsigned i = 0; i < count; i++) {
-		const uint32_t *first = table_line_find(&words->index, lines[i], hashes[i]);
-
-		ret_numbers[i] = first ? *first : 0;
-		if (first)
-			__builtin_prefetch(word_at(words, *first));
+		ret_numbers[i] = table_line_find(&words->index, lines[i], hashes[i]).value;
+		if (ret_numbers[i] != 0)
+			__builtin_prefetch(word_at(words, ret_numbers[i]));
 	}
 	for (unsigned i = 0; i < count; i++)
 		ret_numbers[i] =

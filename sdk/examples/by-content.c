@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Exchange type "x-by-content": each message goes to one binding, chosen by a hash of its body. So
- * equal bodies meet in one queue, whose consumer can drop what it has seen already. The binding with
- * the highest score for a body gets it: when one of n bindings goes, only its bodies move. Scores come
- * from what a binding says, so they are the same after a restart and on every machine. */
+ * equal bodies meet in one queue, whose consumer can drop what it has seen already. The binding
+ * with the highest score for a body gets it: when one goes, only its bodies move. Scores come from
+ * what a binding says, so they are the same after a restart, and on every machine. */
 #include <shunt/plugin.h>
 #define FAIL(error, code, text) (*(error) = (struct shunt_error){code, text}, -1)
 
@@ -45,7 +45,8 @@ static int bind(void *state, const struct shunt_binding *binding, void **ret_coo
 {
 	struct seats *seats = state;
 	uint64_t seed = hash(binding->routing_key, binding->destination_is_exchange);
-	struct seat *grown = host->reallocate(host, seats->seats, (seats->count + 1) * sizeof(*grown));
+	size_t size = (seats->count + 1) * sizeof(struct seat);
+	struct seat *grown = host->reallocate(host, seats->seats, size);
 
 	(void)ret_cookie;
 	if (!grown)
@@ -76,10 +77,9 @@ static void route(const void *state, const struct shunt_message *message, struct
 	for (size_t left = seats->count; left > 0; left--, seat++) {
 		score = (seat->hash ^ body) * 0x9fb21c651e98df25u;
 		score = (score ^ score >> 32) * 0x9e3779b97f4a7c15u;
-		if (!best || score > best_score || (score == best_score && seat->hash > best->hash)) {
-			best = seat;
-			best_score = score;
-		}
+		if (!best || score > best_score ||
+		    (score == best_score && seat->binding->id < best->binding->id))
+			best = seat, best_score = score;
 	}
 	if (best)
 		sink->emit(sink, &best->binding, 1);

@@ -7,7 +7,7 @@
 #define FAIL(error, code, text) (*(error) = (struct shunt_error){code, text}, -1)
 #define LETTERS			"0123456789bcdefghjkmnpqrstuvwxyz"
 #define LETTERS_MAX		12
-#define BUCKETS			4093 /* of a hash table that does not grow: for some 10 000 areas */
+#define BUCKETS			4093 /* of a table that does not grow: some 10 000 areas */
 
 struct area { /* an instance is an array of BUCKETS of them, each the head of a ring */
 	struct area *next, *previous;

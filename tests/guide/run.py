@@ -6,15 +6,15 @@
 
 The word behind a block's language says what becomes of the block:
 
-    console run       each "$ " line is a command of one shell, which starts in an empty folder, and must end with status
+    console run       each "$ " line is a command of one shell, which starts in an empty folder and must end with status
                       0; the lines below it are its output. "..." stands for any text, alone on a line for any lines
     c file=NAME       the file is written, where the shell is
     c from=PATH       the text is found in that file, below the prefix or where the shell is
     c compile         it compiles, below the header, without a warning
     console aside     only shown
 
-Blocks in sh, C, Python, diff and console must bear one of them. In place of port 5672 there is a free one. And the guide
-names all functions of the host that the header has. Exit status 0 when all is so; the last line is "N passed, N failed"."""
+Blocks in sh, C, Python, diff and console must bear one of them. In place of port 5672 there is a free one. The guide must
+name all functions of the host that the header has. Exit status 0 when all is so; the last line is "N passed, N failed"."""
 
 import argparse
 import os

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 
-LIMIT_SECONDS = 60
+LIMIT_SECONDS = 120
 
 
 def commands_of(text):

@@ -20,6 +20,7 @@ struct fake_host {
 	_Atomic long bytes;  /* in them */
 	_Atomic long left;   /* allocations until one fails; -1: none does */
 	bool fail_onward;    /* all later ones fail too */
+	bool as_is;	     /* memory comes as malloc() leaves it, not filled with a pattern */
 	_Atomic bool failed; /* one did, since fake_host_fail() */
 
 	/* `plugin.NAME.KEY`: names and values by turns, ended by NULL; the test's. What is not

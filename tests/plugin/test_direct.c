@@ -109,6 +109,42 @@ static void agrees_when_all_hashes_collide(void)
 	case_close(&c);
 }
 
+static void route_number(struct exchange_case *c, size_t i, bool bound)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "key.%zu", i);
+	CU_ASSERT_EQUAL(route_key(c, text), bound);
+	CU_ASSERT(!bound || case_answered(c, 1, i));
+}
+
+/* So many that segments of the largest size come and go, in an order that is not theirs. */
+static void grows_and_shrinks(void)
+{
+	struct exchange_case c;
+	char text[64];
+	size_t bound = 60000;
+
+	case_open(&c, NULL, bound);
+	for (unsigned round = 0; round < 2; round++) {
+		for (size_t i = 0; i < bound; i++) {
+			(void)snprintf(text, sizeof(text), "key.%zu", i);
+			case_set_key(&c.bindings[i], text);
+			CU_ASSERT_EQUAL_FATAL(case_bind(&c, i), 0);
+			route_number(&c, i / 2, true);
+		}
+		for (size_t i = 0; i < bound; i++) {
+			case_unbind(&c, i * 7919 % bound);
+			route_number(&c, i * 7919 % bound, false);
+			if (i + 1 < bound)
+				route_number(&c, (bound + i) / 2 * 7919 % bound,
+					     (bound + i) / 2 > i);
+		}
+		CU_ASSERT_EQUAL(c.host.live, c.live_empty);
+	}
+	case_close(&c);
+}
+
 static void survives_failing_allocations(void)
 {
 	struct exchange_case c;
@@ -142,5 +178,6 @@ static void routes_on_several_loops_at_once(void)
 
 UNIT_MAIN("exchange-direct", UNIT_TEST(routes_by_the_whole_key),
 	  UNIT_TEST(routes_to_all_bindings_of_a_key), UNIT_TEST(agrees_with_the_model),
-	  UNIT_TEST(agrees_when_all_hashes_collide), UNIT_TEST(survives_failing_allocations),
-	  UNIT_TEST(destroy_frees_what_is_bound), UNIT_TEST(routes_on_several_loops_at_once))
+	  UNIT_TEST(agrees_when_all_hashes_collide), UNIT_TEST(grows_and_shrinks),
+	  UNIT_TEST(survives_failing_allocations), UNIT_TEST(destroy_frees_what_is_bound),
+	  UNIT_TEST(routes_on_several_loops_at_once))

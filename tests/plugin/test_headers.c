@@ -509,35 +509,6 @@ static void agrees_when_all_hashes_collide(void)
 	case_close(&c);
 }
 
-/* More names than one chunk of slots has. */
-static void many_names(void)
-{
-	struct case_message message = {0};
-	struct exchange_case c;
-	char name[32];
-
-	case_open(&c, NULL, 1000);
-	for (unsigned round = 0; round < 2; round++) {
-		for (unsigned i = 0; i < 1000; i++) {
-			(void)snprintf(name, sizeof(name), "name-%u", i);
-			fake_table_fini(&c.bindings[i].arguments);
-			fake_table_put(&c.bindings[i].arguments, name, 'I', i);
-			CU_ASSERT_EQUAL_FATAL(case_bind(&c, i), 0);
-		}
-		for (unsigned i = 0; i < 1000; i++) {
-			(void)snprintf(name, sizeof(name), "name-%u", i);
-			fake_table_put(&message.headers, name, 'l', i % 10 ? i : i + 1);
-		}
-		CU_ASSERT_EQUAL(case_route(&c, &message), 900);
-		for (unsigned i = 0; i < 1000; i++)
-			case_unbind(&c, i);
-		CU_ASSERT_EQUAL(case_route(&c, &message), 0);
-		CU_ASSERT_EQUAL(c.host.live, c.live_empty);
-		case_message_fini(&message);
-	}
-	case_close(&c);
-}
-
 static void survives_failing_allocations(void)
 {
 	struct exchange_case c;
@@ -577,5 +548,5 @@ UNIT_MAIN("exchange-headers", UNIT_TEST(values_compare_as_in_rabbitmq),
 	  UNIT_TEST(accepts_the_four_modes), UNIT_TEST(refuses_other_modes_in_rabbitmqs_words),
 	  UNIT_TEST(refuses_other_types_in_rabbitmqs_words), UNIT_TEST(long_values_are_cut),
 	  UNIT_TEST(agrees_with_the_model), UNIT_TEST(agrees_when_all_hashes_collide),
-	  UNIT_TEST(many_names), UNIT_TEST(survives_failing_allocations),
-	  UNIT_TEST(destroy_frees_what_is_bound), UNIT_TEST(routes_on_several_loops_at_once))
+	  UNIT_TEST(survives_failing_allocations), UNIT_TEST(destroy_frees_what_is_bound),
+	  UNIT_TEST(routes_on_several_loops_at_once))

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "host.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "amqp/argument_schema.h"
 #include "amqp/plugin_table.h"
+#include "amqp/table.h"
 #include "rng.h"
 #include "trace.h"
 
@@ -75,43 +76,21 @@ static bool host_array_next(const struct shunt_host *host, struct shunt_bytes ar
 	return plugin_array_next(array, position, ret_value);
 }
 
-static struct shunt_value default_of(const struct shunt_argument *argument)
-{
-	const char *text = argument->default_value;
-	struct shunt_value value = {.type = 'V'};
-
-	switch (argument->type) {
-	case SHUNT_ARGUMENT_BOOLEAN:
-		value = (struct shunt_value){.type = 't', .boolean = strcmp(text, "true") == 0};
-		break;
-	case SHUNT_ARGUMENT_INTEGER:
-		value = (struct shunt_value){.type = 'l', .integer = strtoll(text, NULL, 10)};
-		break;
-	case SHUNT_ARGUMENT_NUMBER:
-		value = (struct shunt_value){.type = 'd', .real = strtod(text, NULL)};
-		break;
-	case SHUNT_ARGUMENT_STRING:
-	case SHUNT_ARGUMENT_ANY:
-		value = (struct shunt_value){.type = 'S',
-					     .bytes = {(const uint8_t *)text, strlen(text)}};
-		break;
-	case SHUNT_ARGUMENT_TABLE:
-	case SHUNT_ARGUMENT_ARRAY:
-		break;
-	}
-	return value;
-}
-
+/* As the broker does: what does not fit is as if it were not there. */
 static bool host_argument(const struct shunt_host *host, struct shunt_bytes table,
 			  const struct shunt_argument *argument, struct shunt_value *ret_value)
 {
-	if (plugin_table_find(table, argument->name, ret_value))
-		return true;
+	struct amqp_value value;
+
 	learn(world_of(host), argument->name);
-	if (argument->default_value == NULL)
-		return false;
-	*ret_value = default_of(argument);
-	return true;
+	if (argument->type == SHUNT_ARGUMENT_ANY) {
+		if (plugin_table_find(table, argument->name, ret_value))
+			return true;
+	} else if (amqp_table_find(plugin_slice(table), argument->name, &value) &&
+		   argument_schema_read(argument, &value, ret_value)) {
+		return true;
+	}
+	return argument_schema_default(argument, ret_value);
 }
 
 /* ---- Messages ---- */

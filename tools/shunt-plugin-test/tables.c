@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "tables.h"
 
-#include <errno.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "amqp/plugin_table.h"
+#include "amqp/argument_schema.h"
 #include "amqp/table.h"
 #include "amqp/table_writer.h"
 #include "trace.h"
@@ -284,140 +281,34 @@ void table_make_headers(struct subject *s, struct slice arguments, struct buffer
 		trace_fail("the tester itself: a table cannot be written");
 }
 
-/* ---- What the broker lets through ---- */
-
-static bool within(const struct shunt_argument *argument, int64_t number)
-{
-	if (argument->minimum == 0 && argument->maximum == 0)
-		return true;
-	return number >= argument->minimum && number <= argument->maximum;
-}
-
-static bool string_fits(const struct shunt_argument *argument, struct slice text)
-{
-	if (argument->choices == NULL)
-		return within(argument, (int64_t)text.size);
-	for (size_t i = 0; argument->choices[i] != NULL; i++)
-		if (slice_equal(slice_cstr(argument->choices[i]), text))
-			return true;
-	return false;
-}
-
-static bool number_fits(const struct shunt_argument *argument, const struct amqp_value *value)
-{
-	if (value->type != 'f' && value->type != 'd')
-		return amqp_value_is_integer(value) && within(argument, value->integer);
-	if (argument->minimum == 0 && argument->maximum == 0)
-		return true;
-	return value->real >= (double)argument->minimum && value->real <= (double)argument->maximum;
-}
-
-static bool value_fits(const struct shunt_argument *argument, const struct amqp_value *value)
-{
-	switch (argument->type) {
-	case SHUNT_ARGUMENT_ANY:
-		return true;
-	case SHUNT_ARGUMENT_BOOLEAN:
-		return value->type == 't';
-	case SHUNT_ARGUMENT_INTEGER:
-		return amqp_value_is_integer(value) && within(argument, value->integer);
-	case SHUNT_ARGUMENT_NUMBER:
-		return number_fits(argument, value);
-	case SHUNT_ARGUMENT_STRING:
-		return value->type == 'S' && string_fits(argument, value->bytes);
-	case SHUNT_ARGUMENT_TABLE:
-		return value->type == 'F';
-	case SHUNT_ARGUMENT_ARRAY:
-		return value->type == 'A';
-	}
-	return false;
-}
+/* ---- Descriptions ---- */
 
 bool table_is_accepted(const struct shunt_argument *description, struct slice table)
 {
-	struct amqp_value value;
+	const struct argument_place place = {"exchange", SLICE_LITERAL("tested"),
+					     SLICE_LITERAL("/")};
+	struct amqp_error error;
 
-	if (amqp_table_validate(table, AMQP_TABLE_DEPTH_MAX) != 0)
-		return false;
-	for (; description != NULL && description->name != NULL; description++) {
-		if (!amqp_table_find(table, description->name, &value)) {
-			if (description->required)
-				return false;
-		} else if (!value_fits(description, &value)) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* ---- Descriptions ---- */
-
-static void default_value(const struct shunt_argument *argument, struct amqp_value *ret)
-{
-	const char *text = argument->default_value;
-	char *end = NULL;
-
-	*ret = (struct amqp_value){.type = 'V'};
-	errno = 0;
-	if (argument->type == SHUNT_ARGUMENT_BOOLEAN &&
-	    (strcmp(text, "true") == 0 || strcmp(text, "false") == 0))
-		ret->type = 't';
-	else if (argument->type == SHUNT_ARGUMENT_INTEGER)
-		*ret = (struct amqp_value){.type = 'l', .integer = strtoll(text, &end, 10)};
-	else if (argument->type == SHUNT_ARGUMENT_NUMBER)
-		*ret = (struct amqp_value){.type = 'd', .real = strtod(text, &end)};
-	else if (argument->type == SHUNT_ARGUMENT_STRING || argument->type == SHUNT_ARGUMENT_ANY)
-		*ret = (struct amqp_value){.type = 'S', .bytes = slice_cstr(text)};
-	if (end != NULL && (errno != 0 || end == text || *end != '\0'))
-		ret->type = 'V';
-}
-
-static void check_argument(const struct shunt_argument *argument, const char *which)
-{
-	bool is_bounded = argument->minimum != 0 || argument->maximum != 0;
-	bool takes_bounds = argument->type == SHUNT_ARGUMENT_INTEGER ||
-			    argument->type == SHUNT_ARGUMENT_NUMBER ||
-			    argument->type == SHUNT_ARGUMENT_STRING;
-	struct amqp_value value;
-
-	if ((unsigned)argument->type > SHUNT_ARGUMENT_ARRAY)
-		trace_fail("the %s argument '%s' is of type %d, which is none", which,
-			   argument->name, (int)argument->type);
-	if (argument->name[0] == '\0' || strlen(argument->name) > 255)
-		trace_fail("a %s argument has a name of %zu bytes", which, strlen(argument->name));
-	if (argument->help == NULL || strchr(argument->help, '\n') != NULL)
-		trace_fail("the %s argument '%s' has no help of one line", which, argument->name);
-	if (argument->minimum > argument->maximum)
-		trace_fail("the %s argument '%s' allows nothing: its minimum is above its maximum",
-			   which, argument->name);
-	if (is_bounded && !takes_bounds)
-		trace_fail("the %s argument '%s' has a range, which its type has no use for", which,
-			   argument->name);
-	if (argument->choices != NULL && argument->type != SHUNT_ARGUMENT_STRING)
-		trace_fail("the %s argument '%s' has choices, but is no string", which,
-			   argument->name);
-	if (argument->choices != NULL && argument->choices[0] == NULL)
-		trace_fail("the %s argument '%s' allows nothing: it has no choices", which,
-			   argument->name);
-	if (argument->required && argument->default_value != NULL)
-		trace_fail("the %s argument '%s' is required, but has a default", which,
-			   argument->name);
-	if (argument->default_value == NULL)
-		return;
-	default_value(argument, &value);
-	if (!value_fits(argument, &value))
-		trace_fail("the %s argument '%s' does not allow its own default '%s'", which,
-			   argument->name, argument->default_value);
+	return amqp_table_validate(table, AMQP_TABLE_DEPTH_MAX) == 0 &&
+	       argument_schema_check(description, table, &place, &error) == 0;
 }
 
 void table_check_description(const struct shunt_argument *description, const char *which)
 {
+	const char *fault;
+
 	for (const struct shunt_argument *argument = description;
 	     argument != NULL && argument->name != NULL; argument++) {
-		check_argument(argument, which);
-		for (const struct shunt_argument *other = description; other != argument; other++)
-			if (strcmp(other->name, argument->name) == 0)
-				trace_fail("the %s argument '%s' is described twice", which,
-					   argument->name);
+		const struct shunt_argument alone[] = {*argument, {.name = NULL}};
+
+		fault = argument_schema_fault(alone);
+		if (fault != NULL)
+			trace_fail("the %s argument '%s': %s", which, argument->name, fault);
+		if (argument->help == NULL || strchr(argument->help, '\n') != NULL)
+			trace_fail("the %s argument '%s' has no help of one line", which,
+				   argument->name);
 	}
+	fault = argument_schema_fault(description);
+	if (fault != NULL)
+		trace_fail("the %s arguments: %s", which, fault);
 }

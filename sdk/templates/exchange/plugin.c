@@ -1,20 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 
-/* The exchange type "@NAME@": to the bindings with the longest key that the message's key begins with. */
+/* The exchange type "@NAME@": to the bindings with the longest key that the message's key begins
+ * with. */
 
 #include <shunt/plugin.h>
 
 #include <stdio.h>
 #include <string.h>
 
-/*
- * One exchange: its bindings in the order of their keys. route() finds the longest prefix by bisection, and a bind moves
- * those behind the new one, which is cheap up to some 100 000 bindings.
- */
+#define KEY_MAX 255 /* bytes that AMQP lets a binding's key have */
+
+/* A binding. All are in one tree, in which the next two bits of the key's hash say which way to go
+ * on. */
+struct node {
+	const struct shunt_binding *binding;
+	uint64_t hash;
+	struct node *child[4];
+	struct node *next,
+		*previous; /* others with the same key: only the first of them is in the tree */
+};
+
+/* One exchange. */
 struct prefixes {
 	const struct shunt_host *host;
-	const struct shunt_binding **bindings;
-	size_t count, capacity;
+	struct node *root;
+	size_t of_size[KEY_MAX + 1]; /* how many bindings have keys of so many bytes */
 };
 
 static int fail(struct shunt_error *error, enum shunt_code code, const char *text)
@@ -22,47 +32,6 @@ static int fail(struct shunt_error *error, enum shunt_code code, const char *tex
 	error->code = (uint16_t)code;
 	(void)snprintf(error->text, sizeof(error->text), "%s", text);
 	return -1;
-}
-
-static size_t common_prefix(struct shunt_bytes a, struct shunt_bytes b)
-{
-	size_t size = 0;
-
-	while (size < a.size && size < b.size && a.data[size] == b.data[size])
-		size++;
-	return size;
-}
-
-static bool has_key(const struct shunt_binding *binding, struct shunt_bytes key)
-{
-	return binding->routing_key.size == key.size &&
-	       common_prefix(binding->routing_key, key) == key.size;
-}
-
-/* Keys in the order of their bytes, a prefix before what it begins; bindings of one key in the order of their ids. */
-static bool is_before(const struct shunt_binding *binding, struct shunt_bytes key, uint64_t id)
-{
-	const struct shunt_bytes own = binding->routing_key;
-	size_t size = common_prefix(own, key);
-
-	if (size < own.size && size < key.size)
-		return own.data[size] < key.data[size];
-	return own.size != key.size ? own.size < key.size : binding->id < id;
-}
-
-static size_t count_before(const struct prefixes *prefixes, struct shunt_bytes key, uint64_t id)
-{
-	size_t low = 0, high = prefixes->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (is_before(prefixes->bindings[middle], key, id))
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
 }
 
 static int create(void *plugin, const struct shunt_exchange *exchange, void **ret_state,
@@ -79,75 +48,126 @@ static int create(void *plugin, const struct shunt_exchange *exchange, void **re
 	return 0;
 }
 
-static void destroy(void *state)
+static bool has_key(const struct node *node, uint64_t hash, struct shunt_bytes key)
 {
-	struct prefixes *prefixes = state;
+	const struct shunt_bytes own = node->binding->routing_key;
 
-	prefixes->host->free(prefixes->host, prefixes->bindings);
-	prefixes->host->free(prefixes->host, prefixes);
+	return node->hash == hash && own.size == key.size &&
+	       (key.size == 0 || memcmp(own.data, key.data, key.size) == 0);
 }
 
-static int grow(struct prefixes *prefixes)
+/* Where the tree holds the first node of that key, or would hold it. */
+static struct node **place_of(struct node **place, uint64_t hash, struct shunt_bytes key)
 {
-	size_t capacity = prefixes->capacity ? prefixes->capacity * 2 : 8;
-	const struct shunt_binding **bindings = prefixes->host->reallocate(
-		prefixes->host, prefixes->bindings, capacity * sizeof(*bindings));
+	for (uint64_t bits = hash; *place && !has_key(*place, hash, key); bits <<= 2)
+		place = &(*place)->child[bits >> 62];
+	return place;
+}
 
-	if (!bindings)
-		return -1;
-	prefixes->bindings = bindings;
-	prefixes->capacity = capacity;
-	return 0;
+/* Takes out a node at or below the place that has none below itself: it may stand wherever it was
+ * reached by. */
+static struct node *take_leaf(struct node **place)
+{
+	struct node *leaf;
+
+	for (size_t i = 0; i < 4; i++) {
+		while ((*place)->child[i]) {
+			place = &(*place)->child[i];
+			i = 0;
+		}
+	}
+	leaf = *place;
+	*place = NULL;
+	return leaf;
 }
 
 static int bind(void *state, const struct shunt_binding *binding, void **ret_cookie,
 		struct shunt_error *error)
 {
 	struct prefixes *prefixes = state;
-	size_t place = count_before(prefixes, binding->routing_key, binding->id);
+	const struct shunt_host *host = prefixes->host;
+	const struct shunt_bytes key = binding->routing_key;
+	struct node *node = host->allocate(host, sizeof(*node)), **place;
 
-	(void)ret_cookie;
-	if (prefixes->count == prefixes->capacity && grow(prefixes) < 0)
+	if (!node)
 		return fail(error, SHUNT_RESOURCE_ERROR, "out of memory");
-	memmove(prefixes->bindings + place + 1, prefixes->bindings + place,
-		(prefixes->count - place) * sizeof(*prefixes->bindings));
-	prefixes->bindings[place] = binding;
-	prefixes->count++;
+	*node = (struct node){.binding = binding, .hash = host->hash(host, key.data, key.size)};
+	place = place_of(&prefixes->root, node->hash, key);
+	if (*place) {
+		node->previous = *place;
+		node->next = node->previous->next;
+		node->previous->next = node;
+		if (node->next)
+			node->next->previous = node;
+	} else {
+		*place = node;
+	}
+	prefixes->of_size[key.size]++;
+	*ret_cookie = node;
 	return 0;
 }
 
 static void unbind(void *state, const struct shunt_binding *binding, void *cookie)
 {
 	struct prefixes *prefixes = state;
-	size_t place = count_before(prefixes, binding->routing_key, binding->id);
+	struct node *node = cookie, *heir, **place;
 
-	(void)cookie;
-	prefixes->count--;
-	memmove(prefixes->bindings + place, prefixes->bindings + place + 1,
-		(prefixes->count - place) * sizeof(*prefixes->bindings));
+	prefixes->of_size[binding->routing_key.size]--;
+	if (node->next)
+		node->next->previous = node->previous;
+	if (node->previous) {
+		node->previous->next = node->next;
+	} else {
+		place = place_of(&prefixes->root, node->hash, binding->routing_key);
+		heir = node->next ? node->next : take_leaf(place);
+		if (heir != node) {
+			memcpy(heir->child, node->child, sizeof(heir->child));
+			*place = heir;
+		}
+	}
+	prefixes->host->free(prefixes->host, node);
 }
 
-/*
- * All prefixes of the key come before it. If the last binding before it is none, then no prefix is longer than what the
- * two have in common: so look again with that. Bindings of one key lie beside each other.
- */
+static void destroy(void *state)
+{
+	struct prefixes *prefixes = state;
+
+	while (prefixes->root) {
+		struct node *node = take_leaf(&prefixes->root);
+
+		while (node) {
+			struct node *next = node->next;
+
+			prefixes->host->free(prefixes->host, node);
+			node = next;
+		}
+	}
+	prefixes->host->free(prefixes->host, prefixes);
+}
+
+/* The first binding of that key, or NULL. */
+static const struct node *find(const struct prefixes *prefixes, struct shunt_bytes key)
+{
+	struct node *root = prefixes->root;
+
+	if (prefixes->of_size[key.size] == 0)
+		return NULL;
+	return *place_of(&root, prefixes->host->hash(prefixes->host, key.data, key.size), key);
+}
+
+/* Looks for the whole key, then for one byte less, and so on. */
 static void route(const void *state, const struct shunt_message *message, struct shunt_sink *sink)
 {
-	const struct prefixes *prefixes = state;
-	struct shunt_bytes key = message->routing_key, last;
-	size_t end, first;
+	struct shunt_bytes key = message->routing_key;
+	const struct node *node;
 
+	/* keys of CC headers may be longer */
+	key.size = key.size < KEY_MAX ? key.size : KEY_MAX;
 	do {
-		end = count_before(prefixes, key, UINT64_MAX);
-		if (end == 0)
-			return;
-		last = prefixes->bindings[end - 1]->routing_key;
-		key.size = common_prefix(key, last);
-	} while (key.size < last.size);
-	first = end - 1;
-	while (first > 0 && has_key(prefixes->bindings[first - 1], key))
-		first--;
-	sink->emit(sink, prefixes->bindings + first, end - first);
+		node = find(state, key);
+	} while (!node && key.size-- > 0);
+	for (; node; node = node->next)
+		sink->emit(sink, &node->binding, 1);
 }
 
 static const struct shunt_exchange_type type = {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The message hook "@NAME@": each message that a client publishes gets a header with the name of its user, and one that is
- * larger than the option max-body says is refused. `shuntctl` shows how many were.
+ * The message hook "@NAME@": each message that a client publishes gets a header with the name of
+ * its user, and one that is larger than the option max-body says is refused. `shuntctl` shows how
+ * many were.
  */
 
 #include <shunt/plugin.h>

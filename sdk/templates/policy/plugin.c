@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The access policy "@NAME@": users of a file, whose lines are USER:HASH:TAGS, the hash as `openssl passwd -6` makes it.
- * Reading the file and crypt() take long, so a thread of the plugin does both, and answers when it is ready. What a user of
- * the file may do, its tags say: reader, writer, owner. Everybody else is left to the next policy.
+ * The access policy "@NAME@": users of a file, whose lines are USER:HASH:TAGS, the hash as `openssl
+ * passwd -6` makes it. Reading the file and crypt() take long, so a thread of the plugin does both,
+ * and answers when it is ready. What a user of the file may do, its tags say: reader, writer,
+ * owner. Everybody else is left to the next policy.
  */
 
 #include <shunt/plugin.h>
@@ -21,7 +22,7 @@ struct request {
 	struct request *next;
 	uint64_t login;
 	char *user, *password; /* behind it, zero-terminated */
-	size_t size;           /* of all */
+	size_t size;	       /* of all */
 };
 
 struct policy {
@@ -117,7 +118,8 @@ static void authenticate(void *plugin, const struct shunt_login *login)
 
 	/* what the file cannot hold is none of its users */
 	if (has_zero(login->user) || has_zero(login->password)) {
-		(void)policy->host->login_done(policy->host, login->id, SHUNT_NEXT, NULL, NULL, NULL);
+		(void)policy->host->login_done(policy->host, login->id, SHUNT_NEXT, NULL, NULL,
+					       NULL);
 		return;
 	}
 	request = request_create(policy, login);
@@ -164,9 +166,11 @@ static void answer(const struct policy *policy, const struct request *request, F
 		if (!split(line, &hash, &tags) || strcmp(line, request->user) != 0)
 			continue;
 		if (is_password(request->password, hash))
-			(void)host->login_done(host, request->login, SHUNT_ALLOW, request->user, tags, NULL);
+			(void)host->login_done(host, request->login, SHUNT_ALLOW, request->user,
+					       tags, NULL);
 		else
-			(void)host->login_done(host, request->login, SHUNT_DENY, NULL, NULL, "wrong password");
+			(void)host->login_done(host, request->login, SHUNT_DENY, NULL, NULL,
+					       "wrong password");
 		free(line);
 		return;
 	}
@@ -187,7 +191,8 @@ static void *run(void *context)
 			answer(policy, request, file);
 			(void)fclose(file);
 		} else {
-			(void)policy->host->login_done(policy->host, request->login, SHUNT_DENY, NULL, NULL,
+			(void)policy->host->login_done(policy->host, request->login, SHUNT_DENY,
+						       NULL, NULL,
 						       "the file of users cannot be read");
 		}
 		request_destroy(policy, request);

@@ -101,6 +101,14 @@ def test_redeclare_with_another_alternate_exchange_is_406(t):
             exchange=exchange, type="direct", arguments={"alternate-exchange": "b"})
 
 
+def test_redeclare_with_other_arguments_is_ok(t):
+    """Of arguments alternate-exchange alone is compared."""
+    channel = t.channel()
+    exchange = t.exchange(channel, "headers", arguments={"x-any": 1})
+    channel.exchange_declare(exchange, "headers", arguments={"x-any": 2, "x-other": "a"})
+    channel.exchange_declare(exchange, "headers")
+
+
 def test_unknown_type_is_406(t):
     """RabbitMQ 3.x closes the connection with 503."""
     client = t.wire()

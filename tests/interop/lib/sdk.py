@@ -41,7 +41,7 @@ def _install(t, shuntd):
 
 
 def environment(t):
-    """The variables with which pkg-config finds shunt-sdk: of the prefix that shuntd is installed in, or else of its build."""
+    """With which variables pkg-config finds shunt-sdk: of the prefix that shuntd is installed in, or else of its build."""
     shuntd = os.path.realpath(t.broker.shuntd)
     prefix, root = os.path.dirname(os.path.dirname(shuntd)), ""
     found = glob.glob(os.path.join(prefix, "lib*", "**", "pkgconfig", "shunt-sdk.pc"), recursive=True)
@@ -62,9 +62,10 @@ def tool(t, name):
     if not hasattr(t.broker, "shuntd"):
         raise Skip("needs a shuntd of its own")
     folder = os.path.dirname(os.path.realpath(t.broker.shuntd))
-    for path in (os.path.join(folder, "..", "bin", name), os.path.join(folder, name), os.path.join(folder, "sdk", name)):
+    for place in ("../bin", ".", "sdk"):
+        path = os.path.normpath(os.path.join(folder, place, name))
         if os.path.exists(path):
-            return os.path.normpath(path)
+            return path
     raise AssertionError("there is no %s near %s" % (name, t.broker.shuntd))
 
 
@@ -78,9 +79,10 @@ def new(t, kind, name, *options):
     return target
 
 
-def make(t, directory, *arguments, status=0):
+def make(t, directory, *arguments, limit=None):
     """make in such a folder, where pkg-config finds the SDK; returns what it said."""
-    return process.output_of(t, "make", "-C", directory, *arguments, MAKEFLAGS="", MAKELEVEL="0", status=status, **environment(t))
+    return process.output_of(t, "make", "-C", directory, *arguments, limit=limit, MAKEFLAGS="", MAKELEVEL="0",
+                             **environment(t))
 
 
 def build(t, source, target=None, defines=()):

@@ -6,6 +6,7 @@ import threading
 
 from lib import sdk
 from lib.runner import limit
+from lib.shuntctl import ctl
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "x_history.c")
 
@@ -271,3 +272,50 @@ def test_arguments_are_described(t):
     client.send(1, "queue.bind", queue="q", exchange="e", arguments={"last": "2"})
     client.expect_channel_close(1, 406, "PRECONDITION_FAILED - invalid arg 'last' for binding of exchange 'e' in "
                                 "vhost '/': \"expected integer, got longstr\"")
+
+
+@limit(90)
+def test_reloaded_while_it_observes(t):
+    """Messages on their way to be observed find the new version; none is lost, all are confirmed."""
+    broker = serve(t, loops=4)
+    path = broker.options[-1].split("=", 1)[1]
+    clients = [t.wire_to(broker) for _ in range(4)]
+    declare(clients[0], "e", 100)
+    for i, client in enumerate(clients):
+        client.call(1, "queue.declare", queue="q%d" % i)
+        client.call(1, "queue.bind", queue="q%d" % i, exchange="e")
+        client.call(1, "confirm.select")
+    end = threading.Event()
+    failures = []
+    sent = [0] * len(clients)
+
+    def publish(i):
+        try:
+            while not end.is_set():
+                publish_all(clients[i], "e", bodies(50))
+                sent[i] += 50
+                acknowledged = 0
+                while acknowledged < sent[i]:
+                    acknowledged = clients[i].read_method("basic.ack", channel=1).delivery_tag
+        except Exception as error:  # pylint: disable=broad-except
+            failures.append(error)
+
+    threads = [threading.Thread(target=publish, args=(i,)) for i in range(len(clients))]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(10):
+            ctl(t, "plugin", "reload", "x-history", path, broker=broker)
+    finally:
+        end.set()
+        for thread in threads:
+            thread.join()
+    assert not failures, failures
+    for i, client in enumerate(clients):
+        assert client.call(1, "queue.declare", queue="q%d" % i, passive=True).message_count == sum(sent), i
+    other = t.wire_to(broker)
+    publish_all(other, "e", bodies(5))
+    other.call(1, "queue.declare", queue="late")
+    other.call(1, "queue.bind", queue="late", exchange="e")
+    late = drain(other, "late")
+    assert late[-5:] == bodies(5), late

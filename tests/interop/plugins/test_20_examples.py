@@ -128,7 +128,8 @@ def test_own_names_of_a_user(t):
     channel.queue_bind(own, "amq.fanout")
     text = "ACCESS_REFUSED - %s access to %s '%s' in vhost '/' refused for user 'alice'"
     for name in ("bob.orders", "alicex", "alic"):
-        refused(connection, 403, text % ("configure", "exchange", name), lambda c, n=name: c.exchange_declare(n, "fanout"))
+        refused(connection, 403, text % ("configure", "exchange", name),
+                lambda c, n=name: c.exchange_declare(n, "fanout"))
         refused(connection, 403, text % ("configure", "queue", name), lambda c, n=name: c.queue_declare(n))
 
     def publish(to):

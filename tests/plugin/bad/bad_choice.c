@@ -2,7 +2,7 @@
 
 /*
  * A default that is none of the choices.
- * found by schema: the declare argument 'x-mode' does not allow its own default 'slow'
+ * found by schema: the declare argument 'x-mode': an argument's default does not fit it
  */
 
 #define GOOD_ARGUMENTS bad_arguments

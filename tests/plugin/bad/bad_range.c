@@ -2,7 +2,7 @@
 
 /*
  * An argument for which no number is right.
- * found by schema: the declare argument 'x-depth' allows nothing
+ * found by schema: the declare argument 'x-depth': an argument's minimum is above its maximum
  */
 
 #define GOOD_ARGUMENTS bad_arguments

@@ -189,7 +189,7 @@ static void scripted_authenticate(struct access_policy *policy, struct access_lo
 static struct scripted scripted_of(enum access_verdict verdict, uint64_t rank)
 {
 	return (struct scripted){
-		.policy = { .name = "scripted", .rank = rank, .authorize = scripted_authorize },
+		.policy = { .name = "scripted", .rank = rank, .index = 1, .authorize = scripted_authorize },
 		.verdict = verdict,
 	};
 }
@@ -253,6 +253,8 @@ static void several_at_once_are_asked_in_their_order(void)
 	struct scripted a = scripted_of(ACCESS_PASS, 1), b = scripted_of(ACCESS_DENY, 1), c = scripted_of(ACCESS_ALLOW, 1);
 	struct access_policy *all[] = { &a.policy, &b.policy, &c.policy };
 
+	b.policy.index = 2;
+	c.policy.index = 3;
 	access_change(access, (struct access_policies){ NULL, 0 }, (struct access_policies){ all, 3 });
 	CU_ASSERT_FALSE(may_write(access, "guest"));
 	CU_ASSERT_TRUE(a.n_asked == 1 && b.n_asked == 1 && c.n_asked == 0);
@@ -320,27 +322,29 @@ static void login_that_is_passed_on(void)
 	access_destroy(access);
 }
 
-/* While a login waits the policy that it waits for may be taken out, and others come. */
+/* While a login waits the policy that it waits for may be replaced, and others come: those behind its place are asked. */
 static void login_that_waits_while_policies_change(void)
 {
 	struct access *access = access_create(&config);
-	struct scripted a = scripted_of(ACCESS_PASS, 1), b = scripted_of(ACCESS_DENY, 2), before = scripted_of(ACCESS_DENY, 1);
-	struct access_login login = login_of("guest", "secret", true);
+	struct scripted first = scripted_of(ACCESS_PASS, 1), old = scripted_of(ACCESS_PASS, 2);
+	struct scripted new = scripted_of(ACCESS_DENY, 2), last = scripted_of(ACCESS_ALLOW, 3);
+	struct access_login login = login_of("nobody", "wrong", true);
 
-	a.policy.authenticate = b.policy.authenticate = before.policy.authenticate = scripted_authenticate;
-	a.is_slow = true;
-	change(access, NULL, &before);
-	change(access, NULL, &a);
-	change(access, &before, NULL);
+	first.policy.authenticate = old.policy.authenticate = scripted_authenticate;
+	new.policy.authenticate = last.policy.authenticate = scripted_authenticate;
+	old.is_slow = true;
+	change(access, NULL, &old);
 	n_done = 0;
 	access_authenticate(access, &login);
 	CU_ASSERT_EQUAL(n_done, 0);
-	change(access, &a, &b);
-	change(access, NULL, &before); /* of the same rank, but later */
+	change(access, &old, &new);
+	change(access, NULL, &first);
+	change(access, NULL, &last);
 	scripted_answer(&login, ACCESS_PASS);
 	CU_ASSERT_EQUAL(n_done, 1);
-	CU_ASSERT_PTR_NULL(login.result);
-	CU_ASSERT_TRUE(a.n_logins == 1 && before.n_logins == 1 && b.n_logins == 0);
+	CU_ASSERT_PTR_NOT_NULL(login.result);
+	access_user_unref(login.result);
+	CU_ASSERT_TRUE(old.n_logins == 1 && first.n_logins == 0 && new.n_logins == 0 && last.n_logins == 1);
 	access_destroy(access);
 }
 

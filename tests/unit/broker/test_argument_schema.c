@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/argument_schema.h"
+#include "amqp/argument_schema.h"
 
 #include "../unit.h"
 #include "arguments_fixture.h"

@@ -151,6 +151,32 @@ static void pending_is_skipped(void)
 	router_end();
 }
 
+/* A type that is asked by the first key alone, and one that is asked by each. */
+static void extra_keys(void)
+{
+	static const struct shunt_exchange_type by_first =
+		FAKE_TYPE("by-first", fake_create_direct, .routes_by_first_key = true);
+	const struct slice extra = SLICE_LITERAL("r");
+
+	router_begin(1);
+	register_type(&by_first);
+	CU_ASSERT_EQUAL(exchange_declare("e", "by-first", 0), 0);
+	for (const char *name = "qr"; *name != '\0'; name++) {
+		const char queue[] = {*name, '\0'};
+
+		CU_ASSERT_EQUAL(queue_declare(queue, 0), 0);
+		CU_ASSERT_EQUAL(queue_bind(queue, "e", queue), 0);
+		CU_ASSERT_EQUAL(queue_bind(queue, "amq.direct", queue), 0);
+	}
+	CU_ASSERT_EQUAL_FATAL(explain_keys("e", "q", &extra, 1), 0);
+	CU_ASSERT_EQUAL(e.n_queues, 1);
+	explanation_fini(&e);
+	CU_ASSERT_EQUAL_FATAL(explain_keys("amq.direct", "q", &extra, 1), 0);
+	CU_ASSERT_EQUAL(e.n_queues, 2);
+	explanation_fini(&e);
+	router_end();
+}
+
 /* ---- Very many ---- */
 
 static void many_are_counted(void)
@@ -327,6 +353,6 @@ static void what_the_router_does(void)
 
 UNIT_MAIN("explain", UNIT_TEST(no_exchange), UNIT_TEST(default_exchange),
 	  UNIT_TEST(bindings_between_exchanges), UNIT_TEST(alternate_that_is_not_there),
-	  UNIT_TEST(pending_is_skipped), UNIT_TEST(many_are_counted),
+	  UNIT_TEST(pending_is_skipped), UNIT_TEST(extra_keys), UNIT_TEST(many_are_counted),
 	  UNIT_TEST(many_exchanges_are_cut), UNIT_TEST(long_arguments_are_left_out),
 	  UNIT_TEST(without_memory), UNIT_TEST(what_the_router_does))

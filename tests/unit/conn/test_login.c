@@ -22,7 +22,7 @@ static void decide_later(struct access_policy *policy, struct access_login *logi
 	login->abandoned = abandoned;
 }
 
-static struct access_policy later = { .name = "later", .rank = 1, .authenticate = decide_later };
+static struct access_policy later = { .name = "later", .rank = 1, .index = 1, .authenticate = decide_later };
 static struct access_policy *policies[] = { &later };
 
 /* Client a has said everything up to its channels, and its login is being looked at. */

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* This version's. */
+static const struct shunt_host *actor_host;
+static struct shunt_counter *actor_events;
+
 static void copy(char *to, size_t room, struct shunt_bytes from)
 {
 	size_t n = from.size < room - 1 ? from.size : room - 1;
@@ -28,6 +32,11 @@ static void actor_authenticate(void *plugin, const struct shunt_login *login)
 	struct actor_notes *notes = plugin;
 
 	notes->n_logins++;
+	actor_host->counter_add(actor_host, actor_events, 1);
+	if (notes->passes_logins_on) {
+		actor_host->login_done(actor_host, login->id, SHUNT_NEXT, NULL, NULL, NULL);
+		return;
+	}
 	notes->login = login->id;
 	notes->peer_is_loopback = login->peer->is_loopback;
 	copy(notes->user, sizeof(notes->user), login->user);
@@ -85,7 +94,7 @@ static int actor_start(const struct shunt_host *host, void **ret_plugin, struct 
 	struct actor_notes *notes = (struct actor_notes *)(uintptr_t)strtoull(host->config(host, "notes"), NULL, 10);
 
 	*ret_plugin = notes;
-	notes->host = host;
+	actor_host = notes->host = host;
 	notes->n_started++;
 	if (notes->posts_in_start)
 		host->post(host, actor_posted, notes);
@@ -95,8 +104,9 @@ static int actor_start(const struct shunt_host *host, void **ret_plugin, struct 
 		return -1;
 	if (host->register_access_policy(host, &actor_policy, error) != 0 ||
 	    host->register_command(host, &actor_command, error) != 0 ||
-	    host->register_metric(host, &actor_counter, &notes->events, error) != 0)
+	    host->register_metric(host, &actor_counter, &actor_events, error) != 0)
 		return -1;
+	notes->events = actor_events;
 	return host->register_metric(host, &actor_gauge, NULL, error);
 }
 

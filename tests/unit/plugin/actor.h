@@ -27,6 +27,7 @@ struct actor_notes {
 	char arguments[256]; /* of the call, each in brackets */
 	enum shunt_verdict verdict; /* of questions */
 	bool posts_in_start, posts_in_stop, fails;
+	bool passes_logins_on; /* at once */
 	void (*stopping)(struct actor_notes *notes); /* called by stop() */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef KERNEL_BROKER_ARGUMENT_SCHEMA_H
-#define KERNEL_BROKER_ARGUMENT_SCHEMA_H
+#ifndef KERNEL_AMQP_ARGUMENT_SCHEMA_H
+#define KERNEL_AMQP_ARGUMENT_SCHEMA_H
 
 /*
  * What an exchange type says of the arguments of its exchanges and bindings (struct

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/argument_schema.h"
+#include "amqp/argument_schema.h"
 
 #include <errno.h>
 #include <stdlib.h>

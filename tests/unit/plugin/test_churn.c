@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* One version of a plugin after the other, while another loop asks its policy all the time. */
+#include "living.h"
+
+#include <stdatomic.h>
+
+#define VERSIONS 60
+
+/* ---- Loop 1: who asks ---- */
+
+static const struct shunt_peer peer = { .size = sizeof(peer) };
+
+static struct asker {
+	struct letter letter;
+	struct loop_task task;
+	struct access_login login;
+	bool is_pending;
+	unsigned n_logins, n_let_in, n_refused;
+} asker;
+static atomic_bool is_over;
+
+static void login_done(struct access_login *login)
+{
+	asker.n_let_in += login->result != NULL;
+	asker.is_pending = false;
+	access_user_unref(login->result);
+}
+
+static void log_in(void)
+{
+	asker.is_pending = true;
+	asker.n_logins++;
+	asker.login = (struct access_login){
+		.user = SLICE_LITERAL("guest"),
+		.password = SLICE_LITERAL("guest"),
+		.mechanism = "PLAIN",
+		.peer = &peer,
+		.done = login_done,
+	};
+	access_authenticate(door, &asker.login);
+}
+
+static void ask(struct loop_task *task)
+{
+	static char name[] = "guest", tags[] = "";
+	struct access_user user = { .refs = 1, .name = name, .tags = tags };
+	const struct access_question question = {
+		.user = &user,
+		.operation = ACCESS_CONFIGURE,
+		.resource = ACCESS_RESOURCE_QUEUE,
+		.vhost = SLICE_LITERAL("/"),
+		.name = SLICE_LITERAL("q"),
+		.peer = &peer,
+	};
+
+	for (int i = 0; i < 20; i++)
+		asker.n_refused += !access_authorize(door, &question);
+	if (asker.is_pending || !atomic_load(&is_over)) {
+		if (!asker.is_pending)
+			log_in();
+		loop_defer_next(task);
+	} else {
+		loop_pool_stop();
+	}
+}
+
+static void begin_asking(struct letter *letter)
+{
+	(void)letter;
+	loop_task_init(&asker.task, ask);
+	loop_defer_next(&asker.task);
+}
+
+/* ---- Home: versions ---- */
+
+static unsigned n_versions;
+
+static void next_version(void *unused)
+{
+	struct plugin *old = plugins_find(plugins, "actor"), *new;
+
+	(void)unused;
+	if (++n_versions > VERSIONS) {
+		atomic_store(&is_over, true);
+		return;
+	}
+	new = open_staged(old);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(new);
+	plugin_activate(new, old);
+	plugin_close_later(old, next_version, NULL);
+}
+
+static void versions_come_and_go(void)
+{
+	world_begin();
+	memset(&asker, 0, sizeof(asker));
+	atomic_store(&is_over, false);
+	n_versions = 0;
+	notes.verdict = SHUNT_NEXT;
+	notes.passes_logins_on = true;
+	(void)active();
+	asker.letter.deliver = begin_asking;
+	loop_post(1, &asker.letter);
+	CU_ASSERT_EQUAL_FATAL(loop_pool_start(), 0);
+	next_version(NULL);
+	loop_run();
+	CU_ASSERT_EQUAL(notes.n_started, VERSIONS + 1);
+	CU_ASSERT_EQUAL(notes.n_stopped, VERSIONS);
+	CU_ASSERT_TRUE(asker.n_logins > VERSIONS);
+	/* never without a policy, and never passed on to nobody */
+	CU_ASSERT_EQUAL(asker.n_let_in, asker.n_logins);
+	CU_ASSERT_EQUAL(notes.n_logins, asker.n_logins);
+	CU_ASSERT_EQUAL(asker.n_refused, 0);
+	world_end();
+	CU_ASSERT_EQUAL(notes.n_stopped, VERSIONS + 1);
+}
+
+UNIT_MAIN("churn", UNIT_TEST(versions_come_and_go))
