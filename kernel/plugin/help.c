@@ -4,7 +4,8 @@
 #include "loop/loop.h"
 #include "plugin/plugin.h"
 
-/* One each time: while some jobs are being finished, the next may come back, and after it another. */
+/* One each time: while some jobs are being finished, the next may come back, and after it another.
+ */
 struct helped {
 	struct letter letter;
 	struct plugins *plugins;
