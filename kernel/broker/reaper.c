@@ -79,9 +79,15 @@ static void *run(void *argument)
 
 /* ---- Loop 0 ---- */
 
+/* There is one letter: it may be posted again from here on, and not before. */
 static void arrived(struct letter *letter)
 {
-	loop_defer_background(&container_of(letter, struct reaper, letter)->task);
+	struct reaper *reaper = container_of(letter, struct reaper, letter);
+
+	thread_lock(&reaper->lock);
+	reaper->is_told = false;
+	thread_unlock(&reaper->lock);
+	loop_defer_background(&reaper->task);
 }
 
 static void take_back(struct reaper *reaper)
@@ -90,7 +96,6 @@ static void take_back(struct reaper *reaper)
 
 	thread_lock(&reaper->lock);
 	list_splice_tail(&reaper->returned, &reaper->destroyed);
-	reaper->is_told = false;
 	if (!reaper->has_thread)
 		shadow = next_waiting(reaper);
 	thread_unlock(&reaper->lock);
