@@ -28,8 +28,8 @@ static bool change(void *context, const struct control_plugin_order *order)
 		const char *name;
 		enum plugin_operation operation;
 	} operations[] = {
-		{"load", PLUGIN_LOAD},	{"reload", PLUGIN_RELOAD},   {"unload", PLUGIN_UNLOAD},
-		{"trial", PLUGIN_TRY},	{"promote", PLUGIN_PROMOTE}, {"drop", PLUGIN_DROP},
+		{"load", PLUGIN_LOAD}, {"reload", PLUGIN_RELOAD},   {"unload", PLUGIN_UNLOAD},
+		{"trial", PLUGIN_TRY}, {"promote", PLUGIN_PROMOTE}, {"drop", PLUGIN_DROP},
 	};
 	const struct server_plugins *plugins = context;
 
@@ -64,8 +64,8 @@ static void *run(void *context, const struct control_plugin_call *call, char *re
 	struct plugin_call *running;
 
 	for (size_t i = 0; i < call->n_arguments; i++)
-		arguments[i] = (struct shunt_bytes){call->arguments[i].data,
-						    call->arguments[i].size};
+		arguments[i] =
+			(struct shunt_bytes){call->arguments[i].data, call->arguments[i].size};
 	running = plugins_call(plugins->plugins, &request, &caller, ret_reason, size);
 	mem_free(arguments);
 	return running;

@@ -30,7 +30,7 @@ struct reaper {
 	pthread_cond_t wake;
 	/* Under the lock. */
 	struct list waiting, destroyed; /* struct shadow.link */
-	bool is_ending, is_told; /* the letter is on its way */
+	bool is_ending, is_told;
 	struct letter letter; /* from the thread: some are destroyed */
 	/* Loop 0's. */
 	struct loop_task task;
@@ -79,7 +79,7 @@ static void *run(void *argument)
 
 /* ---- Loop 0 ---- */
 
-/* Only now may the thread send it again: the task runs for other reasons, too, while it is under way. */
+/* There is one letter: it may be posted again from here on, and not before. */
 static void arrived(struct letter *letter)
 {
 	struct reaper *reaper = container_of(letter, struct reaper, letter);

@@ -14,9 +14,9 @@
 
 /*
  * A change: the new version's file is opened on another thread and started beside the old one; its
- * exchange types take the place of the old one's (broker/upgrade.h); when they have, everything else of
- * it comes into force in the place of the old one's, and that closes when nothing of it is used any
- * more. Whatever fails, fails before its types are swapped in: then the new one closes.
+ * exchange types take the place of the old one's (broker/upgrade.h); when they have, everything
+ * else of it comes into force in the place of the old one's, and that closes when nothing of it is
+ * used any more. Whatever fails, fails before its types are swapped in: then the new one closes.
  *
  * The answer waits for the old one to close, for CHANGE_PATIENCE_MS at most.
  */
@@ -37,9 +37,10 @@ struct change {
 	struct plugin *old, *new; /* as long as they are not closing */
 	char *version, *path;	  /* of the new one */
 	struct upgrade *upgrade;
-	char *failure;	/* of a trial: it is over */
+	char *failure;	      /* of a trial: it is over */
 	struct change *trial; /* PROMOTE and DROP end this one */
-	struct exchange_type **types; /* of the old one, then of the new one: they are replaced, or new */
+	struct exchange_type *
+		*types; /* of the old one, then of the new one: they are replaced, or new */
 	size_t n_old_types, n_types;
 
 	char said[CHANGE_TEXT_SIZE]; /* the answer that waits for the old one to close */
@@ -99,9 +100,8 @@ static void refuse(struct change *change, const char *format, ...)
 static void refuse(struct change *change, const char *format, ...)
 {
 	static const char *const verbs[] = {
-		[PLUGIN_LOAD] = "load",	     [PLUGIN_RELOAD] = "reload", [PLUGIN_UNLOAD] = "unload",
-		[PLUGIN_TRY] = "try",	     [PLUGIN_PROMOTE] = "promote",
-		[PLUGIN_DROP] = "drop",
+		[PLUGIN_LOAD] = "load", [PLUGIN_RELOAD] = "reload",   [PLUGIN_UNLOAD] = "unload",
+		[PLUGIN_TRY] = "try",	[PLUGIN_PROMOTE] = "promote", [PLUGIN_DROP] = "drop",
 	};
 	char why[CHANGE_TEXT_SIZE], text[CHANGE_TEXT_SIZE + 320];
 	va_list args;
@@ -129,9 +129,9 @@ static void answer_swapped(struct change *change, bool is_closed)
 {
 	char text[CHANGE_TEXT_SIZE + 128];
 
-	(void)snprintf(text, sizeof(text), "%s%s", change->said,
-		       is_closed ? ""
-				 : "; what it was waits to be closed, as something of it is pending");
+	(void)snprintf(
+		text, sizeof(text), "%s%s", change->said,
+		is_closed ? "" : "; what it was waits to be closed, as something of it is pending");
 	answer(change, NULL, text);
 }
 
@@ -208,11 +208,10 @@ static void gather_types(struct change *change)
 	if (!new)
 		return;
 	change->n_types += new->staged.n_types;
-	change->types =
-		mem_realloc(change->types, (change->n_types + 1) * sizeof(*change->types));
+	change->types = mem_realloc(change->types, (change->n_types + 1) * sizeof(*change->types));
 	for (size_t i = 0; i < new->staged.n_types; i++) {
-		struct exchange_type *type = exchange_type_create(
-			&new->staged.types[i], new->state, new->name, new->self.version);
+		struct exchange_type *type = exchange_type_create(&new->staged.types[i], new->state,
+								  new->name, new->self.version);
 
 		type->owner = &change->new->owner;
 		change->types[change->n_old_types + i] = type;
@@ -251,9 +250,9 @@ static void begin_upgrade(struct change *change)
 	for (size_t i = change->n_old_types; i < change->n_types; i++)
 		if (!has_predecessor(change, change->types[i]))
 			parts[n++] = (struct upgrade_part){NULL, change->types[i]};
-	change->upgrade = upgrade_create(change->changes->broker, parts, n,
-					 change->operation == PLUGIN_TRY ? change->percent : 0,
-					 told, change);
+	change->upgrade =
+		upgrade_create(change->changes->broker, parts, n,
+			       change->operation == PLUGIN_TRY ? change->percent : 0, told, change);
 	mem_free(parts);
 	if (change->operation != PLUGIN_TRY)
 		upgrade_swap(change->upgrade);
@@ -285,8 +284,9 @@ static void say(struct change *change)
 			       "plugin '%s': version %s has taken the place of %s",
 			       change->old->name, change->version, old_version);
 	else if (change->new)
-		(void)snprintf(change->said, sizeof(change->said), "plugin '%s', version %s, is loaded",
-			       change->new->name, change->version);
+		(void)snprintf(change->said, sizeof(change->said),
+			       "plugin '%s', version %s, is loaded", change->new->name,
+			       change->version);
 	else
 		(void)snprintf(change->said, sizeof(change->said),
 			       "plugin '%s', version %s, is unloaded", change->old->name,
@@ -365,8 +365,8 @@ static void trial_has_failed(struct change *change, const char *error)
 {
 	struct change *asker = asker_of(change);
 
-	log_warning("plugin", "the trial has failed: name=%s version=%s reason=\"%s\"", change->name,
-		    change->version, error);
+	log_warning("plugin", "the trial has failed: name=%s version=%s reason=\"%s\"",
+		    change->name, change->version, error);
 	change->failure = mem_strdup(error);
 	change->upgrade = NULL;
 	if (asker != change && asker->operation == PLUGIN_DROP)

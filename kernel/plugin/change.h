@@ -3,9 +3,10 @@
 #define KERNEL_PLUGIN_CHANGE_H
 
 /*
- * Changes of whole plugins while the broker runs: all that a plugin brings comes into force, or takes
- * the place of another version's, or goes, or nothing does. One change at a time; others wait for
- * their turn. A trial is two changes, its beginning and its end, and what is between holds nobody up.
+ * Changes of whole plugins while the broker runs: all that a plugin brings comes into force, or
+ * takes the place of another version's, or goes, or nothing does. One change at a time; others wait
+ * for their turn. A trial is two changes, its beginning and its end, and what is between holds
+ * nobody up.
  *
  * All at home (loop 0).
  */
@@ -20,8 +21,8 @@ struct plugin_changes;
 struct plugins;
 
 enum plugin_operation {
-	PLUGIN_LOAD,	/* name: a name, or a path with a '/' */
-	PLUGIN_RELOAD,	/* file: NULL: that it was loaded from */
+	PLUGIN_LOAD,   /* name: a name, or a path with a '/' */
+	PLUGIN_RELOAD, /* file: NULL: that it was loaded from */
 	PLUGIN_UNLOAD,
 	PLUGIN_TRY,	/* file; percent: how many of 100 messages it routes, too */
 	PLUGIN_PROMOTE, /* what is tried takes the place */
@@ -33,8 +34,8 @@ struct plugin_order {
 	const char *name, *file;
 	unsigned percent;
 
-	/* Once, not inside plugins_change(). error: one line, then nothing has changed; or NULL, and
-	 * what was done, in one line. */
+	/* Once, not inside plugins_change(). error: one line, then nothing has changed; or NULL,
+	 * and what was done, in one line. */
 	void (*done)(void *context, const char *error, const char *said);
 	void *context;
 };

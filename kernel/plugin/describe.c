@@ -104,9 +104,9 @@ static json_t *arguments_of(const struct shunt_argument *arguments)
 		set_text(object, "name", arguments->name);
 		set_text(object, "type", argument_type_name(arguments->type));
 		json_object_set_new(object, "required", json_boolean(arguments->required));
-		json_object_set_new(object, "range",
-				    range_of(arguments->minimum, arguments->maximum,
-					     arguments->choices));
+		json_object_set_new(
+			object, "range",
+			range_of(arguments->minimum, arguments->maximum, arguments->choices));
 		set_text(object, "default", arguments->default_value);
 		set_text(object, "help", arguments->help);
 	}

@@ -9,8 +9,8 @@
 struct plugin_changes;
 struct plugins;
 
-/* An array of {"name", "version", "state", "file", "types"}: also those that are tried, and those that
- * have been taken out and are not closed yet. */
+/* An array of {"name", "version", "state", "file", "types"}: also those that are tried, and those
+ * that have been taken out and are not closed yet. */
 json_t *plugins_describe(const struct plugins *plugins);
 
 /* All about one that is in force; NULL: there is none of that name. */

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Files are opened and closed on a thread of their own: that may wait for the disk. */
+#include "base/mem.h"
 #include "loop/loop.h"
 #include "plugin/plugin.h"
 
+/* One each time: while some jobs are being finished, the next may come back, and after it another.
+ */
+struct helped {
+	struct letter letter;
+	struct plugins *plugins;
+};
+
 static void helped(struct letter *letter)
 {
-	struct plugins *plugins = container_of(letter, struct plugins, helped);
+	struct helped *told = container_of(letter, struct helped, letter);
+	struct plugins *plugins = told->plugins;
 
+	mem_free(told);
 	if (plugins->helper != NULL)
 		helper_finish(plugins->helper);
 }
@@ -14,14 +24,15 @@ static void helped(struct letter *letter)
 /* On the helper's thread. */
 static void helper_told(void *context)
 {
-	struct plugins *plugins = context;
+	struct helped *told = mem_zalloc(sizeof(*told));
 
-	plugins_post_home(&plugins->helped);
+	told->letter.deliver = helped;
+	told->plugins = context;
+	plugins_post_home(&told->letter);
 }
 
 void plugins_help_init(struct plugins *plugins)
 {
-	plugins->helped.deliver = helped;
 	plugins->helper = helper_create(helper_told, plugins);
 }
 

@@ -106,7 +106,6 @@ struct plugins {
 	uint64_t last_rank;
 	uint64_t n_files;      /* opened through a copy */
 	struct helper *helper; /* opens and closes files while the loops run */
-	struct letter helped;
 	struct pending logins, calls; /* that plugins are to end */
 };
 

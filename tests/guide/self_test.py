@@ -37,7 +37,8 @@ def run(blocks_of):
             assert shell.run("echo a; false") == ("a\n", 1)
             assert shell.run("cd / && printf b") == ("b", 0)
             assert shell.run("pwd; cat") == ("/\n", 0)
-            shell.run("sleep 1000 &")
+            # until it is no copy of the shell any more
+            assert shell.run("sleep 1000 & until grep -q sleep /proc/$!/comm; do :; done") == ("", 0)
             assert shell.processes() == ["sleep 1000"]
         finally:
             shell.end()

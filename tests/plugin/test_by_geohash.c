@@ -36,7 +36,11 @@ static bool matches(const struct shunt_binding *binding, const struct case_messa
 	       (area.size == 0 || memcmp(area.data, key.data, area.size) == 0);
 }
 
-static const struct case_model model = {make_binding, make_message, matches};
+static const struct case_model model = {
+	.make_binding = make_binding,
+	.make_message = make_message,
+	.matches = matches,
+};
 
 static void routes_to_all_areas_around(void)
 {

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 
@@ -373,6 +374,32 @@ def test_broker_ends_during_a_trial(t):
     world = World(t)
     world.ctl("trial", "x-version", version(t, 2))
     world.works()
+
+
+@limit(60)
+def test_broker_ends_amid_changes(t):
+    """Many orders at once, of several callers, and the broker is told to end: it does, in good order."""
+    world = World(t)
+    orders = [("reload", "exchange-topic", None), ("reload", "x-version", world.path), ("unload", "x-version", None),
+              ("trial", "x-version", version(t, 2)), ("drop", "x-version", None), ("promote", "x-version", None),
+              ("load", world.path, None)]
+    world.channel.exchange_delete("e")
+    world.channel.connection.close()
+    clients = []
+    for n in range(6):
+        client = socket.socket(socket.AF_UNIX)
+        t.cleanup(client.close)
+        client.connect(world.broker.control_socket)
+        clients.append(client)
+        for i in range(20):
+            operation, name, path = orders[(i * (n + 1) + n) % len(orders)]
+            request = {"command": "plugin_change", "operation": operation, "name": name}
+            if path:
+                request["file"] = path
+            client.sendall(json.dumps(request).encode() + b"\n" + b'{"command": "plugin_list"}\n')
+    clients[0].makefile("rb").readline()
+    world.broker.tell_to_end()
+    world.broker.process.wait(30 * t.broker.patience)
 
 
 # --- restart without it
