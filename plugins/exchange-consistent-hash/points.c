@@ -163,7 +163,8 @@ static int compare_bytes(struct shunt_bytes bytes, struct shunt_bytes other)
 	return order != 0 ? order : (bytes.size > other.size) - (bytes.size < other.size);
 }
 
-/* Any order will do that does not depend on when the bindings came. */
+/* Any order will do that does not depend on when the bindings came. The id is for those that are
+ * alike in everything: which of them it is makes no difference, but it stays the same one. */
 static bool precedes(const struct owner *owner, const struct owner *other)
 {
 	const struct shunt_binding *a = owner->binding, *b = other->binding;
@@ -178,7 +179,7 @@ static bool precedes(const struct owner *owner, const struct owner *other)
 		order = compare_bytes(a->routing_key, b->routing_key);
 	if (order == 0)
 		order = compare_bytes(a->arguments, b->arguments);
-	return order < 0;
+	return order != 0 ? order < 0 : a->id < b->id;
 }
 
 static void consider(const struct point *point, uint64_t distance, struct nearest *nearest)

@@ -391,7 +391,7 @@ struct shunt_command {
 	void (*run)(void *plugin, const struct shunt_call *call);
 };
 
-/* A number for operators. Without read() it is a counter, which is kept by the broker and grows only. */
+/* A number for operators. Without read() it is a counter, which is kept by the broker and grows only, from 0 in each version. */
 struct shunt_metric {
 	size_t size;
 	const char *name; /* letters, digits, '_' */

@@ -12,7 +12,8 @@
 #include "base/mem.h"
 #include "trace.h"
 
-#define MESSAGES      (1u << 15)
+#define MESSAGES_MIN  4096u
+#define MESSAGES_MAX  (1u << 18)
 #define MEASURE_NS    100000000u /* of CPU time, per pass over the messages and altogether */
 #define PASSES	      10
 #define BIND_LIMIT_NS 3000000000u
@@ -39,11 +40,13 @@ struct speed {
 	struct plain_binding *bindings;
 	struct plain_message *messages;
 	size_t n; /* bindings that are bound */
+	size_t n_messages;
 };
 
 struct counting_sink {
 	struct shunt_sink sink; /* first */
 	uint64_t count;
+	volatile uintptr_t sum;
 };
 
 /* CPU time: what else runs on the machine is not counted, what it does to the caches is. */
@@ -229,8 +232,14 @@ static void unbind_all(struct speed *speed)
 
 static void count(struct shunt_sink *sink, const struct shunt_binding *const *bindings, size_t n)
 {
-	(void)bindings;
-	((struct counting_sink *)sink)->count += n;
+	struct counting_sink *counting = (struct counting_sink *)sink;
+	uintptr_t sum = 0;
+
+	/* all that is emitted is looked at, as a broker does */
+	for (size_t i = 0; i < n; i++)
+		sum ^= (uintptr_t)bindings[i];
+	counting->sum = sum;
+	counting->count += n;
 }
 
 /* One pass: how many messages it got through, and what it took. */
@@ -240,8 +249,10 @@ static size_t pass(const struct speed *speed, uint64_t *ret_ns, uint64_t *ret_ma
 	uint64_t start = now_ns();
 	size_t i = 0;
 
-	for (; i < MESSAGES && (i % LOOK_EVERY != 0 || now_ns() - start < MEASURE_NS); i++) {
-		const struct plain_message *soon = &speed->messages[(i + AHEAD) % MESSAGES];
+	for (; i < speed->n_messages && (i % LOOK_EVERY != 0 || now_ns() - start < MEASURE_NS);
+	     i++) {
+		const struct plain_message *soon =
+			&speed->messages[(i + AHEAD) % speed->n_messages];
 
 		/* a message that has just been read is in the cache */
 		__builtin_prefetch(&soon->message);
@@ -288,12 +299,22 @@ static void forget(struct speed *speed)
 	speed->s->type->destroy(speed->state);
 	for (size_t i = 0; i < speed->shape->count; i++)
 		buffer_fini(&speed->bindings[i].bytes);
-	for (size_t i = 0; i < MESSAGES && speed->messages != NULL; i++) {
+	for (size_t i = 0; i < speed->n_messages; i++) {
 		buffer_fini(&speed->messages[i].key);
 		buffer_fini(&speed->messages[i].properties);
 	}
 	mem_free(speed->bindings);
 	mem_free(speed->messages);
+}
+
+/* So many that with many bindings their keys are not in the cache. */
+static size_t message_count(size_t bindings)
+{
+	size_t n = bindings * 16;
+
+	if (n < MESSAGES_MIN)
+		return MESSAGES_MIN;
+	return n < MESSAGES_MAX ? n : MESSAGES_MAX;
 }
 
 bool speed_measure(struct subject *s, const struct shape *shape)
@@ -310,8 +331,9 @@ bool speed_measure(struct subject *s, const struct shape *shape)
 	good = is_accepted(&speed, &speed.bindings[0]);
 	if (good) {
 		bind_all(&speed);
-		speed.messages = mem_zalloc(MESSAGES * sizeof(*speed.messages));
-		for (size_t i = 0; speed.n > 0 && i < MESSAGES; i++)
+		speed.n_messages = message_count(speed.n);
+		speed.messages = mem_zalloc(speed.n_messages * sizeof(*speed.messages));
+		for (size_t i = 0; speed.n > 0 && i < speed.n_messages; i++)
 			make_message(&speed, &speed.messages[i]);
 		if (speed.n > 0)
 			route_all(&speed);

@@ -2,7 +2,7 @@
 
 /*
  * It waits for a byte that does not come.
- * found by bindings: did not return within 1 s
+ * found by bindings: did not return within 3 s
  */
 
 #define GOOD_ROUTE bad_route

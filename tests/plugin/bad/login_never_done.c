@@ -2,7 +2,7 @@
 
 /*
  * A login without a password is forgotten.
- * found by policies: a login did not end in login_done within 1 s
+ * found by policies: a login did not end in login_done within 3 s
  */
 
 #define GOOD_REGISTER bad_register
