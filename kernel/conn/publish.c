@@ -77,8 +77,8 @@ static NO_INLINE int publish_first(struct channel *ch, struct amqp_error *error)
 }
 
 /* The names are in the frame. */
-static inline int publish_announce(struct channel *ch, const struct amqp_basic_publish *m,
-				   struct amqp_error *error)
+static ALWAYS_INLINE int publish_announce(struct channel *ch, const struct amqp_basic_publish *m,
+					  struct amqp_error *error)
 {
 	struct channel_publish *p;
 
