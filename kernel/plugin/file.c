@@ -5,6 +5,8 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -85,30 +87,67 @@ static int copy_bytes(int from, int to, bool *ret_reads)
 }
 
 /* The reasons say what the linker says of a file that it cannot read. */
-static int copy_file(struct plugin_file *file, char *ret_reason, size_t size)
+static int open_to_read(const struct plugin_file *file, char *ret_reason, size_t size)
 {
-	int from = open(file->path, O_RDONLY | O_CLOEXEC), to, result;
-	bool reads;
+	/* A pipe that nobody writes to would otherwise keep its reader for ever. */
+	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat status;
 
-	if (from < 0) {
+	if (fd < 0) {
 		snprintf(ret_reason, size, "%s: cannot open shared object file: %s", file->path,
 			 strerror(errno));
 		return -1;
 	}
-	to = open(file->copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
-	if (to < 0) {
-		snprintf(ret_reason, size, "%s: cannot make its copy '%s': %s", file->path,
-			 file->copy, strerror(errno));
-		(void)close(from);
-		return -1;
+	if (fstat(fd, &status) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
+		return fd;
+	(void)close(fd);
+	snprintf(ret_reason, size, "%s: not a regular file", file->path);
+	return -1;
+}
+
+/*
+ * The linker maps what the file's head announces, and does not ask whether it is there: to touch
+ * what lies behind the end of a file that has not been written to its end is SIGBUS. What is no
+ * shared object at all is the linker's to refuse.
+ */
+static bool is_cut_short(int fd)
+{
+	ElfW(Ehdr) head;
+	ElfW(Phdr) part;
+	struct stat status;
+	uint64_t end;
+
+	if (fstat(fd, &status) != 0 || pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
+	    memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_phentsize != sizeof(part))
+		return false;
+	end = (uint64_t)status.st_size;
+	for (size_t i = 0; i < head.e_phnum; i++) {
+		if (pread(fd, &part, sizeof(part), (off_t)(head.e_phoff + i * sizeof(part))) !=
+		    sizeof(part))
+			return true;
+		if (part.p_type == PT_LOAD &&
+		    (part.p_offset > end || part.p_filesz > end - part.p_offset))
+			return true;
 	}
-	file->has_copy = true;
-	result = copy_bytes(from, to, &reads);
-	(void)close(from);
-	if (close(to) != 0 && result == 0)
-		result = -errno;
-	if (result == 0)
+	return false;
+}
+
+/* Of the file's bytes, which fd reads. */
+static int check_bytes(const struct plugin_file *file, int fd, char *ret_reason, size_t size)
+{
+	if (!is_cut_short(fd))
 		return 0;
+	snprintf(ret_reason, size, "%s: file too short", file->path);
+	return -1;
+}
+
+static int copy_to(struct plugin_file *file, int from, int to, char *ret_reason, size_t size)
+{
+	bool reads;
+	int result = copy_bytes(from, to, &reads);
+
+	if (result == 0)
+		return check_bytes(file, to, ret_reason, size);
 	if (reads)
 		snprintf(ret_reason, size, "%s: cannot read file data: %s", file->path,
 			 strerror(-result));
@@ -116,6 +155,36 @@ static int copy_file(struct plugin_file *file, char *ret_reason, size_t size)
 		snprintf(ret_reason, size, "%s: cannot write its copy '%s': %s", file->path,
 			 file->copy, strerror(-result));
 	return -1;
+}
+
+static int copy_file(struct plugin_file *file, int from, char *ret_reason, size_t size)
+{
+	int to = open(file->copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700), result;
+
+	if (to < 0) {
+		snprintf(ret_reason, size, "%s: cannot make its copy '%s': %s", file->path,
+			 file->copy, strerror(errno));
+		return -1;
+	}
+	file->has_copy = true;
+	result = copy_to(file, from, to, ret_reason, size);
+	if (close(to) == 0 || result != 0)
+		return result;
+	snprintf(ret_reason, size, "%s: cannot write its copy '%s': %s", file->path, file->copy,
+		 strerror(errno));
+	return -1;
+}
+
+static int prepare(struct plugin_file *file, char *ret_reason, size_t size)
+{
+	int from = open_to_read(file, ret_reason, size), result;
+
+	if (from < 0)
+		return -1;
+	result = file->copy != NULL ? copy_file(file, from, ret_reason, size)
+				    : check_bytes(file, from, ret_reason, size);
+	(void)close(from);
+	return result;
 }
 
 /* ---- Opening ---- */
@@ -135,7 +204,7 @@ int plugin_file_open(struct plugin_file *file, char *path, char *copy, char *ret
 		     size_t size)
 {
 	*file = (struct plugin_file){.path = path, .copy = copy};
-	if (copy != NULL && copy_file(file, ret_reason, size) != 0)
+	if (prepare(file, ret_reason, size) != 0)
 		return -1;
 	file->object = dlopen(copy != NULL ? copy : path, RTLD_NOW | RTLD_LOCAL);
 	if (file->object == NULL) {

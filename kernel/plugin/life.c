@@ -204,12 +204,10 @@ void plugin_abandon(struct plugin *plugin)
 	plugin->is_closing = true;
 	list_remove(&plugin->link);
 	list_add_tail(&plugin->plugins->leaving, &plugin->link);
-	if (atomic_load_explicit(&plugin->holds, memory_order_acquire) == 1) {
-		close_file(&plugin->closing);
-		plugin_free(plugin);
-	} else {
+	if (atomic_load_explicit(&plugin->holds, memory_order_acquire) == 1)
+		plugin_close(plugin);
+	else
 		plugin_release(plugin);
-	}
 }
 
 void plugin_life_init(struct plugin *plugin)

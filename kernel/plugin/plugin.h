@@ -169,7 +169,7 @@ void plugin_release(struct plugin *plugin);
 /* Sends the letter home: from any thread. Without loops, as in a test, it is delivered at once. */
 void plugins_post_home(struct letter *letter);
 
-/* Of one whose start() has failed. Its file is closed in the call if nothing of it is pending. */
+/* Of one whose start() has failed, or was not called. */
 void plugin_abandon(struct plugin *plugin);
 
 /* When the loops have ended, and all instances of its exchange types: stops and frees it. */

@@ -176,8 +176,7 @@ static void end_here(void *arg)
 		struct plugin_draft *d = container_of(node, struct plugin_draft, link);
 
 		list_remove(&d->link);
-		if (d->done != NULL)
-			d->done(d->context, SHUNT_REFUSED);
+		publisher_tell(d->plugin, d->done, d->context, SHUNT_REFUSED);
 		plugin_draft_drop(d);
 	}
 	while ((node = list_first(&own->records)) != NULL)

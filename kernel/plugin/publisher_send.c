@@ -12,12 +12,24 @@
 
 /* ---- Outcomes ---- */
 
+/*
+ * Nothing is called any more of what has been stopped. What has published in stop(), or in a start()
+ * that failed, or on its own threads, has published at home; elsewhere it is held till the end.
+ */
+void publisher_tell(const struct plugin *plugin,
+		    void (*done)(void *context, enum shunt_outcome outcome), void *context,
+		    enum shunt_outcome outcome)
+{
+	if (done != NULL && (!loop_is_own(0) || plugin->phase != PLUGIN_STOPPED))
+		done(context, outcome);
+}
+
 void record_finish(struct record *record, enum shunt_outcome outcome)
 {
 	struct plugin *plugin = record->plugin;
 
 	list_remove(&record->link);
-	record->done(record->context, outcome);
+	publisher_tell(plugin, record->done, record->context, outcome);
 	slab_free(record, sizeof(*record));
 	plugin_release(plugin);
 }

@@ -61,6 +61,11 @@ extern const struct endpoint_ops publisher_endpoint_ops;
 /* The task `send`. */
 void publisher_send_some(struct loop_task *task);
 
+/* Calls done(), if it is not NULL and the plugin not stopped. */
+void publisher_tell(const struct plugin *plugin,
+		    void (*done)(void *context, enum shunt_outcome outcome), void *context,
+		    enum shunt_outcome outcome);
+
 /* Tells the plugin, and frees it. */
 void record_finish(struct record *record, enum shunt_outcome outcome);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "amqp/cursor.h"
 #include "base/mem.h"
 #include "cell.h"
 #include "client.h"
@@ -115,24 +116,34 @@ static int run_info(struct client *client, const struct options *options)
 
 /* ---- Changes ---- */
 
-static int run_change(struct client *client, const struct options *options)
+static int ask_for_change(struct client *client, const struct options *options, json_t *request)
 {
-	const char *operation = options->words[0], *name = options->words[1];
-	bool is_load = strcmp(operation, "load") == 0;
-	char *path = is_load ? file_of(name) : NULL, *file = options->n_words > 2 ? file_of(options->words[2]) : NULL;
-	json_t *request = json_pack("{s:s, s:s, s:s}", "command", "plugin_change", "operation", operation, "name",
-				    is_load ? path : name);
 	json_t *value = NULL;
 	int status;
 
-	if (file != NULL)
-		json_object_set_new(request, "file", json_string(file));
 	if (options->percent != NULL)
 		json_object_set_new(request, "percent", json_integer(atoi(options->percent)));
 	status = client_call(client, request, &value);
 	if (status == EXIT_OK && json_is_string(value))
 		output_message(options, json_string_value(value));
 	json_decref(value);
+	return status;
+}
+
+/* The words are UTF-8, but where we are may not be. */
+static int run_change(struct client *client, const struct options *options)
+{
+	const char *operation = options->words[0], *name = options->words[1];
+	bool is_load = strcmp(operation, "load") == 0;
+	char *path = is_load ? file_of(name) : NULL, *file = options->n_words > 2 ? file_of(options->words[2]) : NULL;
+	json_t *request = json_pack("{s:s, s:s, s:s, s:s?}", "command", "plugin_change", "operation", operation, "name",
+				    is_load ? path : name, "file", file);
+	int status = EXIT_USAGE;
+
+	if (request != NULL)
+		status = ask_for_change(client, options, request);
+	else
+		fprintf(stderr, "Error: '%s' is not UTF-8 text\n", is_load ? path : file);
 	mem_free(path);
 	mem_free(file);
 	return status;
@@ -187,10 +198,22 @@ static bool is_percent(const char *text)
 	return end != text && *end == '\0' && number >= 1 && number <= 100;
 }
 
+/* What the broker can be told; NULL: all. */
+static const char *first_not_utf8(const struct options *options)
+{
+	for (size_t i = 0; i < options->n_words; i++)
+		if (!amqp_is_utf8(slice_cstr(options->words[i])))
+			return options->words[i];
+	return NULL;
+}
+
 static int check(const struct command *command, const struct options *options, const struct subcommand *sub)
 {
+	const char *wrong = first_not_utf8(options);
 	size_t n = options->n_words - 1;
 
+	if (wrong != NULL)
+		return help_refuse(command, options, "'%s' is not UTF-8 text.", wrong);
 	if (n < sub->n_words_min)
 		return help_refuse(command, options, "not enough arguments.");
 	if (n > sub->n_words_max)

@@ -188,6 +188,24 @@ def test_usage(t):
             "Error (argument validation): %s\n" % why), words
 
 
+def test_words_that_are_no_text(t):
+    """JSON has no other bytes than UTF-8. A file that cannot be named is not another file."""
+    world = World(t)
+    for words in (["load", b"./\xff.so"], ["reload", "x-version", b"/tmp/\xff.so"], ["trial", "x-version", b"\xff"],
+                  ["unload", b"x\xff"], ["run", "x-version", "version", b"\xff"]):
+        assert "is not UTF-8 text." in ctl(t, "plugin", *words, broker=world.broker, status=64), words
+    assert not any("replaced: " in line for line in world.broker.log_tail(100).splitlines())
+    folder = os.fsencode(sdk.folder(t)) + b"/\xff"
+    os.mkdir(folder)
+    with open(folder + b"/new.so", "wb"):
+        pass
+    done = subprocess.run([shuntctl_of(world.broker), "plugin", "reload", "x-version", "new.so"], cwd=folder,
+                          env=dict(os.environ, SHUNT_SOCKET=world.broker.control_socket), stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=t.limit, check=False)
+    assert (done.returncode, done.stderr) == (64, b"Error: '" + folder + b"/new.so' is not UTF-8 text\n"), done
+    assert not any("replaced: " in line for line in world.broker.log_tail(100).splitlines())
+
+
 def test_commands_of_plugins(t):
     world = World(t)
     assert world.ctl("run", "x-version", "version") == "1\n"

@@ -15,6 +15,7 @@
 #include "../unit.h"
 #include "base/mem.h"
 
+#define LIMIT_S	     20
 #define MODULE(name) PLUGIN_MODULES "/" name ".so"
 
 static char folder[64], reason[512];
@@ -197,6 +198,53 @@ static void files_that_are_none(void)
 	end();
 }
 
+/* Reading it would wait for somebody to write. */
+static void pipe_is_not_waited_for(void)
+{
+	char *pipe;
+
+	begin();
+	pipe = inside("pipe");
+	CU_ASSERT_EQUAL_FATAL(mkfifo(pipe, 0600), 0);
+	(void)alarm(LIMIT_S);
+	refused(pipe, ": not a regular file");
+	refused("/dev/zero", ": not a regular file");
+	(void)alarm(0);
+	mem_free(pipe);
+	end();
+}
+
+/* As a compiler or cp that is still writing leaves it. To map what is not there would be the end of the broker. */
+static void file_that_is_cut_short(void)
+{
+	struct plugin_file file;
+	char *installed;
+	struct stat status;
+	long whole;
+
+	begin();
+	installed = inside("installed.so");
+	copy_to(MODULE("probe"), installed);
+	CU_ASSERT_EQUAL_FATAL(stat(installed, &status), 0);
+	whole = (long)status.st_size;
+	for (int i = 0; i < 200; i++) {
+		long size = whole - whole * i / 200 - 1;
+
+		CU_ASSERT_EQUAL_FATAL(truncate(installed, size), 0);
+		/* what is only for debuggers may be missing */
+		if (open_copied(&file, installed, "1") == 0)
+			CU_ASSERT_STRING_EQUAL(file.exported->name, "probe");
+		plugin_file_close(&file);
+		(void)open_copied(&file, installed, NULL);
+		plugin_file_close(&file);
+	}
+	refused(installed, ": file too short");
+	CU_ASSERT_EQUAL(truncate(installed, 1000), 0);
+	refused(installed, ": file too short");
+	mem_free(installed);
+	end();
+}
+
 static void no_room_for_the_copy(void)
 {
 	struct plugin_file file;
@@ -219,5 +267,6 @@ static void no_room_for_the_copy(void)
 
 UNIT_MAIN("file", UNIT_TEST(folder_is_made_and_emptied), UNIT_TEST(folder_that_cannot_be),
 	  UNIT_TEST(file_without_a_copy), UNIT_TEST(copy_goes_with_the_file), UNIT_TEST(one_file_opened_twice_is_two),
-	  UNIT_TEST(installed_file_that_is_overwritten), UNIT_TEST(files_that_are_none),
+	  UNIT_TEST(installed_file_that_is_overwritten), UNIT_TEST(files_that_are_none), UNIT_TEST(pipe_is_not_waited_for),
+	  UNIT_TEST(file_that_is_cut_short),
 	  UNIT_TEST(no_room_for_the_copy))

@@ -136,6 +136,21 @@ static uint64_t messages(void)
 
 /* ---- Tests ---- */
 
+/* Published in stop(), or in a start() that has failed: the messages go out, and nobody is told. */
+static void nothing_is_called_of_what_has_stopped(void)
+{
+	start();
+	publish_on(0, SLICE_EMPTY, QUEUE, 3);
+	publish_on(0, SLICE_EMPTY, FAR, 3);
+	plugin.phase = PLUGIN_STOPPED;
+	settle(&a, &b);
+	check_ended(0, SHUNT_ROUTED);
+	CU_ASSERT_EQUAL(messages(), 6);
+	publish_on(0, SLICE_EMPTY, QUEUE, 3);
+	stop();
+	check_ended(0, SHUNT_REFUSED);
+}
+
 static void after_the_call_and_in_order(void)
 {
 	start();
@@ -370,7 +385,9 @@ static void memory_runs_out(void)
 	stop();
 }
 
-UNIT_MAIN("publisher", UNIT_TEST(after_the_call_and_in_order), UNIT_TEST(nobody_wants_to_know), UNIT_TEST(other_outcomes),
-	  UNIT_TEST(names_that_cannot_be), UNIT_TEST(body_that_cannot_be), UNIT_TEST(keys_of_cc), UNIT_TEST(done_may_publish),
+UNIT_MAIN("publisher", UNIT_TEST(after_the_call_and_in_order),
+	  UNIT_TEST(nothing_is_called_of_what_has_stopped), UNIT_TEST(nobody_wants_to_know),
+	  UNIT_TEST(other_outcomes), UNIT_TEST(names_that_cannot_be),
+	  UNIT_TEST(body_that_cannot_be), UNIT_TEST(keys_of_cc), UNIT_TEST(done_may_publish),
 	  UNIT_TEST(observed_and_unroutable),
 	  UNIT_TEST(the_end), UNIT_TEST(memory_runs_out))
