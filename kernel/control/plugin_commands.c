@@ -105,16 +105,24 @@ void control_plugin_change(struct control_client *client, const json_t *request)
 
 /* ---- Commands of plugins ---- */
 
+/* A plugin is not told to wait; what the client leaves unread must not fill our memory. */
+#define RUN_UNSENT_MAX ((size_t)32 << 20)
+
 struct run {
 	struct control_client *client;
 	const struct control_plugins *plugins;
 	void *running;
+	bool is_cut; /* text was left out, and all that comes behind it */
 };
 
 static void run_print(void *context, struct slice text)
 {
-	const struct run *run = context;
+	struct run *run = context;
 
+	if (control_client_unsent(run->client) > RUN_UNSENT_MAX)
+		run->is_cut = true;
+	if (run->is_cut)
+		return;
 	control_client_send(run->client, json_pack("{s:o}", "text", column_text(text)));
 }
 
@@ -123,6 +131,8 @@ static void run_done(void *context, const char *error)
 	struct run *run = context;
 	struct control_client *client = run->client;
 
+	if (error == NULL && run->is_cut)
+		error = "it has printed more than was read";
 	mem_free(run);
 	if (error != NULL)
 		control_client_fail(client, CONTROL_SOFTWARE, "%s", error);

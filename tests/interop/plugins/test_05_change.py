@@ -169,7 +169,7 @@ def test_list_and_info(t):
     (argument,) = kind["declare_arguments"]
     assert argument == {"name": "x-size", "type": "integer", "required": False, "range": "1..9", "default": "5",
                         "help": "how large it is"}
-    assert [command["name"] for command in info["commands"]] == ["version", "adopted", "hold"]
+    assert [command["name"] for command in info["commands"]] == ["version", "adopted", "hold", "flood", "flooded"]
     assert info["metrics"] == [{"name": "routed", "type": "counter", "value": 2, "help": "messages routed"}]
     text = world.ctl("info", "x-version")
     for line in (" * x-version (1 exchanges): routes by the whole key",
@@ -211,6 +211,24 @@ def test_commands_of_plugins(t):
     assert world.ctl("run", "x-version", "version") == "1\n"
     assert "x-version" in world.ctl("run", "x-version", "nothing", status=65)
     assert "nobody" in world.ctl("run", "nobody", "version", status=65)
+
+
+def test_text_that_is_not_read(t):
+    """A plugin prints on and on, and who asked for it reads nothing: the broker does not keep all of it."""
+    world = World(t)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(t.limit)
+        s.connect(world.broker.control_socket)
+        s.sendall(b'{"command": "plugin_run", "name": "x-version", "run": "flood", "arguments": []}\n')
+        t.wait(lambda: world.ctl("run", "x-version", "flooded") == "100\n", "all of it to be printed")
+        with s.makefile("rb") as f:
+            lines, size = b"", 0
+            while b'"error"' not in lines:
+                lines = f.readline()
+                size += len(lines)
+    assert 32 << 20 < size < 50 << 20, size
+    assert json.loads(lines) == {"error": "it has printed more than was read", "status": 70}, lines
+    world.works()
 
 
 # --- reload
