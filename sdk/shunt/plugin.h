@@ -551,7 +551,7 @@ struct shunt_host {
 
 	/*
 	 * fire(context) after delay_ms, and, if repeat_ms is not 0, every repeat_ms from then on. Starting it anew forgets the former start. NULL when memory is
-	 * out. All at home. Timers that are left are freed after stop().
+	 * out. All at home. They count while the plugin is in force: not before, nor in a trial, nor when it is leaving. What is left is freed after stop().
 	 */
 	struct shunt_timer *(*timer_create)(const struct shunt_host *host, void (*fire)(void *context),
 					    void *context);

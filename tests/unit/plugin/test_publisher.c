@@ -318,5 +318,6 @@ static void memory_runs_out(void)
 }
 
 UNIT_MAIN("publisher", UNIT_TEST(after_the_call_and_in_order), UNIT_TEST(nothing_is_called_of_what_has_stopped),
-	  UNIT_TEST(nobody_wants_to_know), UNIT_TEST(other_outcomes), UNIT_TEST(names_that_cannot_be), UNIT_TEST(body_that_cannot_be), UNIT_TEST(keys_of_cc), UNIT_TEST(done_may_publish),
-	  UNIT_TEST(the_end), UNIT_TEST(memory_runs_out))
+	  UNIT_TEST(nobody_wants_to_know), UNIT_TEST(other_outcomes), UNIT_TEST(names_that_cannot_be),
+	  UNIT_TEST(body_that_cannot_be), UNIT_TEST(keys_of_cc), UNIT_TEST(done_may_publish), UNIT_TEST(the_end),
+	  UNIT_TEST(memory_runs_out))
