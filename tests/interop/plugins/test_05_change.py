@@ -255,6 +255,14 @@ def test_reload_of_another_file(t):
     world.works()
 
 
+def test_file_with_a_long_name(t):
+    """The name of its private copy is longer than that, and a folder takes 255 bytes."""
+    world = World(t)
+    other = version(t, 2, target=os.path.join(sdk.folder(t), "n" * 252 + ".so"))
+    world.ctl("reload", "x-version", other)
+    assert world.version() == "2"
+
+
 def test_reload_of_what_ships(t):
     broker = t.shuntd(*FOUR)
     channel = connect(t, broker).channel()
