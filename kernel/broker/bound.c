@@ -111,9 +111,8 @@ static void send_some(struct bound_sends *sends)
 
 		if (n > ROUTER_BATCH_MAX)
 			n = ROUTER_BATCH_MAX;
-		router_send_take(request->broker, request->vhost, &sends->to,
-				 sends->messages + sends->n_sent, n);
-		sends->n_sent += n;
+		sends->n_sent += router_send_take(request->broker, request->vhost, &sends->to,
+						  sends->messages + sends->n_sent, n);
 	}
 }
 

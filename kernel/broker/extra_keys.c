@@ -38,25 +38,32 @@ static void add(struct extra_keys *keys, struct slice key)
 	keys->n++;
 }
 
-static int note(struct extra_keys *keys, struct slice headers, const char *name, bool *ret_is_there,
-		struct amqp_error *error)
+static NO_INLINE int add_all(struct extra_keys *keys, const char *name,
+			     const struct amqp_value *value, struct amqp_error *error)
 {
-	struct amqp_value value, item;
 	struct amqp_array_iter iter;
+	struct amqp_value item;
 
-	*ret_is_there = amqp_table_find(headers, name, &value);
-	if (!*ret_is_there)
-		return 0;
-	if (value.type != AMQP_VALUE_ARRAY)
+	if (value->type != AMQP_VALUE_ARRAY)
 		return amqp_error_set(
 			error, AMQP_PRECONDITION_FAILED,
 			"invalid message: {unacceptable_type_in_mandatory_header,\"%s\",%s}", name,
-			amqp_value_type_name(value.type));
-	amqp_array_iter_init(&iter, value.bytes);
+			amqp_value_type_name(value->type));
+	amqp_array_iter_init(&iter, value->bytes);
 	while (amqp_array_iter_next(&iter, &item) == 1)
 		if (item.type == AMQP_VALUE_STRING)
 			add(keys, item.bytes);
 	return 0;
+}
+
+/* Mostly it is not there. */
+static inline int note(struct extra_keys *keys, struct slice headers, const char *name,
+		       bool *ret_is_there, struct amqp_error *error)
+{
+	struct amqp_value value;
+
+	*ret_is_there = amqp_table_find(headers, name, &value);
+	return *ret_is_there ? add_all(keys, name, &value, error) : 0;
 }
 
 static void end_cc(struct extra_keys *keys)

@@ -272,7 +272,7 @@ static int check_exchange(const struct router *router, const struct exchange *ex
 }
 
 /* No mark has the new epoch. */
-static void begin_epoch(struct router *router)
+static inline void begin_epoch(struct router *router)
 {
 	if (UNLIKELY(++router->epoch == 0)) {
 		memset(router->queue_marks, 0,

@@ -15,12 +15,13 @@ struct router_destination {
 };
 
 /*
- * Gives the messages, at most ROUTER_BATCH_MAX, to the destination, in order, and takes their
- * references. What must be stored is, but nobody hears of it; what cannot be, for want of memory,
- * is dropped. Not from inside what the router calls.
+ * Gives messages, at most ROUTER_BATCH_MAX, to the destination, in order, and takes the references
+ * of those. Returns how many: at least one, and all unless the read side would last too long. What
+ * must be stored is, but nobody hears of it; what cannot be, for want of memory, is dropped. Not
+ * from inside what the router calls.
  */
-void router_send_take(struct broker *broker, struct vhost *vhost,
-		      const struct router_destination *to, struct message *const *messages,
-		      size_t count);
+size_t router_send_take(struct broker *broker, struct vhost *vhost,
+			const struct router_destination *to, struct message *const *messages,
+			size_t count);
 
 #endif

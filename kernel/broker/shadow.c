@@ -91,12 +91,32 @@ static void complete(struct shadow *shadow)
 		atomic_store_explicit(&shadow->exchange->tried, shadow, memory_order_release);
 }
 
+/* Two plugins may bring the type of one that is not loaded; one of them may be on trial. */
+static bool is_anothers(const struct shadow *shadow)
+{
+	const struct exchange *exchange = shadow->exchange;
+
+	if (!exchange->shadow && exchange->type == shadow->old)
+		return false;
+	upgrade_fail(shadow->upgrade,
+		     "exchange '" SLICE_FMT
+		     "' in vhost '%s': it is being brought to life by another plugin",
+		     SLICE_ARG(exchange->node.key), exchange->vhost->name);
+	return true;
+}
+
+static bool may_attach(const struct shadow *shadow)
+{
+	return list_is_linked(&shadow->exchange->of_type) && /* else it was deleted meanwhile */
+	       !is_anothers(shadow);
+}
+
 bool shadow_build(struct shadow *shadow)
 {
 	struct exchange *exchange = shadow->exchange;
 
 	if (!shadow->is_attached) {
-		if (!list_is_linked(&exchange->of_type)) { /* deleted meanwhile */
+		if (!may_attach(shadow)) {
 			exchange->n_dying++;
 			list_add_tail(&shadow->upgrade->dead, &shadow->link);
 			return false;

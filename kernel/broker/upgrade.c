@@ -129,7 +129,7 @@ void upgrades_forget_exchange(struct topology *topology, struct exchange *exchan
 /* ---- Building ---- */
 
 /* Outside of the lock: takes as long as it takes. */
-static void make_shadow(struct upgrade *upgrade, struct exchange_type *type,
+static void make_shadow(struct upgrade *upgrade, const struct upgrade_part *part,
 			struct exchange *exchange)
 {
 	struct shadow *shadow = mem_zalloc(sizeof(*shadow));
@@ -138,7 +138,8 @@ static void make_shadow(struct upgrade *upgrade, struct exchange_type *type,
 	list_init(&shadow->link);
 	shadow->upgrade = upgrade;
 	shadow->exchange = exchange;
-	if (exchange_make_instance(exchange, type, &shadow->instance, &error) == 0) {
+	shadow->old = part->old;
+	if (exchange_make_instance(exchange, part->new, &shadow->instance, &error) == 0) {
 		upgrade->building = shadow;
 		return;
 	}
@@ -183,7 +184,7 @@ static void build(struct upgrade *upgrade)
 
 	reaper_take(upgrade->broker->reaper, &dead);
 	if (progress == FOUND)
-		make_shadow(upgrade, scan->part.new, exchange);
+		make_shadow(upgrade, &scan->part, exchange);
 	if (has_failed)
 		upgrade->phase = UPGRADE_DROP;
 	if (progress == NONE && !has_failed)

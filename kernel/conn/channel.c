@@ -274,7 +274,8 @@ static NO_INLINE int channel_any_method(struct channel *ch, struct slice payload
 				      amqp_method_name(m.id));
 	/* What was published before comes before; a binding comes behind what other channels of the
 	 * connection have published, too: an exchange that remembers sends that to it. */
-	if (home->publisher == ch || m.id == AMQP_QUEUE_BIND || m.id == AMQP_EXCHANGE_BIND)
+	if (home->publisher != NULL && (home->publisher == ch || m.id == AMQP_QUEUE_BIND ||
+					m.id == AMQP_EXCHANGE_BIND))
 		publish_flush(home);
 	if (home->settles.channel == ch && m.id != AMQP_BASIC_ACK)
 		settle_flush(home);

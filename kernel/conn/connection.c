@@ -545,6 +545,19 @@ static void connection_timer(struct loop_timer *timer)
 	connection_destroy(c);
 }
 
+/* The text stays the transport's. */
+static void connection_describe_peer(struct connection *c)
+{
+	const struct net_address *address = transport_peer(c->transport);
+
+	c->peer = (struct shunt_peer){
+		.size = sizeof(c->peer),
+		.host = {(const uint8_t *)address->host, strlen(address->host)},
+		.port = address->port,
+		.is_loopback = address->is_loopback,
+	};
+}
+
 void conn_service_accept(struct conn_service *service, int fd)
 {
 	struct conn_loop *home = conn_loop_self(service);
@@ -562,6 +575,7 @@ void conn_service_accept(struct conn_service *service, int fd)
 	c->frame_max = AMQP_FRAME_MIN_SIZE;
 	c->connected_at_ms = loop_now_wall_ms();
 	c->transport = transport_create(fd, &connection_handler, c);
+	connection_describe_peer(c);
 	c->ref = slots_add(c);
 	placement_forget_votes(c);
 	list_init(&c->dirty);

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <shunt/plugin.h>
+
 #include "amqp/error.h"
 #include "amqp/frame.h"
 #include "amqp/method.h"
@@ -80,6 +82,7 @@ struct connection {
 	struct conn_service *service;
 	struct conn_loop *home;
 	struct transport *transport;
+	struct shunt_peer peer; /* whom the transport leads to, as plugins see it */
 	struct actor_ref ref;
 	uint64_t number; /* never used again; the owner of exclusive queues */
 	enum connection_state state;

@@ -18,7 +18,6 @@
 #include "conn/channel.h"
 #include "conn/connection.h"
 #include "conn/heartbeat.h"
-#include "conn/peer.h"
 #include "conn/pressure.h"
 
 #define HANDSHAKE_MECHANISMS "PLAIN AMQPLAIN"
@@ -29,7 +28,6 @@
 struct handshake_login {
 	struct access_login login;
 	struct connection *connection;
-	struct shunt_peer peer;
 	size_t size;
 	char bytes[]; /* user and password, wiped at the end */
 };
@@ -233,12 +231,11 @@ static int handshake_login(struct connection *c, const char *mechanism, struct s
 	if (password.size != 0)
 		memcpy(attempt->bytes + user.size, password.data, password.size);
 	attempt->connection = c;
-	peer_describe(c, &attempt->peer);
 	attempt->login = (struct access_login){
 		.user = slice_make(attempt->bytes, user.size),
 		.password = slice_make(attempt->bytes + user.size, password.size),
 		.mechanism = mechanism,
-		.peer = &attempt->peer,
+		.peer = &c->peer,
 		.done = handshake_login_done,
 	};
 	c->state = CONNECTION_LOGIN;
@@ -314,14 +311,13 @@ static int handshake_open(struct connection *c, const struct amqp_connection_ope
 			  struct amqp_error *error)
 {
 	struct vhost *vhost = topology_vhost(c->service->broker->topology, m->virtual_host);
-	struct shunt_peer peer;
 	struct access_question question = {
 		.user = c->user,
 		.operation = ACCESS_VHOST,
 		.resource = ACCESS_RESOURCE_VHOST,
 		.vhost = m->virtual_host,
 		.name = m->virtual_host,
-		.peer = &peer,
+		.peer = &c->peer,
 	};
 	struct amqp_method ok = {.id = AMQP_CONNECTION_OPEN_OK};
 	static struct log_limit limit = LOG_LIMIT(100);
@@ -330,7 +326,6 @@ static int handshake_open(struct connection *c, const struct amqp_connection_ope
 	if (vhost == NULL)
 		return amqp_error_set(error, AMQP_NOT_ALLOWED, "vhost " SLICE_FMT " not found",
 				      SLICE_ARG(m->virtual_host));
-	peer_describe(c, &peer);
 	if (!access_authorize(c->service->access, &question))
 		return amqp_error_set(error, AMQP_NOT_ALLOWED,
 				      "access to vhost '" SLICE_FMT "' refused for user '%s'",

@@ -5,7 +5,6 @@
 
 #include "access/access.h"
 #include "broker/queue.h"
-#include "conn/peer.h"
 #include "conn/publish.h"
 #include "conn/settle.h"
 
@@ -18,19 +17,17 @@ int hooked_publish(struct channel *ch, const struct hook_list *list, struct mess
 {
 	struct connection *c = ch->connection;
 	const struct conn_settings *settings = &c->service->settings;
-	struct shunt_peer peer;
 	struct hooked_publish publish = {
 		.message = *message,
 		.keys = &ch->publish->extra,
 		.limits = {settings->max_message_size, draft_properties_max(settings->frame_max)},
 		.vhost = slice_cstr(c->vhost->name),
 		.user = slice_cstr(c->user->name),
-		.peer = &peer,
+		.peer = &c->peer,
 		.mandatory = ch->publish->mandatory,
 	};
 	enum shunt_decision decision;
 
-	peer_describe(c, &peer);
 	error->method_id = AMQP_BASIC_PUBLISH;
 	decision = hooks_publish(list, &publish, error);
 	*ret_goes_on = decision == SHUNT_PASS;
@@ -87,7 +84,6 @@ int hooked_deliver(struct channel *ch, const struct hook_list *list, struct slic
 		   struct slice tag, struct delivery *d, enum shunt_decision *ret_decision)
 {
 	struct connection *c = ch->connection;
-	struct shunt_peer peer;
 	struct hooked_delivery delivery = {
 		.message = d->message,
 		.limits = {c->service->settings.max_message_size,
@@ -96,12 +92,11 @@ int hooked_deliver(struct channel *ch, const struct hook_list *list, struct slic
 		.queue = queue,
 		.user = slice_cstr(c->user->name),
 		.consumer_tag = tag,
-		.peer = &peer,
+		.peer = &c->peer,
 		.redelivered = d->redelivered,
 	};
 	int result;
 
-	peer_describe(c, &peer);
 	result = hooks_deliver(list, &delivery, ret_decision);
 	d->message = delivery.message;
 	if (result == 0 && *ret_decision != SHUNT_PASS) {

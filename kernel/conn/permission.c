@@ -6,24 +6,21 @@
 
 #include "broker/topology.h"
 #include "conn/channel.h"
-#include "conn/peer.h"
 
 static const char *const permission_verbs[] = {
 	[ACCESS_VHOST] = "connect", [ACCESS_CONFIGURE] = "configure", [ACCESS_WRITE] = "write",
 	[ACCESS_READ] = "read",	    [ACCESS_WRITE_TOPIC] = "write",   [ACCESS_READ_TOPIC] = "read",
 };
 
-/* What is asked, without who asks. */
-static bool permission_ask(struct channel *ch, struct access_question question)
+/* Completes the question with who asks. */
+static inline bool permission_ask(struct channel *ch, struct access_question *question)
 {
 	struct connection *c = ch->connection;
-	struct shunt_peer peer;
 
-	peer_describe(c, &peer);
-	question.user = c->user;
-	question.vhost = slice_cstr(c->vhost->name);
-	question.peer = &peer;
-	return access_authorize(c->service->access, &question);
+	question->user = c->user;
+	question->vhost = slice_cstr(c->vhost->name);
+	question->peer = &c->peer;
+	return access_authorize(c->service->access, question);
 }
 
 int permission_check(struct channel *ch, enum access_operation operation,
@@ -36,7 +33,7 @@ int permission_check_with(struct channel *ch, enum access_operation operation,
 			  enum access_resource resource, struct slice name, struct slice arguments,
 			  struct amqp_error *error)
 {
-	const struct access_question question = {
+	struct access_question question = {
 		.operation = operation,
 		.resource = resource,
 		.name = resource == ACCESS_RESOURCE_EXCHANGE && name.size == 0
@@ -45,7 +42,7 @@ int permission_check_with(struct channel *ch, enum access_operation operation,
 		.arguments = arguments,
 	};
 
-	if (permission_ask(ch, question))
+	if (permission_ask(ch, &question))
 		return 0;
 	return amqp_error_set(error, AMQP_ACCESS_REFUSED,
 			      "%s access to %s '" SLICE_FMT "' in vhost '%s' refused for user '%s'",
@@ -78,14 +75,14 @@ int permission_check_topic(struct channel *ch, enum access_operation operation,
 			   struct slice exchange, struct slice routing_key,
 			   struct amqp_error *error)
 {
-	const struct access_question question = {
+	struct access_question question = {
 		.operation = operation,
 		.resource = ACCESS_RESOURCE_EXCHANGE,
 		.name = exchange,
 		.routing_key = routing_key,
 	};
 
-	if (permission_ask(ch, question))
+	if (permission_ask(ch, &question))
 		return 0;
 	return amqp_error_set(error, AMQP_ACCESS_REFUSED,
 			      "%s access to topic '" SLICE_FMT "' in exchange '" SLICE_FMT

@@ -27,44 +27,59 @@
 
 static inline uint64_t publish_topology(const struct channel *ch)
 {
-	return topology_generation(ch->connection->service->broker->topology) + 1;
+	return topology_generation(ch->connection->service->broker->topology);
 }
 
-static bool publish_may_write(const struct channel *ch, struct slice exchange, uint64_t generation)
+/* The exchange is the one that was last asked about, and the answer is as good as then. */
+static inline bool publish_was_asked(const struct channel_publish *p, struct slice exchange,
+				     uint64_t generation)
 {
-	const struct channel_publish *p = ch->publish;
-
-	return p->access_valid && p->access_generation == generation &&
-	       (LIKELY(p->access_topology == 0) || p->access_topology == publish_topology(ch)) &&
+	return p->access_generation == generation &&
 	       slice_equal(exchange, slice_make(p->access_exchange, p->access_exchange_size));
 }
 
-static NO_INLINE int publish_ask_access(struct channel *ch, struct slice exchange,
-					uint64_t generation, struct amqp_error *error)
+static int publish_ask_access(struct channel *ch, struct slice exchange, uint64_t generation,
+			      struct amqp_error *error)
 {
 	bool has_policies = access_has_policies(ch->connection->service->access);
 	struct channel_publish *p = ch->publish;
 
-	p->access_topology = has_policies ? publish_topology(ch) : 0;
+	p->access = PUBLISH_NOT_ASKED;
+	p->access_topology = publish_topology(ch);
 	p->access_asks_topics = has_policies && permission_covers_topics(ch, exchange);
-	p->access_valid = false;
 	if (permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, exchange, error) != 0)
 		return -EPROTO;
-	p->access_valid = true;
+	p->access = has_policies ? PUBLISH_BY_POLICIES : PUBLISH_ALLOWED;
 	p->access_generation = generation;
 	p->access_exchange_size = (uint8_t)exchange.size;
 	slice_copy(p->access_exchange, exchange);
 	return 0;
 }
 
-static inline int publish_check_access(struct channel *ch, struct slice exchange,
+static NO_INLINE int publish_examine_access(struct channel *ch, const struct amqp_basic_publish *m,
+					    uint64_t generation, struct amqp_error *error)
+{
+	struct channel_publish *p = ch->publish;
+	bool is_known = p->access == PUBLISH_BY_POLICIES &&
+			p->access_topology == publish_topology(ch) &&
+			publish_was_asked(p, m->exchange, generation);
+
+	if (!is_known && publish_ask_access(ch, m->exchange, generation, error) != 0)
+		return -EPROTO;
+	if (!p->access_asks_topics)
+		return 0;
+	return permission_check_topic(ch, ACCESS_WRITE_TOPIC, m->exchange, m->routing_key, error);
+}
+
+static inline int publish_check_access(struct channel *ch, const struct amqp_basic_publish *m,
 				       struct amqp_error *error)
 {
 	uint64_t generation = access_generation(ch->connection->service->access);
 
-	if (LIKELY(publish_may_write(ch, exchange, generation)))
+	if (LIKELY(ch->publish->access == PUBLISH_ALLOWED &&
+		   publish_was_asked(ch->publish, m->exchange, generation)))
 		return 0;
-	return publish_ask_access(ch, exchange, generation, error);
+	return publish_examine_access(ch, m, generation, error);
 }
 
 static NO_INLINE int publish_first(struct channel *ch, struct amqp_error *error)
@@ -77,8 +92,8 @@ static NO_INLINE int publish_first(struct channel *ch, struct amqp_error *error)
 }
 
 /* The names are in the frame. */
-static inline int publish_announce(struct channel *ch, const struct amqp_basic_publish *m,
-				   struct amqp_error *error)
+static ALWAYS_INLINE int publish_announce(struct channel *ch, const struct amqp_basic_publish *m,
+					  struct amqp_error *error)
 {
 	struct channel_publish *p;
 
@@ -86,12 +101,9 @@ static inline int publish_announce(struct channel *ch, const struct amqp_basic_p
 		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED, "immediate=true");
 	if (UNLIKELY(ch->publish == NULL) && publish_first(ch, error) != 0)
 		return -EPROTO;
-	if (publish_check_access(ch, m->exchange, error) != 0)
+	if (publish_check_access(ch, m, error) != 0)
 		return -EPROTO;
 	p = ch->publish;
-	if (UNLIKELY(p->access_asks_topics) &&
-	    permission_check_topic(ch, ACCESS_WRITE_TOPIC, m->exchange, m->routing_key, error) != 0)
-		return -EPROTO;
 	p->mandatory = m->mandatory;
 	p->exchange = m->exchange;
 	p->routing_key = m->routing_key;

@@ -14,6 +14,13 @@
 #include "broker/router.h"
 #include "conn/channel.h"
 
+/* Whether the last exchange may be written to. */
+enum publish_access {
+	PUBLISH_NOT_ASKED, /* or refused */
+	PUBLISH_ALLOWED,   /* as long as there are no policies but the built-in one */
+	PUBLISH_BY_POLICIES,
+};
+
 /* A basic.publish whose content is still to come; made at a channel's first publish. */
 struct channel_publish {
 	bool mandatory;
@@ -22,10 +29,11 @@ struct channel_publish {
 	uint32_t body_filled;
 	struct extra_keys extra; /* of the message */
 	uint8_t names[510];
-	/* The exchange that was last found writable, under the access generation; and, if policies
-	 * are asked about topics, under the topology's: it may become a topic exchange. */
-	uint64_t access_generation, access_topology; /* 0: whatever the topology */
-	bool access_valid, access_asks_topics;
+	/* The exchange that was last found writable, under the access generation; and, if there are
+	 * policies, under the topology's: it may become a topic exchange. */
+	enum publish_access access;
+	uint64_t access_generation, access_topology;
+	bool access_asks_topics;
 	uint8_t access_exchange_size;
 	uint8_t access_exchange[255];
 };

@@ -34,6 +34,14 @@ void record_finish(struct record *record, enum shunt_outcome outcome)
 	plugin_release(plugin);
 }
 
+/* All targets have said what they had to say. */
+static void record_end(struct record *record)
+{
+	enum shunt_outcome outcome = record->is_unroutable ? SHUNT_UNROUTABLE : SHUNT_ROUTED;
+
+	record_finish(record, record->is_refused ? SHUNT_REFUSED : outcome);
+}
+
 static void on_published(struct endpoint *endpoint, const struct publish_outcome *outcomes,
 			 size_t count, uint64_t taken_bytes)
 {
@@ -43,7 +51,7 @@ static void on_published(struct endpoint *endpoint, const struct publish_outcome
 
 		record->is_refused |= outcomes[i].rejected;
 		if (--record->n_pending == 0)
-			record_finish(record, record->is_refused ? SHUNT_REFUSED : SHUNT_ROUTED);
+			record_end(record);
 	}
 }
 
@@ -65,7 +73,7 @@ static struct record *record_of(const struct publication *p)
 	return (struct record *)(uintptr_t)p->seq;
 }
 
-/* What the router said of one. */
+/* What the router said of one. Also what reaches no queue may be on its way to who observes. */
 static void note_publication(struct publication *p)
 {
 	struct record *record = record_of(p);
@@ -78,10 +86,9 @@ static void note_publication(struct publication *p)
 		return;
 	record->n_pending = p->n_pending;
 	record->is_refused = p->rejected;
-	if (p->unroutable)
-		record_finish(record, SHUNT_UNROUTABLE);
-	else if (p->n_pending == 0)
-		record_finish(record, p->rejected ? SHUNT_REFUSED : SHUNT_ROUTED);
+	record->is_unroutable = p->unroutable;
+	if (p->n_pending == 0)
+		record_end(record);
 }
 
 static void refuse_publication(struct publication *p)

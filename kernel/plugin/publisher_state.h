@@ -20,7 +20,7 @@ struct record {
 	void (*done)(void *context, enum shunt_outcome outcome);
 	void *context;
 	uint32_t n_pending;
-	bool is_refused;
+	bool is_refused, is_unroutable;
 };
 
 struct loop_publisher {

@@ -150,7 +150,7 @@ struct shunt_exchange {
 
 /*
  * A binding from the exchange to a queue or another exchange. The broker owns it; it is valid from bind() (or
- * validate_binding(), for that call) until unbind() of the same instance has returned, so that an instance may keep the pointer and the bytes.
+ * validate_binding(), for that call) until unbind() or destroy() of that instance has returned, so that an instance may keep the pointer and the bytes.
  */
 struct shunt_binding {
 	size_t size;

@@ -4,6 +4,7 @@
 #include "arguments_fixture.h"
 #include "history_fixture.h"
 #include "base/account.h"
+#include "base/clock.h"
 
 /* A queue, on this loop, of which the exchange does not know yet, and three messages that it does.
  */
@@ -214,6 +215,56 @@ static void many_go_in_steps(void)
 	router_end();
 }
 
+static unsigned n_slow_routes;
+
+static void slow_route(const void *state, const struct shunt_message *message,
+		       struct shunt_sink *sink)
+{
+	uint64_t end_us = clock_monotonic_us() + 200;
+
+	n_slow_routes++;
+	while (clock_monotonic_us() < end_us)
+		;
+	fake_route(state, message, sink);
+}
+
+static const struct shunt_exchange_type slow_fanout = {
+	.size = sizeof(struct shunt_exchange_type),
+	.name = "slow",
+	.create = fake_create_fanout,
+	.destroy = fake_destroy,
+	.bind = fake_bind,
+	.unbind = fake_unbind,
+	.route = slow_route,
+};
+
+/* Where an exchange that takes long is the destination: no read side is longer than a message of
+ * it, so nobody who wants to write waits for all of them. */
+static void slow_destination_takes_steps(void)
+{
+	three(1, 0, 0);
+	register_type(&slow_fanout);
+	history_repeats = 10;
+	n_slow_routes = 0;
+	CU_ASSERT_EQUAL(exchange_declare("f", "slow", 0), 0);
+	CU_ASSERT_EQUAL(queue_bind("q", "f", ""), 0);
+	bind_ask(&asked, DECLARE_BIND, "f", "e", "k", true);
+	declare_submit(&asked.request);
+	CU_ASSERT_FALSE(asked.is_done);
+	CU_ASSERT_EQUAL(n_slow_routes, 1);
+	for (unsigned turns = 0; !asked.is_done && turns < 1000; turns++)
+		turn();
+	CU_ASSERT_TRUE(asked.is_done);
+	CU_ASSERT_EQUAL(n_slow_routes, 30);
+	CU_ASSERT_EQUAL(ready("q"), 30);
+	for (int i = 0; i < 10; i++) {
+		ASSERT_NEXT("q", "a");
+		ASSERT_NEXT("q", "b");
+		ASSERT_NEXT("q", "c");
+	}
+	router_end();
+}
+
 static void queue_goes_meanwhile(void)
 {
 	uint64_t before;
@@ -301,5 +352,6 @@ UNIT_MAIN("bound", UNIT_TEST(new_binding_gets_all), UNIT_TEST(refused_binding_ge
 	  UNIT_TEST(durable_binding_on_another_loop),
 	  UNIT_TEST(binding_that_was_not_stored_gets_nothing), UNIT_TEST(persistent_is_stored),
 	  UNIT_TEST(sent_through_an_exchange), UNIT_TEST(many_go_in_steps),
+	  UNIT_TEST(slow_destination_takes_steps),
 	  UNIT_TEST(queue_goes_meanwhile), UNIT_TEST(without_memory),
 	  UNIT_TEST(held_outlives_the_call))

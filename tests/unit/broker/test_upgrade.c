@@ -413,6 +413,59 @@ static void not_loaded_comes_to_life(void)
 	router_end();
 }
 
+/* Two plugins bring the same type: one is being tried, the other is loaded meanwhile. */
+static void comes_to_life_once(void)
+{
+	struct upgrade *first;
+	struct exchange_type *first_type;
+
+	begin();
+	begin_upgrade(&next_topic, NULL, 50);
+	turn();
+	CU_ASSERT_EQUAL(n_ready, 1);
+	first = upgrade;
+	first_type = new_type;
+	begin_upgrade(&next_topic, NULL, 0);
+	upgrade_swap(upgrade);
+	turn();
+	ASSERT_FAILED("exchange 'amq.topic' in vhost '/': it is being brought to life by another "
+		      "plugin");
+	upgrade_swap(first);
+	turn();
+	CU_ASSERT_EQUAL(told, UPGRADE_SWAPPED);
+	CU_ASSERT_PTR_EQUAL(find("amq.topic")->type, first_type);
+	router_end();
+}
+
+/* One has made its instance, and another is faster. */
+static void comes_to_life_by_the_faster(void)
+{
+	begin();
+	begin_upgrade(&next_topic, NULL, 50);
+
+	struct upgrade *slow = upgrade;
+	struct exchange_type *slow_type = new_type, *fast_type;
+
+	while (!slow->building)
+		slow->task.run(&slow->task);
+	loop_cancel(&slow->task);
+	begin_upgrade(&next_topic, NULL, 0);
+	fast_type = new_type;
+	upgrade_swap(upgrade);
+	turn();
+	CU_ASSERT_EQUAL(told, UPGRADE_SWAPPED);
+	CU_ASSERT_PTR_EQUAL(find("amq.topic")->type, fast_type);
+	loop_defer_background(&slow->task);
+	turn();
+	new_type = slow_type;
+	ASSERT_FAILED("exchange 'amq.topic' in vhost '/': it is being brought to life by another "
+		      "plugin");
+	CU_ASSERT_PTR_NULL(find("amq.topic")->shadow);
+	CU_ASSERT_EQUAL(queue_bind("q", "amq.topic", "k"), 0);
+	CU_ASSERT_TRUE(publish("amq.topic", "k"));
+	router_end();
+}
+
 static void name_is_taken(void)
 {
 	begin();
@@ -473,4 +526,5 @@ UNIT_MAIN("upgrade", UNIT_TEST(swaps_all), UNIT_TEST(swaps_again_and_again),
 	  UNIT_TEST(bindings_outlive_old_instances), UNIT_TEST(create_fails), UNIT_TEST(bind_fails),
 	  UNIT_TEST(binding_is_refused), UNIT_TEST(late_binding_is_refused),
 	  UNIT_TEST(late_create_fails), UNIT_TEST(not_loaded_comes_to_life),
+	  UNIT_TEST(comes_to_life_once), UNIT_TEST(comes_to_life_by_the_faster),
 	  UNIT_TEST(name_is_taken), UNIT_TEST(type_goes), UNIT_TEST(all_or_nothing))

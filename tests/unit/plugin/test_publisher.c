@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What plugins publish, on two loops that are turned by hand. */
 #include "../conn/conversation.h"
+#include "broker/exchange.h"
+#include "broker/exchange_type.h"
 #include "broker/queue.h"
 #include "plugin/plugin.h"
 #include "plugin/publisher.h"
@@ -268,6 +270,72 @@ static void done_may_publish(void)
 	stop();
 }
 
+/* ---- To who only looks ---- */
+
+static unsigned n_observed;
+
+static int watch_create(void *unused, const struct shunt_exchange *exchange, void **ret_state,
+			struct shunt_error *error)
+{
+	(void)unused, (void)exchange, (void)error;
+	*ret_state = NULL;
+	return 0;
+}
+
+static void watch_destroy(void *state)
+{
+	(void)state;
+}
+
+static void watch_route(const void *state, const struct shunt_message *message, struct shunt_sink *sink)
+{
+	(void)state, (void)message, (void)sink;
+}
+
+static void watch_observe(void *state, const struct shunt_message *message)
+{
+	(void)state, (void)message;
+	n_observed++;
+}
+
+static const struct shunt_exchange_type watching = {
+	.size = sizeof(struct shunt_exchange_type),
+	.name = "watching",
+	.create = watch_create,
+	.destroy = watch_destroy,
+	.route = watch_route,
+	.observe = watch_observe,
+};
+
+/* No queue gets it, but an exchange observes it, on its own loop: told of when that is done. */
+static void observed_and_unroutable(void)
+{
+	struct vhost *vhost;
+	unsigned there;
+
+	start();
+	n_observed = 0;
+	vhost = topology_vhost(broker->topology, SLICE_LITERAL("/"));
+	CU_ASSERT_EQUAL_FATAL(exchange_type_register(broker->topology, &watching, NULL, "test"), 0);
+	PUT(&a, 1, AMQP_EXCHANGE_DECLARE, exchange_declare, .exchange = SLICE_LITERAL("w"),
+	    .type = SLICE_LITERAL("watching"));
+	settle(&a, &b);
+	topology_read_begin(broker->topology);
+	there = exchange_own_loop(topology_exchange(vhost, SLICE_LITERAL("w")), LOOPS);
+	topology_read_end(broker->topology);
+
+	publish_on(there, SLICE_LITERAL("w"), QUEUE, 50);
+	loop_pool_visit(there, turn_here, NULL);
+	check_ended(50, SHUNT_UNROUTABLE);
+	publish_on(1 - there, SLICE_LITERAL("w"), QUEUE, 50);
+	loop_pool_visit(1 - there, turn_here, NULL);
+	CU_ASSERT_EQUAL(n_ended, 0);
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(n_observed, 100);
+	check_ended(50, SHUNT_UNROUTABLE);
+	stop();
+}
+
 /* What is on its way, or has not begun, is refused; what done() publishes then is dropped. */
 static void the_end(void)
 {
@@ -317,7 +385,9 @@ static void memory_runs_out(void)
 	stop();
 }
 
-UNIT_MAIN("publisher", UNIT_TEST(after_the_call_and_in_order), UNIT_TEST(nothing_is_called_of_what_has_stopped),
-	  UNIT_TEST(nobody_wants_to_know), UNIT_TEST(other_outcomes), UNIT_TEST(names_that_cannot_be),
-	  UNIT_TEST(body_that_cannot_be), UNIT_TEST(keys_of_cc), UNIT_TEST(done_may_publish), UNIT_TEST(the_end),
-	  UNIT_TEST(memory_runs_out))
+UNIT_MAIN("publisher", UNIT_TEST(after_the_call_and_in_order),
+	  UNIT_TEST(nothing_is_called_of_what_has_stopped), UNIT_TEST(nobody_wants_to_know),
+	  UNIT_TEST(other_outcomes), UNIT_TEST(names_that_cannot_be),
+	  UNIT_TEST(body_that_cannot_be), UNIT_TEST(keys_of_cc), UNIT_TEST(done_may_publish),
+	  UNIT_TEST(observed_and_unroutable),
+	  UNIT_TEST(the_end), UNIT_TEST(memory_runs_out))
