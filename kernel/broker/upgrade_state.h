@@ -22,7 +22,7 @@ struct reaper;
 struct shadow {
 	struct list link; /* struct upgrade.shadows, .dead, or the reaper's */
 	struct upgrade *upgrade;
-	struct exchange *exchange; /* a reference */
+	struct exchange *exchange;	 /* a reference */
 	const struct exchange_type *old; /* the exchange's when it was found; NULL: none */
 	struct list *told; /* the last one of exchange.outgoing that it was told of, or the head */
 	bool is_attached;  /* exchange.shadow is this */

@@ -352,6 +352,5 @@ UNIT_MAIN("bound", UNIT_TEST(new_binding_gets_all), UNIT_TEST(refused_binding_ge
 	  UNIT_TEST(durable_binding_on_another_loop),
 	  UNIT_TEST(binding_that_was_not_stored_gets_nothing), UNIT_TEST(persistent_is_stored),
 	  UNIT_TEST(sent_through_an_exchange), UNIT_TEST(many_go_in_steps),
-	  UNIT_TEST(slow_destination_takes_steps),
-	  UNIT_TEST(queue_goes_meanwhile), UNIT_TEST(without_memory),
-	  UNIT_TEST(held_outlives_the_call))
+	  UNIT_TEST(slow_destination_takes_steps), UNIT_TEST(queue_goes_meanwhile),
+	  UNIT_TEST(without_memory), UNIT_TEST(held_outlives_the_call))

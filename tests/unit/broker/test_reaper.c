@@ -11,7 +11,9 @@
  * before it destroys the next. */
 
 #define N_BINDINGS 100000u
-#define LIMIT_S	   120u /* a letter that is sent while it is under way makes the loop turn for ever */
+
+/* A letter that is sent while it is under way makes the loop turn for ever. */
+#define LIMIT_S 120u
 
 static _Atomic unsigned n_begun, n_allowed;
 
