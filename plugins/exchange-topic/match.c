@@ -133,9 +133,9 @@ struct reached {
 static void collect(struct match *match, struct reached reached)
 {
 	if (!(reached.node & NODE_CROWD)) {
-		const struct shunt_binding *binding = reached.content;
-
-		collect_many(match, &binding, 1);
+		if (match->batched == BATCH)
+			flush(match);
+		match->batch[match->batched++] = reached.content;
 		return;
 	}
 	for (const struct crowd *block = reached.content; block; block = block->next)
@@ -249,8 +249,8 @@ static struct probe probe_of(const struct match *match, uint32_t node, uint32_t 
 }
 
 /* The probes for the children of these nodes by this word and by `*`. Returns their number. */
-static unsigned probe_children(const struct match *match, const struct reached *nodes,
-			       unsigned count, uint32_t word, struct probe *ret_probes)
+static inline unsigned probe_children(const struct match *match, const struct reached *nodes,
+				      unsigned count, uint32_t word, struct probe *ret_probes)
 {
 	unsigned probes = 0;
 
@@ -264,7 +264,7 @@ static unsigned probe_children(const struct match *match, const struct reached *
 }
 
 /* These nodes are reached at the key's end: load all crowds, then read them. */
-static void finish(struct match *match, const struct reached *nodes, unsigned count)
+static inline void finish(struct match *match, const struct reached *nodes, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
 		if (nodes[i].node & NODE_CROWD)
@@ -275,34 +275,41 @@ static void finish(struct match *match, const struct reached *nodes, unsigned co
 }
 
 /* These nodes, at most STATES, are reached at this position, and nowhere else. */
-static void step(struct match *match, unsigned position, const struct reached *nodes,
+static void step(struct match *match, unsigned position, const struct reached *first,
 		 unsigned count)
 {
 	struct probe probes[2 * STATES];
-	struct reached next[2 * STATES];
-	unsigned probed = 0;
-	unsigned found = 0;
+	struct reached nodes[2 * STATES];
 
-	if (position < match->count)
-		probed = probe_children(match, nodes, count, match->words[position], probes);
-	else
-		finish(match, nodes, count);
-	for (unsigned i = 0; i < probed; i++) {
-		next[found] =
-			reach(table_line_find(&match->trie->edges, probes[i].line, probes[i].key));
-		COUNT_LOOKUP();
-		found += next[found].node != 0;
-	}
 	for (unsigned i = 0; i < count; i++)
-		if (nodes[i].node & NODE_HASH)
-			walk_hash(match, nodes[i].node, position);
-	for (unsigned i = 0; i < found; i += STATES)
-		step(match, position + 1, next + i, found - i < STATES ? found - i : STATES);
+		nodes[i] = first[i];
+	for (; count > 0; position++) {
+		unsigned probed = 0;
+
+		if (position < match->count)
+			probed = probe_children(match, nodes, count, match->words[position],
+						probes);
+		else
+			finish(match, nodes, count);
+		for (unsigned i = 0; i < count; i++)
+			if (nodes[i].node & NODE_HASH)
+				walk_hash(match, nodes[i].node, position);
+		count = 0;
+		for (unsigned i = 0; i < probed; i++) {
+			nodes[count] = reach(table_line_find(&match->trie->edges, probes[i].line,
+							     probes[i].key));
+			COUNT_LOOKUP();
+			count += nodes[count].node != 0;
+		}
+		if (count > STATES) {
+			step(match, position + 1, nodes + STATES, count - STATES);
+			count = STATES;
+		}
+	}
 }
 
 void match_key(const struct trie *trie, struct shunt_bytes key, struct shunt_sink *sink)
 {
-	struct shunt_bytes words[KEY_WORDS_MAX];
 	struct reached root = {NODE_ROOT | trie->root.flags, trie->root_content};
 	struct match match;
 
@@ -310,11 +317,10 @@ void match_key(const struct trie *trie, struct shunt_bytes key, struct shunt_sin
 		return;
 	match.trie = trie;
 	match.sink = sink;
-	match.count = pattern_split(key, words);
+	match.count = words_find(&trie->words, key, match.words);
 	match.limbs = match.count / 64 + 1;
 	match.batched = 0;
 	match.grouped = 0;
-	words_find(&trie->words, words, match.count, match.words);
 	step(&match, 0, &root, 1);
 	flush(&match);
 }

@@ -12,11 +12,19 @@
  * - 2^k, and goes by being merged into it.
  */
 
-void table_init(struct table *table, const struct shunt_host *host, uint64_t seed)
+void table_seeds_init(struct table_seeds *seeds, const struct shunt_host *host)
+{
+	seeds->plus = host->hash(host, "exchange-topic +", 16);
+	seeds->low = host->hash(host, "exchange-topic l", 16);
+	seeds->high = host->hash(host, "exchange-topic h", 16);
+}
+
+void table_init(struct table *table, const struct shunt_host *host,
+		const struct table_seeds *seeds)
 {
 	array_init(&table->buckets, host, sizeof(struct table_line));
 	pool_init(&table->lines, host, sizeof(struct table_line));
-	table->seed = seed;
+	table->seeds = *seeds;
 	table->bucket_count = 0;
 	table->mask = 0;
 	table->count = 0;

@@ -33,16 +33,25 @@ struct table_entry {
 	void *content;
 };
 
+/* Secret numbers, so that nobody can choose keys of one bucket. */
+struct table_seeds {
+	uint64_t plus, low, high;
+};
+
 struct table {
 	struct array buckets; /* struct table_line */
 	struct pool lines;    /* struct table_line */
-	uint64_t seed;
+	struct table_seeds seeds;
 	uint32_t bucket_count;
 	uint32_t mask; /* bucket_count - 1, rounded up to a power of two less one */
 	uint32_t count;
 };
 
-void table_init(struct table *table, const struct shunt_host *host, uint64_t seed);
+/* New at every start of the broker, like the host's hash. */
+void table_seeds_init(struct table_seeds *seeds, const struct shunt_host *host);
+
+void table_init(struct table *table, const struct shunt_host *host,
+		const struct table_seeds *seeds);
 void table_fini(struct table *table);
 
 /* Adds an entry whose key is not there, its content NULL. 0, or -1 when memory is out. Entries
@@ -60,15 +69,17 @@ void table_remove(struct table *table, uint64_t key);
 void table_each(const struct table *table,
 		void (*call)(void *context, uint32_t value, void *content), void *context);
 
-/* Without branches, like all that follows: what is looked for cannot be predicted. */
+/*
+ * Multilinear hashing: the upper half of the sum is strongly universal, that is, whatever two keys
+ * are chosen without knowing the seeds, they meet as rarely as random ones do. Without branches,
+ * like all that follows: what is looked for cannot be predicted.
+ */
 static inline uint32_t table_bucket(const struct table *table, uint64_t key)
 {
-	uint64_t hash = key ^ table->seed;
-	uint32_t bucket;
+	uint64_t sum = table->seeds.plus + (uint32_t)key * table->seeds.low +
+		       (key >> 32) * table->seeds.high;
+	uint32_t bucket = (uint32_t)(sum >> 32) & table->mask;
 
-	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
-	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
-	bucket = (uint32_t)(hash >> 32) & table->mask;
 	return bucket & (table->mask >> (bucket >= table->bucket_count));
 }
 

@@ -7,16 +7,16 @@
 
 void trie_init(struct trie *trie, const struct shunt_host *host)
 {
-	/* keyed at every start of the broker, like the hash itself */
-	uint64_t seed = host->hash(host, "exchange-topic", 14);
+	struct table_seeds seeds;
 
+	table_seeds_init(&seeds, host);
 	trie->host = host;
 	memset(&trie->root, 0, sizeof(trie->root));
 	trie->root_content = NULL;
 	pool_init(&trie->nodes, host, sizeof(struct node));
 	pool_init(&trie->places, host, sizeof(struct place));
-	table_init(&trie->edges, host, seed);
-	words_init(&trie->words, host, seed);
+	table_init(&trie->edges, host, &seeds);
+	words_init(&trie->words, host, &seeds);
 }
 
 static void content_fini(void *context, uint32_t value, void *content)
