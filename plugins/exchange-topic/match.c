@@ -130,16 +130,21 @@ struct reached {
 	const void *content;
 };
 
-static void collect(struct match *match, struct reached reached)
+static void collect_crowd(struct match *match, struct reached reached)
 {
-	if (!(reached.node & NODE_CROWD)) {
-		if (match->batched == BATCH)
-			flush(match);
-		match->batch[match->batched++] = reached.content;
-		return;
-	}
 	for (const struct crowd *block = reached.content; block; block = block->next)
 		collect_many(match, block->bindings, block->count);
+}
+
+static inline void collect(struct match *match, struct reached reached)
+{
+	if (reached.node & NODE_CROWD) {
+		collect_crowd(match, reached);
+		return;
+	}
+	if (match->batched == BATCH)
+		flush(match);
+	match->batch[match->batched++] = reached.content;
 }
 
 /* ---- Below a `#` ---- */
@@ -263,57 +268,87 @@ static inline unsigned probe_children(const struct match *match, const struct re
 	return probes;
 }
 
+/* Follows the probes. Returns how many nodes they lead to. */
+static inline unsigned probes_follow(const struct match *match, const struct probe *probes,
+				     unsigned count, struct reached *ret_nodes)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		ret_nodes[found] = reach(
+			table_line_find(&match->trie->edges, probes[i].line, probes[i].key));
+		COUNT_LOOKUP();
+		found += ret_nodes[found].node != 0;
+	}
+	return found;
+}
+
 /* These nodes are reached at the key's end: load all crowds, then read them. */
 static inline void finish(struct match *match, const struct reached *nodes, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++)
-		if (nodes[i].node & NODE_CROWD)
-			__builtin_prefetch(nodes[i].content);
+	if (count > 1)
+		for (unsigned i = 0; i < count; i++)
+			if (nodes[i].node & NODE_CROWD)
+				__builtin_prefetch(nodes[i].content);
 	for (unsigned i = 0; i < count; i++)
 		if (nodes[i].node & NODE_BINDINGS)
 			collect(match, nodes[i]);
 }
 
-/* These nodes, at most STATES, are reached at this position, and nowhere else. */
-static void step(struct match *match, unsigned position, const struct reached *first,
-		 unsigned count)
+static void walk_hashes(struct match *match, unsigned position, const struct reached *nodes,
+			unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (nodes[i].node & NODE_HASH)
+			walk_hash(match, nodes[i].node, position);
+}
+
+static void step_rest(struct match *match, unsigned position, const struct reached *nodes,
+		      unsigned count);
+
+/* These nodes, at most STATES, are reached at this position, and nowhere else. There is room for
+ * twice as many; those that they lead to take their place. */
+static void step(struct match *match, unsigned position, struct reached *nodes, unsigned count)
 {
 	struct probe probes[2 * STATES];
-	struct reached nodes[2 * STATES];
 
-	for (unsigned i = 0; i < count; i++)
-		nodes[i] = first[i];
 	for (; count > 0; position++) {
 		unsigned probed = 0;
+		uint32_t flags = 0;
 
+		for (unsigned i = 0; i < count; i++)
+			flags |= nodes[i].node;
 		if (position < match->count)
 			probed = probe_children(match, nodes, count, match->words[position],
 						probes);
 		else
 			finish(match, nodes, count);
-		for (unsigned i = 0; i < count; i++)
-			if (nodes[i].node & NODE_HASH)
-				walk_hash(match, nodes[i].node, position);
-		count = 0;
-		for (unsigned i = 0; i < probed; i++) {
-			nodes[count] = reach(table_line_find(&match->trie->edges, probes[i].line,
-							     probes[i].key));
-			COUNT_LOOKUP();
-			count += nodes[count].node != 0;
-		}
+		if (flags & NODE_HASH)
+			walk_hashes(match, position, nodes, count);
+		count = probes_follow(match, probes, probed, nodes);
 		if (count > STATES) {
-			step(match, position + 1, nodes + STATES, count - STATES);
+			step_rest(match, position + 1, nodes + STATES, count - STATES);
 			count = STATES;
 		}
 	}
 }
 
+static __attribute__((noinline)) void step_rest(struct match *match, unsigned position,
+						const struct reached *nodes, unsigned count)
+{
+	struct reached room[2 * STATES];
+
+	memcpy(room, nodes, count * sizeof(*nodes));
+	step(match, position, room, count);
+}
+
 void match_key(const struct trie *trie, struct shunt_bytes key, struct shunt_sink *sink)
 {
-	struct reached root = {NODE_ROOT | trie->root.flags, trie->root_content};
+	struct reached nodes[2 * STATES];
 	struct match match;
 
-	if (root.node == 0 || key.size > KEY_SIZE_MAX)
+	nodes[0] = (struct reached){NODE_ROOT | trie->root.flags, trie->root_content};
+	if (nodes[0].node == 0 || key.size > KEY_SIZE_MAX)
 		return;
 	match.trie = trie;
 	match.sink = sink;
@@ -321,6 +356,6 @@ void match_key(const struct trie *trie, struct shunt_bytes key, struct shunt_sin
 	match.limbs = match.count / 64 + 1;
 	match.batched = 0;
 	match.grouped = 0;
-	step(&match, 0, &root, 1);
+	step(&match, 0, nodes, 1);
 	flush(&match);
 }

@@ -12,10 +12,13 @@
 
 #include "pool.h"
 
+#include <string.h>
+
 #define TABLE_LINE_ENTRIES 6
 
 struct table_line {
-	uint64_t keys[TABLE_LINE_ENTRIES];
+	uint32_t lows[TABLE_LINE_ENTRIES]; /* the halves of the keys */
+	uint32_t highs[TABLE_LINE_ENTRIES];
 	void *contents[TABLE_LINE_ENTRIES];
 	/* 0: no entry; the used ones first. The last is no entry's, but the number of another line
 	 * of this bucket, in the pool; 0: none. */
@@ -97,17 +100,34 @@ static inline struct table_line *table_line(const struct table *table, uint64_t 
 	return line;
 }
 
+typedef uint32_t table_vector __attribute__((vector_size(16)));
+
+static inline table_vector table_vector_load(const uint32_t *from)
+{
+	table_vector vector;
+
+	memcpy(&vector, from, sizeof(vector));
+	return vector;
+}
+
 /* The position of the key, which may be that of a place that is not in use; TABLE_LINE_NEXT if it
- * is not there. */
+ * is not there. Compares the places 0 to 3 and 2 to 5. */
 static inline unsigned table_line_position(const struct table_line *line, uint64_t key)
 {
-	unsigned equal = (unsigned)(line->keys[0] == key) | (unsigned)(line->keys[1] == key) << 1 |
-			 (unsigned)(line->keys[2] == key) << 2 |
-			 (unsigned)(line->keys[3] == key) << 3 |
-			 (unsigned)(line->keys[4] == key) << 4 |
-			 (unsigned)(line->keys[5] == key) << 5 | 1u << TABLE_LINE_NEXT;
+	uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
+	table_vector lows = {low, low, low, low}, highs = {high, high, high, high};
+	table_vector first = (table_vector)(table_vector_load(line->lows) == lows) &
+			     (table_vector)(table_vector_load(line->highs) == highs);
+	table_vector last = (table_vector)(table_vector_load(line->lows + 2) == lows) &
+			    (table_vector)(table_vector_load(line->highs + 2) == highs);
+	table_vector bits = (first & (table_vector){1, 2, 4, 8}) |
+			    (last & (table_vector){4, 8, 16, 32});
+	uint64_t halves[2], both;
 
-	return (unsigned)__builtin_ctz(equal);
+	memcpy(halves, &bits, sizeof(halves));
+	both = halves[0] | halves[1];
+	return (unsigned)__builtin_ctz((uint32_t)both | (uint32_t)(both >> 32) |
+				       1u << TABLE_LINE_NEXT);
 }
 
 static inline struct table_entry table_line_find(const struct table *table,
