@@ -130,16 +130,23 @@ static inline unsigned table_line_position(const struct table_line *line, uint64
 				       1u << TABLE_LINE_NEXT);
 }
 
+/* 1 if the key is not in the line, else 0; in a way that compilers make no branch of. */
+static inline uint32_t table_is_absent(unsigned position)
+{
+	return (position + 8 - TABLE_LINE_NEXT) >> 3;
+}
+
 static inline struct table_entry table_line_find(const struct table *table,
 						 const struct table_line *line, uint64_t key)
 {
 	unsigned i = table_line_position(line, key);
 
-	while (__builtin_expect(i == TABLE_LINE_NEXT && line->values[i] != 0, 0)) {
+	/* absent, and there is a line more */
+	while (__builtin_expect(line->values[i] & -table_is_absent(i), 0)) {
 		line = pool_at(&table->lines, line->values[i], sizeof(*line));
 		i = table_line_position(line, key);
 	}
-	return (struct table_entry){line->values[i], line->contents[i - (i == TABLE_LINE_NEXT)]};
+	return (struct table_entry){line->values[i], line->contents[i - table_is_absent(i)]};
 }
 
 static inline struct table_entry table_find(const struct table *table, uint64_t key)
