@@ -13,7 +13,6 @@
 #include <string.h>
 
 #define READER_SHORT 8u
-#define READER_SLACK 8u /* bytes that are read beyond the dot behind the last word */
 
 struct reader_word {
 	uint64_t key;
@@ -49,37 +48,60 @@ static inline uint64_t reader_dots(uint64_t bytes)
 	return (x - 0x0101010101010101u) & ~x & 0x8080808080808080u;
 }
 
+/*
+ * Eight bytes of a key, from `start` on; those behind its end are a dot and then anything. Reads
+ * them as they are, or the key's last eight: a copy would have to be stored before it is read.
+ */
+static inline uint64_t reader_bytes(struct shunt_bytes key, uint32_t start)
+{
+	uint32_t left = (uint32_t)key.size - start;
+	uint8_t room[8] = {0};
+	uint64_t bytes;
+
+	if (left >= 8)
+		return reader_load(key.data + start);
+	if (key.size >= 8) {
+		bytes = reader_load(key.data + key.size - 8) >> (63 - left * 8) >> 1;
+	} else {
+		memcpy(room, key.data + start, left);
+		bytes = reader_load(room);
+	}
+	return bytes | (uint64_t)'.' << left * 8;
+}
+
 /* A word that is not short. Returns where its dot stands. */
-uint32_t reader_long_word(const uint8_t *text, uint32_t start, const struct table_seeds *seeds,
+uint32_t reader_long_word(struct shunt_bytes key, uint32_t start, const struct table_seeds *seeds,
 			  struct reader_word *ret_word);
 
-/*
- * The word that begins at `start`; each word ends at a dot, also the last, behind which there are
- * READER_SLACK bytes more. Returns where its dot stands.
- */
-static inline uint32_t reader_word(const uint8_t *text, uint32_t start,
+static inline bool reader_is_end(struct shunt_bytes key, uint32_t position)
+{
+	return position == key.size || key.data[position] == '.';
+}
+
+/* The word that begins at `start`. Returns where its dot stands, or the key's end. */
+static inline uint32_t reader_word(struct shunt_bytes key, uint32_t start,
 				   const struct table_seeds *seeds, struct reader_word *ret_word)
 {
-	uint64_t bytes = reader_load(text + start);
+	uint64_t bytes = reader_bytes(key, start);
 	uint64_t dots = reader_dots(bytes);
 	unsigned bits;
 
-	ret_word->start = start;
-	ret_word->is_short = true;
 	if (dots != 0) {
 		bits = (unsigned)__builtin_ctzll(dots) & 56u;
 		bytes &= ((uint64_t)1 << bits) - 1;
-	} else if (text[start + READER_SHORT] == '.') {
+	} else if (reader_is_end(key, start + READER_SHORT)) {
 		bits = 64;
 	} else {
-		return reader_long_word(text, start, seeds, ret_word);
+		return reader_long_word(key, start, seeds, ret_word);
 	}
 	/* its last byte */
 	if (__builtin_expect(bits > 0 && bytes >> (bits - 8) == 0, 0))
-		return reader_long_word(text, start, seeds, ret_word);
+		return reader_long_word(key, start, seeds, ret_word);
 	ret_word->key = bytes;
+	ret_word->start = start;
 	ret_word->size = bits / 8;
-	return start + ret_word->size;
+	ret_word->is_short = true;
+	return start + bits / 8;
 }
 
 #endif

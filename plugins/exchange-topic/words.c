@@ -132,24 +132,12 @@ err_record:
 	return 0;
 }
 
-/* Reads a word as if it stood in a key. `room` is the reader's. */
-static void wanted_init(const struct words *words, const uint8_t *text, size_t size,
-			uint8_t room[KEY_SIZE_MAX + 1 + READER_SLACK], struct wanted *ret_wanted)
-{
-	memcpy(room, text, size);
-	room[size] = '.';
-	memset(room + size + 1, 0, READER_SLACK);
-	(void)reader_word(room, 0, &words->index.seeds, &ret_wanted->word);
-	ret_wanted->text = room;
-}
-
 uint32_t words_take(struct words *words, const uint8_t *text, size_t size)
 {
-	uint8_t room[KEY_SIZE_MAX + 1 + READER_SLACK];
-	struct wanted wanted;
+	struct wanted wanted = {.text = text};
 	uint32_t number;
 
-	wanted_init(words, text, size, room, &wanted);
+	(void)reader_word((struct shunt_bytes){text, size}, 0, &words->index.seeds, &wanted.word);
 	number = chain_find(words, table_find(&words->index, wanted.word.key).value, &wanted);
 	if (number == 0)
 		return word_create(words, &wanted);
@@ -201,15 +189,14 @@ struct some {
 	struct table_line *lines[WORDS_AT_ONCE];
 };
 
-/* Reads words, and begins to load the lines of the index. Returns where the next one begins; behind
- * the dot at `end` there is none. */
-static uint32_t some_read(const struct words *words, const uint8_t *text, uint32_t start,
-			  uint32_t end, struct some *some)
+/* Reads words, and begins to load the lines of the index. Returns where the next one begins. */
+static uint32_t some_read(const struct words *words, struct shunt_bytes key, uint32_t start,
+			  struct some *some)
 {
 	unsigned i = 0;
 
-	for (; i < WORDS_AT_ONCE && start <= end; i++) {
-		start = reader_word(text, start, &words->index.seeds, &some->words[i]) + 1;
+	for (; i < WORDS_AT_ONCE && start <= key.size; i++) {
+		start = reader_word(key, start, &words->index.seeds, &some->words[i]) + 1;
 		some->lines[i] = table_line(&words->index, some->words[i].key);
 	}
 	some->count = i;
@@ -261,7 +248,6 @@ static unsigned words_count(struct shunt_bytes key)
 
 unsigned words_find(const struct words *words, struct shunt_bytes key, uint32_t *ret_numbers)
 {
-	uint8_t text[KEY_SIZE_MAX + 1 + READER_SLACK];
 	unsigned count = 0;
 	uint32_t start = 0;
 	struct some some;
@@ -273,12 +259,9 @@ unsigned words_find(const struct words *words, struct shunt_bytes key, uint32_t 
 		memset(ret_numbers, 0, count * sizeof(*ret_numbers));
 		return count;
 	}
-	memcpy(text, key.data, key.size);
-	text[key.size] = '.';
-	memset(text + key.size + 1, 0, READER_SLACK);
 	while (start <= key.size) {
-		start = some_read(words, text, start, (uint32_t)key.size, &some);
-		some_find(words, text, &some, ret_numbers + count);
+		start = some_read(words, key, start, &some);
+		some_find(words, key.data, &some, ret_numbers + count);
 		count += some.count;
 	}
 	return count;
