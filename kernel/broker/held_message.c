@@ -8,8 +8,8 @@
 
 struct held_message {
 	struct routed_message routed;
-	size_t key_size; /* of the copy behind, 0: none */
-	uint8_t key[];
+	size_t n_copied;
+	uint8_t copied[]; /* the vhost's name, which may go before; a key */
 };
 
 static bool is_own_key(const struct routed_message *shown)
@@ -19,27 +19,36 @@ static bool is_own_key(const struct routed_message *shown)
 	return shown->view.routing_key.data == own.data && shown->view.routing_key.size == own.size;
 }
 
-static size_t size_of(size_t key_size)
+static size_t size_of(size_t n_copied)
 {
-	return sizeof(struct held_message) + key_size;
+	return sizeof(struct held_message) + n_copied;
+}
+
+static uint8_t *copy(uint8_t *to, struct shunt_bytes *bytes)
+{
+	if (bytes->size > 0)
+		memcpy(to, bytes->data, bytes->size);
+	bytes->data = to;
+	return to + bytes->size;
 }
 
 const struct routed_message *held_message_create(const struct routed_message *shown)
 {
-	size_t key_size = is_own_key(shown) ? 0 : shown->view.routing_key.size;
-	struct held_message *held = slab_try_alloc(size_of(key_size));
+	bool has_own_key = is_own_key(shown);
+	size_t n_copied = shown->view.vhost.size + (has_own_key ? 0 : shown->view.routing_key.size);
+	struct held_message *held = slab_try_alloc(size_of(n_copied));
+	uint8_t *behind;
 
 	if (!held)
 		return NULL;
 	held->routed = *shown;
 	held->routed.view.size = sizeof(held->routed.view);
-	held->key_size = key_size;
-	if (key_size > 0) {
-		memcpy(held->key, shown->view.routing_key.data, key_size);
-		held->routed.view.routing_key.data = held->key;
-	}
+	held->n_copied = n_copied;
+	behind = copy(held->copied, &held->routed.view.vhost);
+	if (!has_own_key)
+		(void)copy(behind, &held->routed.view.routing_key);
 	(void)message_ref(held->routed.message);
-	account_add(ACCOUNT_MESSAGE, (ptrdiff_t)size_of(key_size));
+	account_add(ACCOUNT_MESSAGE, (ptrdiff_t)size_of(n_copied));
 	return &held->routed;
 }
 
@@ -47,7 +56,7 @@ void held_message_destroy(const struct routed_message *routed)
 {
 	struct held_message *held = container_of((struct routed_message *)(uintptr_t)routed,
 						 struct held_message, routed);
-	size_t size = size_of(held->key_size);
+	size_t size = size_of(held->n_copied);
 
 	message_unref(held->routed.message);
 	account_add(ACCOUNT_MESSAGE, -(ptrdiff_t)size);

@@ -10,8 +10,8 @@
 #include "base/compiler.h"
 #include "broker/router.h"
 
-/* Names and body lie in the message, but for a routing key that is not its own, which is copied;
- * the vhost's name lives as long as all vhosts do. NULL when memory is out. */
+/* Names and body lie in the message, but for the vhost's name, and a routing key that is not its
+ * own: these are copied. NULL when memory is out. */
 const struct routed_message *held_message_create(const struct routed_message *shown) MUST_USE;
 
 /* One that held_message_create() has made. */

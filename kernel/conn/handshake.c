@@ -122,7 +122,8 @@ static bool handshake_plain(struct slice response, struct slice *ret_user,
 	return memchr(password, 0, ret_password->size) == NULL || ret_password->size == 0;
 }
 
-/* AMQPLAIN: a table with LOGIN and PASSWORD, without its length. */
+/* AMQPLAIN: a table with LOGIN and PASSWORD, without its length. No NUL in the user, as in PLAIN:
+ * policies would see a name that is not the one which the user has afterwards. */
 static bool handshake_amqplain(struct slice response, struct slice *ret_user,
 			       struct slice *ret_password)
 {
@@ -137,7 +138,7 @@ static bool handshake_amqplain(struct slice response, struct slice *ret_user,
 		return false;
 	*ret_user = user.bytes;
 	*ret_password = password.bytes;
-	return true;
+	return user.bytes.size == 0 || memchr(user.bytes.data, 0, user.bytes.size) == NULL;
 }
 
 static void handshake_refuse(struct connection *c, const char *mechanism, const char *reason)

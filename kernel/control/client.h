@@ -36,6 +36,9 @@ const struct control_config *control_client_config(const struct control_client *
 void control_client_send(struct control_client *client, json_t *value);
 void control_client_send_raw(struct control_client *client, const struct buffer *lines);
 
+/* How many bytes of the answer the client has not taken yet. */
+size_t control_client_unsent(const struct control_client *client);
+
 /*
  * Calls ready(context) once the client has taken what was sent but for a little, perhaps inside the
  * call; or when it has gone: then control_client_get() finds it no more. For one waiter at a time.

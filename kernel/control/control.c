@@ -93,10 +93,15 @@ void control_client_send_raw(struct control_client *client, const struct buffer 
 		log_error("control", "out of memory for an answer");
 }
 
+size_t control_client_unsent(const struct control_client *client)
+{
+	return evbuffer_get_length(bufferevent_get_output(client->stream));
+}
+
 void control_client_when_ready(struct control_client *client, void (*ready)(void *context),
 			       void *context)
 {
-	if (evbuffer_get_length(bufferevent_get_output(client->stream)) <= CONTROL_OUTPUT_LOW) {
+	if (control_client_unsent(client) <= CONTROL_OUTPUT_LOW) {
 		ready(context);
 		return;
 	}

@@ -17,6 +17,8 @@
 #include "plugin/host.h"
 #include "plugin/plugin.h"
 
+#define CALL_TEXT_MAX ((size_t)16 << 20) /* that has not come home */
+
 struct plugin_call {
 	struct pending_item item;
 	struct letter letter;
@@ -51,7 +53,7 @@ static const char *call_error(const struct plugin_call *call, bool is_cut)
 {
 	if (call->has_failed)
 		return call->error;
-	return is_cut ? "out of memory" : NULL;
+	return is_cut ? "it has printed more than there is room for" : NULL;
 }
 
 static void call_look(struct letter *letter)
@@ -79,6 +81,15 @@ static void call_look(struct letter *letter)
 		call_free(call);
 }
 
+/* With the lock held. There is nobody whom a plugin could be told to wait for. */
+static void call_add_text(struct plugin_call *call, struct shunt_bytes text)
+{
+	if (text.size > CALL_TEXT_MAX - call->text.size)
+		call->text.failed = true;
+	else
+		buffer_append_slice(&call->text, slice_make(text.data, text.size));
+}
+
 /* With the lock held; true if the letter is to be posted. */
 static bool call_to_post(struct plugin_call *call)
 {
@@ -102,7 +113,7 @@ static void host_call_print(const struct shunt_host *host, uint64_t id, struct s
 	item = pending_find(calls, id, plugin);
 	if (item != NULL) {
 		call = container_of(item, struct plugin_call, item);
-		buffer_append_slice(&call->text, slice_make(text.data, text.size));
+		call_add_text(call, text);
 		posts = call_to_post(call);
 	}
 	pending_unlock(calls);
@@ -157,7 +168,7 @@ struct plugin_call *plugins_call(struct plugins *plugins, const struct plugin_ca
 	struct plugin_call *call;
 
 	if (plugin == NULL)
-		(void)plugin_refuse(ret_reason, size, "plugin '%s' is not loaded", request->plugin);
+		(void)plugin_refuse(ret_reason, size, "no plugin '%s' is loaded", request->plugin);
 	else if (command == NULL)
 		(void)plugin_refuse(ret_reason, size, "plugin '%s' has no command '%s'",
 				    request->plugin, request->command);

@@ -111,14 +111,15 @@ static char *path_of(const struct plugins *plugins, const char *name_or_path)
 		       : mem_printf("%s/%s.so", plugins->config.directory, name_or_path);
 }
 
-/* Where the copy goes; the number is never used again. */
+/* Where the copy goes; the number is never used again. Of a long name a part, as the whole would be
+ * too long with the number. */
 static char *copy_of(struct plugins *plugins, const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
 
 	if (plugins->config.copies == NULL)
 		return NULL;
-	return mem_printf("%s/%llu-%s", plugins->config.copies,
+	return mem_printf("%s/%llu-%.200s", plugins->config.copies,
 			  (unsigned long long)++plugins->n_files, name);
 }
 

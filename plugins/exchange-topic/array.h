@@ -82,10 +82,16 @@ static inline struct array_head *array_head(const struct array *array, uint32_t 
  * left. */
 static inline void *array_at(const struct array *array, uint32_t index, size_t record_size)
 {
-	uint32_t start;
-	uint32_t segment = array_segment_of(index, record_size, &start);
+	unsigned large_bits = array_large_bits(record_size);
+	uint32_t position = index + (1u << ARRAY_FIRST_BITS);
+	uint32_t large = position >> large_bits;
+	unsigned bits;
 
-	return array->segments[segment] + (index - start) * record_size;
+	if (large > 0)
+		return array->segments[large_bits - ARRAY_FIRST_BITS - 1 + large] +
+		       (position & ((1u << large_bits) - 1)) * record_size;
+	bits = 31u - (unsigned)__builtin_clz(position);
+	return array->segments[bits - ARRAY_FIRST_BITS] + (position - (1u << bits)) * record_size;
 }
 
 /* The first record of a segment, and how many it has. */

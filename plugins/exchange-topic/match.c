@@ -130,16 +130,21 @@ struct reached {
 	const void *content;
 };
 
-static void collect(struct match *match, struct reached reached)
+static void collect_crowd(struct match *match, struct reached reached)
 {
-	if (!(reached.node & NODE_CROWD)) {
-		const struct shunt_binding *binding = reached.content;
-
-		collect_many(match, &binding, 1);
-		return;
-	}
 	for (const struct crowd *block = reached.content; block; block = block->next)
 		collect_many(match, block->bindings, block->count);
+}
+
+static inline void collect(struct match *match, struct reached reached)
+{
+	if (reached.node & NODE_CROWD) {
+		collect_crowd(match, reached);
+		return;
+	}
+	if (match->batched == BATCH)
+		flush(match);
+	match->batch[match->batched++] = reached.content;
 }
 
 /* ---- Below a `#` ---- */
@@ -149,10 +154,12 @@ static struct reached reach(struct table_entry edge)
 	return (struct reached){edge.value, edge.content};
 }
 
-static struct reached follow(const struct match *match, uint32_t node, uint32_t word)
+/* The node's child of this depth. */
+static struct reached follow(const struct match *match, uint32_t node, uint32_t word,
+			     unsigned depth)
 {
 	COUNT_LOOKUP();
-	return reach(table_find(&match->trie->edges, edge_key(node, word)));
+	return reach(table_find(trie_edges(match->trie, depth), edge_key(node, word)));
 }
 
 static struct group *group_find(struct match *match, unsigned count, uint32_t word)
@@ -181,9 +188,10 @@ static void group_words(struct match *match)
 	}
 }
 
-static void walk(struct match *match, struct reached reached, const struct set *set);
+static void walk(struct match *match, struct reached reached, unsigned depth,
+		 const struct set *set);
 
-static void walk_words(struct match *match, uint32_t node, const struct set *set)
+static void walk_words(struct match *match, uint32_t node, unsigned depth, const struct set *set)
 {
 	struct set next;
 
@@ -194,42 +202,43 @@ static void walk_words(struct match *match, uint32_t node, const struct set *set
 
 		if (!set_advance(match, set, &match->groups[i].positions, &next))
 			continue;
-		child = follow(match, node, match->groups[i].word);
+		child = follow(match, node, match->groups[i].word, depth + 1);
 		if (child.node != 0)
-			walk(match, child, &next);
+			walk(match, child, depth + 1, &next);
 	}
 }
 
 /* By `#`, from the lowest position at which the node is reached. */
-static void walk_hash(struct match *match, uint32_t node, unsigned lowest)
+static void walk_hash(struct match *match, uint32_t node, unsigned depth, unsigned lowest)
 {
 	struct set set;
 
 	set_range(match, lowest, match->count + 1, &set);
-	walk(match, follow(match, node, WORD_HASH), &set);
+	walk(match, follow(match, node, WORD_HASH, depth + 1), depth + 1, &set);
 }
 
-static void walk_star(struct match *match, uint32_t node, const struct set *set)
+static void walk_star(struct match *match, uint32_t node, unsigned depth, const struct set *set)
 {
 	struct set next;
 
 	set_range(match, 0, match->count, &next);
 	if (set_advance(match, set, &next, &next))
-		walk(match, follow(match, node, WORD_STAR), &next);
+		walk(match, follow(match, node, WORD_STAR, depth + 1), depth + 1, &next);
 }
 
-static void walk(struct match *match, struct reached reached, const struct set *set)
+static void walk(struct match *match, struct reached reached, unsigned depth,
+		 const struct set *set)
 {
 	uint32_t node = reached.node;
 
 	if (node & NODE_BINDINGS && set_has(set, match->count))
 		collect(match, reached);
 	if (node & NODE_HASH)
-		walk_hash(match, node, set_lowest(match, set));
+		walk_hash(match, node, depth, set_lowest(match, set));
 	if (node & NODE_STAR)
-		walk_star(match, node, set);
+		walk_star(match, node, depth, set);
 	if (node & NODE_WORDS)
-		walk_words(match, node, set);
+		walk_words(match, node, depth, set);
 }
 
 /* ---- Above every `#` ---- */
@@ -240,81 +249,117 @@ struct probe {
 	uint64_t key;
 };
 
-static struct probe probe_of(const struct match *match, uint32_t node, uint32_t word)
+static inline struct probe probe_of(const struct table *edges, uint32_t node, uint32_t word)
 {
 	struct probe probe = {.key = edge_key(node, word)};
 
-	probe.line = table_line(&match->trie->edges, probe.key);
+	probe.line = table_line(edges, probe.key);
 	return probe;
 }
 
 /* The probes for the children of these nodes by this word and by `*`. Returns their number. */
-static unsigned probe_children(const struct match *match, const struct reached *nodes,
-			       unsigned count, uint32_t word, struct probe *ret_probes)
+static inline unsigned probe_children(const struct table *edges, const struct reached *nodes,
+				      unsigned count, uint32_t word, struct probe *ret_probes)
 {
 	unsigned probes = 0;
 
 	for (unsigned i = 0; i < count; i++) {
 		if (nodes[i].node & NODE_WORDS && word != 0)
-			ret_probes[probes++] = probe_of(match, nodes[i].node, word);
+			ret_probes[probes++] = probe_of(edges, nodes[i].node, word);
 		if (nodes[i].node & NODE_STAR)
-			ret_probes[probes++] = probe_of(match, nodes[i].node, WORD_STAR);
+			ret_probes[probes++] = probe_of(edges, nodes[i].node, WORD_STAR);
 	}
 	return probes;
 }
 
-/* These nodes are reached at the key's end: load all crowds, then read them. */
-static void finish(struct match *match, const struct reached *nodes, unsigned count)
+/* Follows the probes. Returns how many nodes they lead to. */
+static inline unsigned probes_follow(const struct table *edges, const struct probe *probes,
+				     unsigned count, struct reached *ret_nodes)
 {
-	for (unsigned i = 0; i < count; i++)
-		if (nodes[i].node & NODE_CROWD)
-			__builtin_prefetch(nodes[i].content);
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		ret_nodes[found] = reach(table_line_find(edges, probes[i].line, probes[i].key));
+		COUNT_LOOKUP();
+		found += ret_nodes[found].node != 0;
+	}
+	return found;
+}
+
+/* These nodes are reached at the key's end: load all crowds, then read them. */
+static inline void finish(struct match *match, const struct reached *nodes, unsigned count)
+{
+	if (count > 1)
+		for (unsigned i = 0; i < count; i++)
+			if (nodes[i].node & NODE_CROWD)
+				__builtin_prefetch(nodes[i].content);
 	for (unsigned i = 0; i < count; i++)
 		if (nodes[i].node & NODE_BINDINGS)
 			collect(match, nodes[i]);
 }
 
-/* These nodes, at most STATES, are reached at this position, and nowhere else. */
-static void step(struct match *match, unsigned position, const struct reached *nodes,
-		 unsigned count)
+static void walk_hashes(struct match *match, unsigned position, const struct reached *nodes,
+			unsigned count)
 {
-	struct probe probes[2 * STATES];
-	struct reached next[2 * STATES];
-	unsigned probed = 0;
-	unsigned found = 0;
-
-	if (position < match->count)
-		probed = probe_children(match, nodes, count, match->words[position], probes);
-	else
-		finish(match, nodes, count);
-	for (unsigned i = 0; i < probed; i++) {
-		next[found] =
-			reach(table_line_find(&match->trie->edges, probes[i].line, probes[i].key));
-		COUNT_LOOKUP();
-		found += next[found].node != 0;
-	}
 	for (unsigned i = 0; i < count; i++)
 		if (nodes[i].node & NODE_HASH)
-			walk_hash(match, nodes[i].node, position);
-	for (unsigned i = 0; i < found; i += STATES)
-		step(match, position + 1, next + i, found - i < STATES ? found - i : STATES);
+			walk_hash(match, nodes[i].node, position, position);
+}
+
+static void step_rest(struct match *match, unsigned position, const struct reached *nodes,
+		      unsigned count);
+
+/* These nodes, at most STATES, are reached at this position, which is their depth. There is room for
+ * twice as many; those that they lead to take their place. */
+static void step(struct match *match, unsigned position, struct reached *nodes, unsigned count)
+{
+	struct probe probes[2 * STATES];
+
+	for (; count > 0; position++) {
+		const struct table *edges = trie_edges(match->trie, position + 1);
+		unsigned probed = 0;
+		uint32_t flags = 0;
+
+		for (unsigned i = 0; i < count; i++)
+			flags |= nodes[i].node;
+		if (position < match->count)
+			probed = probe_children(edges, nodes, count, match->words[position],
+						probes);
+		else
+			finish(match, nodes, count);
+		if (flags & NODE_HASH)
+			walk_hashes(match, position, nodes, count);
+		count = probes_follow(edges, probes, probed, nodes);
+		if (count > STATES) {
+			step_rest(match, position + 1, nodes + STATES, count - STATES);
+			count = STATES;
+		}
+	}
+}
+
+static __attribute__((noinline)) void step_rest(struct match *match, unsigned position,
+						const struct reached *nodes, unsigned count)
+{
+	struct reached room[2 * STATES];
+
+	memcpy(room, nodes, count * sizeof(*nodes));
+	step(match, position, room, count);
 }
 
 void match_key(const struct trie *trie, struct shunt_bytes key, struct shunt_sink *sink)
 {
-	struct shunt_bytes words[KEY_WORDS_MAX];
-	struct reached root = {NODE_ROOT | trie->root.flags, trie->root_content};
+	struct reached nodes[2 * STATES];
 	struct match match;
 
-	if (root.node == 0 || key.size > KEY_SIZE_MAX)
+	nodes[0] = (struct reached){NODE_ROOT | trie->root.flags, trie->root_content};
+	if (nodes[0].node == 0 || key.size > KEY_SIZE_MAX)
 		return;
 	match.trie = trie;
 	match.sink = sink;
-	match.count = pattern_split(key, words);
+	match.count = words_find(&trie->words, key, match.words);
 	match.limbs = match.count / 64 + 1;
 	match.batched = 0;
 	match.grouped = 0;
-	words_find(&trie->words, words, match.count, match.words);
-	step(&match, 0, &root, 1);
+	step(&match, 0, nodes, 1);
 	flush(&match);
 }

@@ -12,11 +12,19 @@
  * - 2^k, and goes by being merged into it.
  */
 
-void table_init(struct table *table, const struct shunt_host *host, uint64_t seed)
+void table_seeds_init(struct table_seeds *seeds, const struct shunt_host *host)
+{
+	seeds->plus = host->hash(host, "exchange-topic +", 16);
+	seeds->low = host->hash(host, "exchange-topic l", 16);
+	seeds->high = host->hash(host, "exchange-topic h", 16);
+}
+
+void table_init(struct table *table, const struct shunt_host *host,
+		const struct table_seeds *seeds)
 {
 	array_init(&table->buckets, host, sizeof(struct table_line));
 	pool_init(&table->lines, host, sizeof(struct table_line));
-	table->seed = seed;
+	table->seeds = *seeds;
 	table->bucket_count = 0;
 	table->mask = 0;
 	table->count = 0;
@@ -38,6 +46,17 @@ static struct table_line *line_at(const struct table *table, uint32_t line)
 	return pool_at(&table->lines, line, sizeof(struct table_line));
 }
 
+static void key_set(struct table_line *line, unsigned position, uint64_t key)
+{
+	line->lows[position] = (uint32_t)key;
+	line->highs[position] = (uint32_t)(key >> 32);
+}
+
+static uint64_t key_at(const struct table_line *line, unsigned position)
+{
+	return (uint64_t)line->highs[position] << 32 | line->lows[position];
+}
+
 /* Puts the entry into the first free place of the bucket; takes another line for it from *spare,
  * then from the pool. */
 static int bucket_add(struct table *table, struct table_line *line, uint64_t key, uint32_t value,
@@ -48,7 +67,7 @@ static int bucket_add(struct table *table, struct table_line *line, uint64_t key
 	for (;;) {
 		for (unsigned i = 0; i < TABLE_LINE_ENTRIES; i++) {
 			if (line->values[i] == 0) {
-				line->keys[i] = key;
+				key_set(line, i, key);
 				line->values[i] = value;
 				line->contents[i] = content;
 				return 0;
@@ -68,7 +87,7 @@ static int bucket_add(struct table *table, struct table_line *line, uint64_t key
 	line->values[TABLE_LINE_NEXT] = more;
 	line = line_at(table, more);
 	memset(line, 0, sizeof(*line));
-	line->keys[0] = key;
+	key_set(line, 0, key);
 	line->values[0] = value;
 	line->contents[0] = content;
 	return 0;
@@ -88,9 +107,9 @@ static void chain_distribute(struct table *table, struct table_line first, uint3
 		uint32_t next = line.values[TABLE_LINE_NEXT];
 
 		for (unsigned i = 0; i < TABLE_LINE_ENTRIES && line.values[i] != 0; i++) {
-			uint32_t bucket = table_bucket(table, line.keys[i]);
+			uint32_t bucket = table_bucket(table, key_at(&line, i));
 
-			(void)bucket_add(table, bucket_at(table, bucket), line.keys[i],
+			(void)bucket_add(table, bucket_at(table, bucket), key_at(&line, i),
 					 line.values[i], line.contents[i], spare);
 		}
 		if (next == 0)
@@ -219,10 +238,10 @@ static void bucket_remove(struct table *table, uint64_t key)
 	}
 	while (end->values[last] == 0)
 		last--;
-	line->keys[position] = end->keys[last];
+	key_set(line, position, key_at(end, last));
 	line->values[position] = end->values[last];
 	line->contents[position] = end->contents[last];
-	end->keys[last] = 0;
+	key_set(end, last, 0);
 	end->values[last] = 0;
 	if (last == 0 && before) {
 		uint32_t empty = before->values[TABLE_LINE_NEXT];

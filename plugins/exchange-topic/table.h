@@ -12,10 +12,13 @@
 
 #include "pool.h"
 
+#include <string.h>
+
 #define TABLE_LINE_ENTRIES 6
 
 struct table_line {
-	uint64_t keys[TABLE_LINE_ENTRIES];
+	uint32_t lows[TABLE_LINE_ENTRIES]; /* the halves of the keys */
+	uint32_t highs[TABLE_LINE_ENTRIES];
 	void *contents[TABLE_LINE_ENTRIES];
 	/* 0: no entry; the used ones first. The last is no entry's, but the number of another line
 	 * of this bucket, in the pool; 0: none. */
@@ -33,16 +36,25 @@ struct table_entry {
 	void *content;
 };
 
+/* Secret numbers, so that nobody can choose keys of one bucket. */
+struct table_seeds {
+	uint64_t plus, low, high;
+};
+
 struct table {
 	struct array buckets; /* struct table_line */
 	struct pool lines;    /* struct table_line */
-	uint64_t seed;
+	struct table_seeds seeds;
 	uint32_t bucket_count;
 	uint32_t mask; /* bucket_count - 1, rounded up to a power of two less one */
 	uint32_t count;
 };
 
-void table_init(struct table *table, const struct shunt_host *host, uint64_t seed);
+/* New at every start of the broker, like the host's hash. */
+void table_seeds_init(struct table_seeds *seeds, const struct shunt_host *host);
+
+void table_init(struct table *table, const struct shunt_host *host,
+		const struct table_seeds *seeds);
 void table_fini(struct table *table);
 
 /* Adds an entry whose key is not there, its content NULL. 0, or -1 when memory is out. Entries
@@ -60,15 +72,17 @@ void table_remove(struct table *table, uint64_t key);
 void table_each(const struct table *table,
 		void (*call)(void *context, uint32_t value, void *content), void *context);
 
-/* Without branches, like all that follows: what is looked for cannot be predicted. */
+/*
+ * Multilinear hashing: the upper half of the sum is strongly universal, that is, whatever two keys
+ * are chosen without knowing the seeds, they meet as rarely as random ones do. Without branches,
+ * like all that follows: what is looked for cannot be predicted.
+ */
 static inline uint32_t table_bucket(const struct table *table, uint64_t key)
 {
-	uint64_t hash = key ^ table->seed;
-	uint32_t bucket;
+	uint64_t sum = table->seeds.plus + (uint32_t)key * table->seeds.low +
+		       (key >> 32) * table->seeds.high;
+	uint32_t bucket = (uint32_t)(sum >> 32) & table->mask;
 
-	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
-	hash = (hash ^ hash >> 32) * 0xd6e8feb86659fd93u;
-	bucket = (uint32_t)(hash >> 32) & table->mask;
 	return bucket & (table->mask >> (bucket >= table->bucket_count));
 }
 
@@ -86,17 +100,40 @@ static inline struct table_line *table_line(const struct table *table, uint64_t 
 	return line;
 }
 
+typedef uint32_t table_vector __attribute__((vector_size(16)));
+
+static inline table_vector table_vector_load(const uint32_t *from)
+{
+	table_vector vector;
+
+	memcpy(&vector, from, sizeof(vector));
+	return vector;
+}
+
 /* The position of the key, which may be that of a place that is not in use; TABLE_LINE_NEXT if it
- * is not there. */
+ * is not there. Compares the places 0 to 3 and 2 to 5. */
 static inline unsigned table_line_position(const struct table_line *line, uint64_t key)
 {
-	unsigned equal = (unsigned)(line->keys[0] == key) | (unsigned)(line->keys[1] == key) << 1 |
-			 (unsigned)(line->keys[2] == key) << 2 |
-			 (unsigned)(line->keys[3] == key) << 3 |
-			 (unsigned)(line->keys[4] == key) << 4 |
-			 (unsigned)(line->keys[5] == key) << 5 | 1u << TABLE_LINE_NEXT;
+	uint32_t low = (uint32_t)key, high = (uint32_t)(key >> 32);
+	table_vector lows = {low, low, low, low}, highs = {high, high, high, high};
+	table_vector first = (table_vector)(table_vector_load(line->lows) == lows) &
+			     (table_vector)(table_vector_load(line->highs) == highs);
+	table_vector last = (table_vector)(table_vector_load(line->lows + 2) == lows) &
+			    (table_vector)(table_vector_load(line->highs + 2) == highs);
+	table_vector bits = (first & (table_vector){1, 2, 4, 8}) |
+			    (last & (table_vector){4, 8, 16, 32});
+	uint64_t halves[2], both;
 
-	return (unsigned)__builtin_ctz(equal);
+	memcpy(halves, &bits, sizeof(halves));
+	both = halves[0] | halves[1];
+	return (unsigned)__builtin_ctz((uint32_t)both | (uint32_t)(both >> 32) |
+				       1u << TABLE_LINE_NEXT);
+}
+
+/* 1 if the key is not in the line, else 0; in a way that compilers make no branch of. */
+static inline uint32_t table_is_absent(unsigned position)
+{
+	return (position + 8 - TABLE_LINE_NEXT) >> 3;
 }
 
 static inline struct table_entry table_line_find(const struct table *table,
@@ -104,11 +141,12 @@ static inline struct table_entry table_line_find(const struct table *table,
 {
 	unsigned i = table_line_position(line, key);
 
-	while (__builtin_expect(i == TABLE_LINE_NEXT && line->values[i] != 0, 0)) {
+	/* absent, and there is a line more */
+	while (__builtin_expect(line->values[i] & -table_is_absent(i), 0)) {
 		line = pool_at(&table->lines, line->values[i], sizeof(*line));
 		i = table_line_position(line, key);
 	}
-	return (struct table_entry){line->values[i], line->contents[i - (i == TABLE_LINE_NEXT)]};
+	return (struct table_entry){line->values[i], line->contents[i - table_is_absent(i)]};
 }
 
 static inline struct table_entry table_find(const struct table *table, uint64_t key)

@@ -7,16 +7,17 @@
 
 void trie_init(struct trie *trie, const struct shunt_host *host)
 {
-	/* keyed at every start of the broker, like the hash itself */
-	uint64_t seed = host->hash(host, "exchange-topic", 14);
+	struct table_seeds seeds;
 
+	table_seeds_init(&seeds, host);
 	trie->host = host;
 	memset(&trie->root, 0, sizeof(trie->root));
 	trie->root_content = NULL;
 	pool_init(&trie->nodes, host, sizeof(struct node));
 	pool_init(&trie->places, host, sizeof(struct place));
-	table_init(&trie->edges, host, seed);
-	words_init(&trie->words, host, seed);
+	table_init(&trie->top, host, &seeds);
+	table_init(&trie->deep, host, &seeds);
+	words_init(&trie->words, host, &seeds);
 }
 
 static void content_fini(void *context, uint32_t value, void *content)
@@ -30,10 +31,12 @@ static void content_fini(void *context, uint32_t value, void *content)
 void trie_fini(struct trie *trie)
 {
 	content_fini(trie, trie->root.flags, trie->root_content);
-	table_each(&trie->edges, content_fini, trie);
+	table_each(&trie->top, content_fini, trie);
+	table_each(&trie->deep, content_fini, trie);
 	pool_fini(&trie->nodes);
 	pool_fini(&trie->places);
-	table_fini(&trie->edges);
+	table_fini(&trie->top);
+	table_fini(&trie->deep);
 	words_fini(&trie->words);
 }
 
@@ -53,7 +56,7 @@ static void node_set_flags(struct trie *trie, uint32_t number, uint32_t flags)
 	node->flags = flags;
 	if (number == NODE_ROOT)
 		return;
-	value = table_value(&trie->edges, edge_key(node->parent, node->word));
+	value = table_value(trie_edges(trie, node->depth), edge_key(node->parent, node->word));
 	if (value)
 		*value = number | flags;
 }
@@ -65,7 +68,7 @@ static void **node_content(struct trie *trie, uint32_t number)
 
 	if (number == NODE_ROOT)
 		return &trie->root_content;
-	return table_content(&trie->edges, edge_key(node->parent, node->word));
+	return table_content(trie_edges(trie, node->depth), edge_key(node->parent, node->word));
 }
 
 static uint32_t edge_flag(uint32_t word)
@@ -75,20 +78,36 @@ static uint32_t edge_flag(uint32_t word)
 	return word == WORD_HASH ? NODE_HASH : NODE_WORDS;
 }
 
+static unsigned child_depth(struct trie *trie, uint32_t parent)
+{
+	unsigned depth = node_at(trie, parent)->depth + 1u;
+
+	return depth < TRIE_DEEP ? depth : TRIE_DEEP;
+}
+
+/* The table in which edges to nodes of this depth are. */
+static struct table *edges_of(struct trie *trie, unsigned depth)
+{
+	return depth < TRIE_DEEP ? &trie->top : &trie->deep;
+}
+
 static uint32_t child_find(struct trie *trie, uint32_t parent, uint32_t word)
 {
-	return table_find(&trie->edges, edge_key(parent, word)).value & ~NODE_FLAGS;
+	const struct table *edges = trie_edges(trie, child_depth(trie, parent));
+
+	return table_find(edges, edge_key(parent, word)).value & ~NODE_FLAGS;
 }
 
 /* The new child takes over the reference to the word. 0 when memory (or the numbers) ran out. */
 static uint32_t child_create(struct trie *trie, uint32_t parent, uint32_t word)
 {
 	uint32_t number = pool_take(&trie->nodes);
+	unsigned depth = child_depth(trie, parent);
 	struct node *node;
 
 	if (number == 0)
 		return 0;
-	if (table_insert(&trie->edges, edge_key(parent, word), number) < 0) {
+	if (table_insert(edges_of(trie, depth), edge_key(parent, word), number) < 0) {
 		pool_give(&trie->nodes, number);
 		return 0;
 	}
@@ -96,6 +115,7 @@ static uint32_t child_create(struct trie *trie, uint32_t parent, uint32_t word)
 	memset(node, 0, sizeof(*node));
 	node->parent = parent;
 	node->word = word;
+	node->depth = depth & TRIE_DEEP;
 	if (edge_flag(word) == NODE_WORDS)
 		node_at(trie, parent)->words++;
 	node_set_flags(trie, parent, node_at(trie, parent)->flags | edge_flag(word));
@@ -108,7 +128,7 @@ static void child_destroy(struct trie *trie, uint32_t number)
 	uint32_t word = trie_node(trie, number)->word;
 	uint32_t flag = edge_flag(word);
 
-	table_remove(&trie->edges, edge_key(parent, word));
+	table_remove(edges_of(trie, trie_node(trie, number)->depth), edge_key(parent, word));
 	pool_give(&trie->nodes, number);
 	if (flag == NODE_WORDS) {
 		words_give(&trie->words, word);

@@ -3,8 +3,9 @@
 #define EXCHANGE_TOPIC_TRIE_H
 
 /*
- * The patterns as a trie of words. Its edges, (node, word) -> node, stand in one hash table for the
- * whole exchange. An edge tells not only which node it leads to but also what is there (NODE_*
+ * The patterns as a trie of words. Its edges, (node, word) -> node, stand in two hash tables for the
+ * whole exchange: one for the first two words of patterns, which mostly are few and so stay in the
+ * cache, and one for all others. An edge tells not only which node it leads to but also what is there (NODE_*
  * flags), and points at the node's binding if there is one, at a crowd if there are more: so
  * matching never touches a node's record, and looks for no edge that cannot be there.
  */
@@ -28,11 +29,14 @@ _Static_assert((ARRAY_MAX & NODE_FLAGS) == 0, "flags fit beside a node's number"
 #define WORD_STAR 0xffffffffu
 #define WORD_HASH 0xfffffffeu
 
+#define TRIE_DEEP 3u
+
 struct node {
 	uint32_t flags;
 	uint32_t parent;
 	uint32_t word;
-	uint32_t words; /* the number of children by words */
+	uint32_t words : 30; /* the number of children by words */
+	uint32_t depth : 2;  /* the number of words before, or TRIE_DEEP if there are more */
 	uint32_t place; /* of the only binding, if there is just one */
 };
 
@@ -42,7 +46,7 @@ struct trie {
 	void *root_content;
 	struct pool nodes;  /* struct node */
 	struct pool places; /* struct place */
-	struct table edges; /* edge_key() -> node with flags */
+	struct table top, deep; /* edge_key() -> node with flags */
 	struct words words;
 };
 
@@ -59,6 +63,12 @@ void trie_remove(struct trie *trie, uint32_t place);
 static inline uint64_t edge_key(uint32_t node, uint32_t word)
 {
 	return (uint64_t)(node & ~NODE_FLAGS) << 32 | word;
+}
+
+/* The table of edges to nodes of this depth. */
+static inline const struct table *trie_edges(const struct trie *trie, unsigned depth)
+{
+	return depth < TRIE_DEEP ? &trie->top : &trie->deep;
 }
 
 static inline struct node *trie_node(const struct trie *trie, uint32_t node)

@@ -51,7 +51,7 @@ extern "C" {
 
 struct shunt_host;
 
-/* Bytes that somebody else owns. */
+/* Bytes that somebody else owns. Of size 0 data may be NULL. */
 struct shunt_bytes {
 	const uint8_t *data;
 	size_t size;
@@ -486,7 +486,7 @@ struct shunt_host {
 	unsigned (*loop_index)(const struct shunt_host *host);
 
 	/* ---- Since 1.2 ---- */
-
+	/* -1 if the structure is not as it must be; the name of a command or metric is used once in a plugin. */
 	int (*register_access_policy)(const struct shunt_host *host, const struct shunt_access_policy *policy,
 				      struct shunt_error *error);
 	int (*register_hook)(const struct shunt_host *host, const struct shunt_hook *hook,
@@ -551,7 +551,7 @@ struct shunt_host {
 
 	/*
 	 * fire(context) after delay_ms, and, if repeat_ms is not 0, every repeat_ms from then on. Starting it anew forgets the former start. NULL when memory is
-	 * out. All at home. Timers that are left are freed after stop().
+	 * out. All at home. They count while the plugin is in force: not before, nor in a trial, nor when it is leaving. What is left is freed after stop().
 	 */
 	struct shunt_timer *(*timer_create)(const struct shunt_host *host, void (*fire)(void *context),
 					    void *context);

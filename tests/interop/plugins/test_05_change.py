@@ -138,12 +138,14 @@ def test_unload_is_refused_in_use(t):
 
 def test_unload_what_is_not_there(t):
     broker = t.shuntd(*FOUR)
-    for operation in ("reload", "unload", "promote", "drop"):
-        said = ctl(t, "plugin", operation, "nobody", broker=broker, status=70)
-        expected = ("no plugin of that name is loaded" if operation in ("reload", "unload")
-                    else "no version of it is being tried")
-        assert said == "Error:\ncannot %s plugin 'nobody': %s\n" % (operation, expected), said
-    assert "no plugin 'nobody' is loaded" in ctl(t, "plugin", "info", "nobody", broker=broker, status=65)
+    for words in (("info", "nobody"), ("reload", "nobody"), ("unload", "nobody"), ("promote", "nobody"),
+                  ("drop", "nobody"), ("trial", "nobody", "/nowhere.so"), ("run", "nobody", "x")):
+        said = ctl(t, "plugin", *words, broker=broker, status=65)
+        assert said == "Error:\nno plugin 'nobody' is loaded\n", (words, said)
+    for operation in ("promote", "drop"):
+        said = ctl(t, "plugin", operation, "exchange-direct", broker=broker, status=70)
+        expected = "Error:\ncannot %s plugin 'exchange-direct': no version of it is being tried\n" % operation
+        assert said == expected, said
 
 
 def test_sighup_does_not_touch_plugins(t):
@@ -169,10 +171,10 @@ def test_list_and_info(t):
     (argument,) = kind["declare_arguments"]
     assert argument == {"name": "x-size", "type": "integer", "required": False, "range": "1..9", "default": "5",
                         "help": "how large it is"}
-    assert [command["name"] for command in info["commands"]] == ["version", "adopted", "hold"]
+    assert [command["name"] for command in info["commands"]] == ["version", "adopted", "hold", "flood", "flooded"]
     assert info["metrics"] == [{"name": "routed", "type": "counter", "value": 2, "help": "messages routed"}]
     text = world.ctl("info", "x-version")
-    for line in (" * x-version (1 exchanges): routes by the whole key",
+    for line in (" * x-version (1 exchange): routes by the whole key",
                  "    * x-size (integer 1..9, default 5): how large it is",
                  " * version: says which version it is", " * routed = 2 (counter): messages routed"):
         assert line in text.split("\n"), text
@@ -213,6 +215,24 @@ def test_commands_of_plugins(t):
     assert "nobody" in world.ctl("run", "nobody", "version", status=65)
 
 
+def test_text_that_is_not_read(t):
+    """A plugin prints on and on, and who asked for it reads nothing: the broker does not keep all of it."""
+    world = World(t)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(t.limit)
+        s.connect(world.broker.control_socket)
+        s.sendall(b'{"command": "plugin_run", "name": "x-version", "run": "flood", "arguments": []}\n')
+        t.wait(lambda: world.ctl("run", "x-version", "flooded") == "100\n", "all of it to be printed")
+        with s.makefile("rb") as f:
+            lines, size = b"", 0
+            while b'"error"' not in lines:
+                lines = f.readline()
+                size += len(lines)
+    assert 32 << 20 < size < 50 << 20, size
+    assert json.loads(lines) == {"error": "it has printed more than was read", "status": 70}, lines
+    world.works()
+
+
 # --- reload
 
 def test_reload_of_the_changed_file(t):
@@ -235,6 +255,14 @@ def test_reload_of_another_file(t):
     assert world.version() == "3"
     assert world.info()["file"] == other
     world.works()
+
+
+def test_file_with_a_long_name(t):
+    """The name of its private copy is longer than that, and a folder takes 255 bytes."""
+    world = World(t)
+    other = version(t, 2, target=os.path.join(sdk.folder(t), "n" * 252 + ".so"))
+    world.ctl("reload", "x-version", other)
+    assert world.version() == "2"
 
 
 def test_reload_of_what_ships(t):

@@ -5,7 +5,7 @@ import os
 import shutil
 import signal
 
-from lib import sdk
+from lib import sdk, wire
 from lib.shuntctl import ctl
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -44,6 +44,16 @@ def test_denied_later(t):
     broker = gated(t)
     denied(t, broker, "deny")
     t.wait(lambda: 'mechanism=PLAIN reason="the gate is shut"' in broker.log_tail(), "the reason in the log")
+
+
+def test_user_with_a_nul(t):
+    """Cut at it the name would be another user's."""
+    broker = gated(t)
+    for user in ("allow\0x", "\0allow", "guest\0"):
+        client = t.socket_to(broker)
+        client.start(mechanism="AMQPLAIN", response=wire.encode_table({"LOGIN": user, "PASSWORD": "guest"})[4:])
+        client.expect_connection_close(403, REFUSED.replace("PLAIN", "AMQPLAIN"))
+    t.wait(lambda: 'mechanism=AMQPLAIN reason="malformed response"' in broker.log_tail(), "the reason in the log")
 
 
 def test_passed_on(t):

@@ -181,10 +181,43 @@ static void run_hold(void *plugin, const struct shunt_call *call)
 	host->call_print(host, call->id, (struct shunt_bytes){(const uint8_t *)"held\n", 5});
 }
 
+/* Prints a MiB each time that it comes home. */
+static unsigned n_flooded;
+static uint64_t flooded_call;
+
+static void flood(void *context)
+{
+	static uint8_t mebibyte[1 << 20];
+
+	(void)context;
+	memset(mebibyte, '~', sizeof(mebibyte));
+	host->call_print(host, flooded_call, (struct shunt_bytes){mebibyte, sizeof(mebibyte)});
+	if (++n_flooded == 100 || host->post(host, flood, NULL) != 0)
+		host->call_done(host, flooded_call, NULL);
+}
+
+static void run_flood(void *plugin, const struct shunt_call *call)
+{
+	(void)plugin;
+	flooded_call = call->id;
+	flood(NULL);
+}
+
+static void run_flooded(void *plugin, const struct shunt_call *call)
+{
+	char text[16];
+
+	(void)plugin;
+	snprintf(text, sizeof(text), "%u\n", n_flooded);
+	say(call, text);
+}
+
 static const struct shunt_command commands[] = {
 	{sizeof(struct shunt_command), "version", "says which version it is", run_version},
 	{sizeof(struct shunt_command), "adopted", "says how many were taken over", run_adopted},
 	{sizeof(struct shunt_command), "hold", "does not end", run_hold},
+	{sizeof(struct shunt_command), "flood", "prints 100 MiB", run_flood},
+	{sizeof(struct shunt_command), "flooded", "says how many were printed", run_flooded},
 };
 
 static const struct shunt_metric metric = {sizeof(metric), "routed", "messages routed", NULL};

@@ -314,10 +314,11 @@ static void without_memory(void)
 static void held_outlives_the_call(void)
 {
 	struct message *message = make_message("e", "key");
-	char other[] = "another";
+	char other[] = "another", place[] = "place";
 	struct routed_message shown = {
 		.view = {.size = sizeof(struct shunt_message),
-			 .routing_key = {message_routing_key(message).data, 3}},
+			 .routing_key = {message_routing_key(message).data, 3},
+			 .vhost = {(const uint8_t *)place, 5}},
 		.message = message,
 	};
 	uint64_t before = account_kind_total(ACCOUNT_MESSAGE);
@@ -328,11 +329,14 @@ static void held_outlives_the_call(void)
 	copy = held_message_create(&shown);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(copy);
 	memset(other, 'x', sizeof(other));
+	memset(place, 'x', sizeof(place)); /* a plugin's stop() comes after the end of all vhosts */
 	message_unref(message);
 	CU_ASSERT_TRUE(account_kind_total(ACCOUNT_MESSAGE) > before);
 	CU_ASSERT_EQUAL(own->view.routing_key.size, 3);
 	CU_ASSERT_EQUAL(memcmp(own->view.routing_key.data, "key", 3), 0);
 	CU_ASSERT_EQUAL(memcmp(copy->view.routing_key.data, "another", 7), 0);
+	CU_ASSERT_EQUAL(memcmp(own->view.vhost.data, "place", 5), 0);
+	CU_ASSERT_EQUAL(memcmp(copy->view.vhost.data, "place", 5), 0);
 	CU_ASSERT_TRUE(slice_equal(message_body(copy->message), SLICE_LITERAL("body")));
 	mem_fault_after(0);
 	CU_ASSERT_PTR_NULL(held_message_create(&shown));

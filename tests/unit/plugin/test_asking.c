@@ -397,11 +397,32 @@ static void command_fails(void)
 	world_end();
 }
 
+/* More than there is room for, at once: what came before is printed, and it is said that something is missing. */
+static void command_that_prints_without_end(void)
+{
+	static const uint8_t letters[1 << 20];
+	const struct shunt_bytes much = { letters, sizeof(letters) };
+
+	(void)call_world_begin();
+	for (int i = 0; i < 40; i++)
+		notes.host->call_print(notes.host, notes.call, much);
+	say("and no hole before this");
+	loop_pool_drain();
+	CU_ASSERT_EQUAL(printed.size, 16 << 20);
+	finish_well(NULL);
+	loop_pool_drain();
+	CU_ASSERT_EQUAL(printed.size, 16 << 20);
+	CU_ASSERT_EQUAL(n_ended, 1);
+	ASSERT_TEXT(ended, "it has printed more than there is room for");
+	buffer_fini(&printed);
+	world_end();
+}
+
 static void unknown_commands(void)
 {
 	world_begin();
 	CU_ASSERT_PTR_NULL(call("actor", "act", 0));
-	ASSERT_TEXT(reason, "plugin 'actor' is not loaded");
+	ASSERT_TEXT(reason, "no plugin 'actor' is loaded");
 	(void)active();
 	CU_ASSERT_PTR_NULL(call("actor", "rest", 0));
 	ASSERT_TEXT(reason, "plugin 'actor' has no command 'rest'");
@@ -542,7 +563,8 @@ UNIT_MAIN("asking", UNIT_TEST(login_is_described), UNIT_TEST(login_allowed), UNI
 	  UNIT_TEST(login_denied), UNIT_TEST(login_passed_on), UNIT_TEST(login_answered_twice),
 	  UNIT_TEST(login_that_never_was), UNIT_TEST(client_gone_before_the_answer),
 	  UNIT_TEST(client_gone_while_the_answer_is_under_way), UNIT_TEST(login_holds_its_plugin), UNIT_TEST(questions),
-	  UNIT_TEST(answers_that_have_changed), UNIT_TEST(command_prints_and_ends), UNIT_TEST(command_fails),
+	  UNIT_TEST(answers_that_have_changed), UNIT_TEST(command_prints_and_ends),
+	  UNIT_TEST(command_that_prints_without_end), UNIT_TEST(command_fails),
 	  UNIT_TEST(unknown_commands), UNIT_TEST(caller_gone), UNIT_TEST(caller_gone_while_text_is_under_way),
 	  UNIT_TEST(command_holds_its_plugin), UNIT_TEST(command_that_never_ends), UNIT_TEST(metrics),
 	  UNIT_TEST(posted_from_everywhere))
