@@ -58,6 +58,18 @@ void control_plugin_info(struct control_client *client, const json_t *request)
 	control_client_ok(client);
 }
 
+/* Whether one of that name is loaded; answers when not. */
+static bool is_loaded(struct control_client *client, const char *name)
+{
+	const struct control_plugins *plugins = plugins_of(client);
+	json_t *info = plugins->info(plugins->context, name);
+
+	if (info == NULL)
+		control_client_fail(client, CONTROL_DATA, "no plugin '%s' is loaded", name);
+	json_decref(info);
+	return info != NULL;
+}
+
 /* ---- Changes ---- */
 
 /* Who waits for one; the client may go meanwhile, and the change goes on. */
@@ -85,16 +97,23 @@ void control_plugin_change(struct control_client *client, const json_t *request)
 {
 	const struct control_plugins *plugins = plugins_of(client);
 	json_int_t percent = json_integer_value(json_object_get(request, "percent"));
+	const char *operation = text_in(request, "operation"), *name = text_in(request, "name");
 	struct waiter *waiter = mem_zalloc(sizeof(*waiter));
 	const struct control_plugin_order order = {
-		.operation = text_in(request, "operation"),
-		.name = text_in(request, "name"),
+		.operation = operation,
+		.name = name,
 		.file = text_in(request, "file"),
 		.percent = percent >= 1 && percent <= 100 ? (unsigned)percent : 100,
 		.done = change_done,
 		.context = waiter,
 	};
 
+	/* a status of its own, as with the other commands; what goes meanwhile is a change that cannot be */
+	if (operation != NULL && name != NULL && strcmp(operation, "load") != 0 &&
+	    !is_loaded(client, name)) {
+		mem_free(waiter);
+		return;
+	}
 	waiter->client = control_client_ref(client);
 	if (order.operation != NULL && order.name != NULL &&
 	    plugins->change(plugins->context, &order))

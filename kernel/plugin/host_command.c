@@ -157,7 +157,7 @@ struct plugin_call *plugins_call(struct plugins *plugins, const struct plugin_ca
 	struct plugin_call *call;
 
 	if (plugin == NULL)
-		(void)plugin_refuse(ret_reason, size, "plugin '%s' is not loaded", request->plugin);
+		(void)plugin_refuse(ret_reason, size, "no plugin '%s' is loaded", request->plugin);
 	else if (command == NULL)
 		(void)plugin_refuse(ret_reason, size, "plugin '%s' has no command '%s'",
 				    request->plugin, request->command);

@@ -109,7 +109,8 @@ static void print_types(const json_t *types)
 		print_section("Exchange types");
 	json_array_foreach(types, i, type) {
 		print_part(" * ", type, "name");
-		printf(" (%lld exchanges)", number_of(type, "instances"));
+		printf(" (%lld exchange%s)", number_of(type, "instances"),
+		       number_of(type, "instances") == 1 ? "" : "s");
 		print_part(": ", type, "description");
 		putchar('\n');
 		print_arguments("declare", json_object_get(type, "declare_arguments"));

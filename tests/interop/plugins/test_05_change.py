@@ -137,12 +137,14 @@ def test_unload_is_refused_in_use(t):
 
 def test_unload_what_is_not_there(t):
     broker = t.shuntd(*FOUR)
-    for operation in ("reload", "unload", "promote", "drop"):
-        said = ctl(t, "plugin", operation, "nobody", broker=broker, status=70)
-        expected = ("no plugin of that name is loaded" if operation in ("reload", "unload")
-                    else "no version of it is being tried")
-        assert said == "Error:\ncannot %s plugin 'nobody': %s\n" % (operation, expected), said
-    assert "no plugin 'nobody' is loaded" in ctl(t, "plugin", "info", "nobody", broker=broker, status=65)
+    for words in (("info", "nobody"), ("reload", "nobody"), ("unload", "nobody"), ("promote", "nobody"),
+                  ("drop", "nobody"), ("trial", "nobody", "/nowhere.so"), ("run", "nobody", "x")):
+        said = ctl(t, "plugin", *words, broker=broker, status=65)
+        assert said == "Error:\nno plugin 'nobody' is loaded\n", (words, said)
+    for operation in ("promote", "drop"):
+        said = ctl(t, "plugin", operation, "exchange-direct", broker=broker, status=70)
+        expected = "Error:\ncannot %s plugin 'exchange-direct': no version of it is being tried\n" % operation
+        assert said == expected, said
 
 
 def test_sighup_does_not_touch_plugins(t):
@@ -171,7 +173,7 @@ def test_list_and_info(t):
     assert [command["name"] for command in info["commands"]] == ["version", "adopted", "hold"]
     assert info["metrics"] == [{"name": "routed", "type": "counter", "value": 2, "help": "messages routed"}]
     text = world.ctl("info", "x-version")
-    for line in (" * x-version (1 exchanges): routes by the whole key",
+    for line in (" * x-version (1 exchange): routes by the whole key",
                  "    * x-size (integer 1..9, default 5): how large it is",
                  " * version: says which version it is", " * routed = 2 (counter): messages routed"):
         assert line in text.split("\n"), text

@@ -401,7 +401,7 @@ static void unknown_commands(void)
 {
 	world_begin();
 	CU_ASSERT_PTR_NULL(call("actor", "act", 0));
-	ASSERT_TEXT(reason, "plugin 'actor' is not loaded");
+	ASSERT_TEXT(reason, "no plugin 'actor' is loaded");
 	(void)active();
 	CU_ASSERT_PTR_NULL(call("actor", "rest", 0));
 	ASSERT_TEXT(reason, "plugin 'actor' has no command 'rest'");
