@@ -51,7 +51,7 @@ extern "C" {
 
 struct shunt_host;
 
-/* Bytes that somebody else owns. */
+/* Bytes that somebody else owns. Of size 0 data may be NULL. */
 struct shunt_bytes {
 	const uint8_t *data;
 	size_t size;
@@ -486,7 +486,7 @@ struct shunt_host {
 	unsigned (*loop_index)(const struct shunt_host *host);
 
 	/* ---- Since 1.2 ---- */
-
+	/* -1 if the structure is not as it must be; the name of a command or metric is used once in a plugin. */
 	int (*register_access_policy)(const struct shunt_host *host, const struct shunt_access_policy *policy,
 				      struct shunt_error *error);
 	int (*register_hook)(const struct shunt_host *host, const struct shunt_hook *hook,
