@@ -242,8 +242,13 @@ static int invalid(const struct shunt_argument *argument, const struct argument_
 
 static void print_range(const struct shunt_argument *argument, struct buffer *out)
 {
-	buffer_printf(out, "%lld..%lld", (long long)argument->minimum,
-		      (long long)argument->maximum);
+	if (argument->maximum == INT64_MAX)
+		buffer_printf(out, "from %lld", (long long)argument->minimum);
+	else if (argument->minimum == INT64_MIN)
+		buffer_printf(out, "to %lld", (long long)argument->maximum);
+	else
+		buffer_printf(out, "%lld..%lld", (long long)argument->minimum,
+			      (long long)argument->maximum);
 }
 
 static void print_choices(const struct shunt_argument *argument, struct buffer *out)

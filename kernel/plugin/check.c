@@ -71,6 +71,11 @@ static bool size_fits(const struct shunt_plugin *exported)
 	return exported->struct_size == sizeof(struct shunt_plugin);
 }
 
+static bool is_empty(const char *text)
+{
+	return text == NULL || text[0] == '\0';
+}
+
 /* In this order: nothing is read before what says that it may be. */
 int plugin_check(const struct shunt_plugin *exported, struct shunt_plugin *ret_self,
 		 char *ret_reason, size_t size)
@@ -82,8 +87,8 @@ int plugin_check(const struct shunt_plugin *exported, struct shunt_plugin *ret_s
 				     exported->struct_size, sizeof(struct shunt_plugin));
 	memset(ret_self, 0, sizeof(*ret_self));
 	memcpy(ret_self, exported, exported->struct_size);
-	if (ret_self->name == NULL || ret_self->name[0] == '\0' || ret_self->version == NULL ||
-	    ret_self->licence == NULL || ret_self->start == NULL)
+	if (is_empty(ret_self->name) || is_empty(ret_self->version) ||
+	    is_empty(ret_self->licence) || ret_self->start == NULL)
 		return plugin_refuse(ret_reason, size,
 				     "it lacks a name, version, licence or start function");
 	if (!name_is_plain(ret_self->name))

@@ -32,13 +32,18 @@ static void check_abi(const struct shunt_plugin *plugin)
 			   sizeof(*plugin));
 }
 
+static bool is_empty(const char *text)
+{
+	return text == NULL || text[0] == '\0';
+}
+
 static void check_names(const struct shunt_plugin *plugin)
 {
 	static const char plain[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
-	if (plugin->name == NULL || plugin->name[0] == '\0' || plugin->version == NULL ||
-	    plugin->licence == NULL || plugin->start == NULL)
+	if (is_empty(plugin->name) || is_empty(plugin->version) || is_empty(plugin->licence) ||
+	    plugin->start == NULL)
 		trace_fail("it lacks a name, version, licence or start function");
 	if (plugin->name[strspn(plugin->name, plain)] != '\0')
 		trace_fail("its name %s has more than letters, digits, '-' and '_'",

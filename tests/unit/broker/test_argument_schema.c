@@ -170,6 +170,8 @@ static void shown(void)
 	const struct shunt_argument integer = INTEGER(.minimum = 1, .maximum = 9, .required = true);
 	const struct shunt_argument string =
 		STRING(.choices = WORDS("x", "y"), .default_value = "y");
+	const struct shunt_argument open_above = INTEGER(.minimum = 1, .maximum = INT64_MAX);
+	const struct shunt_argument open_below = INTEGER(.minimum = INT64_MIN, .maximum = 5);
 	struct buffer text;
 
 	buffer_init(&text);
@@ -178,6 +180,12 @@ static void shown(void)
 	buffer_clear(&text);
 	argument_schema_print(&string, &text);
 	CU_ASSERT_STRING_EQUAL(buffer_cstr(&text), "string, one of x, y; default y");
+	buffer_clear(&text);
+	argument_schema_print(&open_above, &text);
+	CU_ASSERT_STRING_EQUAL(buffer_cstr(&text), "integer from 1");
+	buffer_clear(&text);
+	argument_schema_print(&open_below, &text);
+	CU_ASSERT_STRING_EQUAL(buffer_cstr(&text), "integer to 5");
 	buffer_fini(&text);
 }
 

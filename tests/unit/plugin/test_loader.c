@@ -122,6 +122,7 @@ static void lacks_something(void)
 	ASSERT_REFUSED("no_name", LACKS);
 	ASSERT_REFUSED("empty_name", LACKS);
 	ASSERT_REFUSED("no_version", LACKS);
+	ASSERT_REFUSED("empty_version", LACKS);
 	ASSERT_REFUSED("no_licence", LACKS);
 	ASSERT_REFUSED("no_start", LACKS);
 	(void)plugins_end();
