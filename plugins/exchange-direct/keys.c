@@ -19,7 +19,7 @@ void keys_init(struct keys *keys, const struct shunt_host *host)
 	keys->host = host;
 	/* new at every start of the broker, like the host's hash */
 	for (unsigned i = 0; i < 3; i++)
-		keys->seeds[i] = host->hash(host, "direct" + i, 4);
+		keys->seeds[i] = host->hash(host, &"direct"[i], 4);
 }
 
 /* ---- Segments ---- */
