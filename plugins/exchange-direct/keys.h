@@ -43,6 +43,7 @@ _Static_assert(sizeof(struct keys_line) <= 64, "a bucket is a cache line");
 
 struct keys {
 	const struct shunt_host *host;
+	uint64_t seeds[3]; /* secret, so that nobody can choose keys of one tag */
 	struct keys_line **segments;
 	uint32_t segment_count;
 	uint32_t segment_capacity;

@@ -226,8 +226,7 @@ static void walk_star(struct match *match, uint32_t node, unsigned depth, const 
 		walk(match, follow(match, node, WORD_STAR, depth + 1), depth + 1, &next);
 }
 
-static void walk(struct match *match, struct reached reached, unsigned depth,
-		 const struct set *set)
+static void walk(struct match *match, struct reached reached, unsigned depth, const struct set *set)
 {
 	uint32_t node = reached.node;
 
@@ -309,8 +308,8 @@ static void walk_hashes(struct match *match, unsigned position, const struct rea
 static void step_rest(struct match *match, unsigned position, const struct reached *nodes,
 		      unsigned count);
 
-/* These nodes, at most STATES, are reached at this position, which is their depth. There is room for
- * twice as many; those that they lead to take their place. */
+/* These nodes, at most STATES, are reached at this position, which is their depth. There is room
+ * for twice as many; those that they lead to take their place. */
 static void step(struct match *match, unsigned position, struct reached *nodes, unsigned count)
 {
 	struct probe probes[2 * STATES];
@@ -323,8 +322,8 @@ static void step(struct match *match, unsigned position, struct reached *nodes, 
 		for (unsigned i = 0; i < count; i++)
 			flags |= nodes[i].node;
 		if (position < match->count)
-			probed = probe_children(edges, nodes, count, match->words[position],
-						probes);
+			probed =
+				probe_children(edges, nodes, count, match->words[position], probes);
 		else
 			finish(match, nodes, count);
 		if (flags & NODE_HASH)

@@ -19,8 +19,7 @@ void table_seeds_init(struct table_seeds *seeds, const struct shunt_host *host)
 	seeds->high = host->hash(host, "exchange-topic h", 16);
 }
 
-void table_init(struct table *table, const struct shunt_host *host,
-		const struct table_seeds *seeds)
+void table_init(struct table *table, const struct shunt_host *host, const struct table_seeds *seeds)
 {
 	array_init(&table->buckets, host, sizeof(struct table_line));
 	pool_init(&table->lines, host, sizeof(struct table_line));

@@ -120,8 +120,8 @@ static inline unsigned table_line_position(const struct table_line *line, uint64
 			     (table_vector)(table_vector_load(line->highs) == highs);
 	table_vector last = (table_vector)(table_vector_load(line->lows + 2) == lows) &
 			    (table_vector)(table_vector_load(line->highs + 2) == highs);
-	table_vector bits = (first & (table_vector){1, 2, 4, 8}) |
-			    (last & (table_vector){4, 8, 16, 32});
+	table_vector bits =
+		(first & (table_vector){1, 2, 4, 8}) | (last & (table_vector){4, 8, 16, 32});
 	uint64_t halves[2], both;
 
 	memcpy(halves, &bits, sizeof(halves));

@@ -3,11 +3,11 @@
 #define EXCHANGE_TOPIC_TRIE_H
 
 /*
- * The patterns as a trie of words. Its edges, (node, word) -> node, stand in two hash tables for the
- * whole exchange: one for the first two words of patterns, which mostly are few and so stay in the
- * cache, and one for all others. An edge tells not only which node it leads to but also what is there (NODE_*
- * flags), and points at the node's binding if there is one, at a crowd if there are more: so
- * matching never touches a node's record, and looks for no edge that cannot be there.
+ * The patterns as a trie of words. Its edges, (node, word) -> node, stand in two hash tables for
+ * the whole exchange: one for the first two words of patterns, which mostly are few and so stay in
+ * the cache, and one for all others. An edge tells not only which node it leads to but also what is
+ * there (NODE_* flags), and points at the node's binding if there is one, at a crowd if there are
+ * more: so matching never touches a node's record, and looks for no edge that cannot be there.
  */
 
 #include "crowd.h"
@@ -37,15 +37,15 @@ struct node {
 	uint32_t word;
 	uint32_t words : 30; /* the number of children by words */
 	uint32_t depth : 2;  /* the number of words before, or TRIE_DEEP if there are more */
-	uint32_t place; /* of the only binding, if there is just one */
+	uint32_t place;	     /* of the only binding, if there is just one */
 };
 
 struct trie {
 	const struct shunt_host *host;
 	struct node root;
 	void *root_content;
-	struct pool nodes;  /* struct node */
-	struct pool places; /* struct place */
+	struct pool nodes;	/* struct node */
+	struct pool places;	/* struct place */
 	struct table top, deep; /* edge_key() -> node with flags */
 	struct words words;
 };

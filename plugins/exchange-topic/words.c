@@ -17,8 +17,7 @@ struct word {
 
 _Static_assert(sizeof(struct word) == 32, "two words in a cache line");
 
-void words_init(struct words *words, const struct shunt_host *host,
-		const struct table_seeds *seeds)
+void words_init(struct words *words, const struct shunt_host *host, const struct table_seeds *seeds)
 {
 	words->host = host;
 	table_init(&words->index, host, seeds);

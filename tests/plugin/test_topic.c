@@ -239,6 +239,59 @@ static void longest_keys(void)
 	case_close(&c);
 }
 
+/* Words are read by eight bytes, at every place in a key. */
+static void words_of_all_lengths(void)
+{
+	static const char *const tails[] = {"", ".", ".b", ".b.c.d.e.f.g.h.i"};
+	struct exchange_case c;
+	char text[64];
+
+	case_open(&c, NULL, 4 * 41);
+	for (unsigned i = 0; i < 4 * 41; i++) {
+		memset(text, 'w', i / 4);
+		(void)strcpy(text + i / 4, tails[i % 4]);
+		bind_key(&c, i, text);
+	}
+	for (unsigned i = 0; i < 4 * 41; i++) {
+		memset(text, 'w', i / 4);
+		(void)strcpy(text + i / 4, tails[i % 4]);
+		CU_ASSERT_EQUAL_FATAL(route_key(&c, text), 1);
+		CU_ASSERT_PTR_EQUAL(c.answer[0], &c.bindings[i].binding);
+		if (i < 4)
+			continue;
+		text[i / 4 - 1] = 'v';
+		CU_ASSERT_EQUAL(route_key(&c, text), 0);
+	}
+	case_close(&c);
+}
+
+/* A word that ends in NUL bytes is not the word without them. */
+static void words_with_zero_bytes(void)
+{
+	static const char zeros[12] = "a";
+	struct exchange_case c;
+	struct case_message message = {0};
+
+	case_open(&c, NULL, sizeof(zeros) + 1);
+	for (unsigned size = 1; size <= sizeof(zeros); size++) {
+		c.bindings[size].binding.routing_key =
+			(struct shunt_bytes){(const uint8_t *)zeros, size};
+		CU_ASSERT_EQUAL_FATAL(case_bind(&c, size), 0);
+	}
+	case_message_set_key(&message, "");
+	for (unsigned size = 1; size <= sizeof(zeros); size++) {
+		message.fake.message.routing_key =
+			(struct shunt_bytes){(const uint8_t *)zeros, size};
+		CU_ASSERT_EQUAL(case_route(&c, &message), 1);
+		CU_ASSERT_PTR_EQUAL(c.answer[0], &c.bindings[size].binding);
+	}
+	for (unsigned size = 1; size <= sizeof(zeros); size++)
+		case_unbind(&c, size);
+	CU_ASSERT_EQUAL(c.host.live, c.live_empty);
+	case_message_fini(&message);
+	case_close(&c);
+}
+
 /* More nodes of one depth than are looked at together, and more bindings than one call of emit
  * takes. */
 static void all_combinations_of_wildcards(void)
@@ -363,7 +416,8 @@ static void agrees_with_the_model(void)
 	case_close(&c);
 }
 
-/* All edges of a table and all words in one bucket, and long words with the key of the empty one. */
+/* All edges of a table and all words in one bucket, and long words with the key of the empty one.
+ */
 static void agrees_when_all_hashes_collide(void)
 {
 	struct exchange_case c;
@@ -443,6 +497,7 @@ static void routes_on_several_loops_at_once(void)
 
 UNIT_MAIN("exchange-topic", UNIT_TEST(matches_as_rabbitmq_does),
 	  UNIT_TEST(equal_patterns_are_separate_bindings), UNIT_TEST(longest_keys),
+	  UNIT_TEST(words_of_all_lengths), UNIT_TEST(words_with_zero_bytes),
 	  UNIT_TEST(all_combinations_of_wildcards), UNIT_TEST(patterns_with_many_hashes_stay_cheap),
 	  UNIT_TEST(many_patterns_with_many_hashes_stay_cheap),
 	  UNIT_TEST(other_bindings_cost_nothing), UNIT_TEST(agrees_with_the_model),
