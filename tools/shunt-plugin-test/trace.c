@@ -49,7 +49,7 @@ void trace_round(unsigned round)
 }
 
 /* Of several threads the first one speaks; the process ends under the others. */
-static void end_as(enum trace_outcome outcome, const char *format, va_list args)
+static void PRINTF_FORMAT(2, 0) end_as(enum trace_outcome outcome, const char *format, va_list args)
 {
 	if (atomic_exchange(&trace_own->claimed, true))
 		for (;;)
