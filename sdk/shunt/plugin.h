@@ -10,10 +10,10 @@
  * shunt_host, through which the plugin registers what it brings. A plugin calls the broker through that table alone, so
  * it links against nothing of it and a test can pass a host of its own. docs/plugins.md is the guide to it.
  *
- * Versions: the major number changes when something that exists changes; a plugin of another major number is refused.
- * The minor number grows when something is added at the end of a structure; a plugin built against an older minor
- * runs on a newer broker, a newer one on an older broker is refused. Structures that grow begin with their size:
- * SHUNT_HAS() tells whether a member is there. What was added later than 1.0 says so.
+ * Versions: the major number changes when something that exists changes; a plugin of another major number is
+ * refused. The minor number grows when something is added at the end of a structure; a plugin built against an
+ * older minor runs on a newer broker, a newer one on an older broker is refused. Structures that grow begin with
+ * their size: SHUNT_HAS() tells whether a member is there. What was added later than 1.0 says so.
  *
  * Threads: the broker runs one event loop a thread. A function says where it is called, or may be called:
  *   home       on the home loop: one fixed thread, one call at a time
@@ -21,16 +21,19 @@
  *   alone      on any thread, while nothing else of the same exchange instance runs
  *   any thread anywhere, also on threads that the plugin has made
  *   in route   everywhere, also inside route(); functions of the host without these words must not be called there
- * No function of a plugin may block, and none may take long: others wait. What takes long goes to a thread of the plugin's own.
+ * No function of a plugin may block, and none may take long: others wait. What takes long goes to a thread of the
+ * plugin's own.
  *
  * Memory: what a function is passed is valid during the call, except where another span is stated. Text need not be
- * zero-terminated; it is a struct shunt_bytes. Structures that are registered are constant, and in place until the plugin is closed.
+ * zero-terminated; it is a struct shunt_bytes. Structures that are registered are constant, and in place until the
+ * plugin is closed.
  *
- * Errors: functions that may fail return 0 or -1; on -1 they have filled the struct shunt_error, which becomes the AMQP
- * exception that the client sees. When memory is out that is such an error, of code SHUNT_RESOURCE_ERROR.
+ * Errors: functions that may fail return 0 or -1; on -1 they have filled the struct shunt_error, which becomes the
+ * AMQP exception that the client sees. When memory is out that is such an error, of code SHUNT_RESOURCE_ERROR.
  *
- * Another version: `shuntctl plugin reload` starts the new version beside the old one, makes new instances of all exchanges from
- * their bindings, swaps, and calls stop() of the old one after the last call of anything of it. So both are there for a while.
+ * Another version: `shuntctl plugin reload` starts the new version beside the old one, makes new instances of all
+ * exchanges from their bindings, swaps, and calls stop() of the old one after the last call of anything of it. So
+ * both are there for a while.
  */
 
 #include <stdbool.h>
@@ -48,8 +51,6 @@ extern "C" {
 /* True if the structure that was passed is new enough to have the member. */
 #define SHUNT_HAS(pointer, type, member) \
 	((pointer)->size >= offsetof(type, member) + sizeof((pointer)->member))
-
-struct shunt_host;
 
 /* Bytes that somebody else owns. Of size 0 data may be NULL. */
 struct shunt_bytes {
@@ -120,10 +121,11 @@ struct shunt_message {
 };
 
 /*
- * A message in the making: what a message hook may change, and what shunt_host.publish sends. Functions of a hook's draft are
- * called during the hook only, and take effect when it passes the message. They copy what they are passed, and return 0, or -1, and nothing is
- * changed, when memory is out or the value cannot be: another type than the property's, a text of more than 255 bytes, more than a message may
- * have (of a body when publishing: then the message is refused, 406). Since 1.2.
+ * A message in the making: what a message hook may change, and what shunt_host.publish sends. Functions of a hook's
+ * draft are called during the hook only, and take effect when it passes the message. They copy what they are
+ * passed, and return 0, or -1, and nothing is changed, when memory is out or the value cannot be: another type than
+ * the property's, a text of more than 255 bytes, more than a message may have (of a body when publishing: then the
+ * message is refused, 406). Since 1.2.
  */
 struct shunt_draft {
 	size_t size;
@@ -131,8 +133,7 @@ struct shunt_draft {
 	int (*set_body)(struct shunt_draft *draft, struct shunt_bytes body);
 	/* NULL takes it away. CC and BCC headers work as from a client; on delivery they are headers as any. */
 	int (*set_header)(struct shunt_draft *draft, struct shunt_bytes name, const struct shunt_value *value);
-	int (*set_property)(struct shunt_draft *draft, enum shunt_property property,
-			    const struct shunt_value *value);
+	int (*set_property)(struct shunt_draft *draft, enum shunt_property property, const struct shunt_value *value);
 };
 
 /* ---- Exchange types ---- */
@@ -150,7 +151,8 @@ struct shunt_exchange {
 
 /*
  * A binding from the exchange to a queue or another exchange. The broker owns it; it is valid from bind() (or
- * validate_binding(), for that call) until unbind() or destroy() of that instance has returned, so that an instance may keep the pointer and the bytes.
+ * validate_binding(), for that call) until unbind() or destroy() of that instance has returned, so that an instance
+ * may keep the pointer and the bytes.
  */
 struct shunt_binding {
 	size_t size;
@@ -164,8 +166,8 @@ struct shunt_binding {
 /* Where route() puts its answer. */
 struct shunt_sink {
 	/*
-	 * Adds bindings to the answer. May be called any number of times; the same binding or destination twice is one
-	 * delivery. The array is read during the call only.
+	 * Adds bindings to the answer. May be called any number of times; the same binding or destination twice is
+	 * one delivery. The array is read during the call only.
 	 */
 	void (*emit)(struct shunt_sink *sink, const struct shunt_binding *const *bindings, size_t count);
 };
@@ -173,7 +175,7 @@ struct shunt_sink {
 /* Where bound() puts messages for the binding's destination. Since 1.2. */
 struct shunt_sender {
 	size_t size;
-	/* A message that shunt_host.message_hold returned; they arrive in the order of the calls. 0, or -1 when memory is out. */
+	/* One that shunt_host.message_hold returned; they arrive in the order of the calls. -1: memory is out. */
 	int (*send)(struct shunt_sender *sender, const struct shunt_message *message);
 };
 
@@ -188,21 +190,22 @@ enum shunt_argument_type {
 };
 
 /*
- * An argument that exchange.declare or the bind methods may carry. Before it asks the type, the broker refuses what does not fit (406); it
- * shows them to operators (`shuntctl plugin info`), and lets arguments of other names through. A list ends with a name of NULL. Since 1.2.
+ * An argument that exchange.declare or the bind methods may carry. Before it asks the type, the broker refuses what
+ * does not fit (406); it shows them to operators (`shuntctl plugin info`), and lets arguments of other names
+ * through. A list ends with a name of NULL. Since 1.2.
  */
 struct shunt_argument {
 	const char *name;
 	const char *help; /* one line */
 	enum shunt_argument_type type;
 	bool required;
-	bool checked_by_type; /* the broker only shows it: validate() or validate_binding() checks it, with its own text */
+	bool checked_by_type; /* the broker only shows it: validate() or validate_binding() checks it */
 	int64_t minimum, maximum;    /* both 0: any */
 	const char *const *choices;  /* ends with NULL; NULL: any */
 	const char *default_value;   /* as text, for shunt_host.argument; NULL: none */
 };
 
-/* An exchange type. `state` is what create() returned for one exchange. All but create, route and destroy may be NULL. */
+/* An exchange type. `state` is what create() returned for an exchange. All but create, route, destroy may be NULL. */
 struct shunt_exchange_type {
 	size_t size;            /* sizeof(struct shunt_exchange_type) */
 	const char *name;       /* as clients write it in exchange.declare, at most 127 bytes */
@@ -212,59 +215,60 @@ struct shunt_exchange_type {
 	int (*validate)(void *plugin, const struct shunt_exchange *exchange, struct shunt_error *error);
 
 	/* Makes an instance without bindings. Any loop, but alone for this exchange. */
-	int (*create)(void *plugin, const struct shunt_exchange *exchange, void **ret_state,
-		      struct shunt_error *error);
+	int (*create)(void *plugin, const struct shunt_exchange *exchange, void **ret_state, struct shunt_error *error);
 
 	/* Frees it, with whatever it knows of bindings that were not unbound. Alone; on any thread. */
 	void (*destroy)(void *state);
 
 	/*
-	 * Whether the binding is acceptable. Before bind() of a new binding, and of all of them when another version of the plugin is
-	 * loaded; not when bindings come back after a restart. Any loop, beside
-	 * route() and other calls of itself, so it must not change the state; bind() and unbind() do not run meanwhile.
+	 * Whether the binding is acceptable. Before bind() of a new binding, and of all of them when another
+	 * version of the plugin is loaded; not when bindings come back after a restart. Any loop, beside route()
+	 * and other calls of itself, so it must not change the state; bind() and unbind() do not run meanwhile.
 	 */
 	int (*validate_binding)(const void *state, const struct shunt_binding *binding, struct shunt_error *error);
 
 	/*
-	 * A binding came, or goes. Alone: no route() runs on any loop meanwhile, so make it short. bind() fails only when memory is
-	 * out. *ret_cookie is kept beside the binding for this instance, and given back to unbind(), to find things again at once.
+	 * A binding came, or goes. Alone: no route() runs on any loop meanwhile, so make it short. bind() fails
+	 * only when memory is out. *ret_cookie is kept beside the binding for this instance, and given back to
+	 * unbind(), to find things again at once.
 	 */
-	int (*bind)(void *state, const struct shunt_binding *binding, void **ret_cookie,
-		    struct shunt_error *error);
+	int (*bind)(void *state, const struct shunt_binding *binding, void **ret_cookie, struct shunt_error *error);
 	void (*unbind)(void *state, const struct shunt_binding *binding, void *cookie);
 
 	/*
 	 * Puts the bindings that match the message into the sink. Any loop, several at once: it must not change the
-	 * state, nor block, nor call the host but for its functions marked "in route". Cost matters: this runs for every message.
+	 * state, nor block, nor call the host but for its functions marked "in route". It runs for every message.
 	 */
 	void (*route)(const void *state, const struct shunt_message *message, struct shunt_sink *sink);
 
-	/* Since 1.1. The same key gives the same answer, until the next bind() or unbind(). Then the broker may ask once for several messages. */
+	/* Since 1.1. The same key gives the same answer until the next bind() or unbind(). */
 	bool routes_by_key;
 
 	/* Since 1.2. What the arguments of declare, and of bind, may be; NULL: anything. */
 	const struct shunt_argument *declare_arguments, *bind_arguments;
 
 	/*
-	 * Since 1.2. Each message that came by the exchange, after it was routed, whether anything matched or not; in the order of
-	 * each publisher. One call at a time, never beside bind(), unbind() and bound(), but beside route() on other loops: what it changes, route() must not read. A
-	 * publisher's confirm, and a bind on the same channel, wait until its messages were observed.
+	 * Since 1.2. Each message that came by the exchange, after it was routed, whether anything matched or not;
+	 * in the order of each publisher. One call at a time, never beside bind(), unbind() and bound(), but beside
+	 * route() on other loops: what it changes, route() must not read. A publisher's confirm, and a bind on the
+	 * same channel, wait until its messages were observed.
 	 */
 	void (*observe)(void *state, const struct shunt_message *message);
 
 	/*
-	 * Since 1.2. The binding is new and in force: messages may be sent to its destination. Alone; after bind(), once; not when
-	 * bindings come back after a restart or for another version.
+	 * Since 1.2. The binding is new and in force: messages may be sent to its destination. Alone; after bind(),
+	 * once; not when bindings come back after a restart or for another version.
 	 */
 	void (*bound)(void *state, const struct shunt_binding *binding, struct shunt_sender *sender);
 
 	/*
-	 * Since 1.2. Another version takes the place of an old one: takes over what the new instance, which has all bindings, wants of
-	 * the old one, which is destroyed afterwards. old_version is the old plugin's. Alone for both; short.
+	 * Since 1.2. Another version takes the place of an old one: takes over what the new instance, which has all
+	 * bindings, wants of the old one, which is destroyed afterwards. old_version is the old plugin's. Alone for
+	 * both; short.
 	 */
 	void (*adopt)(void *state, void *old_state, const char *old_version);
 
-	/* Since 1.2. The broker asks once a message, by its own routing key; otherwise by each key of its CC and BCC headers as well. */
+	/* Since 1.2. A message is asked for once, by its own key, and not by each key of its CC and BCC headers. */
 	bool routes_by_first_key;
 };
 
@@ -324,7 +328,7 @@ struct shunt_question {
 	const struct shunt_peer *peer;
 };
 
-/* Policies are asked in the order of registration until one gives another verdict than SHUNT_NEXT. Either function may be NULL. */
+/* Asked in the order of registration until one does not say SHUNT_NEXT. Either function may be NULL. */
 struct shunt_access_policy {
 	size_t size;
 	const char *name;
@@ -338,8 +342,8 @@ struct shunt_access_policy {
 
 enum shunt_decision {
 	SHUNT_PASS,   /* with what was set in the draft */
-	SHUNT_DROP,   /* goes nowhere. A publisher gets its confirm; a delivered one leaves its queue, as if acknowledged */
-	SHUNT_REJECT, /* publish: the AMQP exception of *error; deliver: as if the consumer had rejected it, without requeue */
+	SHUNT_DROP,   /* goes nowhere. The publisher gets its confirm; the queue, an acknowledgement */
+	SHUNT_REJECT, /* publish: the AMQP exception of *error; deliver: as rejected, without requeue */
 };
 
 /* A message that a client has published, before it is routed. What plugins publish passes no hooks. */
@@ -349,7 +353,7 @@ struct shunt_publish {
 	struct shunt_bytes user;
 	const struct shunt_peer *peer;
 	bool mandatory;
-	bool dry_run; /* for `shuntctl explain_route`: it will not be published, so nothing else may be done for it. No user, no peer then */
+	bool dry_run; /* shuntctl explain_route asks: it is not published, so do nothing else for it. No user and peer */
 };
 
 /* A message on its way from a queue to a consumer, or to who gets it. */
@@ -363,14 +367,13 @@ struct shunt_delivery {
 	bool redelivered;
 };
 
-/* Hooks run in the order of registration, each on what the one before has made of the message. Either function may be NULL. Any loop. */
+/* In the order of registration, each on what the one before has made of it. Either may be NULL. Any loop. */
 struct shunt_hook {
 	size_t size;
 	const char *name;
 	enum shunt_decision (*publish)(void *plugin, const struct shunt_publish *publish,
 				       struct shunt_draft *draft, struct shunt_error *error);
-	enum shunt_decision (*deliver)(void *plugin, const struct shunt_delivery *delivery,
-				       struct shunt_draft *draft);
+	enum shunt_decision (*deliver)(void *plugin, const struct shunt_delivery *delivery, struct shunt_draft *draft);
 };
 
 /* ---- Commands, metrics, timers (since 1.2) ---- */
@@ -391,7 +394,7 @@ struct shunt_command {
 	void (*run)(void *plugin, const struct shunt_call *call);
 };
 
-/* A number for operators. Without read() it is a counter, which is kept by the broker and grows only, from 0 in each version. */
+/* A number for operators. Without read() it is a counter, kept by the broker, from 0 in each version. */
 struct shunt_metric {
 	size_t size;
 	const char *name; /* letters, digits, '_' */
@@ -410,7 +413,7 @@ enum shunt_option_type {
 	SHUNT_OPTION_BOOLEAN, /* true or false */
 };
 
-/* One key `plugin.NAME.KEY` that the plugin understands; not `optional`, which is the broker's. A list ends with a name of NULL. */
+/* One key `plugin.NAME.KEY`; not `optional`, which is the broker's. A list ends with a name of NULL. */
 struct shunt_option {
 	const char *name;
 	const char *help; /* one line */
@@ -436,8 +439,8 @@ enum shunt_outcome {
 };
 
 /*
- * What the broker offers. Each plugin gets its own table and passes it back as `host`. It is valid from start() until
- * stop() has returned. What is registered is registered during start() only.
+ * What the broker offers. Each plugin gets its own table and passes it back as `host`. It is valid from start()
+ * until stop() has returned. What is registered is registered during start() only.
  */
 struct shunt_host {
 	size_t size;
@@ -448,7 +451,7 @@ struct shunt_host {
 	int (*register_exchange_type)(const struct shunt_host *host, const struct shunt_exchange_type *type,
 				      struct shunt_error *error);
 
-	/* The value of `plugin.NAME.KEY`, checked against the option's type; its default if not set, NULL if there is none. Any thread. */
+	/* The value of `plugin.NAME.KEY`, which fits the option; its default if not set, or NULL. Any thread. */
 	const char *(*config)(const struct shunt_host *host, const char *key);
 
 	/* One line for the broker's log. Any thread. */
@@ -463,8 +466,9 @@ struct shunt_host {
 	uint64_t (*hash)(const struct shunt_host *host, const void *data, size_t size);
 
 	/*
-	 * The next entry of a raw table. Start with *position = 0; false at the end. Tables that the broker passes are well-formed. Any thread;
-	 * in route. table_find: the first entry of that name. array_next: likewise for arrays (type A).
+	 * The next entry of a raw table. Start with *position = 0; false at the end. Tables that the broker passes
+	 * are well-formed. Any thread; in route. table_find: the first entry of that name. array_next: likewise for
+	 * arrays (type A).
 	 */
 	bool (*table_next)(const struct shunt_host *host, struct shunt_bytes table, size_t *position,
 			   struct shunt_bytes *ret_name, struct shunt_value *ret_value);
@@ -473,14 +477,14 @@ struct shunt_host {
 	bool (*array_next)(const struct shunt_host *host, struct shunt_bytes array, size_t *position,
 			   struct shunt_value *ret_value);
 
-	/* A message's headers, as a raw table (empty when it has none), and its other properties; false when not set. In route. */
+	/* A message's headers, a raw table (empty: none), and its other properties; false when not set. In route. */
 	struct shunt_bytes (*message_headers)(const struct shunt_host *host, const struct shunt_message *message);
 	bool (*message_property)(const struct shunt_host *host, const struct shunt_message *message,
 				 enum shunt_property property, struct shunt_value *ret_value);
 
 	/*
-	 * The number of loops, which is the same from start() on, and that of the loop that calls (0 to count - 1); for
-	 * memory of one's own per loop. In route. Threads that are no loop's have 0.
+	 * The number of loops, which is the same from start() on, and that of the loop that calls (0 to count - 1);
+	 * for memory of one's own per loop. In route. Threads that are no loop's have 0.
 	 */
 	unsigned (*loop_count)(const struct shunt_host *host);
 	unsigned (*loop_index)(const struct shunt_host *host);
@@ -489,23 +493,22 @@ struct shunt_host {
 	/* -1 if the structure is not as it must be; the name of a command or metric is used once in a plugin. */
 	int (*register_access_policy)(const struct shunt_host *host, const struct shunt_access_policy *policy,
 				      struct shunt_error *error);
-	int (*register_hook)(const struct shunt_host *host, const struct shunt_hook *hook,
-			     struct shunt_error *error);
+	int (*register_hook)(const struct shunt_host *host, const struct shunt_hook *hook, struct shunt_error *error);
 	int (*register_command)(const struct shunt_host *host, const struct shunt_command *command,
 				struct shunt_error *error);
 	/* *ret_counter is set for a counter; NULL may be passed for a gauge. It lasts as long as the host. */
 	int (*register_metric)(const struct shunt_host *host, const struct shunt_metric *metric,
 			       struct shunt_counter **ret_counter, struct shunt_error *error);
 
-	/* The counter of all loops grows by n. Any loop; in route. And its sum, which may lag behind what other loops just added. */
+	/* The counter grows by n. Any loop; in route. And its sum, which may lag behind what other loops just added. */
 	void (*counter_add)(const struct shunt_host *host, struct shunt_counter *counter, uint64_t n);
 	uint64_t (*counter_read)(const struct shunt_host *host, const struct shunt_counter *counter);
 
-	/* As config(), for options of type integer and boolean that have a default or are set; 0 and false otherwise. Any thread. */
+	/* As config(), for integers and booleans; 0 and false when not set and without a default. Any thread. */
 	int64_t (*config_integer)(const struct shunt_host *host, const char *key);
 	bool (*config_boolean)(const struct shunt_host *host, const char *key);
 
-	/* The argument of that description in a raw table, or its default, as a value of the described type; false: neither. Any thread; in route. */
+	/* That argument in a raw table, or its default, as its type says; false: neither. Any thread; in route. */
 	bool (*argument)(const struct shunt_host *host, struct shunt_bytes table,
 			 const struct shunt_argument *argument, struct shunt_value *ret_value);
 
@@ -515,15 +518,15 @@ struct shunt_host {
 	/* 64 random bits, good enough to spread load and for nothing secret. Any thread; in route. */
 	uint64_t (*random)(const struct shunt_host *host);
 
-	/* A message to keep, which counts as memory of messages, until it is released; NULL when memory is out. Any loop; release: any thread. */
-	const struct shunt_message *(*message_hold)(const struct shunt_host *host,
-						    const struct shunt_message *message);
+	/* A message to keep until it is released; NULL when memory is out. Any loop; release: any thread. */
+	const struct shunt_message *(*message_hold)(const struct shunt_host *host, const struct shunt_message *message);
 	void (*message_release)(const struct shunt_host *host, const struct shunt_message *message);
 
 	/*
-	 * A new message; NULL when memory is out, or a name has more than 255 bytes. publish() takes it in any case: it goes out, without asking for
-	 * permissions or hooks, after the present call of the plugin; done(), if not NULL, is called when it is known what became of it. While the
-	 * broker stops it may be dropped without. draft_free: if it is not published. Any thread; done: any loop.
+	 * A new message; NULL when memory is out, or a name has more than 255 bytes. publish() takes it in any
+	 * case: it goes out, without asking for permissions or hooks, after the present call of the plugin; done(),
+	 * if not NULL, is called when it is known what became of it. While the broker stops it may be dropped
+	 * without. draft_free: if it is not published. Any thread; done: any loop.
 	 */
 	struct shunt_draft *(*draft)(const struct shunt_host *host, struct shunt_bytes vhost,
 				     struct shunt_bytes exchange, struct shunt_bytes routing_key,
@@ -533,8 +536,9 @@ struct shunt_host {
 	void (*draft_free)(const struct shunt_host *host, struct shunt_draft *draft);
 
 	/*
-	 * How a login ended. SHUNT_ALLOW: the client is `user`, with those comma-separated tags; SHUNT_DENY: `reason` goes to the log, never to
-	 * the client; NULL: none. -1: no such login is waiting (any more): the client may have gone. Any thread.
+	 * How a login ended. SHUNT_ALLOW: the client is `user`, with those comma-separated tags; SHUNT_DENY:
+	 * `reason` goes to the log, never to the client; NULL: none. -1: no such login is waiting (any more): the
+	 * client may have gone. Any thread.
 	 */
 	int (*login_done)(const struct shunt_host *host, uint64_t login, enum shunt_verdict verdict,
 			  const char *user, const char *tags, const char *reason);
@@ -550,11 +554,11 @@ struct shunt_host {
 	int (*post)(const struct shunt_host *host, void (*run)(void *context), void *context);
 
 	/*
-	 * fire(context) after delay_ms, and, if repeat_ms is not 0, every repeat_ms from then on. Starting it anew forgets the former start. NULL when memory is
-	 * out. All at home. They count while the plugin is in force: not before, nor in a trial, nor when it is leaving. What is left is freed after stop().
+	 * fire(context) after delay_ms, and, if repeat_ms is not 0, every repeat_ms from then on. Starting it anew
+	 * forgets the former start. NULL when memory is out. All at home. They count while the plugin is in force:
+	 * not before, nor in a trial, nor when it is leaving. What is left is freed after stop().
 	 */
-	struct shunt_timer *(*timer_create)(const struct shunt_host *host, void (*fire)(void *context),
-					    void *context);
+	struct shunt_timer *(*timer_create)(const struct shunt_host *host, void (*fire)(void *context), void *context);
 	void (*timer_start)(const struct shunt_host *host, struct shunt_timer *timer, uint64_t delay_ms,
 			    uint64_t repeat_ms);
 	void (*timer_stop)(const struct shunt_host *host, struct shunt_timer *timer);
@@ -575,15 +579,11 @@ struct shunt_plugin {
 
 	/* Registers what the plugin brings. Home. Nothing of it is called before this has returned. */
 	int (*start)(const struct shunt_host *host, void **ret_plugin, struct shunt_error *error);
-	/* Frees *ret_plugin; nothing of the plugin is called any more, and its own threads must have ended when it returns. Home. May be NULL. */
+	/* The last call. Frees *ret_plugin; its own threads must have ended when it returns. Home. May be NULL. */
 	void (*stop)(void *plugin);
 };
 
-#if defined(__GNUC__)
 #define SHUNT_EXPORT __attribute__((visibility("default")))
-#else
-#define SHUNT_EXPORT
-#endif
 
 #ifdef __cplusplus
 #define SHUNT_PLUGIN extern "C" SHUNT_EXPORT const struct shunt_plugin shunt_plugin
