@@ -347,10 +347,12 @@ static enum server_status server_load_plugins(struct server *server)
 	for (size_t i = 0; i < config->n_plugins; i++) {
 		const struct config_plugin *plugin = &config->plugins[i];
 
-		if (plugins_load(server->plugins, plugin->name, plugin->where, reason,
-				 sizeof(reason)) != 0) {
+		int result = plugins_load(server->plugins, plugin->name, plugin->where, reason,
+					  sizeof(reason));
+
+		if (result != 0) {
 			log_error("plugin", "%s", reason);
-			return SERVER_CONFIG;
+			return result == -EIO ? SERVER_DATA : SERVER_CONFIG;
 		}
 	}
 	if (plugins_check_settings(server->plugins, reason, sizeof(reason)) != 0) {

@@ -110,32 +110,60 @@ static int open_to_read(const struct plugin_file *file, char *ret_reason, size_t
  * what lies behind the end of a file that has not been written to its end is SIGBUS. What is no
  * shared object at all is the linker's to refuse.
  */
-static bool is_cut_short(int fd)
+static int read_at(int fd, void *data, size_t size, uint64_t offset)
+{
+	ssize_t n = pread(fd, data, size, (off_t)offset);
+
+	return n < 0 ? -errno : n == (ssize_t)size ? 0 : 1;
+}
+
+/* 0: it is whole, or no such file; 1: it is cut short; or a negative errno. */
+static int find_cut(int fd)
 {
 	ElfW(Ehdr) head;
 	ElfW(Phdr) part;
 	struct stat status;
 	uint64_t end;
+	int result;
 
-	if (fstat(fd, &status) != 0 || pread(fd, &head, sizeof(head), 0) != sizeof(head) ||
-	    memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_phentsize != sizeof(part))
-		return false;
+	if (fstat(fd, &status) != 0)
+		return -errno;
+	result = read_at(fd, &head, sizeof(head), 0);
+	if (result < 0)
+		return result;
+	if (result > 0 || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    head.e_phentsize != sizeof(part))
+		return 0;
 	end = (uint64_t)status.st_size;
 	for (size_t i = 0; i < head.e_phnum; i++) {
-		if (pread(fd, &part, sizeof(part), (off_t)(head.e_phoff + i * sizeof(part))) !=
-		    sizeof(part))
-			return true;
+		result = read_at(fd, &part, sizeof(part), head.e_phoff + i * sizeof(part));
+		if (result != 0)
+			return result;
 		if (part.p_type == PT_LOAD &&
 		    (part.p_offset > end || part.p_filesz > end - part.p_offset))
-			return true;
+			return 1;
 	}
-	return false;
+	return 0;
 }
 
-/* Of the file's bytes, which fd reads. */
-static int check_bytes(const struct plugin_file *file, int fd, char *ret_reason, size_t size)
+static int fail_copy(struct plugin_file *file, const char *verb, int error, char *ret_reason,
+		     size_t size)
 {
-	if (!is_cut_short(fd))
+	file->copy_failed = true;
+	snprintf(ret_reason, size, "%s: cannot %s its copy '%s': %s", file->path, verb, file->copy,
+		 strerror(error));
+	return -1;
+}
+
+/* Of the file's bytes, which fd reads. What cannot be read is the linker's to refuse, but in a
+ * copy. */
+static int check_bytes(struct plugin_file *file, int fd, char *ret_reason, size_t size)
+{
+	int result = find_cut(fd);
+
+	if (result < 0 && file->copy != NULL)
+		return fail_copy(file, "read", -result, ret_reason, size);
+	if (result <= 0)
 		return 0;
 	snprintf(ret_reason, size, "%s: file too short", file->path);
 	return -1;
@@ -148,31 +176,25 @@ static int copy_to(struct plugin_file *file, int from, int to, char *ret_reason,
 
 	if (result == 0)
 		return check_bytes(file, to, ret_reason, size);
-	if (reads)
+	if (reads) {
 		snprintf(ret_reason, size, "%s: cannot read file data: %s", file->path,
 			 strerror(-result));
-	else
-		snprintf(ret_reason, size, "%s: cannot write its copy '%s': %s", file->path,
-			 file->copy, strerror(-result));
-	return -1;
+		return -1;
+	}
+	return fail_copy(file, "write", -result, ret_reason, size);
 }
 
 static int copy_file(struct plugin_file *file, int from, char *ret_reason, size_t size)
 {
 	int to = open(file->copy, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0700), result;
 
-	if (to < 0) {
-		snprintf(ret_reason, size, "%s: cannot make its copy '%s': %s", file->path,
-			 file->copy, strerror(errno));
-		return -1;
-	}
+	if (to < 0)
+		return fail_copy(file, "make", errno, ret_reason, size);
 	file->has_copy = true;
 	result = copy_to(file, from, to, ret_reason, size);
 	if (close(to) == 0 || result != 0)
 		return result;
-	snprintf(ret_reason, size, "%s: cannot write its copy '%s': %s", file->path, file->copy,
-		 strerror(errno));
-	return -1;
+	return fail_copy(file, "write", errno, ret_reason, size);
 }
 
 static int prepare(struct plugin_file *file, char *ret_reason, size_t size)

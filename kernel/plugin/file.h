@@ -19,6 +19,7 @@ struct plugin_file {
 	char *path; /* as it was found; messages name this one */
 	char *copy; /* NULL: the file itself is open */
 	bool has_copy;
+	bool copy_failed; /* not the file is at fault, but the directory for copies */
 	void *object;
 	const struct shunt_plugin *exported;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "plugin/loader.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -260,12 +261,13 @@ static const char *base_name(const char *path, char *room, size_t size)
 	return room;
 }
 
-/* By its own name, if it is known, or by its file's. A wrong setting of it is never forgiven. */
+/* By its own name, if it is known, or by its file's. A wrong setting of it is never forgiven, nor a
+ * data directory that takes no copy. */
 static bool may_be_missing(const struct plugin *plugin, const char *name_or_path)
 {
 	char name[256];
 
-	if (plugin->is_badly_set)
+	if (plugin->is_badly_set || plugin->file.copy_failed)
 		return false;
 	if (plugin->name != NULL && plugins_is_optional(plugin->plugins, plugin->name))
 		return true;
@@ -305,14 +307,15 @@ int plugins_load(struct plugins *plugins, const char *name_or_path, const char *
 	const struct plugin_open open = {.name_or_path = name_or_path};
 	char why[PLUGIN_WHY_SIZE] = "";
 	struct plugin *plugin;
-	bool is_forgiven;
+	bool is_forgiven, copy_failed;
 
 	if (open_and_start(plugins, &open, &plugin, why, sizeof(why)) != 0) {
 		is_forgiven = may_be_missing(plugin, name_or_path);
+		copy_failed = plugin->file.copy_failed;
 		(void)refuse_load(plugin, name_or_path, where, why, ret_reason, size);
 		plugin_abandon(plugin);
 		if (!is_forgiven)
-			return -1;
+			return copy_failed ? -EIO : -1;
 		log_warning("plugin", "started without it: %s", ret_reason);
 		return 0;
 	}

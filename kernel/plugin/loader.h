@@ -44,7 +44,8 @@ struct plugins *plugins_create(const struct plugins_config *config);
  * Before the loops run. Opens, checks and starts one, and puts it in force: a name, or a path with
  * a '/'. where: "file:line" that names it, or NULL. 0, or -1 with one line in ret_reason: "WHERE:
  * cannot load plugin 'NAME': why", or "WHERE: what is wrong with a setting of it". 0 with a warning
- * in the log if it cannot be opened or is refused and its setting `optional` is true.
+ * in the log if it cannot be opened or is refused and its setting `optional` is true. -EIO instead
+ * of -1 if the directory for copies is at fault.
  */
 int plugins_load(struct plugins *plugins, const char *name_or_path, const char *where,
 		 char *ret_reason, size_t size);
