@@ -58,12 +58,15 @@ class Snapshot:
 class Moment:
     """When it ended, and how."""
 
-    def __init__(self, time_, settle_limit=NEVER, is_clean=False, ended=None, is_alive=False, is_torn=False):
+    def __init__(self, time_, settle_limit=NEVER, is_clean=False, ended=None, is_alive=False, is_torn=False,
+                 has_other_logs=False):
         self.time = time_                    # promises made before it count
         self.ended = ended or time_          # nothing that was sent after it can be there
         self.settle_limit = settle_limit     # acknowledgements that much older than the moment count
         self.is_clean = is_clean
-        self.is_torn = is_torn               # one log ended then, the others did not
+        self.is_torn = is_torn               # one log ended then
+        # and others did not: there, what was acknowledged between it and the end is gone
+        self.acked_limit = self.ended if has_other_logs else time_
         self.is_uncertain = False            # clean or not: a start was killed since
         self.is_alive = is_alive             # it did not end at all
 
@@ -177,7 +180,7 @@ def _check_queue(ledger, problems, queue, found, moment):
     if queue in ledger.leaking:
         return
     for number, entry in entries.items():
-        if number not in seen and entry.must_stay(moment, now) and entry.acked >= moment.time:
+        if number not in seen and entry.must_stay(moment, now) and entry.acked >= moment.acked_limit:
             problems.append("%s: %s is lost; it was confirmed %.0f ms before the end" % (
                 queue, name_of(number), 1000 * (moment.time - entry.confirmed)))
 

@@ -92,7 +92,7 @@ def tear_everywhere(report, recording, segment, most, chance):
         shutil.copytree(recording.broker.data, os.path.join(folder, "data"))
         tear(os.path.join(folder, "data", segment.path), position, is_zeroed)
         moment = Moment(segment.begin_of(position), recording.moment.settle_limit, ended=recording.moment.ended,
-                        is_torn=True)
+                        is_torn=True, has_other_logs=recording.loops > 1)
         problems, broker = recording.try_image(folder, moment)
         report.add("torn: %s %s at byte %d of %d, %d loops" % (
             segment.path, "zeroed" if is_zeroed else "cut", position, segment.end, recording.loops), problems, broker)
