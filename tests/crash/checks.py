@@ -159,6 +159,19 @@ def check_damage():
     return problems
 
 
+def check_torn():
+    """What was acknowledged after a log was torn may be gone if there are others, and may not if there are none."""
+    problems = []
+    for has_other_logs in (False, True):
+        story = Story()
+        story.entry(2).acked = story.entry(2).ack_sent = story.now - 0.5
+        del story.snapshot.queues["a"][1]
+        found = story.problems(ended=story.now, is_torn=True, has_other_logs=has_other_logs)
+        if bool(found) == has_other_logs:
+            problems.append("with%s other logs: %r" % ("" if has_other_logs else "out", found))
+    return problems
+
+
 def check_definitions():
     names, found = definitions.Names("n"), definitions.Names("n")
     names.apply(("declare_queue", "n.q0", {}))
@@ -203,5 +216,5 @@ def run(report, broker, settings):
         problems = story.problems()
         found = len(problems) == 1 and change.__doc__ in problems[0]
         report.add("checks: " + change.__name__, [] if found else ["one problem expected: %r" % problems])
-    for check in (check_damage, check_definitions, check_image):
+    for check in (check_damage, check_torn, check_definitions, check_image):
         report.add("checks: " + check.__name__, check())
