@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "plugin/loader.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "fixture.h"
@@ -269,6 +270,26 @@ static void none_at_all(void)
 	plugins_destroy(NULL);
 }
 
+/* That is nothing that `optional` forgives, as it is not the plugin's. */
+static void no_copy_can_be_made(void)
+{
+	static const char text[] = ": cannot make its copy '/dev/null/copies/";
+
+	settings[0] = (struct plugin_setting){"probe", "optional", "true", "shunt.conf:3"};
+	topology = topology_create(1, "/");
+	plugins = plugins_create(&(struct plugins_config){
+		.topology = topology,
+		.directory = PLUGIN_MODULES,
+		.copies = "/dev/null/copies",
+		.settings = settings,
+		.n_settings = 1,
+	});
+	CU_ASSERT_EQUAL(load("probe"), -EIO);
+	CU_ASSERT_PTR_NOT_NULL(strstr(reason, text));
+	CU_ASSERT_FALSE(is_open(MODULE("probe")));
+	(void)plugins_end();
+}
+
 UNIT_MAIN("loader", UNIT_TEST(missing_file), UNIT_TEST(file_that_is_no_elf), UNIT_TEST(directory),
 	  UNIT_TEST(no_symbol), UNIT_TEST(function_of_the_broker), UNIT_TEST(wrong_magic),
 	  UNIT_TEST(other_abi), UNIT_TEST(wrong_size), UNIT_TEST(lacks_something),
@@ -276,4 +297,4 @@ UNIT_MAIN("loader", UNIT_TEST(missing_file), UNIT_TEST(file_that_is_no_elf), UNI
 	  UNIT_TEST(default_that_the_option_does_not_allow), UNIT_TEST(start_that_fails),
 	  UNIT_TEST(place_comes_first), UNIT_TEST(reason_is_cut_to_its_room), UNIT_TEST(by_name),
 	  UNIT_TEST(by_path), UNIT_TEST(twice),
-	  UNIT_TEST(stopped_in_the_reverse_order_with_their_states), UNIT_TEST(none_at_all))
+	  UNIT_TEST(stopped_in_the_reverse_order_with_their_states), UNIT_TEST(none_at_all), UNIT_TEST(no_copy_can_be_made))
