@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "config.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "config_entry.h"
 #include "config_set.h"
 #include "machine.h"
 #include "net/address.h"
@@ -26,97 +26,6 @@ static const char *const config_shipped_plugins[] = {
 	"exchange-modulus-hash",
 };
 
-/* One setting on its way to its place. */
-struct config_entry {
-	struct config *config;
-	const char *key, *value;
-	const char *rest;  /* what the key has after its prefix */
-	const char *where; /* "file:line", or "-o" */
-	void *target;
-	uint64_t minimum, maximum;
-	char *error;
-};
-
-static int config_refuse(const struct config_entry *e, const char *expected)
-{
-	snprintf(e->error, CONFIG_ERROR_MAX, "%s: bad value '%s' for '%s': expected %s", e->where,
-		 e->value, e->key, expected);
-	return -1;
-}
-
-/* ---- Kinds of values ---- */
-
-static int config_text(struct config_entry *e)
-{
-	char **text = e->target;
-
-	if (e->value[0] == '\0')
-		return config_refuse(e, "some text");
-	mem_free(*text);
-	*text = mem_strdup(e->value);
-	return 0;
-}
-
-/* Decimal digits; with a unit if has_unit: k, M, G (decimal: kB, MB, GB) or KiB, MiB, GiB, as
- * RabbitMQ reads them. */
-static bool config_parse_number(const char *text, bool has_unit, uint64_t *ret_number)
-{
-	static const struct {
-		const char *name;
-		uint64_t factor;
-	} units[] = {
-		{"", 1},	 {"k", 1024},	    {"kiB", 1024},
-		{"KiB", 1024},	 {"kB", 1000},	    {"KB", 1000},
-		{"M", 1u << 20}, {"MiB", 1u << 20}, {"MB", 1000 * 1000},
-		{"G", 1u << 30}, {"GiB", 1u << 30}, {"GB", 1000 * 1000 * 1000},
-	};
-	unsigned long long number;
-	char *end;
-
-	if (!isdigit((unsigned char)text[0]))
-		return false;
-	errno = 0;
-	number = strtoull(text, &end, 10);
-	if (errno != 0)
-		return false;
-	for (size_t i = 0; i < (has_unit ? sizeof(units) / sizeof(*units) : 1); i++)
-		if (strcmp(end, units[i].name) == 0)
-			return !__builtin_mul_overflow(number, units[i].factor, ret_number);
-	return false;
-}
-
-static int config_range(struct config_entry *e, bool has_unit, uint64_t *ret_number)
-{
-	char expected[96];
-
-	if (config_parse_number(e->value, has_unit, ret_number) && *ret_number >= e->minimum &&
-	    *ret_number <= e->maximum)
-		return 0;
-	snprintf(expected, sizeof(expected), "a whole number from %llu to %llu",
-		 (unsigned long long)e->minimum, (unsigned long long)e->maximum);
-	return config_refuse(e, expected);
-}
-
-static int config_u16(struct config_entry *e)
-{
-	uint64_t number;
-
-	if (config_range(e, false, &number) != 0)
-		return -1;
-	*(uint16_t *)e->target = (uint16_t)number;
-	return 0;
-}
-
-static int config_u32(struct config_entry *e)
-{
-	uint64_t number;
-
-	if (config_range(e, false, &number) != 0)
-		return -1;
-	*(uint32_t *)e->target = (uint32_t)number;
-	return 0;
-}
-
 /* 0 means no limit; a frame below 4096 bytes is none of AMQP's. */
 static int config_frame_max(struct config_entry *e)
 {
@@ -129,32 +38,29 @@ static int config_frame_max(struct config_entry *e)
 
 static int config_log_level(struct config_entry *e)
 {
-	static const char *const names[] = {"error", "warning", "info", "debug"};
+	static const char *const words[] = {"error", "warning", "info", "debug", NULL};
+	unsigned level;
 
-	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (strcmp(e->value, names[i]) == 0) {
-			e->config->log_level = (enum log_level)i;
-			return 0;
-		}
-	}
-	return config_refuse(e, "error, warning, info or debug");
+	if (config_choice(e, words, "error, warning, info or debug", &level) != 0)
+		return -1;
+	e->config->log_level = (enum log_level)level;
+	return 0;
 }
 
 static int config_placement(struct config_entry *e)
 {
-	static const char *const names[] = {
+	static const char *const words[] = {
 		[PLACEMENT_NEAR] = "near",
 		[PLACEMENT_FIXED] = "fixed",
 		[PLACEMENT_RESTLESS] = "restless",
+		NULL,
 	};
+	unsigned placement;
 
-	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (strcmp(e->value, names[i]) == 0) {
-			e->config->placement = (enum placement)i;
-			return 0;
-		}
-	}
-	return config_refuse(e, "near, fixed or restless");
+	if (config_choice(e, words, "near, fixed or restless", &placement) != 0)
+		return -1;
+	e->config->placement = (enum placement)placement;
+	return 0;
 }
 
 /* ---- Memory and disk ---- */
@@ -189,16 +95,6 @@ static int config_disk_relative(struct config_entry *e)
 		return config_refuse(e, "disk_free_limit.absolute instead: the size of the memory "
 					"is unknown");
 	e->config->disk_free_limit = (uint64_t)(times * (double)memory);
-	return 0;
-}
-
-static int config_bytes(struct config_entry *e)
-{
-	uint64_t bytes;
-
-	if (config_range(e, true, &bytes) != 0)
-		return -1;
-	*(uint64_t *)e->target = bytes;
 	return 0;
 }
 
@@ -361,16 +257,6 @@ static int config_plugin_setting(struct config_entry *e)
 
 /* ---- Keys ---- */
 
-/* A key that ends in a dot stands for all that begin so. */
-struct config_key {
-	const char *name;
-	int (*read)(struct config_entry *entry);
-	size_t offset;
-	uint64_t minimum, maximum;
-};
-
-#define CONFIG_PLACE(member) offsetof(struct config, member)
-
 static const struct config_key config_keys[] = {
 	{"listeners.tcp", config_no_listeners, 0, 0, 0},
 	{"listeners.tcp.", config_add_listener, 0, 0, 0},
@@ -404,20 +290,29 @@ static const struct config_key config_keys[] = {
 	{"plugins.dir", config_text, CONFIG_PLACE(plugins_dir), 0, 0},
 	{"plugin", config_plugin, 0, 0, 0},
 	{"plugin.", config_plugin_setting, 0, 0, 0},
+	{NULL, NULL, 0, 0, 0},
 };
 
-static const struct config_key *config_find_key(const char *name, const char **ret_rest)
-{
-	for (size_t i = 0; i < sizeof(config_keys) / sizeof(*config_keys); i++) {
-		const struct config_key *key = &config_keys[i];
-		size_t size = strlen(key->name);
+static const struct config_key *const config_tables[] = {
+	config_keys,
+};
 
-		*ret_rest = name + size;
-		if (key->name[size - 1] == '.'
-			    ? strncmp(name, key->name, size) == 0 && name[size] != '\0'
-			    : strcmp(name, key->name) == 0)
-			return key;
-	}
+/* A key that ends in a dot stands for all that begin so. */
+static bool config_key_fits(const struct config_key *key, const char *name)
+{
+	size_t size = strlen(key->name);
+
+	return key->name[size - 1] == '.'
+		       ? strncmp(name, key->name, size) == 0 && name[size] != '\0'
+		       : strcmp(name, key->name) == 0;
+}
+
+static const struct config_key *config_find_key(const char *name)
+{
+	for (size_t i = 0; i < sizeof(config_tables) / sizeof(*config_tables); i++)
+		for (const struct config_key *key = config_tables[i]; key->name != NULL; key++)
+			if (config_key_fits(key, name))
+				return key;
 	return NULL;
 }
 
@@ -425,12 +320,13 @@ int config_set(struct config *config, const char *name, const char *value, const
 	       char ret_error[CONFIG_ERROR_MAX])
 {
 	struct config_entry entry = {.config = config, .key = name, .value = value, .where = where};
-	const struct config_key *key = config_find_key(name, &entry.rest);
+	const struct config_key *key = config_find_key(name);
 
 	if (key == NULL) {
 		snprintf(ret_error, CONFIG_ERROR_MAX, "%s: unknown key '%s'", where, name);
 		return -1;
 	}
+	entry.rest = name + strlen(key->name);
 	entry.target = (char *)config + key->offset;
 	entry.minimum = key->minimum;
 	entry.maximum = key->maximum;

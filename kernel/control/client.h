@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+#include "access/audit.h"
 #include "base/buffer.h"
 #include "control/control.h"
 #include "loop/slots.h"
@@ -23,6 +24,7 @@ struct control_client;
 enum control_status {
 	CONTROL_USAGE = 64,
 	CONTROL_DATA = 65,
+	CONTROL_NO_USER = 67,
 	CONTROL_UNAVAILABLE = 69,
 	CONTROL_SOFTWARE = 70,
 };
@@ -31,6 +33,9 @@ enum control_status {
 struct actor_ref control_client_ref(const struct control_client *client);
 struct control_client *control_client_get(struct actor_ref ref);
 const struct control_config *control_client_config(const struct control_client *client);
+/* Who asks, for the audit trail: "uid=0", "control socket, pid 4711". Valid as long as the client
+ * is. */
+struct audit_actor control_client_actor(const struct control_client *client);
 
 /* Lines of the answer. send takes the reference of the value. */
 void control_client_send(struct control_client *client, json_t *value);
@@ -62,8 +67,9 @@ struct control_command {
 	void (*run)(struct control_client *client, const json_t *request);
 };
 
-/* control/commands.c: ends with a name of NULL. */
-extern const struct control_command control_commands[];
+/* control/commands.c: tables, each ending with a name of NULL, and a NULL. A part with several
+ * commands has a table of its own in its file. */
+extern const struct control_command *const control_commands[];
 
 /* control/status.c */
 void control_status(struct control_client *client, const json_t *request);

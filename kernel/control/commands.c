@@ -25,7 +25,7 @@ static void command_stop(struct control_client *client, const json_t *request)
 	config->stop(config->context);
 }
 
-const struct control_command control_commands[] = {
+static const struct control_command general_commands[] = {
 	{"ping", command_ping},
 	{"status", control_status},
 	{"stop", command_stop},
@@ -40,4 +40,10 @@ const struct control_command control_commands[] = {
 	{"list_connections", control_list},
 	{"list_consumers", control_list},
 	{NULL, NULL},
+};
+
+/* Each part has its own. */
+const struct control_command *const control_commands[] = {
+	general_commands,
+	NULL,
 };

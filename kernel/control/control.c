@@ -49,6 +49,7 @@ struct control_client {
 	struct control *control;
 	struct bufferevent *stream;
 	struct actor_ref ref;
+	char by[24], from[40];	      /* control_client_actor() */
 	bool is_busy;		      /* a command is being answered */
 	bool is_running;	      /* client_run_requests() is on the stack */
 	void (*ready)(void *context); /* who waits for room in the output; NULL: nobody */
@@ -74,6 +75,11 @@ struct control_client *control_client_get(struct actor_ref ref)
 const struct control_config *control_client_config(const struct control_client *client)
 {
 	return &client->control->config;
+}
+
+struct audit_actor control_client_actor(const struct control_client *client)
+{
+	return (struct audit_actor){slice_cstr(client->by), slice_cstr(client->from)};
 }
 
 void control_client_send(struct control_client *client, json_t *value)
@@ -154,6 +160,16 @@ void control_client_fail(struct control_client *client, enum control_status stat
 
 /* ---- Requests ---- */
 
+static const struct control_command *client_find_command(const char *name)
+{
+	for (size_t i = 0; control_commands[i] != NULL; i++)
+		for (const struct control_command *command = control_commands[i];
+		     command->name != NULL; command++)
+			if (strcmp(command->name, name) == 0)
+				return command;
+	return NULL;
+}
+
 static void client_run(struct control_client *client, const char *line, size_t size)
 {
 	json_error_t error;
@@ -165,11 +181,9 @@ static void client_run(struct control_client *client, const char *line, size_t s
 		control_client_fail(client, CONTROL_DATA,
 				    "the request is not an object with a command");
 	} else {
-		const struct control_command *command = control_commands;
+		const struct control_command *command = client_find_command(name);
 
-		while (command->name != NULL && strcmp(command->name, name) != 0)
-			command++;
-		if (command->name != NULL)
+		if (command != NULL)
 			command->run(client, request);
 		else
 			control_client_fail(client, CONTROL_USAGE, "unknown command '%s'", name);
@@ -245,28 +259,29 @@ static void client_event(struct bufferevent *stream, short what, void *context)
 /* ---- Accepting ---- */
 
 /* Root, and the user that the broker runs as. */
-static bool control_may_enter(struct control *control, int fd)
+static bool control_may_enter(struct control *control, int fd, struct ucred *ret_peer)
 {
 	static const char refusal[] =
 		"{\"error\":\"access refused: use the broker's user, or root\",\"status\":69}\n";
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
+	socklen_t size = sizeof(*ret_peer);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret_peer, &size) != 0)
 		return false;
-	if (peer.uid == 0 || peer.uid == geteuid())
+	if (ret_peer->uid == 0 || ret_peer->uid == geteuid())
 		return true;
 	log_limited(&control->refusals, LOG_LEVEL_WARNING, "control", "refused: uid=%ld pid=%ld",
-		    (long)peer.uid, (long)peer.pid);
+		    (long)ret_peer->uid, (long)ret_peer->pid);
 	(void)!send(fd, refusal, sizeof(refusal) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	return false;
 }
 
-static void control_add_client(struct control *control, int fd)
+static void control_add_client(struct control *control, int fd, const struct ucred *peer)
 {
 	struct control_client *client = mem_zalloc(sizeof(*client));
 
 	client->control = control;
+	snprintf(client->by, sizeof(client->by), "uid=%ld", (long)peer->uid);
+	snprintf(client->from, sizeof(client->from), "control socket, pid %ld", (long)peer->pid);
 	client->stream = bufferevent_socket_new(loop_base(loop_self()), fd, BEV_OPT_CLOSE_ON_FREE);
 	if (client->stream == NULL) {
 		mem_free(client);
@@ -296,6 +311,7 @@ static void control_accept(evutil_socket_t listener, short what, void *context)
 {
 	struct control *control = context;
 	int fd = control_accept_one(control);
+	struct ucred peer;
 
 	(void)listener, (void)what;
 	if (fd < 0) {
@@ -305,8 +321,8 @@ static void control_accept(evutil_socket_t listener, short what, void *context)
 		}
 		return;
 	}
-	if (control_may_enter(control, fd))
-		control_add_client(control, fd);
+	if (control_may_enter(control, fd, &peer))
+		control_add_client(control, fd, &peer);
 	else
 		close(fd);
 }

@@ -16,6 +16,8 @@
 
 #include "base/slice.h"
 
+struct access;
+struct admin;
 struct broker;
 struct conn_service;
 struct control;
@@ -61,6 +63,8 @@ struct control_plugins {
 struct control_config {
 	struct broker *broker;
 	struct conn_service *connections;
+	struct access *access;
+	struct admin *admin;
 	const struct plugins *plugins; /* for plugins_for_each() */
 	void (*plugins_for_each)(const struct plugins *plugins,
 				 void (*visit)(void *context, const struct shunt_plugin *plugin,

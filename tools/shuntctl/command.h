@@ -4,6 +4,7 @@
 
 /* The commands, as data: what help says of them, what they take, and the function that runs them. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "options.h"
@@ -13,6 +14,7 @@ enum exit_status {
 	EXIT_OK = 0,
 	EXIT_USAGE = 64,
 	EXIT_DATA = 65,
+	EXIT_NO_USER = 67,
 	EXIT_UNAVAILABLE = 69, /* no broker answers, or it does not let us in */
 	EXIT_SOFTWARE = 70,
 	EXIT_IO = 74,
@@ -26,13 +28,22 @@ struct command {
 	const char *summary;
 	const char *details; /* its arguments and options, for help; NULL: none */
 	const char *columns; /* lists: names with blanks between; NULL: takes none */
-	size_t n_words_max;  /* others */
+	/*
+	 * Others: the names of their arguments with blanks between, an optional one ending in '?'. They are the
+	 * members of the request that call_run() makes. NULL: n_words_max counts.
+	 */
+	const char *parameters;
+	/* Said before the request, without the last newline; {NAME} stands for an argument, {vhost} and {timeout} for
+	 * the options or their defaults. NULL: nothing. */
+	const char *banner;
+	bool has_vhost; /* call_run(): the request has a member vhost */
+	size_t n_words_max;
 	unsigned options;    /* beside the general ones */
 	int (*run)(const struct command *command, const struct options *options);
 };
 
-/* In the order of help; the last one's name is NULL. */
-extern const struct command commands[];
+/* In the order of help; a NULL ends the tables, a name of NULL each of them. */
+extern const struct command *const command_tables[];
 const struct command *command_find(const char *name);
 /* The one whose name is nearest; NULL if none is near. */
 const struct command *command_guess(const char *name);
@@ -42,7 +53,11 @@ bool command_has_column(const struct command *command, const char *name, size_t 
 /* Checks the command line; prints what is wrong with it. An exit status. */
 int command_check(const struct command *command, struct options *options);
 
+/* Prints the command's banner, if one is to be shown. */
+void command_print_banner(const struct command *command, const struct options *options);
+
 /* Each an exit status. */
+int call_run(const struct command *command, const struct options *options);   /* call.c */
 int explain_run(const struct command *command, const struct options *options); /* explain.c */
 int list_run(const struct command *command, const struct options *options);   /* list.c */
 int status_run(const struct command *command, const struct options *options); /* status.c */

@@ -41,17 +41,20 @@ static void print_usage(FILE *out, const struct command *command)
 		command->usage);
 }
 
+/* Tables of one group follow each other. */
 static void print_commands(FILE *out)
 {
 	const char *group = "";
 
-	for (const struct command *command = commands; command->name != NULL; command++) {
-		if (strcmp(group, command->group) != 0) {
-			group = command->group;
-			print_title(out, group);
-			fputs(":\n\n", out);
+	for (size_t i = 0; command_tables[i] != NULL; i++) {
+		for (const struct command *command = command_tables[i]; command->name != NULL; command++) {
+			if (strcmp(group, command->group) != 0) {
+				group = command->group;
+				print_title(out, group);
+				fputs(":\n\n", out);
+			}
+			fprintf(out, "   %-18s %s\n", command->name, command->summary);
 		}
-		fprintf(out, "   %-18s %s\n", command->name, command->summary);
 	}
 }
 

@@ -31,25 +31,6 @@ static json_t *list_columns(const struct options *options)
 	return columns;
 }
 
-static void list_print_banner(const struct command *command, const struct options *options)
-{
-	const char *vhost = options->vhost != NULL ? options->vhost : "/";
-	uint32_t timeout_s = options_have(options, OPTION_TIMEOUT) ? options->timeout_s : CLIENT_TIMEOUT_MS / 1000;
-
-	if (!formatter_wants_banner(options))
-		return;
-	if (strcmp(command->name, "list_queues") == 0)
-		printf("Timeout: %u.0 seconds ...\nListing queues for vhost %s ...\n", timeout_s, vhost);
-	else if (strcmp(command->name, "list_exchanges") == 0)
-		printf("Listing exchanges for vhost %s ...\n", vhost);
-	else if (strcmp(command->name, "list_bindings") == 0)
-		printf("Listing bindings for vhost %s...\n", vhost);
-	else if (strcmp(command->name, "list_consumers") == 0)
-		printf("Listing consumers in vhost %s ...\n", vhost);
-	else
-		puts("Listing connections ...");
-}
-
 static json_t *list_request(const struct command *command, const struct options *options)
 {
 	json_t *request = json_pack("{s:s, s:o}", "command", command->name, "columns", list_columns(options));
@@ -101,7 +82,7 @@ static int list_answer(struct client *client, const struct command *command, con
 		fputs("Error: an answer without columns\n", stderr);
 		return EXIT_SOFTWARE;
 	}
-	list_print_banner(command, options);
+	command_print_banner(command, options);
 	return list_rows(client, options, columns);
 }
 

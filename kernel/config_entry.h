@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KERNEL_CONFIG_ENTRY_H
+#define KERNEL_CONFIG_ENTRY_H
+
+/*
+ * Between the files that read the configuration: what a setting is on its way to its place, and the
+ * kinds of values (config_value.c). A part with many keys of its own has its table in a file of its
+ * own.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config.h"
+
+/* One setting on its way to its place. */
+struct config_entry {
+	struct config *config;
+	const char *key, *value;
+	const char *rest;  /* what the key has after its prefix */
+	const char *where; /* "file:line", or "-o" */
+	void *target;
+	uint64_t minimum, maximum;
+	char *error;
+};
+
+/* A key that ends in a dot stands for all that begin so. A table ends with a name of NULL. */
+struct config_key {
+	const char *name;
+	int (*read)(struct config_entry *entry); /* 0, or -1 with the entry's error */
+	size_t offset;				 /* of the target in struct config */
+	uint64_t minimum, maximum;
+};
+
+#define CONFIG_PLACE(member) offsetof(struct config, member)
+
+/* "where: bad value ...: expected ..."; -1. */
+int config_refuse(const struct config_entry *e, const char *expected);
+
+/* Decimal digits; with a unit if has_unit: k, M, G (decimal: kB, MB, GB) or KiB, MiB, GiB, as
+ * RabbitMQ reads them. */
+bool config_parse_number(const char *text, bool has_unit, uint64_t *ret_number);
+
+/* Within the entry's bounds. */
+int config_range(struct config_entry *e, bool has_unit, uint64_t *ret_number);
+
+/* The target is a char *, uint16_t, uint32_t, uint64_t (bytes, with a unit), bool. */
+int config_text(struct config_entry *e);
+int config_u16(struct config_entry *e);
+int config_u32(struct config_entry *e);
+int config_bytes(struct config_entry *e);
+int config_bool(struct config_entry *e);
+
+/* The words for the values 0, 1, ... of an enum, ending with NULL; `expected` names them. */
+int config_choice(struct config_entry *e, const char *const *words, const char *expected,
+		  unsigned *ret_choice);
+
+#endif

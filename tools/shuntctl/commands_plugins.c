@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdint.h>
+
+#include "command.h"
+
+extern const struct command commands_plugins[];
+const struct command commands_plugins[] = {
+	{
+		.name = "plugin",
+		.group = "Plugins",
+		.usage = "(list | info <plugin> | load <file> | reload <plugin> [<file>] | unload <plugin> |\n"
+			 "         trial <plugin> <file> [--percent <n>] | promote <plugin> | drop <plugin> |\n"
+			 "         run <plugin> <command> [<argument> ...])",
+		.summary = "Shows plugins, and changes them while the broker runs",
+		.details = "list\n\tplugins, with their versions, files and exchange types\n\n"
+			   "info <plugin>\n\tall about one: arguments of its exchange types, options, metrics, its trial\n\n"
+			   "load <file>\n\tloads a file, or a name from the broker's folder of plugins\n\n"
+			   "reload <plugin> [<file>]\n\tlets what the file holds now, or another, take its place;\n"
+			   "\tif anything is wrong with that, the old one stays\n\n"
+			   "unload <plugin>\n\ttakes it out, if no exchange is of a type of it\n\n"
+			   "trial <plugin> <file> [--percent <n>]\n\thas another version route a copy of so many of 100 "
+			   "messages, by default all;\n\tinfo shows what it would have done otherwise\n\n"
+			   "promote <plugin>\n\tlets the version on trial take its place\n\n"
+			   "drop <plugin>\n\tends the trial\n\n"
+			   "run <plugin> <command> [<argument> ...]\n\truns a command of the plugin; arguments that "
+			   "begin with '-' come behind --\n",
+		.n_words_max = SIZE_MAX,
+		.options = OPTION_PERCENT | OPTION_NO_TABLE_HEADERS,
+		.run = plugin_run,
+	},
+	{ .name = NULL },
+};
