@@ -156,12 +156,13 @@ struct accounts *accounts_create(struct access *access)
 
 void accounts_destroy(struct accounts *accounts)
 {
-	struct directory *directory = atomic_load(&accounts->directory);
+	struct directory *directory;
 
 	access_end_edits(accounts->access);
 	if (accounts->n_retired > 0)
 		loop_pool_drain();
 	bug_on(accounts->n_retired > 0);
+	directory = atomic_load(&accounts->directory);
 	for (size_t i = 0; i < directory->n; i++)
 		account_destroy(accounts->patterns, directory->items[i]);
 	mem_free(directory);
