@@ -51,6 +51,16 @@ void access_user_unref(struct access_user *user)
 	mem_free(user);
 }
 
+bool access_user_has_tag(const struct access_user *user, const char *tag)
+{
+	size_t size = strlen(tag);
+
+	for (const char *at = user->tags; (at = strstr(at, tag)) != NULL; at += size)
+		if ((at == user->tags || at[-1] == ',') && (at[size] == '\0' || at[size] == ','))
+			return true;
+	return false;
+}
+
 /* ---- The user of the configuration ---- */
 
 static bool access_is_loopback_user(const struct access_config *config, struct slice name)
@@ -154,6 +164,13 @@ void access_change(struct access *access, struct access_policies out, struct acc
 bool access_has_policies(const struct access *access)
 {
 	return atomic_load_explicit(&access->policies, memory_order_acquire)->n > 1;
+}
+
+bool access_asks_topics(const struct access *access, const struct access_user *user,
+			struct slice vhost)
+{
+	(void)user, (void)vhost;
+	return access_has_policies(access);
 }
 
 /* ---- The door ---- */
