@@ -34,8 +34,11 @@ struct config {
 	bool has_no_listeners; /* listeners.tcp = none */
 	unsigned backlog;
 
+	/* What a broker without any user begins with. */
 	char *default_user, *default_pass, *default_vhost, *default_user_tags;
-	char **loopback_users; /* NULL-terminated */
+	char *default_configure, *default_write, *default_read;
+	bool has_default_user_tags; /* named by the user */
+	char **loopback_users;	    /* NULL-terminated */
 	size_t n_loopback_users;
 	bool loopback_users_are_none; /* loopback_users = none */
 
@@ -80,6 +83,10 @@ int config_read(struct config *config, const struct config_source *source,
 int config_read_file(struct config *config, const char *path, char ret_error[CONFIG_ERROR_MAX]);
 /* "KEY=VALUE", as after -o. */
 int config_read_option(struct config *config, const char *option, char ret_error[CONFIG_ERROR_MAX]);
+/* SHUNT_DEFAULT_USER, _PASS and _VHOST: they count for more than the file, and for less than -o. */
+int config_read_environment(struct config *config, char ret_error[CONFIG_ERROR_MAX]);
+/* The first user's, once that is made. */
+void config_forget_password(struct config *config);
 /* After all was read: fills in what was left out. */
 void config_complete(struct config *config);
 

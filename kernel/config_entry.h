@@ -56,4 +56,10 @@ int config_bool(struct config_entry *e);
 int config_choice(struct config_entry *e, const char *const *words, const char *expected,
 		  unsigned *ret_choice);
 
+/* config_access.c */
+extern const struct config_key config_access_keys[];
+void config_access_init(struct config *config);
+void config_access_complete(struct config *config);
+void config_access_fini(struct config *config);
+
 #endif

@@ -410,15 +410,17 @@ static enum server_status server_restore(struct server *server)
 		.pass = config->default_pass,
 		.tags = config->default_user_tags,
 		.vhost = config->default_vhost,
-		.configure = ".*",
-		.write = ".*",
-		.read = ".*",
+		.configure = config->default_configure,
+		.write = config->default_write,
+		.read = config->default_read,
 	};
 	char reason[512];
 
 	if (restore_broker(server->broker, config->default_vhost, reason, sizeof(reason)) == 0 &&
-	    accounts_restore(server->access, server->store, &first, reason, sizeof(reason)) == 0)
+	    accounts_restore(server->access, server->store, &first, reason, sizeof(reason)) == 0) {
+		config_forget_password(server->config);
 		return SERVER_OK;
+	}
 	log_error("server", "%s", reason);
 	return SERVER_DATA;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "access/accounts_state.h"
+#include "access/audit.h"
 #include "access/password.h"
 #include "base/bug.h"
 #include "base/log.h"
@@ -195,6 +196,17 @@ static void made(struct access_edits *edits)
 	*(bool *)edits->context = true;
 }
 
+static void say_made(const struct access_first *first)
+{
+	static const struct audit_actor start = {SLICE_LITERAL("shuntd"), SLICE_LITERAL("shuntd")};
+	char user[ACCESS_NAME_MAX + 16], vhost[ACCESS_NAME_MAX + 16];
+
+	log_quote(user, sizeof(user), slice_cstr(first->user));
+	log_quote(vhost, sizeof(vhost), slice_cstr(first->vhost));
+	audit(&start, NULL, "user.created", "name=%s", user);
+	audit(&start, NULL, "permission.created", "user=%s vhost=%s", user, vhost);
+}
+
 static int make_first(struct accounts *accounts, const struct access_first *first, char *ret_reason,
 		      size_t size)
 {
@@ -229,8 +241,10 @@ static int make_first(struct accounts *accounts, const struct access_first *firs
 	access_end_edits(accounts->access);
 	bug_on(!is_done);
 	explicit_bzero(hash, sizeof(hash));
-	if (edits.result == 0)
+	if (edits.result == 0) {
+		say_made(first);
 		return 0;
+	}
 	(void)snprintf(ret_reason, size, "cannot make the first user: %s", edits.reason);
 	return -1;
 }
