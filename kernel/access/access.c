@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access/accounts_state.h"
 #include "access/state.h"
 #include "base/bug.h"
 #include "base/list.h"
@@ -40,9 +41,25 @@ void access_user_unref(struct access_user *user)
 {
 	if (user == NULL || --user->refs != 0)
 		return;
+	access_usage_unref(user->usage);
 	mem_free(user->name);
 	mem_free(user->tags);
 	mem_free(user);
+}
+
+bool access_user_has_tag(const struct access_user *user, const char *tag)
+{
+	size_t size = strlen(tag);
+
+	for (const char *at = user->tags; *at != '\0';) {
+		size_t length = strcspn(at, ",");
+
+		if (length == size && memcmp(at, tag, size) == 0)
+			return true;
+		at += length;
+		at += *at == ',';
+	}
+	return false;
 }
 
 static enum access_verdict builtin_authorize(struct access_policy *policy,
@@ -50,8 +67,7 @@ static enum access_verdict builtin_authorize(struct access_policy *policy,
 {
 	const struct access *access = container_of(policy, struct access, builtin);
 
-	return strcmp(question->user->name, access->config.default_user) == 0 ? ACCESS_ALLOW
-									      : ACCESS_DENY;
+	return accounts_authorize(access->accounts, question);
 }
 
 /* ---- Who is asked ---- */
@@ -130,6 +146,7 @@ struct access *access_create(const struct access_config *config)
 	list->items[0] = &access->builtin;
 	atomic_init(&access->policies, list);
 	atomic_init(&access->generation, 1);
+	access->accounts = accounts_create(access);
 	access->n_workers = 1;
 	access->now_ms = loop_now_ms;
 	access->logins = logins_create(access);
@@ -160,6 +177,11 @@ void access_work(struct access *access, struct work *work)
 	work->run(work);
 	work->letter.deliver = access_work_done;
 	loop_post(work->home, &work->letter);
+}
+
+struct accounts *access_accounts(const struct access *access)
+{
+	return access->accounts;
 }
 
 void access_destroy(struct access *access)
@@ -231,6 +253,12 @@ bool access_authorize(struct access *access, const struct access_question *quest
 			return verdict == ACCESS_ALLOW;
 	}
 	return false;
+}
+
+bool access_asks_topics(struct access *access, const struct access_user *user, struct slice vhost)
+{
+	return access_has_policies(access) ||
+	       accounts_have_topics(access->accounts, slice_cstr(user->name), vhost);
 }
 
 /* Who sees the new number sees the new policies. */
