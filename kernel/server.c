@@ -35,6 +35,7 @@
 #include "plugin/change.h"
 #include "plugin/file.h"
 #include "plugin/publisher.h"
+#include "server_access.h"
 #include "server_plugins.h"
 #include "server_store.h"
 #include "store/store.h"
@@ -295,19 +296,6 @@ static void server_catch_signals(struct server *server)
 
 /* ---- Start ---- */
 
-static void server_create_access(struct server *server)
-{
-	const struct config *config = server->config;
-
-	server->access_config = (struct access_config){
-		.default_user = config->default_user,
-		.default_pass = config->default_pass,
-		.default_user_tags = config->default_user_tags,
-		.loopback_users = (const char *const *)config->loopback_users,
-	};
-	server->access = access_create(&server->access_config);
-}
-
 /* Looking at the configuration does not touch the data directory. */
 static enum server_status server_prepare_plugins(struct server *server, bool only_check)
 {
@@ -466,10 +454,15 @@ static enum server_status server_start(struct server *server, bool only_check)
 	if (!only_check)
 		alarms_watch_disk(server->broker->alarms, config->data_dir,
 				  config->disk_free_limit);
-	server_create_access(server);
+	server->access = server_make_access(config, &server->access_config);
 	status = server_prepare_plugins(server, only_check);
 	if (status == SERVER_OK)
 		status = server_load_plugins(server);
+	result = status == SERVER_OK && !only_check ? server_start_workers(server->access) : 0;
+	if (result != 0) {
+		log_error("server", "cannot start threads: reason=\"%s\"", strerror(-result));
+		return SERVER_OWN_FAULT;
+	}
 	return status == SERVER_OK && !only_check ? server_restore(server) : status;
 }
 
