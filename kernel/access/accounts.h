@@ -40,7 +40,8 @@ enum password_algorithm {
 #define ACCESS_TAGS_MAX	   4096u
 #define ACCESS_HASH_MAX	   512u
 
-#define ACCESS_NO_LIMIT INT64_C(-1)
+#define ACCESS_NO_LIMIT	  INT64_C(-1)
+#define ACCESS_KEEP_LIMIT INT64_C(-2) /* ACCESS_SET_USER_LIMITS: stays as it is */
 
 struct account_view {
 	struct slice name;

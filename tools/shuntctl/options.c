@@ -40,6 +40,9 @@ static const struct option_name {
 	{ OPTION_PERCENT, 0, "percent", OPTION_TEXT, offsetof(struct options, percent) },
 	{ OPTION_HEADER, 0, "header", OPTION_TEXTS, offsetof(struct options, headers) },
 	{ OPTION_PROPERTY, 0, "property", OPTION_TEXTS, offsetof(struct options, properties) },
+	{ OPTION_PRE_HASHED_PASSWORD, 0, "pre-hashed-password", OPTION_FLAG, 0 },
+	{ OPTION_USER, 0, "user", OPTION_TEXT, offsetof(struct options, user) },
+	{ OPTION_GLOBAL, 0, "global", OPTION_FLAG, 0 },
 };
 
 static const struct option_name *find_name(const char *name, size_t size)

@@ -31,6 +31,9 @@ enum option_id {
 	OPTION_PERCENT = 1 << 17,
 	OPTION_HEADER = 1 << 18,
 	OPTION_PROPERTY = 1 << 19,
+	OPTION_PRE_HASHED_PASSWORD = 1 << 20,
+	OPTION_USER = 1 << 21,
+	OPTION_GLOBAL = 1 << 22,
 };
 /* Any command takes these. */
 #define OPTIONS_GENERAL                                                                                               \
@@ -48,7 +51,7 @@ struct options {
 	const char *command; /* the first word; NULL: none */
 	const char **words;  /* those behind it */
 	size_t n_words;
-	const char *vhost, *formatter, *socket, *unit, *node, *percent;
+	const char *vhost, *formatter, *socket, *unit, *node, *percent, *user;
 	struct option_values headers, properties; /* KEY=VALUE each */
 	uint32_t timeout_s; /* with OPTION_TIMEOUT */
 	struct buffer invalid; /* "--nosuch : value" a line: what is no option, or has no good value */
