@@ -208,3 +208,21 @@ void options_restrict(struct options *options, unsigned allowed)
 		       option->kind == OPTION_TEXT ? *(const char *const *)(void *)((char *)options + option->place) : NULL);
 	}
 }
+
+void options_each(unsigned which, void (*visit)(void *context, const char *name), void *context)
+{
+	for (size_t i = 0; i < sizeof(option_names) / sizeof(*option_names); i++)
+		if ((which & option_names[i].id) != 0)
+			visit(context, option_names[i].name);
+}
+
+bool option_takes_value(const char *word)
+{
+	const struct option_name *option = NULL;
+
+	if (strncmp(word, "--", 2) == 0)
+		option = find_name(word + 2, strlen(word + 2));
+	else if (word[0] == '-' && word[1] != '\0')
+		option = find_letter(word[strlen(word) - 1]);
+	return option != NULL && option->kind != OPTION_FLAG;
+}

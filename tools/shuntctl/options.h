@@ -71,4 +71,9 @@ void options_fini(struct options *options);
 /* Adds those that were given but are not among `allowed` to `invalid`. */
 void options_restrict(struct options *options, unsigned allowed);
 
+/* The long names of those. */
+void options_each(unsigned which, void (*visit)(void *context, const char *name), void *context);
+/* Whether the next word is the value of this one: "--vhost", "-p". */
+bool option_takes_value(const char *word);
+
 #endif

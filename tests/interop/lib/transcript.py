@@ -2,7 +2,7 @@
 """Transcripts: commands of rabbitmqctl with what it prints, as a text that can be read, compared and recorded anew.
 
     # a remark
-    @ queue orders durable        something done with an AMQP client (see transcript_actions.py)
+    @ queue orders durable        something done with an AMQP client (class Actions)
     $ add_user lqz 123            a command, quoted as in a shell; `$*` where the order of lines is not promised
     < secret\\n                    its standard input, with Python's escapes; nothing without such a line
       Adding user "lqz" ...       what it prints, each line after two spaces
@@ -17,6 +17,9 @@ Names of nodes, pids and the like are replaced (see `normalise`), in what was re
 
 import re
 import shlex
+import subprocess
+
+import pika
 
 NO_NEWLINE = "\\ no newline"
 
@@ -129,15 +132,21 @@ def write(path, steps, remarks, answers):
         f.write("\n".join(lines + remarks) + "\n")
 
 
-NORMALISATIONS = [
-    (re.compile(r"(?:rabbit|shunt)\w*@[\w.-]+"), "NODE"),
-    (re.compile(r"<(?:NODE|[\w@.-]+\.\d+)\.\d+\.\d+(?:\.\d+)?>"), "<PID>"),
-    (re.compile(r"(?m)^(\{:gen|\{:undef|\{:badmatch|\*\*|\s+\(\w+ [\d.]+\)|Stack trace:).*\n"), ""),
-]
+# Names, numbers and times that differ from run to run, and what rabbitmqctl's own log adds.
+NORMALISATIONS = [(re.compile(pattern), replacement) for pattern, replacement in (
+    (r"<?(?:rabbit|shunt)\w*@[\w.-]+>?", lambda match: "<NODE>" if match[0][0] == "<" else "NODE"),
+    (r"<\d+\.\d+\.\d+>", "<NODE>"),
+    (r"\n?\d\d:\d\d:\d\d\.\d+ \[(?:warning|error|notice)\] .*\n", ""),
+    (r"(127\.0\.0\.1[:\t])\d+", r"\1PORT"),
+    (r"(\"peer_port\":)\d+", r"\1PORT"),
+    (r"\x1b\[\d*m", ""),
+    (r"\x1b\(0(.*?)\x1b\(B", lambda match: match[1].translate(str.maketrans("lqwktnumvjx", "┌─┬┐├┼┤└┴┘│"))),
+    (r"[ \t]+(?=\n)", ""),
+)]
 
 
-def normalise(text, more=()):
-    for pattern, replacement in list(NORMALISATIONS) + list(more):
+def normalise(text):
+    for pattern, replacement in NORMALISATIONS:
         text = pattern.sub(replacement, text)
     return text
 
@@ -145,3 +154,102 @@ def normalise(text, more=()):
 def in_order(text):
     """The lines of an answer whose order is not promised, sorted; the comma of JSON's rows does not count."""
     return "".join(line + "\n" for line in sorted(line.lstrip(",") for line in text.split("\n")[:-1]))
+
+
+# What Shunt prints otherwise in many places, and why.
+DIFFERENCES = [(re.compile(pattern), replacement) for pattern, replacement in (
+    # the options and arguments of usage lines are Shunt's own: there are no node names, but sockets
+    (r"(?m)^rabbitmqctl \[.*\] ?(<command>|\w+)( .*)?$", r"rabbitmqctl ... \1"),
+    # every error begins alike; rabbitmqctl forgets this where it is about a vhost
+    (r"(?m)^(?<!Error:\n)(?=Virtual host '.*' does not exist$)", "Error:\n"),
+    # shuntctl has no blanks behind its lines, and not two empty ones at the end of a message
+    (r"\n\n\Z", "\n"),
+)]
+
+
+def comparable(answer, unordered):
+    """The answer without what differs in many places."""
+    stdout, stderr = normalise(answer.stdout), normalise(answer.stderr)
+    for pattern, replacement in DIFFERENCES:
+        stderr = pattern.sub(replacement, stderr)
+    return Answer(in_order(stdout) if unordered else stdout, stderr, answer.status)
+
+
+class Actions:
+    """What transcripts do as an AMQP client. Each is a function named by the action."""
+
+    def __init__(self, broker):
+        self.broker = broker
+        self.connections = {}
+
+    def connect(self):
+        credentials = pika.PlainCredentials("guest", "guest")
+        return pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", self.broker.port, "/", credentials))
+
+    def run(self, name, *arguments):
+        getattr(self, "do_" + name)(*arguments)
+
+    def do_queue(self, name, *flags):
+        with self.connect() as connection:
+            connection.channel().queue_declare(name, durable="durable" in flags)
+
+    def do_exchange(self, name, kind):
+        with self.connect() as connection:
+            connection.channel().exchange_declare(name, kind, durable=True)
+
+    def do_delete_exchange(self, name):
+        with self.connect() as connection:
+            connection.channel().exchange_delete(name)
+
+    def do_bind(self, source, queue, key):
+        with self.connect() as connection:
+            connection.channel().queue_bind(queue, source, key)
+
+    def do_publish(self, queue, count):
+        with self.connect() as connection:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            for _ in range(int(count)):
+                channel.basic_publish("", queue, b"x")
+
+    def do_connection(self, name):
+        self.connections[name] = self.connect()
+        self.connections[name].channel()
+
+    def do_consume(self, connection, queue):
+        channel = self.connections[connection].channel()
+        channel.basic_qos(prefetch_count=2)
+        channel.basic_consume(queue, lambda *_: None, consumer_tag="tag")
+        channel.queue_declare(queue, passive=True)
+
+    def do_gone(self, connection):
+        """Waits until the broker has closed it."""
+        try:
+            while True:
+                self.connections[connection].process_data_events(1)
+        except pika.exceptions.AMQPError:
+            pass
+
+    def close(self):
+        for connection in self.connections.values():
+            if connection.is_open:
+                connection.close()
+
+
+def play(path, broker, command, environment, limit):
+    """Runs a transcript; returns its steps, the remarks behind them, and the answers."""
+    steps, remarks = read(path)
+    actions, answers = Actions(broker), []
+    try:
+        for step in steps:
+            if step.is_action:
+                actions.run(*step.arguments)
+                answers.append(None)
+                continue
+            done = subprocess.run([command] + step.arguments, env=environment, input=step.stdin, timeout=limit,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, encoding="utf-8",
+                                  errors="replace")
+            answers.append(Answer(done.stdout, done.stderr, done.returncode))
+    finally:
+        actions.close()
+    return steps, remarks, answers
