@@ -471,6 +471,7 @@ static enum server_status server_open(struct server *server)
 	const struct control_config control = {
 		.broker = server->broker,
 		.connections = server->connections,
+		.access = server->access,
 		.plugins = server->plugins,
 		.plugins_for_each = plugins_for_each,
 		.plugin = server_plugins_for_control(&server->plugin_control),
