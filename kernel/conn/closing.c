@@ -17,6 +17,7 @@
 
 #include <string.h>
 
+#include "access/accounts.h"
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -328,6 +329,21 @@ void conn_close_user(struct conn_service *service, struct slice user)
 
 	of->closing.user = slice_cstr(of->name);
 	conn_close_matching(&of->closing);
+}
+
+static void closing_user_deleted(void *service, struct slice name)
+{
+	conn_close_user(service, name);
+}
+
+void closing_serve(struct conn_service *service)
+{
+	access_on_user_deleted(service->access, closing_user_deleted, service);
+}
+
+void closing_stop(struct conn_service *service)
+{
+	access_on_user_deleted(service->access, NULL, NULL);
 }
 
 void conn_close_vhost(struct conn_service *service, struct slice vhost, void (*gone)(void *context),

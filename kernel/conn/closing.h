@@ -60,6 +60,9 @@ void conn_close_vhost(struct conn_service *service, struct slice vhost, void (*g
 /* ---- The connections' own ---- */
 
 struct conn_loop;
+/* Users' connections end with them, from now on, until it stops. */
+void closing_serve(struct conn_service *service);
+void closing_stop(struct conn_service *service);
 void closing_init(struct conn_loop *home);
 /* The connection has come from another loop: it may be meant. */
 void closing_note_arrival(struct connection *c);

@@ -58,6 +58,7 @@ struct conn_service *conn_service_create(struct broker *broker, struct access *a
 		home->alarm.changed = conn_loop_alarm;
 		alarms_listen(broker->alarms, i, &home->alarm);
 	}
+	closing_serve(service);
 	return service;
 }
 
@@ -65,6 +66,7 @@ void conn_service_destroy(struct conn_service *service)
 {
 	if (service == NULL)
 		return;
+	closing_stop(service);
 	for (unsigned i = 0; i < service->n_loops; i++) {
 		bug_on(!list_is_empty(&service->loops[i].connections) ||
 		       !list_is_empty(&service->loops[i].closings));
