@@ -43,6 +43,7 @@ struct access_user {
 struct access_user *access_user_create(struct slice name, const char *tags, const char *mechanism);
 struct access_user *access_user_ref(struct access_user *user);
 void access_user_unref(struct access_user *user);
+/* Whether it is among the user's tags. */
 bool access_user_has_tag(const struct access_user *user, const char *tag);
 
 /* One question whether an operation is allowed. */
