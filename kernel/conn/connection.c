@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/vhost.h"
 #include "conn/channel.h"
 #include "conn/exclusive.h"
 #include "conn/handshake.h"
@@ -195,6 +196,7 @@ static void connection_free(void *object)
 		mem_free(c->client_properties);
 	}
 	access_user_unref(c->user);
+	vhost_release(c->vhost);
 	mem_free(c->channels);
 	mem_free(c->exclusive_queues);
 	account_add(ACCOUNT_CONNECTION, -(ptrdiff_t)sizeof(*c));
