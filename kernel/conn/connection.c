@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "broker/vhost.h"
 #include "conn/channel.h"
+#include "conn/decisions.h"
 #include "conn/exclusive.h"
 #include "conn/handshake.h"
 #include "conn/heartbeat.h"
@@ -196,6 +197,7 @@ static void connection_free(void *object)
 		mem_free(c->client_properties);
 	}
 	access_user_unref(c->user);
+	decisions_destroy(c->decisions);
 	vhost_release(c->vhost);
 	mem_free(c->channels);
 	mem_free(c->exclusive_queues);
