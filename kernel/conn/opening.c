@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/topology.h"
+#include "broker/vhost.h"
 #include "conn/audit.h"
 #include "conn/channel.h"
 #include "conn/heartbeat.h"
@@ -46,7 +47,21 @@ static int opening_ask(struct connection *c, struct slice vhost, struct amqp_err
 			      SLICE_ARG(vhost), c->user->name);
 }
 
-/* In RabbitMQ's order: the vhost, its limit, the user's limit, whether he may. */
+static int opening_take_vhost(const struct connection *c, struct vhost *vhost,
+			      struct amqp_error *error)
+{
+	int64_t limit;
+
+	if (vhost_take_connection(vhost, &limit))
+		return 0;
+	return amqp_error_set(error, AMQP_NOT_ALLOWED,
+			      "access to vhost '%s' refused for user '%s': connection limit (%lld) "
+			      "is reached",
+			      vhost->name, c->user->name, (long long)limit);
+}
+
+/* In RabbitMQ's order: the vhost, its limit, the user's limit, whether he may. All in one turn, so
+ * that the vhost is there. */
 static int opening_enter(struct connection *c, struct slice name, struct amqp_error *error)
 {
 	struct topology *topology = c->service->broker->topology;
@@ -58,9 +73,14 @@ static int opening_enter(struct connection *c, struct slice name, struct amqp_er
 	if (vhost == NULL)
 		return amqp_error_set(error, AMQP_NOT_ALLOWED, "vhost " SLICE_FMT " not found",
 				      SLICE_ARG(name));
-	if (opening_take_user(c, error) != 0 || opening_ask(c, name, error) != 0)
+	if (opening_take_vhost(c, vhost, error) != 0)
 		return -EPROTO;
-	c->vhost = vhost;
+	if (opening_take_user(c, error) != 0 || opening_ask(c, name, error) != 0) {
+		vhost_give_connection(vhost);
+		return -EPROTO;
+	}
+	c->vhost = vhost_hold(vhost);
+	c->counts_in_vhost = true;
 	return 0;
 }
 
@@ -92,7 +112,9 @@ void opening_give_back(struct connection *c)
 {
 	if (c->counts_for_user)
 		access_give_connection(c->service->access, c->user);
-	c->counts_for_user = false;
+	if (c->counts_in_vhost)
+		vhost_give_connection(c->vhost);
+	c->counts_for_user = c->counts_in_vhost = false;
 }
 
 /* ---- channel.open ---- */

@@ -232,6 +232,32 @@ static void as_it_is_deleted(void)
 	end_all();
 }
 
+/* Those of a vhost that is deleted are in nobody's way. */
+static void exclusive_queues_are_gone(void)
+{
+	enum { QUEUES = 1000 };
+	bool is_gone = false;
+	char name[32];
+
+	start();
+	for (unsigned i = 0; i < QUEUES; i++) {
+		snprintf(name, sizeof(name), "exclusive-%u", i);
+		PUT(&b, 1, AMQP_QUEUE_DECLARE, queue_declare, .queue = slice_cstr(name), .exclusive = true);
+		if (i % 100 == 99)
+			settle(&a, &b);
+	}
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(broker->loops[1].n_queues, QUEUES + 1);
+	conn_close_vhost(service, SLICE_LITERAL("/"), set_gone, &is_gone);
+	for (unsigned i = 0; i < 100 && !is_gone; i++) {
+		turn(0);
+		turn(1);
+	}
+	CU_ASSERT_TRUE(is_gone);
+	CU_ASSERT_EQUAL(broker->loops[1].n_queues, 1);
+	stop();
+}
+
 static void move_b(void *unused)
 {
 	(void)unused;
@@ -278,4 +304,5 @@ static void it_moves_meanwhile(void)
 
 UNIT_MAIN("conn/closing", UNIT_TEST(all_of_them), UNIT_TEST(of_a_user), UNIT_TEST(of_a_vhost),
 	  UNIT_TEST(one_by_number_or_name), UNIT_TEST(so_many_at_most), UNIT_TEST(one_after_the_other),
-	  UNIT_TEST(ends_with_the_broker), UNIT_TEST(as_it_is_deleted), UNIT_TEST(it_moves_meanwhile))
+	  UNIT_TEST(ends_with_the_broker), UNIT_TEST(as_it_is_deleted),
+	  UNIT_TEST(exclusive_queues_are_gone), UNIT_TEST(it_moves_meanwhile))
