@@ -108,6 +108,7 @@ struct connection {
 
 	uint64_t inflight_bytes; /* see publication.inflight_bytes */
 	uint64_t backlog_bytes;	 /* waiting in channels */
+	bool counts_for_user, counts_in_vhost; /* conn/opening.h: it is given back */
 	bool has_published;
 	bool is_replaying; /* within connection_replay() */
 	bool is_ending;	   /* connection.close came, and waits for channels */

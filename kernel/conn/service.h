@@ -81,6 +81,7 @@ struct conn_loop {
 	struct loop_load load;
 	struct list closings; /* struct closing_part.link: conn/closing.h */
 	struct loop_task closing_sweep;
+	unsigned n_exclusive_ends; /* conn/exclusive.c: queues that go in steps */
 };
 
 struct conn_service {
