@@ -41,6 +41,7 @@ def compare(t, name):
     for step, answer in zip(steps, answers):
         if answer is None:
             continue
+        assert not transcript.is_idle_difference(step), "%s.txt:%d: no difference" % (name, step.number)
         expected = transcript.comparable(step.expected_of(t.shunt), step.unordered)
         got = transcript.comparable(answer, step.unordered)
         if expected.lines() != got.lines():
