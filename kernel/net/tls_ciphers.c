@@ -47,18 +47,27 @@ static bool add_suite(struct suites *suites, SSL_CTX *trial, const char *name)
 	return true;
 }
 
+static int fail(struct tls_failure *failure, enum tls_part part, const char *text)
+{
+	failure->part = part;
+	(void)snprintf(failure->text, sizeof(failure->text), "%s", text);
+	return -1;
+}
+
 static int sort_out(const struct tls_options *options, struct suites *suites,
 		    struct tls_failure *failure)
 {
 	SSL_CTX *trial = SSL_CTX_new(TLS_server_method());
-	int result = trial ? 0 : -1;
+	char text[128];
+	int result = 0;
 
+	if (!trial)
+		return fail(failure, TLS_PART_CIPHERS, "out of memory");
 	for (size_t i = 0; result == 0 && i < options->n_ciphers; i++) {
 		if (add_suite(suites, trial, options->ciphers[i]))
 			continue;
-		(void)snprintf(failure->text, sizeof(failure->text), "'%.100s': no such cipher",
-			       options->ciphers[i]);
-		result = -1;
+		(void)snprintf(text, sizeof(text), "'%.100s': no such cipher", options->ciphers[i]);
+		result = fail(failure, TLS_PART_CIPHERS, text);
 	}
 	SSL_CTX_free(trial);
 	ERR_clear_error();
@@ -80,15 +89,13 @@ int tls_ciphers_set(SSL_CTX *ctx, const struct tls_options *options, struct tls_
 	struct suites suites = {NULL, NULL};
 	int result = 0;
 
-	failure->part = TLS_PART_CIPHERS;
-	(void)snprintf(failure->text, sizeof(failure->text), "no cipher for the versions");
 	if (options->n_ciphers > 0) {
 		result = sort_out(options, &suites, failure);
 		has_1_2 = has_1_2 && suites.before;
 		has_1_3 = has_1_3 && suites.of_1_3;
 	}
 	if (result == 0 && ((!has_1_2 && !has_1_3) || set_suites(ctx, &suites) < 0))
-		result = -1;
+		result = fail(failure, TLS_PART_CIPHERS, "no cipher for the versions");
 	mem_free(suites.before);
 	mem_free(suites.of_1_3);
 	if (result < 0)
@@ -96,7 +103,5 @@ int tls_ciphers_set(SSL_CTX *ctx, const struct tls_options *options, struct tls_
 	if (SSL_CTX_set_min_proto_version(ctx, has_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION) == 1 &&
 	    SSL_CTX_set_max_proto_version(ctx, has_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1)
 		return 0;
-	failure->part = TLS_PART_VERSIONS;
-	(void)snprintf(failure->text, sizeof(failure->text), "OpenSSL does not speak them");
-	return -1;
+	return fail(failure, TLS_PART_VERSIONS, "OpenSSL does not speak them");
 }

@@ -60,7 +60,7 @@ static int keep_certificate(struct tls_session *s, char ret_reason[TLS_REASON_MA
 	X509 *certificate = SSL_get0_peer_certificate(s->ssl);
 	int size;
 
-	if (!certificate)
+	if (!certificate || s->certificate)
 		return 0;
 	if (SSL_get_verify_result(s->ssl) != X509_V_OK)
 		return fail(s, X509_verify_cert_error_string(SSL_get_verify_result(s->ssl)),
