@@ -153,11 +153,6 @@ struct access *access_create(const struct access_config *config)
 	return access;
 }
 
-struct accounts *access_accounts(const struct access *access)
-{
-	return access->accounts;
-}
-
 int access_start_workers(struct access *access, unsigned n_threads)
 {
 	bug_on(access->workers != NULL);
@@ -190,6 +185,7 @@ void access_destroy(struct access *access)
 		return;
 	logins_stop(access->logins);
 	workers_destroy(access->workers);
+	access_end_edits(access);
 	logins_destroy(access->logins);
 	accounts_destroy(access->accounts);
 	mem_free(atomic_load(&access->policies));
