@@ -16,22 +16,28 @@ struct directory *directory_create(size_t capacity)
 	return mem_zalloc(sizeof(struct directory) + capacity * sizeof(struct account *));
 }
 
-struct account *directory_find(const struct directory *directory, struct slice name)
+size_t directory_place(const struct directory *directory, struct slice name)
 {
 	size_t low = 0, high = directory->n;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int order = slice_compare(slice_cstr(directory->items[middle]->name), name);
 
-		if (order == 0)
-			return directory->items[middle];
-		if (order < 0)
+		if (slice_compare(slice_cstr(directory->items[middle]->name), name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return NULL;
+	return low;
+}
+
+struct account *directory_find(const struct directory *directory, struct slice name)
+{
+	size_t i = directory_place(directory, name);
+
+	return i < directory->n && slice_equal(slice_cstr(directory->items[i]->name), name)
+		       ? directory->items[i]
+		       : NULL;
 }
 
 /* ---- Edits: one list of them after the other ---- */

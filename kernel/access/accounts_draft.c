@@ -488,22 +488,31 @@ static void take_in(struct accounts *accounts, struct directory *directory,
 	directory->items[directory->n++] = account;
 }
 
-/* Both are in order. */
+static void copy_range(struct directory *directory, const struct directory *old, size_t begin,
+		       size_t end)
+{
+	if (begin == end)
+		return;
+	memcpy(&directory->items[directory->n], &old->items[begin],
+	       (end - begin) * sizeof(struct account *));
+	directory->n += end - begin;
+}
+
+/* Both are in order. What is not touched is not looked at, only its pointers are copied. */
 static struct directory *merge(struct draft *draft, const struct directory *old)
 {
 	struct directory *directory = directory_create(old->n + draft->n);
-	size_t i = 0;
+	size_t begin = 0;
 
 	for (size_t k = 0; k < draft->n; k++) {
 		const struct touched *touched = draft->items[k];
+		size_t end = directory_place(old, touched->node.key);
 
-		while (i < old->n && strcmp(old->items[i]->name, touched->name) < 0)
-			directory->items[directory->n++] = old->items[i++];
-		i += touched->old != NULL;
+		copy_range(directory, old, begin, end);
+		begin = end + (touched->old != NULL);
 		take_in(draft->accounts, directory, touched);
 	}
-	while (i < old->n)
-		directory->items[directory->n++] = old->items[i++];
+	copy_range(directory, old, begin, old->n);
 	return directory;
 }
 

@@ -145,6 +145,8 @@ static inline const struct directory *accounts_directory(const struct accounts *
 
 /* Empty, with room for so many. */
 struct directory *directory_create(size_t capacity) MUST_USE;
+/* Of the first account whose name is not before it. */
+size_t directory_place(const struct directory *directory, struct slice name);
 struct account *directory_find(const struct directory *directory, struct slice name);
 
 /* ---- accounts_users.c: any loop ---- */
