@@ -118,7 +118,7 @@ static int config_store_sync(struct config_entry *e)
 
 /* ---- Listeners ---- */
 
-static int config_add_listener(struct config_entry *e)
+int config_listener(struct config_entry *e, bool is_tls)
 {
 	struct config *config = e->config;
 	char host[256];
@@ -129,18 +129,25 @@ static int config_add_listener(struct config_entry *e)
 		return config_refuse(
 			e, "a port, or an address and a port as in 127.0.0.1:5672 or [::1]:5672");
 	for (i = 0; i < config->n_listeners; i++)
-		if (strcmp(config->listeners[i].name, e->rest) == 0)
+		if (config->listeners[i].is_tls == is_tls &&
+		    strcmp(config->listeners[i].name, e->rest) == 0)
 			break;
 	if (i == CONFIG_LISTENERS_MAX)
 		return config_refuse(e, "fewer listeners");
 	if (i == config->n_listeners) {
 		config->listeners[i].name = mem_strdup(e->rest);
 		config->listeners[i].address = NULL;
+		config->listeners[i].is_tls = is_tls;
 		config->n_listeners++;
 	}
 	mem_free(config->listeners[i].address);
 	config->listeners[i].address = mem_strdup(e->value);
 	return 0;
+}
+
+static int config_add_listener(struct config_entry *e)
+{
+	return config_listener(e, false);
 }
 
 static int config_no_listeners(struct config_entry *e)
@@ -232,6 +239,7 @@ static const struct config_key config_keys[] = {
 static const struct config_key *const config_tables[] = {
 	config_keys,
 	config_access_keys,
+	config_tls_keys,
 };
 
 /* A key that ends in a dot stands for all that begin so. */
@@ -298,15 +306,33 @@ void config_init(struct config *config)
 		.plugins_dir = mem_strdup(SHUNT_PLUGINS_DIR),
 	};
 	config_access_init(config);
+	config_tls_init(config);
+}
+
+static bool config_has_plain_listener(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_listeners; i++)
+		if (!config->listeners[i].is_tls)
+			return true;
+	return false;
+}
+
+/* There is room for it, unless there are so many others that nobody will miss it. */
+static void config_add_default_listener(struct config *config)
+{
+	if (config->has_no_listeners || config_has_plain_listener(config) ||
+	    config->n_listeners == CONFIG_LISTENERS_MAX)
+		return;
+	config->listeners[config->n_listeners++] = (struct config_listener){
+		.name = mem_strdup("default"),
+		.address = mem_strdup("5672"),
+	};
 }
 
 void config_complete(struct config *config)
 {
-	if (config->n_listeners == 0 && !config->has_no_listeners) {
-		config->listeners[0].name = mem_strdup("default");
-		config->listeners[0].address = mem_strdup("5672");
-		config->n_listeners = 1;
-	}
+	config_tls_complete(config);
+	config_add_default_listener(config);
 	config_access_complete(config);
 	if (!config->has_plugins)
 		for (size_t i = 0;
@@ -343,6 +369,7 @@ void config_fini(struct config *config)
 	}
 	for (size_t i = 0; i < config->n_settings; i++)
 		config_free_setting(&config->settings[i]);
+	config_tls_fini(config);
 	mem_free(config->plugins);
 	mem_free(config->settings);
 }

@@ -73,6 +73,7 @@ struct access_login {
 	const char *mechanism;
 	bool is_proven; /* who it is: by a certificate, or by the configuration; no password */
 	const struct shunt_peer *peer;
+	bool is_local; /* from the control socket: never throttled */
 	void (*done)(struct access_login *login);
 	/* answers */
 	struct access_user *result; /* NULL: refused. The asker's reference. */

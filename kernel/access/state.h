@@ -25,8 +25,6 @@ struct access {
 	uint64_t (*now_ms)(void);  /* loop_now_ms(); tests have their own */
 };
 
-void accounts_destroy(struct accounts *accounts);
-
 /* On a worker; without workers in the call, but done() comes later all the same. */
 void access_work(struct access *access, struct work *work);
 
