@@ -363,6 +363,51 @@ static void edits_from_an_answer(void)
 	scene_end();
 }
 
+/* An import: other things have their turns meanwhile; what comes behind it comes after it. */
+static void long_list(void)
+{
+	enum { N = 20000 };
+	static struct access_edit items[N];
+	static char names[N][8];
+	struct access_edit after = user_edit(ACCESS_DELETE_USER, "u7");
+	struct access_edits edits = { .items = items, .n = N, .done = note_answer };
+	struct access_edits behind = { .items = &after, .n = 1, .done = note_answer };
+	unsigned numbers[] = { 0, 1 }, n_turns = 0;
+
+	scene_begin();
+	for (unsigned i = 0; i < N / 2; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "u%u", i);
+		items[i] = user_edit(ACCESS_ADD_USER, names[i]);
+		items[N - 1 - i] = permission_edit("/", names[i], ".*", names[i], "");
+	}
+	edits.context = &numbers[0];
+	behind.context = &numbers[1];
+	for (int is_wrong = 1; is_wrong >= 0; is_wrong--) {
+		n_answers = 0;
+		items[N - 1].permission.read = is_wrong ? SLICE_LITERAL("(") : SLICE_EMPTY;
+		access_edit(door, &edits);
+		access_edit(door, &behind);
+		for (; n_answers < 2 && n_turns < 1000000; n_turns++)
+			loop_run_once(false);
+		CU_ASSERT_TRUE(n_turns > 10);
+		CU_ASSERT_TRUE_FATAL(n_answers == 2 && answers[0] == 0 && answers[1] == 1);
+		CU_ASSERT_EQUAL(edits.result, is_wrong ? -EINVAL : 0);
+		CU_ASSERT_EQUAL(behind.result, is_wrong ? -ENOENT : 0);
+		CU_ASSERT_EQUAL(edits.failed, N - 1);
+	}
+	CU_ASSERT_EQUAL_FATAL(restart(), 0);
+	CU_ASSERT_TRUE(is_allowed("u9999", ACCESS_WRITE, "/", "u9999", ""));
+	CU_ASSERT_FALSE(is_allowed("u7", ACCESS_WRITE, "/", "u7", ""));
+	/* also if nobody turns the loop but for the end */
+	items[0] = user_edit(ACCESS_ADD_USER, "u7");
+	edits.n = N / 2;
+	for (unsigned i = 1; i < N / 2; i++)
+		items[i] = user_edit(ACCESS_DELETE_USER, names[i == 7 ? 0 : i]);
+	access_edit(door, &edits);
+	scene_end();
+	CU_ASSERT_EQUAL(edits.result, 0);
+}
+
 static void store_that_fails(void)
 {
 	static const enum store_result results[] = { STORE_ERROR, STORE_UNKNOWN, STORE_FENCED };
@@ -388,5 +433,5 @@ UNIT_MAIN("accounts", UNIT_TEST(first_user_is_made_once), UNIT_TEST(first_user_w
 	  UNIT_TEST(password_only_if_it_is_still_the_same), UNIT_TEST(permissions_are_set_and_cleared),
 	  UNIT_TEST(topic_permissions_are_set_and_cleared), UNIT_TEST(deleted_user_leaves_nothing),
 	  UNIT_TEST(vhost_is_forgotten), UNIT_TEST(all_or_nothing), UNIT_TEST(only_changes_are_stored),
-	  UNIT_TEST(held_until_it_is_durable), UNIT_TEST(edits_end_with_the_access), UNIT_TEST(edits_from_an_answer),
+	  UNIT_TEST(held_until_it_is_durable), UNIT_TEST(edits_end_with_the_access), UNIT_TEST(edits_from_an_answer), UNIT_TEST(long_list),
 	  UNIT_TEST(store_that_fails))
