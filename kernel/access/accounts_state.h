@@ -151,6 +151,10 @@ struct directory *directory_create(size_t capacity) MUST_USE;
 size_t directory_place(const struct directory *directory, struct slice name);
 struct account *directory_find(const struct directory *directory, struct slice name);
 
+/* accounts_first.c: if there never was a user. 0, or -1 with a reason. */
+int accounts_make_first(struct accounts *accounts, const struct access_first *first,
+			char *ret_reason, size_t size) MUST_USE;
+
 /* ---- accounts_users.c: any loop ---- */
 
 enum access_verdict accounts_authorize(const struct accounts *accounts,

@@ -24,12 +24,53 @@ static void first_user_is_made_once(void)
 	scene_end();
 }
 
+static void forget_the_first_user(void)
+{
+	const struct store_change change = { SLICE_LITERAL("first-user"), SLICE_EMPTY, STORE_ANY_REVISION };
+	struct store_commit commit = { .changes = &change, .n_changes = 1, .done = is_stored };
+
+	store_commit(moody->inner, &commit);
+	loop_run_once(false);
+}
+
+/* Its password is known to all, so it must not come back. */
+static void first_user_does_not_come_back(void)
+{
+	scene_begin();
+	CU_ASSERT_EQUAL(edit(user_edit(ACCESS_DELETE_USER, "guest")), 0);
+	ASSERT_KEPT(accounts(), "");
+	CU_ASSERT_EQUAL(moody->n_commits, 1);
+	/* as in a data directory of a version without users */
+	forget_the_first_user();
+	CU_ASSERT_EQUAL_FATAL(restart(), 0);
+	ASSERT_KEPT(accounts(), "guest[administrator] ");
+	/* as after the end of the process between the two commits: a user is there */
+	forget_the_first_user();
+	CU_ASSERT_EQUAL_FATAL(restart(), 0);
+	CU_ASSERT_EQUAL(edit(user_edit(ACCESS_DELETE_USER, "guest")), 0);
+	ASSERT_KEPT(accounts(), "");
+	scene_end();
+}
+
+static void no_first_user_is_wanted(void)
+{
+	scene_begin();
+	CU_ASSERT_EQUAL(edit(user_edit(ACCESS_DELETE_USER, "guest")), 0);
+	forget_the_first_user();
+	access_destroy(door);
+	door = access_create(&the_config);
+	CU_ASSERT_EQUAL(accounts_restore(door, &moody->store, NULL, why, sizeof(why)), 0);
+	CU_ASSERT_STRING_EQUAL(accounts(), "");
+	scene_end();
+}
+
 static void first_user_who_cannot_be(void)
 {
 	struct access_first first = the_first;
 
 	scene_begin();
 	CU_ASSERT_EQUAL(edit(user_edit(ACCESS_DELETE_USER, "guest")), 0);
+	forget_the_first_user();
 	access_destroy(door);
 	door = access_create(&the_config);
 	first.write = "(";
@@ -38,9 +79,15 @@ static void first_user_who_cannot_be(void)
 	CU_ASSERT_STRING_EQUAL(accounts(), "");
 	moody->refusal = STORE_ERROR;
 	CU_ASSERT_EQUAL(restart(), -1);
+	CU_ASSERT_STRING_EQUAL(why, "cannot make the first user: the store has failed");
 	moody->refusal = STORE_DURABLE;
 	CU_ASSERT_EQUAL(restart(), 0);
 	CU_ASSERT_STRING_EQUAL(accounts(), "guest[administrator] ");
+	forget_the_first_user();
+	moody->refusal = STORE_ERROR;
+	CU_ASSERT_EQUAL(restart(), -1);
+	CU_ASSERT_STRING_EQUAL(why, "cannot store that there was a first user");
+	moody->refusal = STORE_DURABLE;
 	scene_end();
 }
 
@@ -428,7 +475,8 @@ static void store_that_fails(void)
 	scene_end();
 }
 
-UNIT_MAIN("accounts", UNIT_TEST(first_user_is_made_once), UNIT_TEST(first_user_who_cannot_be),
+UNIT_MAIN("accounts", UNIT_TEST(first_user_is_made_once), UNIT_TEST(first_user_does_not_come_back),
+	  UNIT_TEST(no_first_user_is_wanted), UNIT_TEST(first_user_who_cannot_be),
 	  UNIT_TEST(users_are_added_in_the_order_of_names), UNIT_TEST(users_are_changed), UNIT_TEST(limits_that_stay),
 	  UNIT_TEST(password_only_if_it_is_still_the_same), UNIT_TEST(permissions_are_set_and_cleared),
 	  UNIT_TEST(topic_permissions_are_set_and_cleared), UNIT_TEST(deleted_user_leaves_nothing),
