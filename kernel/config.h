@@ -39,6 +39,9 @@ struct config {
 	size_t n_loopback_users;
 	bool loopback_users_are_none; /* loopback_users = none */
 
+	struct sasl_settings sasl; /* its texts are ours */
+	char *anonymous_user, *anonymous_pass; /* "none": NULL */
+
 	uint16_t heartbeat_s, channel_max;
 	uint32_t frame_max, max_message_size, handshake_timeout_ms;
 	uint64_t memory_limit;	  /* bytes; 0: none */
