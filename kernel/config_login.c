@@ -5,7 +5,6 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "config_entry.h"
-#include "config_set.h"
 
 static int config_mechanism(struct config_entry *e)
 {

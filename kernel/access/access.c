@@ -179,17 +179,13 @@ void access_work(struct access *access, struct work *work)
 	loop_post(work->home, &work->letter);
 }
 
-struct accounts *access_accounts(const struct access *access)
-{
-	return access->accounts;
-}
-
 void access_destroy(struct access *access)
 {
 	if (access == NULL)
 		return;
 	logins_stop(access->logins);
 	workers_destroy(access->workers);
+	access_end_edits(access);
 	logins_destroy(access->logins);
 	accounts_destroy(access->accounts);
 	mem_free(atomic_load(&access->policies));

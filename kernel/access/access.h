@@ -44,6 +44,7 @@ struct access_user {
 struct access_user *access_user_create(struct slice name, const char *tags, const char *mechanism);
 struct access_user *access_user_ref(struct access_user *user);
 void access_user_unref(struct access_user *user);
+/* Whether it is among the user's tags. */
 bool access_user_has_tag(const struct access_user *user, const char *tag);
 
 /* One question whether an operation is allowed. */
@@ -72,6 +73,7 @@ struct access_login {
 	const char *mechanism;
 	bool is_proven; /* who it is: by a certificate, or by the configuration; no password */
 	const struct shunt_peer *peer;
+	bool is_local; /* from the control socket: never throttled */
 	void (*done)(struct access_login *login);
 	/* answers */
 	struct access_user *result; /* NULL: refused. The asker's reference. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "access/accounts_state.h"
+#include "access/audit.h"
 #include "access/password.h"
 #include "base/bug.h"
 #include "base/log.h"
@@ -195,14 +196,24 @@ static void made(struct access_edits *edits)
 	*(bool *)edits->context = true;
 }
 
+static void say_made(const struct access_first *first)
+{
+	static const struct audit_actor start = {SLICE_LITERAL("shuntd"), SLICE_LITERAL("shuntd")};
+	char user[ACCESS_NAME_MAX + 16], vhost[ACCESS_NAME_MAX + 16];
+
+	log_quote(user, sizeof(user), slice_cstr(first->user));
+	log_quote(vhost, sizeof(vhost), slice_cstr(first->vhost));
+	audit(&start, NULL, "user.created", "name=%s", user);
+	audit(&start, NULL, "permission.created", "user=%s vhost=%s", user, vhost);
+}
+
 static int make_first(struct accounts *accounts, const struct access_first *first, char *ret_reason,
 		      size_t size)
 {
 	char hash[ACCESS_HASH_MAX];
 	bool is_done = false;
 
-	/* Quick, so that starting is; the first login replaces it. */
-	if (password_hash(slice_cstr(first->pass), PASSWORD_SHA256, hash) != 0) {
+	if (password_hash(slice_cstr(first->pass), PASSWORD_ARGON2ID, hash) != 0) {
 		(void)snprintf(ret_reason, size, "cannot hash the first user's password");
 		return -1;
 	}
@@ -212,7 +223,7 @@ static int make_first(struct accounts *accounts, const struct access_first *firs
 			.kind = ACCESS_ADD_USER,
 			.account = {.name = slice_cstr(first->user),
 				    .tags = slice_cstr(first->tags),
-				    .algorithm = PASSWORD_SHA256,
+				    .algorithm = PASSWORD_ARGON2ID,
 				    .password_hash = slice_cstr(hash)},
 		},
 		{
@@ -230,8 +241,10 @@ static int make_first(struct accounts *accounts, const struct access_first *firs
 	access_end_edits(accounts->access);
 	bug_on(!is_done);
 	explicit_bzero(hash, sizeof(hash));
-	if (edits.result == 0)
+	if (edits.result == 0) {
+		say_made(first);
 		return 0;
+	}
 	(void)snprintf(ret_reason, size, "cannot make the first user: %s", edits.reason);
 	return -1;
 }
@@ -269,7 +282,7 @@ static int run_steps(struct restore *restore, char *ret_reason, size_t size)
 int accounts_restore(struct access *access, struct store *store, const struct access_first *first,
 		     char *ret_reason, size_t size)
 {
-	struct accounts *accounts = access_accounts(access);
+	struct accounts *accounts = access->accounts;
 	struct restore restore = {
 		.accounts = accounts,
 		.directory = atomic_load(&accounts->directory),
@@ -292,5 +305,5 @@ int accounts_restore(struct access *access, struct store *store, const struct ac
 			 (unsigned long long)restore.n_topics);
 		return 0;
 	}
-	return make_first(accounts, first, ret_reason, size);
+	return first != NULL ? make_first(accounts, first, ret_reason, size) : 0;
 }

@@ -452,6 +452,7 @@ static struct login_attempt *attempt_create(struct logins *logins, struct access
 	attempt->is_proven = login->is_proven;
 	attempt->address = throttle_address_of(
 		slice_make(login->peer->host.data, login->peer->host.size), attempt->is_loopback);
+	attempt->address.is_exempt = login->is_local;
 	snprintf(attempt->mechanism, sizeof(attempt->mechanism), "%s", login->mechanism);
 	list_init(&attempt->queued.link);
 	list_init(&attempt->twins);

@@ -55,7 +55,7 @@ struct throttle_address throttle_address_of(struct slice host, bool is_loopback)
 
 static bool throttle_same(const struct throttle_address *a, const struct throttle_address *b)
 {
-	return a->is_loopback == b->is_loopback &&
+	return a->is_loopback == b->is_loopback && a->is_exempt == b->is_exempt &&
 	       memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
@@ -103,6 +103,8 @@ bool throttle_may(const struct throttle *throttle, const struct throttle_address
 {
 	uint64_t refill_ms = throttle_refill_ms(address);
 
+	if (address->is_exempt)
+		return true;
 	return throttle_full_at(throttle, address, now_ms) + refill_ms <=
 	       now_ms + throttle_burst(address) * refill_ms;
 }
@@ -128,8 +130,10 @@ bool throttle_take(struct throttle *throttle, const struct throttle_address *add
 {
 	if (!throttle_may(throttle, address, now_ms))
 		return false;
-	throttle_keep(throttle, address,
-		      throttle_full_at(throttle, address, now_ms) + throttle_refill_ms(address));
+	if (!address->is_exempt)
+		throttle_keep(throttle, address,
+			      throttle_full_at(throttle, address, now_ms) +
+				      throttle_refill_ms(address));
 	return true;
 }
 

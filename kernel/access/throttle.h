@@ -24,6 +24,7 @@ struct throttle;
 struct throttle_address {
 	uint8_t bytes[16];
 	bool is_loopback;
+	bool is_exempt; /* the control socket: root, or the broker's own user. Never throttled. */
 };
 
 /* Of "10.0.0.7", "fe80::1%eth0"; all that is neither (a Unix socket) is one address. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <stddef.h>
 
+#include "control/account_request.h"
 #include "control/client.h"
 #include "control/columns.h"
+#include "control/vhost_request.h"
 
 /* Says whom one talks to. */
 static void command_ping(struct control_client *client, const json_t *request)
@@ -39,11 +41,17 @@ static const struct control_command general_commands[] = {
 	{"list_bindings", control_list},
 	{"list_connections", control_list},
 	{"list_consumers", control_list},
+	{"list_vhosts", control_list},
 	{NULL, NULL},
 };
 
 /* Each part has its own. */
 const struct control_command *const control_commands[] = {
 	general_commands,
+	control_user_commands,
+	control_user_limit_commands,
+	control_permission_commands,
+	control_vhost_commands,
+	control_vhost_limit_commands,
 	NULL,
 };
