@@ -18,6 +18,8 @@
 #define LISTEN_TICKET_KEY_MS (UINT64_C(2) * 3600 * 1000)
 /* More would not be faster, as the loops want the cores first. */
 #define LISTEN_WORKERS_MAX 8u
+/* On each loop, without having shown who they are: 3 MiB. */
+#define LISTEN_ARRIVALS_MAX 4096u
 
 /* ---- Certificates ---- */
 
@@ -248,6 +250,7 @@ static enum server_status listen_make_arrivals(struct server_listen *listen,
 		.timeout_ms = config->tls.handshake_timeout_ms != 0
 				      ? config->tls.handshake_timeout_ms
 				      : config->handshake_timeout_ms,
+		.max = LISTEN_ARRIVALS_MAX,
 		.expects_proxy = config->proxy_protocol,
 		.trusted = config->n_proxies != 0 ? config->proxies : listen->loopback,
 		.n_trusted = config->n_proxies != 0 ? config->n_proxies : 2,

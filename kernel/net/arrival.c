@@ -492,11 +492,11 @@ static void begin(struct arrivals *arrivals, int fd, SSL_CTX *ctx)
 }
 
 /* Room for one more; false: all are with the workers, or about to be. */
-static bool make_room(struct arrivals_loop *home)
+static bool make_room(struct arrivals_loop *home, unsigned max)
 {
 	struct arrival *oldest;
 
-	if (home->n < ARRIVALS_MAX)
+	if (home->n < max)
 		return true;
 	if (list_is_empty(&home->waiting))
 		return false;
@@ -522,7 +522,7 @@ void arrivals_add(struct arrivals *arrivals, int fd, SSL_CTX *ctx)
 	if (!loop_of(arrivals)->is_cut) {
 		if (config->expects_proxy && !is_trusted(config, fd)) {
 			reason = "not from a trusted proxy";
-		} else if (make_room(loop_of(arrivals))) {
+		} else if (make_room(loop_of(arrivals), config->max)) {
 			begin(arrivals, fd, ctx);
 			return;
 		}
