@@ -255,18 +255,17 @@ static void skip_header(struct arrival *a)
 		wait_for(a, ARRIVAL_SKIP, EV_READ);
 }
 
-static void header_parsed(struct arrival *a, const struct proxy_header *header)
+/* `n` bytes are there, behind those that were taken. */
+static void header_parsed(struct arrival *a, const struct proxy_header *header, size_t n)
 {
-	size_t had = a->header->size, use = header->size < sizeof(a->header->bytes)
-						    ? header->size
-						    : sizeof(a->header->bytes);
+	size_t lacking = header->size - a->header->size, taken = lacking < n ? lacking : n;
 
-	if (use > had && !take_bytes(a, use - had)) {
+	if (!take_bytes(a, taken)) {
 		fail(a, "the socket lost bytes");
 		return;
 	}
 	take_addresses(a, header);
-	a->to_skip = header->size - use;
+	a->to_skip = lacking - taken;
 	if (a->to_skip > 0)
 		wait_for(a, ARRIVAL_SKIP, EV_READ);
 	else
@@ -290,7 +289,7 @@ static void read_header(struct arrival *a)
 		return;
 	}
 	if (r == 1) {
-		header_parsed(a, &header);
+		header_parsed(a, &header, (size_t)n);
 		return;
 	}
 	h->size += n > 0 ? (size_t)n : 0;
