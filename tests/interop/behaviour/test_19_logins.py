@@ -173,9 +173,8 @@ def test_all_of_127_is_loopback(t):
 
 def test_guest_from_elsewhere_is_refused(t):
     """A proxy tells where it comes from."""
-    own = t.shuntd("proxy_protocol=true", "proxy_protocol.trusted.1=127.0.0.5")
-    client = t.socket_to(own, source="127.0.0.5")
-    client.send_raw(b"PROXY TCP4 192.0.2.7 127.0.0.1 4711 5672\r\n")
+    own = t.shuntd("proxy_protocol=true", header=b"PROXY UNKNOWN\r\n")
+    client = t.socket_to(own, header=b"PROXY TCP4 192.0.2.7 127.0.0.1 4711 5672\r\n")
     client.start(user="guest", password="guest")
     client.expect_connection_close(403, REFUSED % "PLAIN")
     wait_for_log(t, own, r"user 'guest' can only connect via localhost")
