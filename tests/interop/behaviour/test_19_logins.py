@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Who gets in: passwords, mechanisms, certificates, addresses; what a refusal says, to the client and in the log."""
 
-import os
 import re
 import time
 
-from lib import broker as brokers
 from lib import certificates
 from lib import wire
 from lib.case import Skip
@@ -222,52 +220,57 @@ def test_anonymous_with_a_wrong_password_is_refused(t):
 # ---- Certificates
 
 def over_tls(t, *options):
-    """A shuntd that asks for certificates, and who signs them."""
+    """A shuntd that asks for certificates."""
     reason = certificates.available()
-    if reason or not isinstance(t.broker, brokers.ShuntBroker):
-        raise Skip(reason or "needs a shuntd of its own")
-    own = brokers.ShuntBroker(t.broker.shuntd, t.broker.plugins, options=("ssl_options.verify=verify_peer",) + options,
-                              wrapper=t.broker.wrapper, is_tls=True)
-    own.patience = t.broker.patience
-    own.start()
-    t.cleanup(own.stop)
-    authority = certificates.Authority.__new__(certificates.Authority)
-    authority.folder, authority.name = os.path.join(own.directory, "certificates"), "ca"
-    authority.file = authority.path("ca.pem")
-    return own, authority
+    if reason:
+        raise Skip(reason)
+    return certificates.Tls(t, *options, verify="verify_peer")
 
 
-def as_client(t, own, authority, subject):
-    authority.sign("client", subject)
-    own.tls = authority.context("client")
-    return t.socket_to(own)
+def client_of(t, tls, subject=None):
+    """With a certificate of that subject, or with none."""
+    if subject:
+        tls.authority.sign("somebody", subject)
+    client = wire.Client("127.0.0.1", tls.port, t.limit, tls.context(client="somebody" if subject else None))
+    t.cleanup(client.close_socket)
+    return client
 
 
 @limit(60)
 def test_external_is_who_the_certificate_says(t):
-    own, authority = over_tls(t, "auth_mechanisms.1=EXTERNAL", "auth_mechanisms.2=PLAIN", "ssl_cert_login_from=common_name")
-    assert offered(as_client(t, own, authority, "/O=Shunt/CN=guest")) == ["PLAIN", "EXTERNAL"]
-    t.socket_to(own).handshake(mechanism="EXTERNAL", response=b"admin")
-    assert "guest\tEXTERNAL" in ctl(t, "-q", "list_connections", "user", "auth_mechanism", broker=own)
-    client = as_client(t, own, authority, "/CN=nobody")
+    tls = over_tls(t, "auth_mechanisms.1=EXTERNAL", "auth_mechanisms.2=PLAIN", "ssl_cert_login_from=common_name")
+    assert offered(client_of(t, tls, "/O=Shunt/CN=guest")) == ["PLAIN", "EXTERNAL"]
+    client = client_of(t, tls, "/O=Shunt/CN=guest").handshake(mechanism="EXTERNAL", response=b"admin")
+    assert "guest\tEXTERNAL" in ctl(t, "-q", "list_connections", "user", "auth_mechanism", broker=tls.broker)
+    client.close()
+    client = client_of(t, tls, "/CN=nobody")
     client.start(mechanism="EXTERNAL", response=b"guest")
     client.expect_connection_close(403, REFUSED % "EXTERNAL")
-    wait_for_log(t, own, "user 'nobody' - invalid credentials")
+    wait_for_log(t, tls.broker, "user 'nobody' - invalid credentials")
 
 
 @limit(60)
 def test_external_by_the_whole_subject(t):
-    own, authority = over_tls(t, "auth_mechanisms.1=EXTERNAL")
-    ctl(t, "add_user", "CN=client,O=Shunt\\, Ltd", SECRET, broker=own)
-    ctl(t, "set_permissions", "CN=client,O=Shunt\\, Ltd", ".*", ".*", ".*", broker=own)
-    as_client(t, own, authority, "/O=Shunt, Ltd/CN=client").handshake(mechanism="EXTERNAL", response=b"")
+    tls = over_tls(t, "auth_mechanisms.1=EXTERNAL")
+    name = "CN=client,O=Shunt\\, Ltd"
+    ctl(t, "add_user", name, SECRET, broker=tls.broker)
+    ctl(t, "set_permissions", name, ".*", ".*", ".*", broker=tls.broker)
+    client_of(t, tls, "/O=Shunt, Ltd/CN=client").handshake(mechanism="EXTERNAL", response=b"")
+
+
+@limit(60)
+def test_external_by_an_alternative_name(t):
+    tls = over_tls(t, "auth_mechanisms.1=EXTERNAL", "ssl_cert_login_from=subject_alternative_name",
+                   "ssl_cert_login_san_type=ip", "ssl_cert_login_san_index=0")
+    ctl(t, "add_user", "127.0.0.1", SECRET, broker=tls.broker)
+    ctl(t, "set_permissions", "127.0.0.1", ".*", ".*", ".*", broker=tls.broker)
+    client_of(t, tls, "/CN=whoever").handshake(mechanism="EXTERNAL", response=b"")
 
 
 @limit(60)
 def test_external_needs_a_certificate(t):
-    own, authority = over_tls(t, "auth_mechanisms.1=EXTERNAL", "auth_mechanisms.2=PLAIN", "ssl_cert_login_from=common_name")
-    own.tls = authority.context()
-    assert offered(t.socket_to(own)) == ["PLAIN"]
-    client = t.socket_to(own)
+    tls = over_tls(t, "auth_mechanisms.1=EXTERNAL", "auth_mechanisms.2=PLAIN", "ssl_cert_login_from=common_name")
+    assert offered(client_of(t, tls)) == ["PLAIN"]
+    client = client_of(t, tls)
     client.start(mechanism="EXTERNAL", response=b"guest")
     client.expect_connection_close(503, "COMMAND_INVALID - unknown authentication mechanism 'EXTERNAL'")
