@@ -239,6 +239,7 @@ static const struct config_key config_keys[] = {
 static const struct config_key *const config_tables[] = {
 	config_keys,
 	config_access_keys,
+	config_login_keys,
 	config_tls_keys,
 };
 
@@ -334,6 +335,7 @@ void config_complete(struct config *config)
 	config_tls_complete(config);
 	config_add_default_listener(config);
 	config_access_complete(config);
+	config_login_complete(config);
 	if (!config->has_plugins)
 		for (size_t i = 0;
 		     i < sizeof(config_shipped_plugins) / sizeof(*config_shipped_plugins); i++)
@@ -363,6 +365,7 @@ void config_fini(struct config *config)
 		mem_free(config->listeners[i].address);
 	}
 	config_access_fini(config);
+	config_login_fini(config);
 	for (size_t i = 0; i < config->n_plugins; i++) {
 		mem_free(config->plugins[i].name);
 		mem_free(config->plugins[i].where);

@@ -271,6 +271,7 @@ static void server_create_connections(struct server *server)
 		.product = config->product,
 		.version = config->version,
 		.cluster_name = config->cluster_name,
+		.sasl = config->sasl,
 		.hooks = &server->hooks,
 	};
 
