@@ -556,3 +556,44 @@ def test_an_impersonator_may_use_any_user_id(t):
     client = wire(t, name)
     client.publish(1, "", "nowhere", properties={"user_id": "somebody"})
     client.expect_channel_close(1, 406)
+
+
+# ---- Vhosts ----
+
+def vhost(t, name):
+    """A vhost of the test's own, in which the user of the tests and `name` may do all."""
+    own = t.name("v")
+    ctl(t, "add_vhost", own)
+    t.cleanup(lambda: own in ctl(t, "-q", "list_vhosts") and ctl(t, "delete_vhost", own))
+    for somebody in (t.broker.user, name):
+        ctl(t, "set_permissions", "-p", own, somebody, ".*", ".*", ".*")
+    return own
+
+
+@limit(60)
+def test_a_vhost_has_so_many_connections(t):
+    name = user(t)
+    own = vhost(t, name)
+    ctl(t, "set_vhost_limits", "-p", own, '{"max-connections": 1}')
+    ctl(t, "set_user_limits", name, '{"max-connections": 0}')
+    t.wire(vhost=own)
+    open_refused(t, name, "NOT_ALLOWED - access to vhost '%s' refused for user '%s': connection limit (1) is reached"
+                 % (own, name), vhost=own)
+    ctl(t, "set_vhost_limits", "-p", own, '{"max-connections": -1}')
+    open_refused(t, name, "NOT_ALLOWED - connection refused for user '%s': user connection limit (0) is reached" % name,
+                 vhost=own)
+
+
+@limit(60)
+def test_the_connections_of_a_deleted_vhost_are_closed(t):
+    name = user(t)
+    own = vhost(t, name)
+    clients = [wire(t, name, vhost=own) for _ in range(4)] + [wire(t, name)]
+    clients[0].call(1, "queue.declare", queue="kept", durable=True)
+    clients[1].call(1, "queue.declare", queue="own", exclusive=True)
+    clients[1].call(1, "basic.consume", queue="own")
+    ctl(t, "delete_vhost", own)
+    for client in clients[:4]:
+        client.expect_connection_close(320, "CONNECTION_FORCED - vhost '%s' is deleted" % own)
+    clients[4].call(1, "basic.qos", prefetch_count=1)
+    open_refused(t, name, "NOT_ALLOWED - vhost %s not found" % own, vhost=own)
