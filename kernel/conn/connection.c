@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/account.h"
 #include "base/buffer.h"
@@ -26,6 +25,7 @@
 #include "conn/source.h"
 #include "loop/budget.h"
 #include "loop/counters.h"
+#include "net/arrival.h"
 
 #define CONNECTION_CLOSE_LIMIT_MS   30000u /* for the peer's close-ok */
 #define CONNECTION_LINGER_MS	    2000u  /* for the peer to close its side after the last byte */
@@ -504,26 +504,13 @@ static void connection_timer(struct loop_timer *timer)
 	connection_destroy(c);
 }
 
-/* The text stays the transport's. */
-static void connection_describe_peer(struct connection *c)
-{
-	const struct net_address *address = transport_peer(c->transport);
-
-	c->peer = (struct shunt_peer){
-		.size = sizeof(c->peer),
-		.host = {(const uint8_t *)address->host, strlen(address->host)},
-		.port = address->port,
-		.is_loopback = address->is_loopback,
-	};
-}
-
-void conn_service_accept(struct conn_service *service, int fd)
+void conn_service_take(struct conn_service *service, const struct arrived *arrived)
 {
 	struct conn_loop *home = conn_loop_self(service);
 	struct connection *c;
 
 	if (home->is_stopping) {
-		close(fd);
+		arrived_discard(arrived);
 		return;
 	}
 	c = mem_zalloc(sizeof(*c));
@@ -533,8 +520,7 @@ void conn_service_accept(struct conn_service *service, int fd)
 	c->number = atomic_fetch_add_explicit(&service->next_number, 1, memory_order_relaxed);
 	c->frame_max = AMQP_FRAME_MIN_SIZE;
 	c->connected_at_ms = loop_now_wall_ms();
-	c->transport = transport_create(fd, &connection_handler, c);
-	connection_describe_peer(c);
+	connection_open_transport(c, arrived, &connection_handler);
 	c->ref = slots_add(c);
 	placement_forget_votes(c);
 	list_init(&c->dirty);
