@@ -597,3 +597,69 @@ def test_the_connections_of_a_deleted_vhost_are_closed(t):
         client.expect_connection_close(320, "CONNECTION_FORCED - vhost '%s' is deleted" % own)
     clients[4].call(1, "basic.qos", prefetch_count=1)
     open_refused(t, name, "NOT_ALLOWED - vhost %s not found" % own, vhost=own)
+
+
+# ---- The audit trail ----
+
+def audit_lines(broker, event):
+    with open(broker.log_path, encoding="utf-8") as log:
+        return [match.group(1) for match in re.finditer(r" audit\S*: event=%s (.*)" % re.escape(event), log.read())]
+
+
+def test_refusals_are_audited(t):
+    broker = t.shuntd()
+    ctl(t, "add_user", "lim\"ited", SECRET, broker=broker)
+    ctl(t, "set_permissions", "lim\"ited", "", "", "", broker=broker)
+    client = t.wire_to(broker, user="lim\"ited", password=SECRET)
+    client.send(1, "queue.declare", queue="a\nqueue\x1b")
+    client.expect_channel_close(1, 403)
+    line, = audit_lines(broker, "access.refused")
+    assert re.fullmatch(r'by="lim\\"ited" from="127\.0\.0\.1:\d+ -> 127\.0\.0\.1:%d" vhost="/" operation=configure '
+                        r'queue="aqueue\\x1b"' % broker.port, line), line
+
+
+def test_refusals_at_the_door_are_audited(t):
+    broker = t.shuntd()
+    ctl(t, "add_user", "nobody", SECRET, broker=broker)
+    client = t.socket_to(broker)
+    client.start(user="nobody", password=SECRET)
+    client.tune()
+    client.send(0, "connection.open", virtual_host="/")
+    client.expect_connection_close(530)
+    line, = audit_lines(broker, "access.refused")
+    assert line.startswith('by="nobody" from="127.0.0.1:') and line.endswith(' operation=connect vhost="/"'), line
+
+
+def test_durable_definitions_are_audited_and_others_are_not(t):
+    broker = t.shuntd()
+    client = t.wire_to(broker)
+    for _ in range(2):   # the second time nothing changes
+        client.call(1, "queue.declare", queue="kept", durable=True)
+        client.call(1, "exchange.declare", exchange="kept", type="topic", durable=True)
+        client.call(1, "queue.bind", queue="kept", exchange="kept", routing_key="a.#")
+    client.call(1, "queue.declare", queue="passing")
+    client.call(1, "exchange.declare", exchange="passing", type="topic")
+    client.call(1, "queue.bind", queue="passing", exchange="kept", routing_key="a")
+    client.call(1, "queue.delete", queue="passing")
+    client.call(1, "exchange.delete", exchange="passing")
+    client.call(1, "exchange.declare", exchange="other", type="fanout", durable=True)
+    client.call(1, "exchange.bind", destination="other", source="kept", routing_key="b")
+    client.call(1, "queue.unbind", queue="kept", exchange="kept", routing_key="a.#")
+    for _ in range(2):
+        client.call(1, "exchange.delete", exchange="kept")
+        client.call(1, "queue.delete", queue="kept")
+    actor = r'by="guest" from="127\.0\.0\.1:\d+ -> 127\.0\.0\.1:%d" vhost="/" ' % broker.port
+    binding = r'source="kept" queue="kept" routing_key="a\.#"'
+    expected = {
+        "queue.created": ['name="kept"'],
+        "exchange.created": ['name="kept"', 'name="other"'],
+        "binding.created": [binding, r'source="kept" exchange="other" routing_key="b"'],
+        "binding.deleted": [binding],
+        "exchange.deleted": ['name="kept"'],
+        "queue.deleted": ['name="kept"'],
+    }
+    for event, patterns in expected.items():
+        lines = audit_lines(broker, event)
+        assert len(lines) == len(patterns), (event, lines)
+        for pattern, line in zip(patterns, lines):
+            assert re.fullmatch(actor + pattern, line), (event, line)
