@@ -375,8 +375,10 @@ def test_carbon_copies_are_topics_too(t):
     name = user(t, write=".*")
     topics(t, name, exchange, write="^a$")
     client = wire(t, name)
+    other = t.exchange(t.channel(), "topic")
     for header in ("CC", "BCC"):
         published(client, exchange, "a", properties={"headers": {header: ["a", "a"]}})
+        published(client, other, "b", properties={"headers": {header: ["c"]}})
         publish_refused(client, topic_text_of(t, "write", "b", exchange, name), exchange, "a",
                         properties={"headers": {header: ["a", "b"]}})
 
