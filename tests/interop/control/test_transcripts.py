@@ -65,3 +65,9 @@ def test_permissions(t):
 @limit(300)
 def test_user_limits(t):
     compare(t, "user_limits")
+
+
+@slow
+@limit(300)
+def test_vhosts(t):
+    compare(t, "vhosts")
