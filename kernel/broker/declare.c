@@ -250,7 +250,7 @@ void declare_submit(struct declare_request *request)
 	request->home = loop_index(loop_self());
 	request->error.code = 0;
 	request->step = 0;
-	request->created = false;
+	request->created = request->changed = false;
 	request->queue = ACTOR_REF_NONE;
 	request->owner = 0;
 	request->message_count = request->consumer_count = 0;

@@ -198,7 +198,7 @@ static bool enter(struct declare_request *request, struct queue_entry *entry, bo
 
 static void answer_created(struct declare_request *request, const struct queue_entry *entry)
 {
-	request->created = true;
+	request->created = request->changed = true;
 	request->queue = entry->queue;
 	request->owner = entry->owner;
 	request->message_count = request->consumer_count = 0;
@@ -222,7 +222,7 @@ static void create_transient(struct declare_request *request, struct queue_entry
 		declare_finish(request);
 		return;
 	}
-	request->created = false;
+	request->created = request->changed = false;
 	(void)queue_destroy(queue);
 	loop_retire(entry, drop_entry);
 	if (!waits)
@@ -405,6 +405,7 @@ static void delete_here(struct declare_request *request, struct queue_entry *ent
 		declare_finish(request);
 		return;
 	}
+	request->changed = true;
 	removal = removal_create(request->broker, removed, request);
 	topology_write_begin(topology);
 	removal_add_queue(removal, entry);

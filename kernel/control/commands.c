@@ -3,6 +3,7 @@
 
 #include "control/client.h"
 #include "control/columns.h"
+#include "control/topology_commands.h"
 
 /* Says whom one talks to. */
 static void command_ping(struct control_client *client, const json_t *request)
@@ -38,12 +39,25 @@ static const struct control_command general_commands[] = {
 	{"list_exchanges", control_list},
 	{"list_bindings", control_list},
 	{"list_connections", control_list},
+	{"list_channels", control_list},
 	{"list_consumers", control_list},
+	{NULL, NULL},
+};
+
+static const struct control_command topology_commands[] = {
+	{"declare_queue", control_declare_queue},
+	{"delete_queue", control_delete_queue},
+	{"purge_queue", control_purge_queue},
+	{"declare_exchange", control_declare_exchange},
+	{"delete_exchange", control_delete_exchange},
+	{"declare_binding", control_declare_binding},
+	{"delete_binding", control_delete_binding},
 	{NULL, NULL},
 };
 
 /* Each part has its own. */
 const struct control_command *const control_commands[] = {
 	general_commands,
+	topology_commands,
 	NULL,
 };

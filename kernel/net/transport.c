@@ -218,3 +218,13 @@ struct net_address transport_local(const struct transport *t)
 {
 	return ask_address(stream_of_const(t)->fd, getsockname);
 }
+
+uint64_t transport_reads(const struct transport *t)
+{
+	return stream_of_const(t)->n_reads;
+}
+
+uint64_t transport_writes(const struct transport *t)
+{
+	return stream_of_const(t)->n_writes;
+}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "call.h"
 #include "client.h"
 #include "formatter.h"
 
@@ -56,8 +57,7 @@ void command_print_banner(const struct command *command, const struct options *o
 	fflush(stdout);
 }
 
-/* NULL: an argument is not valid UTF-8. */
-static json_t *call_request(const struct command *command, const struct options *options)
+json_t *call_request(const struct command *command, const struct options *options)
 {
 	json_t *request = json_pack("{s:s}", "command", command->name);
 	const char *name = command->parameters != NULL ? command->parameters : "";
@@ -82,7 +82,12 @@ static json_t *call_request(const struct command *command, const struct options 
 
 int call_run(const struct command *command, const struct options *options)
 {
-	json_t *request = call_request(command, options), *value = NULL;
+	return call_send(command, options, call_request(command, options));
+}
+
+int call_send(const struct command *command, const struct options *options, json_t *request)
+{
+	json_t *value = NULL;
 	struct client client;
 	const char *message;
 	int status;

@@ -38,7 +38,7 @@ struct command {
 	const char *banner;
 	bool has_vhost; /* call_run(): the request has a member vhost */
 	size_t n_words_max;
-	unsigned options;    /* beside the general ones */
+	uint64_t options;    /* beside the general ones */
 	int (*run)(const struct command *command, const struct options *options);
 };
 
@@ -58,6 +58,7 @@ void command_print_banner(const struct command *command, const struct options *o
 
 /* Each an exit status. */
 int call_run(const struct command *command, const struct options *options);   /* call.c */
+int declare_run(const struct command *command, const struct options *options); /* declare.c */
 int explain_run(const struct command *command, const struct options *options); /* explain.c */
 int list_run(const struct command *command, const struct options *options);   /* list.c */
 int status_run(const struct command *command, const struct options *options); /* status.c */
