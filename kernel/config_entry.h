@@ -33,7 +33,13 @@ struct config_key {
 	uint64_t minimum, maximum;
 };
 
+/* All tables; config.c. Ends with NULL. */
+extern const struct config_key *const config_tables[];
+
 #define CONFIG_PLACE(member) offsetof(struct config, member)
+
+/* "where: unknown key ..."; -1. */
+int config_unknown(const struct config_entry *e);
 
 /* "where: bad value ...: expected ..."; -1. */
 int config_refuse(const struct config_entry *e, const char *expected);
@@ -55,5 +61,9 @@ int config_bool(struct config_entry *e);
 /* The words for the values 0, 1, ... of an enum, ending with NULL; `expected` names them. */
 int config_choice(struct config_entry *e, const char *const *words, const char *expected,
 		  unsigned *ret_choice);
+
+/* config_log.c */
+extern const struct config_key config_log_keys[];
+void config_complete_log(struct config *config);
 
 #endif

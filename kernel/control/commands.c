@@ -3,6 +3,7 @@
 
 #include "control/client.h"
 #include "control/columns.h"
+#include "control/node_commands.h"
 #include "control/topology_commands.h"
 
 /* Says whom one talks to. */
@@ -55,9 +56,20 @@ static const struct control_command topology_commands[] = {
 	{NULL, NULL},
 };
 
+static const struct control_command node_commands[] = {
+	{"environment", control_environment},
+	{"reload", control_reload},
+	{"rotate_logs", control_rotate_logs},
+	{"set_log_level", control_set_log_level},
+	{"set_vm_memory_high_watermark", control_set_vm_memory_high_watermark},
+	{"set_disk_free_limit", control_set_disk_free_limit},
+	{NULL, NULL},
+};
+
 /* Each part has its own. */
 const struct control_command *const control_commands[] = {
 	general_commands,
+	node_commands,
 	topology_commands,
 	NULL,
 };

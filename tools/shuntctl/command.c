@@ -11,11 +11,12 @@
 #include "help.h"
 
 extern const struct command commands_help[], commands_nodes[], commands_monitoring[], commands_plugins[];
-extern const struct command commands_queues[];
+extern const struct command commands_queues[], commands_settings[];
 
 /* In the order of help; each table ends with a name of NULL. */
 const struct command *const command_tables[] = {
-	commands_help, commands_nodes, commands_monitoring, commands_plugins, commands_queues, NULL,
+	commands_help, commands_nodes, commands_monitoring, commands_plugins, commands_queues,
+	commands_settings, NULL,
 };
 
 const struct command *command_find(const char *name)

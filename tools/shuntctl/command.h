@@ -59,6 +59,12 @@ void command_print_banner(const struct command *command, const struct options *o
 /* Each an exit status. */
 int call_run(const struct command *command, const struct options *options);   /* call.c */
 int declare_run(const struct command *command, const struct options *options); /* declare.c */
+int environment_run(const struct command *command, const struct options *options); /* settings.c */
+int set_memory_run(const struct command *command, const struct options *options);
+int set_disk_run(const struct command *command, const struct options *options);
+int set_log_level_run(const struct command *command, const struct options *options);
+int wait_run(const struct command *command, const struct options *options); /* wait.c */
+int await_startup_run(const struct command *command, const struct options *options);
 int explain_run(const struct command *command, const struct options *options); /* explain.c */
 int list_run(const struct command *command, const struct options *options);   /* list.c */
 int status_run(const struct command *command, const struct options *options); /* status.c */

@@ -205,7 +205,7 @@ void options_parse(struct options *options, int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		const char *argument = argv[i];
 
-		if (only_words || argument[0] != '-' || argument[1] == '\0')
+		if (only_words || argument[0] != '-' || argument[1] == '\0' || isdigit((unsigned char)argument[1]))
 			take_word(options, argument);
 		else if (strcmp(argument, "--") == 0)
 			only_words = true;
