@@ -38,10 +38,13 @@ struct access_user {
 	char *name;
 	char *tags; /* comma separated */
 	char mechanism[16];
+	struct access_usage *usage; /* counted: what limits count; NULL: not known (accounts.h) */
 };
 struct access_user *access_user_create(struct slice name, const char *tags, const char *mechanism);
 struct access_user *access_user_ref(struct access_user *user);
 void access_user_unref(struct access_user *user);
+/* Whether it is among the user's tags. */
+bool access_user_has_tag(const struct access_user *user, const char *tag);
 
 /* One question whether an operation is allowed. */
 struct access_question {
@@ -57,6 +60,7 @@ struct access_question {
 
 struct access;
 struct access_policy;
+struct access_usage;
 
 /*
  * A login. Asked on the connection's loop, answered there by done(), perhaps inside the call,
@@ -124,6 +128,12 @@ void access_abandon(struct access_login *login);
 
 /* Any loop. */
 bool access_authorize(struct access *access, const struct access_question *question);
+
+/*
+ * Whether questions about topics may be answered with no: if not, nobody need ask them. Any loop;
+ * the answer holds as long as the generation.
+ */
+bool access_asks_topics(struct access *access, const struct access_user *user, struct slice vhost);
 
 /* Whether anybody but the built-in policy is asked. Any loop. */
 bool access_has_policies(const struct access *access);
