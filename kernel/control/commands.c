@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "control/client.h"
+#include "control/close_commands.h"
 #include "control/columns.h"
 #include "control/node_commands.h"
 #include "control/topology_commands.h"
@@ -57,6 +58,9 @@ static const struct control_command topology_commands[] = {
 };
 
 static const struct control_command node_commands[] = {
+	{"close_connection", control_close_connection},
+	{"close_all_connections", control_close_all_connections},
+	{"close_all_user_connections", control_close_all_user_connections},
 	{"environment", control_environment},
 	{"reload", control_reload},
 	{"rotate_logs", control_rotate_logs},

@@ -13,6 +13,7 @@
 #include "broker/declare.h"
 #include "broker/queue.h"
 #include "broker/vhost.h"
+#include "conn/audit.h"
 #include "control/arguments.h"
 
 /* A command under way. */
@@ -22,7 +23,6 @@ struct topology_order {
 	json_t *request;	 /* a reference: names lie in it */
 	struct vhost *vhost;
 	struct buffer arguments;
-	const char *event;
 	const char *missing; /* what to say if there was nothing to delete; NULL: nothing */
 	union {
 		struct declare_request declare;
@@ -54,14 +54,18 @@ static void order_free(struct topology_order *order)
 	mem_free(order);
 }
 
-static void order_audit(const struct topology_order *order, const char *kind, struct slice name)
+static struct audit_actor order_actor(const struct topology_order *order)
 {
-	const struct audit_actor actor = {slice_cstr(order->by), slice_cstr(order->from)};
-	char quoted_name[600], quoted_vhost[600];
+	return (struct audit_actor){slice_cstr(order->by), slice_cstr(order->from)};
+}
 
-	log_quote(quoted_name, sizeof(quoted_name), name);
-	log_quote(quoted_vhost, sizeof(quoted_vhost), slice_cstr(order->vhost->name));
-	audit(&actor, NULL, order->event, "vhost=%s %s=%s", quoted_vhost, kind, quoted_name);
+/* As of clients, which are noted only where something durable changes; an operator always is. */
+static void order_audit(const struct topology_order *order)
+{
+	const struct audit_actor actor = order_actor(order);
+
+	if (order->declare.changed)
+		conn_audit_declare(&actor, &order->declare);
 }
 
 static const char *text_without_code(const struct amqp_error *error)
@@ -109,8 +113,7 @@ static void order_refuse(struct topology_order *order, enum control_status statu
 /* ---- The beginning ---- */
 
 /* NULL: the client has been told why not. */
-static struct topology_order *order_create(struct control_client *client, const json_t *request,
-					   const char *event)
+static struct topology_order *order_create(struct control_client *client, const json_t *request)
 {
 	struct audit_actor actor = control_client_actor(client);
 	struct topology_order *order = mem_zalloc(sizeof(*order));
@@ -118,7 +121,6 @@ static struct topology_order *order_create(struct control_client *client, const 
 
 	order->client = control_client_ref(client);
 	order->request = json_incref((json_t *)(uintptr_t)request);
-	order->event = event;
 	snprintf(order->by, sizeof(order->by), SLICE_FMT, SLICE_ARG(actor.by));
 	snprintf(order->from, sizeof(order->from), SLICE_FMT, SLICE_ARG(actor.from));
 	order->vhost = topology_vhost(control_client_config(client)->broker->topology,
@@ -137,10 +139,10 @@ static struct topology_order *order_create(struct control_client *client, const 
 
 /* For those that make something: there must be the vhost, and the names must be possible. */
 static struct topology_order *order_create_in_vhost(struct control_client *client,
-						    const json_t *request, const char *event)
+						    const json_t *request)
 {
 	struct slice vhost = text_of(request, "vhost");
-	struct topology_order *order = order_create(client, request, event);
+	struct topology_order *order = order_create(client, request);
 
 	if (order == NULL || order->vhost != NULL)
 		return order;
@@ -175,20 +177,17 @@ static void declare_begin(struct topology_order *order, struct broker *broker,
 	order->declare.context = order;
 }
 
-/* Declares, and deletions of what is no queue. */
+/* Declares, bindings, and the deletion of an exchange. */
 static void topology_changed(struct declare_request *request)
 {
 	struct topology_order *order = request->context;
-	bool is_exchange = request->operation == DECLARE_EXCHANGE ||
-			   request->operation == DECLARE_EXCHANGE_DELETE;
 
 	if (request->error.code != 0) {
 		order_fail(order, &request->error);
 	} else if (!request->changed && order->missing != NULL) {
 		order_refuse(order, CONTROL_USAGE, order->missing);
 	} else {
-		if (request->changed)
-			order_audit(order, is_exchange ? "exchange" : "queue", request->name);
+		order_audit(order);
 		order_succeed(order, NULL);
 	}
 }
@@ -216,7 +215,7 @@ static bool find_queue(struct topology_order *order, struct broker *broker, stru
 void control_declare_queue(struct control_client *client, const json_t *request)
 {
 	static const char *const names[] = {"queue", NULL};
-	struct topology_order *order = order_create_in_vhost(client, request, "queue.created");
+	struct topology_order *order = order_create_in_vhost(client, request);
 	struct slice name = text_of(request, "queue");
 
 	if (order == NULL || !names_fit(order, names))
@@ -246,7 +245,7 @@ static void queue_deleted(struct declare_request *request)
 	} else if (!request->changed) {
 		order_refuse(order, CONTROL_USAGE, "Queue not found");
 	} else {
-		order_audit(order, "queue", request->name);
+		order_audit(order);
 		snprintf(text, sizeof(text), "Queue was successfully deleted with %u ready messages",
 			 request->message_count);
 		order_succeed(order, text);
@@ -256,7 +255,7 @@ static void queue_deleted(struct declare_request *request)
 void control_delete_queue(struct control_client *client, const json_t *request)
 {
 	struct broker *broker = control_client_config(client)->broker;
-	struct topology_order *order = order_create(client, request, "queue.deleted");
+	struct topology_order *order = order_create(client, request);
 	struct slice name = text_of(request, "queue_name");
 	struct actor_ref ref;
 	uint64_t owner;
@@ -274,6 +273,16 @@ void control_delete_queue(struct control_client *client, const json_t *request)
 	declare_submit(&order->declare);
 }
 
+static void audit_purge(const struct topology_order *order, const struct queue_request *request)
+{
+	const struct audit_actor actor = order_actor(order);
+	char vhost[600], name[600];
+
+	audit(&actor, NULL, "queue.purged", "vhost=%s name=%s messages=%u",
+	      log_quote(vhost, sizeof(vhost), request->vhost_name),
+	      log_quote(name, sizeof(name), request->queue_name), request->message_count);
+}
+
 static void queue_purged(struct queue_request *request)
 {
 	struct topology_order *order = container_of(request, struct topology_order, queue);
@@ -283,7 +292,7 @@ static void queue_purged(struct queue_request *request)
 	} else if (request->error.code != 0) {
 		order_fail(order, &request->error);
 	} else {
-		order_audit(order, "queue", request->queue_name);
+		audit_purge(order, request);
 		order_succeed(order, NULL);
 	}
 }
@@ -291,7 +300,7 @@ static void queue_purged(struct queue_request *request)
 void control_purge_queue(struct control_client *client, const json_t *request)
 {
 	struct broker *broker = control_client_config(client)->broker;
-	struct topology_order *order = order_create(client, request, "queue.purged");
+	struct topology_order *order = order_create(client, request);
 	struct slice name = text_of(request, "queue");
 	struct actor_ref ref;
 	uint64_t owner;
@@ -317,7 +326,7 @@ void control_purge_queue(struct control_client *client, const json_t *request)
 void control_declare_exchange(struct control_client *client, const json_t *request)
 {
 	static const char *const names[] = {"exchange", "type", NULL};
-	struct topology_order *order = order_create_in_vhost(client, request, "exchange.created");
+	struct topology_order *order = order_create_in_vhost(client, request);
 
 	if (order == NULL || !names_fit(order, names))
 		return;
@@ -335,7 +344,7 @@ void control_declare_exchange(struct control_client *client, const json_t *reque
 void control_delete_exchange(struct control_client *client, const json_t *request)
 {
 	static const char *const names[] = {"exchange", NULL};
-	struct topology_order *order = order_create_in_vhost(client, request, "exchange.deleted");
+	struct topology_order *order = order_create_in_vhost(client, request);
 
 	if (order == NULL || !names_fit(order, names))
 		return;
@@ -347,32 +356,6 @@ void control_delete_exchange(struct control_client *client, const json_t *reques
 }
 
 /* ---- Bindings ---- */
-
-static void binding_changed(struct declare_request *request)
-{
-	struct topology_order *order = request->context;
-	const struct audit_actor actor = {slice_cstr(order->by), slice_cstr(order->from)};
-	char vhost[600], source[600], destination[600], key[600];
-
-	if (request->error.code != 0) {
-		order_fail(order, &request->error);
-		return;
-	}
-	if (!request->changed && order->missing != NULL) {
-		order_refuse(order, CONTROL_USAGE, order->missing);
-		return;
-	}
-	log_quote(vhost, sizeof(vhost), slice_cstr(order->vhost->name));
-	log_quote(source, sizeof(source), request->bind.source);
-	log_quote(destination, sizeof(destination), request->name);
-	log_quote(key, sizeof(key), request->bind.routing_key);
-	if (request->changed)
-		audit(&actor, NULL, order->event,
-		      "vhost=%s source=%s destination=%s destination_kind=%s routing_key=%s", vhost,
-		      source, destination,
-		      request->bind.destination_is_exchange ? "exchange" : "queue", key);
-	order_succeed(order, NULL);
-}
 
 static void change_binding(struct control_client *client, struct topology_order *order,
 			   enum declare_operation operation)
@@ -386,7 +369,8 @@ static void change_binding(struct control_client *client, struct topology_order 
 	if (order == NULL || !names_fit(order, names))
 		return;
 	request = order->request;
-	declare_begin(order, broker, operation, text_of(request, "destination"), binding_changed);
+	declare_begin(order, broker, operation, text_of(request, "destination"),
+		      topology_changed);
 	order->declare.bind.source = text_of(request, "source");
 	order->declare.bind.routing_key = text_of(request, "routing_key");
 	order->declare.bind.destination_is_exchange =
@@ -399,13 +383,13 @@ static void change_binding(struct control_client *client, struct topology_order 
 
 void control_declare_binding(struct control_client *client, const json_t *request)
 {
-	change_binding(client, order_create_in_vhost(client, request, "binding.created"),
+	change_binding(client, order_create_in_vhost(client, request),
 		       DECLARE_BIND);
 }
 
 void control_delete_binding(struct control_client *client, const json_t *request)
 {
-	struct topology_order *order = order_create_in_vhost(client, request, "binding.deleted");
+	struct topology_order *order = order_create_in_vhost(client, request);
 
 	if (order != NULL)
 		order->missing = "Binding not found";

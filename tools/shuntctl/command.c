@@ -11,12 +11,12 @@
 #include "help.h"
 
 extern const struct command commands_help[], commands_nodes[], commands_monitoring[], commands_plugins[];
-extern const struct command commands_queues[], commands_settings[];
+extern const struct command commands_operations[], commands_queues[], commands_settings[];
 
 /* In the order of help; each table ends with a name of NULL. */
 const struct command *const command_tables[] = {
 	commands_help, commands_nodes, commands_monitoring, commands_plugins, commands_queues,
-	commands_settings, NULL,
+	commands_settings, commands_operations, NULL,
 };
 
 const struct command *command_find(const char *name)

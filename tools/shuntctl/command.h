@@ -59,6 +59,7 @@ void command_print_banner(const struct command *command, const struct options *o
 /* Each an exit status. */
 int call_run(const struct command *command, const struct options *options);   /* call.c */
 int declare_run(const struct command *command, const struct options *options); /* declare.c */
+int close_all_run(const struct command *command, const struct options *options); /* close.c */
 int environment_run(const struct command *command, const struct options *options); /* settings.c */
 int set_memory_run(const struct command *command, const struct options *options);
 int set_disk_run(const struct command *command, const struct options *options);
