@@ -67,7 +67,17 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 	return SERVER_USAGE;
 }
 
-/* Looking at the configuration touches no file, and speaks where it was asked. */
+/* Looking at the configuration touches no file, and says what it has to where it was asked. */
+static enum server_status open_no_log(const struct config *config)
+{
+	struct log_settings settings = config->log;
+
+	settings.console.is_on = true;
+	settings.file.is_on = false;
+	log_settings_apply(&settings);
+	return SERVER_OK;
+}
+
 static enum server_status open_log(const struct config *config)
 {
 	int result = config->log_file != NULL ? log_file_open(config->log_file) : 0;
@@ -91,7 +101,7 @@ static enum server_status configure(struct config *config, const struct argument
 		return SERVER_CONFIG;
 	}
 	config_complete(config);
-	return arguments->only_check ? SERVER_OK : open_log(config);
+	return arguments->only_check ? open_no_log(config) : open_log(config);
 }
 
 /* Room in the table of descriptors, 128 KiB of the kernel's memory. More are served, too. */

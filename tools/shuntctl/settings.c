@@ -73,17 +73,37 @@ int environment_run(const struct command *command, const struct options *options
 
 /* ---- Limits ---- */
 
-/* Digits, perhaps more of them behind a point, perhaps an exponent: as Erlang reads a float. */
-static bool parse_fraction(const char *text, double *ret)
+/* Digits, perhaps more of them behind a point, perhaps an exponent: as Erlang reads a float. Returns what is behind it;
+ * NULL: it is none. */
+static const char *read_real(const char *text, double *ret)
 {
 	const char *digits = text[0] == '-' ? text + 1 : text;
 	char *end;
 
 	if (digits[0] < '0' || digits[0] > '9' || strpbrk(text, "xX") != NULL)
-		return false;
+		return NULL;
 	errno = 0;
 	*ret = strtod(text, &end);
-	return errno == 0 && *end == '\0' && isfinite(*ret);
+	return errno == 0 && isfinite(*ret) ? end : NULL;
+}
+
+static bool parse_fraction(const char *text, double *ret)
+{
+	const char *end = read_real(text, ret);
+
+	return end != NULL && *end == '\0';
+}
+
+/* Bytes, but not a whole number of them. */
+static bool is_broken_number(const char *text)
+{
+	double real;
+	const char *unit = read_real(text, &real);
+	char whole[16];
+	uint64_t bytes;
+
+	return unit != NULL && snprintf(whole, sizeof(whole), "1%s", unit) < (int)sizeof(whole) &&
+	       bytes_parse(whole, true, &bytes);
 }
 
 static int refuse_data(const struct command *command, const struct options *options, const char *text)
@@ -153,7 +173,7 @@ int set_memory_run(const struct command *command, const struct options *options)
 	if (is_absolute) {
 		if (!bytes_parse(options->words[1], true, &bytes) || bytes > INT64_MAX)
 			return refuse_data(command, options,
-					   parse_fraction(options->words[1], &fraction) ?
+					   is_broken_number(options->words[1]) ?
 						   "Bad argument: The threshold should be an integer." :
 						   "Bad argument.");
 		return set_limit(command, options,
