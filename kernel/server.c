@@ -15,12 +15,12 @@
 #include <unistd.h>
 
 #include "access/accounts.h"
+#include "admin/admin.h"
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "base/mem.h"
 #include "broker/alarm.h"
 #include "broker/broker.h"
-#include "broker/restore.h"
 #include "conn/placement.h"
 #include "conn/service.h"
 #include "control/control.h"
@@ -36,6 +36,7 @@
 #include "plugin/change.h"
 #include "plugin/file.h"
 #include "plugin/publisher.h"
+#include "server_admin.h"
 #include "server_plugins.h"
 #include "server_reload.h"
 #include "server_store.h"
@@ -59,6 +60,7 @@ struct server {
 	struct server_store store_reports;
 	struct broker *broker;
 	struct access *access;
+	struct admin *admin;
 	struct access_config access_config;
 	struct plugins *plugins;
 	struct server_plugins plugin_control;
@@ -383,6 +385,7 @@ static void server_create_connections(struct server *server)
 		conn_service_create(server->broker, server->access, &settings, config->loops);
 	server->connections->connection_gone = server_connection_gone;
 	server->connections->context = server;
+	server_connect_closing(server->broker, server->access, server->connections);
 }
 
 /* Looking at the configuration does not touch the data directory. */
@@ -403,20 +406,10 @@ static enum server_status server_make_store(struct server *server, bool only_che
 
 static enum server_status server_restore(struct server *server)
 {
-	const struct config *config = server->config;
-	const struct access_first first = {
-		.user = config->default_user,
-		.pass = config->default_pass,
-		.tags = config->default_user_tags,
-		.vhost = config->default_vhost,
-		.configure = ".*",
-		.write = ".*",
-		.read = ".*",
-	};
 	char reason[512];
 
-	if (restore_broker(server->broker, config->default_vhost, reason, sizeof(reason)) == 0 &&
-	    accounts_restore(server->access, server->store, &first, reason, sizeof(reason)) == 0)
+	if (server_restore_from(server->config, server->broker, server->access, server->store,
+				&server->admin, reason, sizeof(reason)) == 0)
 		return SERVER_OK;
 	log_error("server", "%s", reason);
 	return SERVER_DATA;
@@ -475,6 +468,8 @@ static enum server_status server_open(struct server *server)
 	const struct control_config control = {
 		.broker = server->broker,
 		.connections = server->connections,
+		.access = server->access,
+		.admin = server->admin,
 		.plugins = server->plugins,
 		.plugins_for_each = plugins_for_each,
 		.plugin = server_plugins_for_control(&server->plugin_control),
@@ -588,6 +583,7 @@ void server_destroy(struct server *server)
 	if (server->access != NULL)
 		access_end_edits(server->access);
 	broker_destroy(server->broker);
+	admin_destroy(server->admin);
 	plugins_destroy(server->plugins);
 	hooks_fini(&server->hooks);
 	publisher_destroy(server->publisher);

@@ -71,6 +71,7 @@ struct access_login {
 	struct slice user, password;
 	const char *mechanism;
 	const struct shunt_peer *peer;
+	bool is_local; /* from the control socket: neither slowed down nor in the audit trail */
 	void (*done)(struct access_login *login);
 	/* answers */
 	struct access_user *result; /* NULL: refused. The asker's reference. */

@@ -25,10 +25,11 @@ struct admin {
 	struct parameters *parameters; /* admin/parameters.h: owned */
 };
 
-/* Before the loops run, when the store's definitions have been restored: takes the parameters. 0,
- * or -1 with one line of reason. */
+/* Before the loops run, when the store's definitions have been restored: takes the parameters, and
+ * forgets permissions in vhosts that are not there. 0, or -1 with one line of reason. */
 int admin_create(struct broker *broker, struct access *access, struct store *store,
 		 struct admin **ret_admin, char *ret_reason, size_t size) MUST_USE;
+/* After the broker's end. NULL is fine. */
 void admin_destroy(struct admin *admin);
 
 #endif

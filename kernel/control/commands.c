@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stddef.h>
 
+#include "control/account_request.h"
 #include "control/client.h"
 #include "control/close_commands.h"
 #include "control/columns.h"
@@ -75,5 +76,8 @@ const struct control_command *const control_commands[] = {
 	general_commands,
 	node_commands,
 	topology_commands,
+	control_user_commands,
+	control_user_limit_commands,
+	control_permission_commands,
 	NULL,
 };

@@ -2,15 +2,21 @@
 #ifndef TOOLS_SHUNTCTL_CALL_H
 #define TOOLS_SHUNTCTL_CALL_H
 
-/* Commands that are one request, in parts: for those that add something to it. */
-
 #include "client.h"
 #include "command.h"
 
-/* The command's name, its arguments, and the vhost if it has one. NULL: an argument is not valid UTF-8. */
+/* The request of a command: its arguments are its members, as its `parameters` name them. NULL: an argument is not
+ * valid UTF-8; that has been said. */
 json_t *call_request(const struct command *command, const struct options *options);
 
-/* Shows the banner, sends the request (takes its reference; NULL is refused), and shows the answer. An exit status. */
+/* Shows the banner, sends the request (takes its reference; NULL: what was wrong has been said), and shows the answer.
+ * An exit status. */
 int call_send(const struct command *command, const struct options *options, json_t *request);
+
+/* Reads a password from the standard input. NULL: there is none. */
+char *secret_read(const struct options *options);
+/* Wiped. Accepts NULL. */
+void secret_free(char *secret);
+void secret_report_missing(void);
 
 #endif

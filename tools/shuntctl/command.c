@@ -10,13 +10,14 @@
 #include "formatter.h"
 #include "help.h"
 
-extern const struct command commands_help[], commands_nodes[], commands_monitoring[], commands_plugins[];
-extern const struct command commands_operations[], commands_queues[], commands_settings[];
+extern const struct command commands_help[], commands_nodes[], commands_users[], commands_access[];
+extern const struct command commands_monitoring[], commands_plugins[], commands_queues[], commands_settings[];
+extern const struct command commands_operations[];
 
 /* In the order of help; each table ends with a name of NULL. */
 const struct command *const command_tables[] = {
-	commands_help, commands_nodes, commands_monitoring, commands_plugins, commands_queues,
-	commands_settings, commands_operations, NULL,
+	commands_help, commands_nodes, commands_users, commands_access, commands_monitoring, commands_settings,
+	commands_operations, commands_queues, commands_plugins, NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -136,7 +137,9 @@ static int check_parameters(const struct command *command, const struct options 
 	for (const char *name = command->parameters; *name != '\0'; most++) {
 		size_t size = strcspn(name, " ");
 
-		if (name[size - 1] != '?')
+		if (name[size - 1] == '*')
+			most = SIZE_MAX - 1;
+		else if (name[size - 1] != '?')
 			least++;
 		name += size + strspn(name + size, " ");
 	}
