@@ -15,8 +15,20 @@
 
 /* ---- What was written ---- */
 
+static bool is_secret(const char *key)
+{
+	static const char *const words[] = {"pass", "secret", "token", "cookie", "credential"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strcasestr(key, words[i]) != NULL)
+			return true;
+	return false;
+}
+
 void config_note(struct config *config, const char *key, const char *value)
 {
+	if (is_secret(key))
+		return;
 	for (size_t i = 0; i < config->n_notes; i++) {
 		if (strcmp(config->notes[i].key, key) == 0) {
 			mem_free(config->notes[i].value);
@@ -86,8 +98,8 @@ static void show_as(json_t *object, const char *prefix, const char *name, json_t
 static void show_listeners(const struct config *config, json_t *object)
 {
 	for (size_t i = 0; i < config->n_listeners; i++)
-		show_as(object, "listeners.tcp.", config->listeners[i].name,
-			text_of(config->listeners[i].address));
+		show_as(object, config->listeners[i].is_tls ? "listeners.ssl." : "listeners.tcp.",
+			config->listeners[i].name, text_of(config->listeners[i].address));
 	if (config->has_no_listeners)
 		json_object_set_new(object, "listeners.tcp", json_string("none"));
 }
@@ -137,6 +149,8 @@ static void show_store(const struct config *config, json_t *object)
 
 static void show_limits(const struct config *config, json_t *object)
 {
+	json_object_set_new(object, "default_user", text_of(config->default_user));
+	json_object_set_new(object, "default_vhost", text_of(config->default_vhost));
 	json_object_set_new(object, "frame_max", number_of(config->frame_max));
 	json_object_set_new(object, "vm_memory_high_watermark.absolute",
 			    number_of(config->memory_limit));
@@ -146,16 +160,6 @@ static void show_limits(const struct config *config, json_t *object)
 			    json_string(config->placement == PLACEMENT_NEAR    ? "near"
 					: config->placement == PLACEMENT_FIXED ? "fixed"
 									       : "restless"));
-}
-
-static bool is_secret(const char *key)
-{
-	static const char *const words[] = {"pass", "secret", "token", "cookie", "credential"};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (strcasestr(key, words[i]) != NULL)
-			return true;
-	return false;
 }
 
 static void show_plugins(const struct config *config, json_t *object)
@@ -178,7 +182,7 @@ static void show_plugins(const struct config *config, json_t *object)
 static bool is_shown_otherwise(const char *key)
 {
 	static const char *const begins[] = {
-		"listeners.tcp", "loopback_users", "log.",   "store.sync", "vm_memory_high_watermark.",
+		"listeners.",	 "loopback_users", "log.",   "store.sync", "vm_memory_high_watermark.",
 		"frame_max",	 "placement",	   "plugin", "disk_free_limit.",
 	};
 

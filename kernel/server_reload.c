@@ -7,9 +7,11 @@
 
 #include "base/buffer.h"
 #include "base/log_settings.h"
+#include "base/mem.h"
 #include "broker/alarm.h"
 #include "config_show.h"
 #include "server.h"
+#include "server_listen.h"
 
 /* The configuration of the start, and what has been changed since. Borrows its texts. */
 static struct config config_in_force(const struct server_reload *reload)
@@ -32,7 +34,7 @@ json_t *server_environment(const struct server_reload *reload)
 
 /* ---- What changes ---- */
 
-static bool is_reloadable(const char *key)
+static bool is_reloadable(const char *key, bool has_tls)
 {
 	static const char *const begins[] = {"log.", "vm_memory_high_watermark.",
 					     "disk_free_limit."};
@@ -40,16 +42,18 @@ static bool is_reloadable(const char *key)
 	for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++)
 		if (strncmp(key, begins[i], strlen(begins[i])) == 0)
 			return true;
-	return false;
+	return has_tls && strncmp(key, "ssl_options.", 12) == 0;
 }
 
 struct reload_changes {
+	bool has_tls;
 	struct buffer in_force, at_restart;
 };
 
 static void note_change(struct reload_changes *changes, const char *key)
 {
-	struct buffer *list = is_reloadable(key) ? &changes->in_force : &changes->at_restart;
+	struct buffer *list = is_reloadable(key, changes->has_tls) ? &changes->in_force
+								   : &changes->at_restart;
 
 	buffer_printf(list, "%s%s", list->size != 0 ? ", " : "", key);
 }
@@ -67,11 +71,11 @@ static void find_changes(struct reload_changes *changes, json_t *before, json_t 
 			note_change(changes, key);
 }
 
-static void describe(const struct server_reload *reload, const struct config *fresh, char *ret_said,
-		     size_t size)
+static void describe(const struct server_reload *reload, json_t *before,
+		     const struct config *fresh, char *ret_said, size_t size)
 {
-	json_t *before = server_environment(reload), *after = config_show(fresh);
-	struct reload_changes changes;
+	struct reload_changes changes = {.has_tls = reload->listen->workers != NULL};
+	json_t *after = config_show(fresh);
 
 	buffer_init(&changes.in_force);
 	buffer_init(&changes.at_restart);
@@ -82,43 +86,69 @@ static void describe(const struct server_reload *reload, const struct config *fr
 		 changes.at_restart.size != 0 ? buffer_cstr(&changes.at_restart) : "");
 	buffer_fini(&changes.in_force);
 	buffer_fini(&changes.at_restart);
-	json_decref(before);
 	json_decref(after);
 }
 
 /* ---- Doing it ---- */
 
 /* Also when it is the same: it may have been renamed, to be kept. */
-static int reload_log(const struct config *fresh, char *ret_said, size_t size)
+static int open_log(const struct config *fresh, char *ret_said, size_t size)
 {
 	int result = fresh->log_file != NULL ? log_file_open(fresh->log_file) : 0;
 
-	if (result != 0) {
-		snprintf(ret_said, size, "cannot open the log file '%s': %s", fresh->log_file,
-			 strerror(-result));
-		return SERVER_CONFIG;
-	}
-	if (fresh->log_file == NULL)
+	if (result == 0)
+		return 0;
+	snprintf(ret_said, size, "cannot open the log file '%s': %s", fresh->log_file,
+		 strerror(-result));
+	return -1;
+}
+
+/* Back to the file that was there. */
+static void reopen_log(const char *path)
+{
+	if (path == NULL)
 		log_file_close();
-	log_settings_apply(&fresh->log);
-	return 0;
+	else if (log_file_open(path) != 0)
+		log_warning("server", "cannot open the log file again: path=\"%s\"", path);
+}
+
+/* What may fail comes first. */
+static int prepare(const struct server_reload *reload, const struct config *fresh, char *ret_said,
+		   size_t size)
+{
+	char *log_before = log_file_path() != NULL ? mem_strdup(log_file_path()) : NULL;
+	int result = open_log(fresh, ret_said, size);
+
+	if (result == 0) {
+		result = server_listen_reload(reload->listen, fresh, ret_said, size);
+		if (result != 0)
+			reopen_log(log_before);
+	}
+	mem_free(log_before);
+	return result;
 }
 
 static int reload_from(const struct server_reload *reload, struct config *fresh, char *ret_said,
 		       size_t size)
 {
 	char error[CONFIG_ERROR_MAX];
-	int status;
+	json_t *before;
 
 	if (config_read(fresh, reload->source, error) != 0) {
 		snprintf(ret_said, size, "%s", error);
 		return SERVER_CONFIG;
 	}
 	config_complete(fresh);
-	describe(reload, fresh, ret_said, size);
-	status = reload_log(fresh, ret_said, size);
-	if (status != 0)
-		return status;
+	before = server_environment(reload);
+	if (prepare(reload, fresh, ret_said, size) != 0) {
+		json_decref(before);
+		return SERVER_CONFIG;
+	}
+	describe(reload, before, fresh, ret_said, size);
+	json_decref(before);
+	if (fresh->log_file == NULL)
+		log_file_close();
+	log_settings_apply(&fresh->log);
 	alarms_set_memory_limit(reload->alarms, fresh->memory_limit);
 	alarms_set_disk_limit(reload->alarms, fresh->disk_free_limit);
 	return 0;

@@ -13,11 +13,13 @@
 #include "config.h"
 
 struct alarms;
+struct server_listen;
 
 struct server_reload {
 	const struct config *config; /* that of the start */
 	const struct config_source *source;
 	struct alarms *alarms;
+	struct server_listen *listen;
 };
 
 /* What is in force now. The caller's reference. */

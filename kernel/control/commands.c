@@ -7,6 +7,7 @@
 #include "control/columns.h"
 #include "control/node_commands.h"
 #include "control/topology_commands.h"
+#include "control/vhost_request.h"
 
 /* Says whom one talks to. */
 static void command_ping(struct control_client *client, const json_t *request)
@@ -44,6 +45,7 @@ static const struct control_command general_commands[] = {
 	{"list_connections", control_list},
 	{"list_channels", control_list},
 	{"list_consumers", control_list},
+	{"list_vhosts", control_list},
 	{NULL, NULL},
 };
 
@@ -79,5 +81,7 @@ const struct control_command *const control_commands[] = {
 	control_user_commands,
 	control_user_limit_commands,
 	control_permission_commands,
+	control_vhost_commands,
+	control_vhost_limit_commands,
 	NULL,
 };

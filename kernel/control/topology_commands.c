@@ -49,6 +49,8 @@ static bool flag_of(const json_t *request, const char *key, bool otherwise)
 
 static void order_free(struct topology_order *order)
 {
+	if (order->vhost != NULL)
+		vhost_release(order->vhost);
 	json_decref(order->request);
 	buffer_fini(&order->arguments);
 	mem_free(order);
@@ -125,6 +127,8 @@ static struct topology_order *order_create(struct control_client *client, const 
 	snprintf(order->from, sizeof(order->from), SLICE_FMT, SLICE_ARG(actor.from));
 	order->vhost = topology_vhost(control_client_config(client)->broker->topology,
 				      text_of(request, "vhost"));
+	if (order->vhost != NULL)
+		(void)vhost_hold(order->vhost);
 	buffer_init(&order->arguments);
 	error = control_arguments(json_object_get(request, "arguments"), &order->arguments);
 	if (error == 0)

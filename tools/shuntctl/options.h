@@ -34,6 +34,9 @@ enum option_id {
 	OPTION_PRE_HASHED_PASSWORD = 1 << 20,
 	OPTION_USER = 1 << 21,
 	OPTION_GLOBAL = 1 << 22,
+	OPTION_DESCRIPTION = 1 << 24,
+	OPTION_TAGS = 1 << 25,
+	OPTION_DEFAULT_QUEUE_TYPE = 1 << 26,
 };
 /* An enum's constants end at 31. */
 #define OPTION_IF_EMPTY		    (UINT64_C(1) << 32)
@@ -64,6 +67,7 @@ struct options {
 	const char **words;  /* those behind it */
 	size_t n_words;
 	const char *vhost, *formatter, *socket, *unit, *node, *percent, *user;
+	const char *description, *tags, *default_queue_type;
 	struct option_values headers, properties; /* KEY=VALUE each */
 	const char *type, *arguments, *destination_type;
 	uint32_t timeout_s; /* with OPTION_TIMEOUT */
