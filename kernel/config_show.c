@@ -67,6 +67,12 @@ static json_t *number_of(uint64_t number)
 	return json_integer((json_int_t)number);
 }
 
+/* What the key does not take stands for one that was not set. */
+static json_t *number_in(const struct config_key *key, uint64_t number)
+{
+	return number >= key->minimum && number <= key->maximum ? number_of(number) : json_null();
+}
+
 /* NULL: it is of no common kind. */
 static json_t *value_at(const struct config *config, const struct config_key *key)
 {
@@ -75,11 +81,11 @@ static json_t *value_at(const struct config *config, const struct config_key *ke
 	if (key->read == config_text)
 		return text_of(*(const char *const *)place);
 	if (key->read == config_u16)
-		return number_of(*(const uint16_t *)place);
+		return number_in(key, *(const uint16_t *)place);
 	if (key->read == config_u32)
-		return number_of(*(const uint32_t *)place);
+		return number_in(key, *(const uint32_t *)place);
 	if (key->read == config_bytes)
-		return number_of(*(const uint64_t *)place);
+		return number_in(key, *(const uint64_t *)place);
 	if (key->read == config_bool)
 		return json_boolean(*(const bool *)place);
 	return NULL;

@@ -240,7 +240,7 @@ def test_what_is_changed_is_audited(t):
     ctl(t, "declare_binding", "amq.topic", "q\"1", "k", broker=broker)
     ctl(t, "purge_queue", "q\"1", broker=broker)
     ctl(t, "delete_queue", "q\"1", broker=broker)
-    lines = [line.split(" audit[0]: ")[1] for line in broker.log_tail().split("\n") if " audit[0]: event=" in line]
+    lines = [line.split(" audit[0]: ")[1] for line in broker.log_tail().split("\n") if " audit[0]: event=" in line and "control socket" in line]
     events = [line.split()[0] for line in lines]
     assert events == ["event=queue.created", "event=binding.created", "event=queue.purged", "event=queue.deleted"], lines
     assert all('by="uid=' in line and 'from="control socket, pid ' in line and 'vhost="/"' in line for line in lines), lines
