@@ -225,11 +225,7 @@ static const struct config_key config_keys[] = {
 };
 
 const struct config_key *const config_tables[] = {
-	config_keys,
-	config_access_keys,
-	config_tls_keys,
-	config_log_keys,
-	NULL,
+	config_keys, config_access_keys, config_tls_keys, config_log_keys, NULL,
 };
 
 /* A key that ends in a dot stands for all that begin so. */

@@ -36,8 +36,7 @@ void config_note(struct config *config, const char *key, const char *value)
 			return;
 		}
 	}
-	config->notes =
-		mem_realloc(config->notes, (config->n_notes + 1) * sizeof(*config->notes));
+	config->notes = mem_realloc(config->notes, (config->n_notes + 1) * sizeof(*config->notes));
 	config->notes[config->n_notes++] =
 		(struct config_written){mem_strdup(key), mem_strdup(value)};
 }
@@ -136,8 +135,7 @@ static void show_log(const struct config *config, json_t *object)
 
 		if (log->categories[i] == LOG_LEVEL_UNSET)
 			continue;
-		snprintf(key, sizeof(key), "log.%s.level",
-			 log_category_name((enum log_category)i));
+		snprintf(key, sizeof(key), "log.%s.level", log_category_name((enum log_category)i));
 		json_object_set_new(object, key, text_of(log_level_name(log->categories[i])));
 	}
 }
@@ -148,7 +146,7 @@ static void show_store(const struct config *config, json_t *object)
 
 	snprintf(text, sizeof(text), "interval:%u", config->store_sync_interval_ms);
 	json_object_set_new(object, "store.sync",
-			    json_string(config->store_sync == STORE_SYNC_ALWAYS  ? "always"
+			    json_string(config->store_sync == STORE_SYNC_ALWAYS	 ? "always"
 					: config->store_sync == STORE_SYNC_NEVER ? "never"
 										 : text));
 }
@@ -160,8 +158,7 @@ static void show_limits(const struct config *config, json_t *object)
 	json_object_set_new(object, "frame_max", number_of(config->frame_max));
 	json_object_set_new(object, "vm_memory_high_watermark.absolute",
 			    number_of(config->memory_limit));
-	json_object_set_new(object, "disk_free_limit.absolute",
-			    number_of(config->disk_free_limit));
+	json_object_set_new(object, "disk_free_limit.absolute", number_of(config->disk_free_limit));
 	json_object_set_new(object, "placement",
 			    json_string(config->placement == PLACEMENT_NEAR    ? "near"
 					: config->placement == PLACEMENT_FIXED ? "fixed"
@@ -188,8 +185,15 @@ static void show_plugins(const struct config *config, json_t *object)
 static bool is_shown_otherwise(const char *key)
 {
 	static const char *const begins[] = {
-		"listeners.",	 "loopback_users", "log.",   "store.sync", "vm_memory_high_watermark.",
-		"frame_max",	 "placement",	   "plugin", "disk_free_limit.",
+		"listeners.",
+		"loopback_users",
+		"log.",
+		"store.sync",
+		"vm_memory_high_watermark.",
+		"frame_max",
+		"placement",
+		"plugin",
+		"disk_free_limit.",
 	};
 
 	for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++)
@@ -236,8 +240,7 @@ static json_t *sorted(json_t *object)
 	const char *name;
 	size_t n = 0;
 
-	json_object_foreach(object, name, value)
-		names[n++] = name;
+	json_object_foreach(object, name, value) names[n++] = name;
 	qsort(names, n, sizeof(*names), compare_names);
 	for (size_t i = 0; i < n; i++)
 		if (!is_secret(names[i]))

@@ -12,7 +12,8 @@
  */
 json_t *config_show(const struct config *config);
 
-/* Notes what was set, for keys whose value cannot be told from the configuration. config_set()'s. */
+/* Notes what was set, for keys whose value cannot be told from the configuration. config_set()'s.
+ */
 void config_note(struct config *config, const char *key, const char *value);
 void config_forget_notes(struct config *config);
 

@@ -52,8 +52,8 @@ struct reload_changes {
 
 static void note_change(struct reload_changes *changes, const char *key)
 {
-	struct buffer *list = is_reloadable(key, changes->has_tls) ? &changes->in_force
-								   : &changes->at_restart;
+	struct buffer *list =
+		is_reloadable(key, changes->has_tls) ? &changes->in_force : &changes->at_restart;
 
 	buffer_printf(list, "%s%s", list->size != 0 ? ", " : "", key);
 }
@@ -63,16 +63,14 @@ static void find_changes(struct reload_changes *changes, json_t *before, json_t 
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(after, key, value)
-		if (!json_equal(json_object_get(before, key), value))
-			note_change(changes, key);
-	json_object_foreach(before, key, value)
-		if (json_object_get(after, key) == NULL)
-			note_change(changes, key);
+	json_object_foreach(after, key, value) if (!json_equal(json_object_get(before, key), value))
+		note_change(changes, key);
+	json_object_foreach(before, key, value) if (json_object_get(after, key) == NULL)
+		note_change(changes, key);
 }
 
-static void describe(const struct server_reload *reload, json_t *before,
-		     const struct config *fresh, char *ret_said, size_t size)
+static void describe(const struct server_reload *reload, json_t *before, const struct config *fresh,
+		     char *ret_said, size_t size)
 {
 	struct reload_changes changes = {.has_tls = reload->listen->workers != NULL};
 	json_t *after = config_show(fresh);

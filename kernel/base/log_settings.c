@@ -64,8 +64,8 @@ void log_put_line(enum log_level level, const char *category, const char *line, 
 	bool to_console = true, to_file = false;
 
 	if (atomic_load_explicit(&log_table.is_set, memory_order_relaxed)) {
-		to_console = (int)level <= atomic_load_explicit(&log_table.console[i],
-								memory_order_relaxed);
+		to_console = (int)level <=
+			     atomic_load_explicit(&log_table.console[i], memory_order_relaxed);
 		to_file = fd != 0 && (int)level <= atomic_load_explicit(&log_table.file[i],
 									memory_order_relaxed);
 	}
@@ -141,9 +141,9 @@ static const struct {
 	int level;
 } level_names[] = {
 	/* the first of a level is its name */
-	{"error", LOG_LEVEL_ERROR},  {"warning", LOG_LEVEL_WARNING}, {"info", LOG_LEVEL_INFO},
-	{"debug", LOG_LEVEL_DEBUG},  {"none", LOG_LEVEL_NONE},	     {"notice", LOG_LEVEL_WARNING},
-	{"critical", LOG_LEVEL_NONE}, {"alert", LOG_LEVEL_NONE},     {"emergency", LOG_LEVEL_NONE},
+	{"error", LOG_LEVEL_ERROR},   {"warning", LOG_LEVEL_WARNING}, {"info", LOG_LEVEL_INFO},
+	{"debug", LOG_LEVEL_DEBUG},   {"none", LOG_LEVEL_NONE},	      {"notice", LOG_LEVEL_WARNING},
+	{"critical", LOG_LEVEL_NONE}, {"alert", LOG_LEVEL_NONE},      {"emergency", LOG_LEVEL_NONE},
 };
 
 bool log_level_find(const char *name, int *ret_level)

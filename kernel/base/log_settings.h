@@ -18,14 +18,15 @@
 
 /* Every category that is used; a line of another one has the place's or the general level. */
 #define LOG_CATEGORIES(X)                                                                          \
-	X(access) X(admin) X(alarm) X(audit) X(broker) X(config) X(conn) X(control) X(exchange)    \
-	X(hooks) X(loop) X(net) X(plugin) X(queue) X(restore) X(server) X(store) X(tls) X(vhost)
+	X(access)                                                                                  \
+	X(admin) X(alarm) X(audit) X(broker) X(config) X(conn) X(control) X(exchange) X(hooks)     \
+		X(loop) X(net) X(plugin) X(queue) X(restore) X(server) X(store) X(tls) X(vhost)
 
 enum log_category {
 #define LOG_CATEGORY_MEMBER(name) LOG_CATEGORY_##name,
 	LOG_CATEGORIES(LOG_CATEGORY_MEMBER)
 #undef LOG_CATEGORY_MEMBER
-	LOG_CATEGORY_COUNT,
+		LOG_CATEGORY_COUNT,
 };
 
 /* Beside enum log_level. */

@@ -287,8 +287,8 @@ void backlog_drop_away(struct backlog *b, uint64_t seq, struct slot *slot);
 /*
  * At the start, while it is empty: numbers up to last_seq have been given away. Then those of them
  * that are still in the log, ready and away, in any order; marks are deliveries, SLOT_REDELIVERED,
- * SLOT_LOGGED and SLOT_PERSISTENT. -EEXIST: there is one of that number, -ERANGE: it was not given away. Until the
- * end of it nothing else may be done but backlog_fini().
+ * SLOT_LOGGED and SLOT_PERSISTENT. -EEXIST: there is one of that number, -ERANGE: it was not given
+ * away. Until the end of it nothing else may be done but backlog_fini().
  */
 void backlog_restore_begin(struct backlog *b, uint64_t last_seq);
 int backlog_restore(struct backlog *b, uint64_t seq, uint32_t body_size, uint64_t expires_at,

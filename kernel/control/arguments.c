@@ -12,8 +12,7 @@ static void put_object(struct amqp_table_writer *writer, const json_t *object)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)object, key, value)
-		put(writer, key, value);
+	json_object_foreach((json_t *)(uintptr_t)object, key, value) put(writer, key, value);
 }
 
 static void put_array(struct amqp_table_writer *writer, const json_t *array)

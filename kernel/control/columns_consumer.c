@@ -138,8 +138,8 @@ static bool consumer_visit_some(const struct listing_scope *scope,
 		.before = position->queue,
 	};
 	struct queue_cursor cursor = position->queue;
-	bool has_more = queue_list(scope->broker, &cursor, QUEUES_AT_A_TIME,
-				   consumer_visit_queue, &visit);
+	bool has_more =
+		queue_list(scope->broker, &cursor, QUEUES_AT_A_TIME, consumer_visit_queue, &visit);
 
 	position->queue = visit.is_full ? visit.before : cursor;
 	return visit.is_full || has_more;

@@ -198,8 +198,8 @@ static json_t *queue_head_message_timestamp(const void *object)
 }
 
 /*
- * RabbitMQ shows the share of the time in which a message would have been delivered at once; this is
- * whether one would be now.
+ * RabbitMQ shows the share of the time in which a message would have been delivered at once; this
+ * is whether one would be now.
  */
 static json_t *queue_consumer_capacity(const void *object)
 {

@@ -78,8 +78,8 @@ struct control_config {
 	uint64_t started_at_ms;					     /* monotonic */
 	uint64_t memory_bytes; /* of the machine; 0: unknown */
 	void (*stop)(void *context);				     /* the `stop` command */
-	/* Takes the configuration again: 0 and what has changed, or shuntctl's exit status and what is
-	 * wrong. */
+	/* Takes the configuration again: 0 and what has changed, or shuntctl's exit status and what
+	 * is wrong. */
 	int (*reload)(void *context, char *ret_said, size_t size);
 	json_t *(*environment)(void *context); /* what is in force: an object by key */
 	void *context;

@@ -28,9 +28,8 @@
 #define LISTING_SLICE_US    400u
 
 static const struct listing_kind *const listing_kinds[] = {
-	&listing_queues,      &listing_exchanges, &listing_bindings,
-	&listing_connections, &listing_channels,  &listing_consumers,
-	&listing_vhosts,
+	&listing_queues,   &listing_exchanges, &listing_bindings, &listing_connections,
+	&listing_channels, &listing_consumers, &listing_vhosts,
 };
 
 /* One list on its way; goes between loop 0 and the others as the letter itself. */

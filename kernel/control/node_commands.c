@@ -30,10 +30,9 @@ void control_environment(struct control_client *client, const json_t *request)
 	const struct control_config *config = control_client_config(client);
 
 	(void)request;
-	control_client_send(client,
-			    json_pack("{s:{s:o, s:o}}", "value", "node",
-				      column_text(slice_cstr(config->cluster_name)), "environment",
-				      config->environment(config->context)));
+	control_client_send(client, json_pack("{s:{s:o, s:o}}", "value", "node",
+					      column_text(slice_cstr(config->cluster_name)),
+					      "environment", config->environment(config->context)));
 	control_client_ok(client);
 }
 

@@ -95,15 +95,13 @@ static void order_succeed(struct topology_order *order, const char *message)
 	struct control_client *client = control_client_get(order->client);
 
 	if (client != NULL && message != NULL)
-		control_client_send(client,
-				    json_pack("{s:{s:s}}", "value", "message", message));
+		control_client_send(client, json_pack("{s:{s:s}}", "value", "message", message));
 	if (client != NULL)
 		control_client_ok(client);
 	order_free(order);
 }
 
-static void order_refuse(struct topology_order *order, enum control_status status,
-			 const char *text)
+static void order_refuse(struct topology_order *order, enum control_status status, const char *text)
 {
 	struct control_client *client = control_client_get(order->client);
 
@@ -161,7 +159,8 @@ static bool names_fit(struct topology_order *order, const char *const *keys)
 	for (; *keys != NULL; keys++) {
 		if (text_of(order->request, *keys).size <= UINT8_MAX)
 			continue;
-		order_refuse(order, CONTROL_DATA, "A name or a routing key is longer than 255 bytes");
+		order_refuse(order, CONTROL_DATA,
+			     "A name or a routing key is longer than 255 bytes");
 		return false;
 	}
 	return true;
@@ -243,14 +242,15 @@ static void queue_deleted(struct declare_request *request)
 	if (request->error.code == AMQP_PRECONDITION_FAILED) {
 		order_refuse(order, CONTROL_USAGE,
 			     strstr(request->error.text, "in use") != NULL ? "Queue is in use"
-									    : "Queue is not empty");
+									   : "Queue is not empty");
 	} else if (request->error.code != 0) {
 		order_fail(order, &request->error);
 	} else if (!request->changed) {
 		order_refuse(order, CONTROL_USAGE, "Queue not found");
 	} else {
 		order_audit(order);
-		snprintf(text, sizeof(text), "Queue was successfully deleted with %u ready messages",
+		snprintf(text, sizeof(text),
+			 "Queue was successfully deleted with %u ready messages",
 			 request->message_count);
 		order_succeed(order, text);
 	}
@@ -373,8 +373,7 @@ static void change_binding(struct control_client *client, struct topology_order 
 	if (order == NULL || !names_fit(order, names))
 		return;
 	request = order->request;
-	declare_begin(order, broker, operation, text_of(request, "destination"),
-		      topology_changed);
+	declare_begin(order, broker, operation, text_of(request, "destination"), topology_changed);
 	order->declare.bind.source = text_of(request, "source");
 	order->declare.bind.routing_key = text_of(request, "routing_key");
 	order->declare.bind.destination_is_exchange =
@@ -387,8 +386,7 @@ static void change_binding(struct control_client *client, struct topology_order 
 
 void control_declare_binding(struct control_client *client, const json_t *request)
 {
-	change_binding(client, order_create_in_vhost(client, request),
-		       DECLARE_BIND);
+	change_binding(client, order_create_in_vhost(client, request), DECLARE_BIND);
 }
 
 void control_delete_binding(struct control_client *client, const json_t *request)

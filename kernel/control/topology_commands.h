@@ -21,7 +21,8 @@ void control_declare_exchange(struct control_client *client, const json_t *reque
 /* "exchange", "if_unused". */
 void control_delete_exchange(struct control_client *client, const json_t *request);
 
-/* "source", "destination", "destination_type" ("queue" or "exchange"), "routing_key", "arguments". */
+/* "source", "destination", "destination_type" ("queue" or "exchange"), "routing_key", "arguments".
+ */
 void control_declare_binding(struct control_client *client, const json_t *request);
 void control_delete_binding(struct control_client *client, const json_t *request);
 
