@@ -3,10 +3,8 @@
 
 #include <errno.h>
 
-#include "amqp/cursor.h"
 #include "broker/topology.h"
-
-#define VERSION 1
+#include "store/fields.h"
 
 /* Never given another meaning. */
 enum field {
@@ -28,22 +26,6 @@ enum {
 
 /* ---- Keys ---- */
 
-static void put_escaped(struct buffer *buffer, struct slice part)
-{
-	size_t begin = 0;
-
-	for (size_t i = 0; i < part.size; i++) {
-		if (part.data[i] != '%' && part.data[i] != '/')
-			continue;
-		buffer_append_slice(buffer, slice_make(part.data + begin, i - begin));
-		buffer_append_cstr(buffer, part.data[i] == '%' ? "%25" : "%2F");
-		begin = i + 1;
-	}
-	if (begin < part.size)
-		buffer_append_slice(buffer, slice_make(part.data + begin, part.size - begin));
-	buffer_append_byte(buffer, '/');
-}
-
 void definition_put_key(struct buffer *buffer, const struct definition *definition)
 {
 	switch (definition->kind) {
@@ -55,16 +37,16 @@ void definition_put_key(struct buffer *buffer, const struct definition *definiti
 	case DEFINITION_QUEUE:
 		buffer_append_cstr(buffer,
 				   definition->kind == DEFINITION_QUEUE ? "queue/" : "exchange/");
-		put_escaped(buffer, definition->vhost);
+		fields_put_key_part(buffer, definition->vhost);
 		buffer_append_slice(buffer, definition->name);
 		break;
 	case DEFINITION_BINDING:
 		buffer_append_cstr(buffer, "binding/");
-		put_escaped(buffer, definition->vhost);
-		put_escaped(buffer, definition->source);
+		fields_put_key_part(buffer, definition->vhost);
+		fields_put_key_part(buffer, definition->source);
 		buffer_append_cstr(buffer, definition->destination_is_exchange ? "e/" : "q/");
-		put_escaped(buffer, definition->name);
-		put_escaped(buffer, definition->routing_key);
+		fields_put_key_part(buffer, definition->name);
+		fields_put_key_part(buffer, definition->routing_key);
 		buffer_append_slice(buffer, definition->arguments);
 		break;
 	}
@@ -72,61 +54,21 @@ void definition_put_key(struct buffer *buffer, const struct definition *definiti
 
 /* ---- Values ---- */
 
-static void put_field(struct buffer *buffer, enum field field, struct slice bytes)
-{
-	uint8_t head[5];
-	struct amqp_writer writer;
-
-	if (bytes.size == 0)
-		return;
-	amqp_writer_init(&writer, head, sizeof(head));
-	amqp_put_octet(&writer, (uint8_t)field);
-	amqp_put_long(&writer, (uint32_t)bytes.size);
-	buffer_append(buffer, head, sizeof(head));
-	buffer_append_slice(buffer, bytes);
-}
-
-static void put_number(struct buffer *buffer, enum field field, uint64_t number)
-{
-	uint8_t bytes[8];
-	struct amqp_writer writer;
-
-	if (number == 0)
-		return;
-	amqp_writer_init(&writer, bytes, sizeof(bytes));
-	amqp_put_longlong(&writer, number);
-	put_field(buffer, field, slice_make(bytes, sizeof(bytes)));
-}
-
 void definition_put_value(struct buffer *buffer, const struct definition *definition)
 {
 	unsigned flags = (definition->auto_delete ? FLAG_AUTO_DELETE : 0) |
 			 (definition->internal ? FLAG_INTERNAL : 0) |
 			 (definition->destination_is_exchange ? FLAG_DESTINATION_IS_EXCHANGE : 0);
 
-	buffer_append_byte(buffer, VERSION);
-	buffer_append_byte(buffer, (uint8_t)definition->kind);
-	put_field(buffer, FIELD_VHOST, definition->vhost);
-	put_field(buffer, FIELD_NAME, definition->name);
-	put_field(buffer, FIELD_SOURCE, definition->source);
-	put_field(buffer, FIELD_ROUTING_KEY, definition->routing_key);
-	put_field(buffer, FIELD_TYPE, definition->type);
-	put_field(buffer, FIELD_ARGUMENTS, definition->arguments);
-	put_number(buffer, FIELD_ID, definition->id);
-	put_number(buffer, FIELD_FLAGS, flags);
-}
-
-/* A number that is not eight octets long makes the reader fail. */
-static uint64_t read_number(struct amqp_reader *reader, struct slice bytes)
-{
-	struct amqp_reader number;
-
-	amqp_reader_init(&number, bytes);
-	uint64_t value = amqp_get_longlong(&number);
-
-	if (!amqp_reader_is_done(&number))
-		amqp_reader_fail(reader);
-	return value;
+	fields_begin(buffer, (uint8_t)definition->kind);
+	fields_put(buffer, FIELD_VHOST, definition->vhost);
+	fields_put(buffer, FIELD_NAME, definition->name);
+	fields_put(buffer, FIELD_SOURCE, definition->source);
+	fields_put(buffer, FIELD_ROUTING_KEY, definition->routing_key);
+	fields_put(buffer, FIELD_TYPE, definition->type);
+	fields_put(buffer, FIELD_ARGUMENTS, definition->arguments);
+	fields_put_number(buffer, FIELD_ID, definition->id);
+	fields_put_number(buffer, FIELD_FLAGS, flags);
 }
 
 static void read_flags(struct definition *ret, uint64_t flags)
@@ -136,13 +78,11 @@ static void read_flags(struct definition *ret, uint64_t flags)
 	ret->destination_is_exchange = (flags & FLAG_DESTINATION_IS_EXCHANGE) != 0;
 }
 
-static void read_field(struct definition *ret, struct amqp_reader *reader)
+static void read_field(struct definition *ret, struct fields_reader *reader)
 {
-	unsigned field = amqp_get_octet(reader);
-	struct slice bytes = amqp_get_longstr(reader);
+	unsigned field = reader->field;
+	struct slice bytes = reader->bytes;
 
-	if (reader->failed)
-		return;
 	if (field == FIELD_VHOST)
 		ret->vhost = bytes;
 	else if (field == FIELD_NAME)
@@ -156,9 +96,9 @@ static void read_field(struct definition *ret, struct amqp_reader *reader)
 	else if (field == FIELD_ARGUMENTS)
 		ret->arguments = bytes;
 	else if (field == FIELD_ID)
-		ret->id = read_number(reader, bytes);
+		ret->id = fields_number(reader);
 	else if (field == FIELD_FLAGS)
-		read_flags(ret, read_number(reader, bytes));
+		read_flags(ret, fields_number(reader));
 }
 
 static bool is_kind(unsigned kind)
@@ -170,17 +110,14 @@ static bool is_kind(unsigned kind)
 int definition_read(struct slice value, struct definition *ret)
 {
 	struct definition read = {0};
-	struct amqp_reader reader;
+	struct fields_reader reader;
 
-	amqp_reader_init(&reader, value);
-	uint8_t version = amqp_get_octet(&reader), kind = amqp_get_octet(&reader);
-
-	if (version != VERSION || !is_kind(kind))
+	if (fields_open(&reader, value) != 0 || !is_kind(reader.kind))
 		return -EBADMSG;
-	read.kind = (enum definition_kind)kind;
-	while (!reader.failed && amqp_reader_left(&reader) > 0)
+	read.kind = (enum definition_kind)reader.kind;
+	while (fields_next(&reader))
 		read_field(&read, &reader);
-	if (reader.failed || read.name.size == 0)
+	if (!fields_are_good(&reader) || read.name.size == 0)
 		return -EBADMSG;
 	*ret = read;
 	return 0;

@@ -6,13 +6,8 @@
  * How vhosts and durable exchanges, queues and bindings are written into the store's definitions.
  *
  * Keys: "vhost/NAME", "exchange/VHOST/NAME", "queue/VHOST/NAME", "binding/VHOST/SOURCE/q or
- * e/DESTINATION/KEY/ARGUMENTS", where '%' and '/' in all parts but the last of a key are "%25" and
- * "%2F".
- *
- * Values: an octet for the version (1), one for the kind ('v', 'x', 'q', 'b'), then fields: an
- * octet that says which, the length in four octets (big endian), the bytes. Numbers are eight
- * octets, big endian. Unknown fields are skipped by the reader, missing ones are empty, so that
- * fields may be added.
+ * e/DESTINATION/KEY/ARGUMENTS". Values are fields of the kinds 'v', 'x', 'q', 'b'. How both are
+ * written is store/fields.h's.
  */
 
 #include <stdbool.h>
