@@ -38,6 +38,12 @@ struct plan_origin {
 	size_t index;
 };
 
+/* What an import needs to undo an item. */
+struct plan_past {
+	bool is_made;	/* the change is done */
+	void *previous; /* what was there before, as the kind's view; NULL: nothing */
+};
+
 enum plan_vhost_has {
 	PLAN_HAS_DESCRIPTION = 1,
 	PLAN_HAS_TAGS = 2,
@@ -51,27 +57,32 @@ struct plan_vhost {
 	struct slice name;
 	unsigned has; /* enum plan_vhost_has: which settings count */
 	struct vhost_settings settings;
+	struct plan_past past;
 };
 
 struct plan_user {
 	struct plan_origin origin;
 	struct account_view account;
 	bool has_password, has_limits; /* else one that is there keeps its own */
+	struct plan_past past;
 };
 
 struct plan_permission {
 	struct plan_origin origin;
 	struct permission_view view;
+	struct plan_past past;
 };
 
 struct plan_topic_permission {
 	struct plan_origin origin;
 	struct topic_permission_view view;
+	struct plan_past past;
 };
 
 struct plan_parameter {
 	struct plan_origin origin;
 	struct parameter_view view;
+	struct plan_past past;
 };
 
 struct plan_exchange {
