@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access/accounts.h"
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "base/mem.h"
@@ -403,10 +404,20 @@ static enum server_status server_make_store(struct server *server, bool only_che
 
 static enum server_status server_restore(struct server *server)
 {
+	const struct config *config = server->config;
+	const struct access_first first = {
+		.user = config->default_user,
+		.pass = config->default_pass,
+		.tags = config->default_user_tags,
+		.vhost = config->default_vhost,
+		.configure = ".*",
+		.write = ".*",
+		.read = ".*",
+	};
 	char reason[512];
 
-	if (restore_broker(server->broker, server->config->default_vhost, reason, sizeof(reason)) ==
-	    0)
+	if (restore_broker(server->broker, config->default_vhost, reason, sizeof(reason)) == 0 &&
+	    accounts_restore(server->access, server->store, &first, reason, sizeof(reason)) == 0)
 		return SERVER_OK;
 	log_error("server", "%s", reason);
 	return SERVER_DATA;
@@ -572,6 +583,8 @@ void server_destroy(struct server *server)
 		loop_pool_drain();
 	conn_service_destroy(server->connections);
 	publisher_end(server->publisher);
+	if (server->access != NULL)
+		access_end_edits(server->access);
 	broker_destroy(server->broker);
 	plugins_destroy(server->plugins);
 	hooks_fini(&server->hooks);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access/accounts_state.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "loop/grace.h"
@@ -23,6 +24,7 @@ struct access {
 	_Atomic uint64_t generation;
 	struct access_policy builtin;
 	struct access_config config;
+	struct accounts *accounts;
 };
 
 struct access_user *access_user_create(struct slice name, const char *tags, const char *mechanism)
@@ -46,9 +48,31 @@ void access_user_unref(struct access_user *user)
 {
 	if (user == NULL || --user->refs != 0)
 		return;
+	access_usage_unref(user->usage);
 	mem_free(user->name);
 	mem_free(user->tags);
 	mem_free(user);
+}
+
+bool access_user_has_tag(const struct access_user *user, const char *tag)
+{
+	size_t size = strlen(tag);
+
+<<<<<<< HEAD
+	for (const char *at = user->tags; *at != '\0';) {
+		size_t length = strcspn(at, ",");
+
+		if (length == size && memcmp(at, tag, size) == 0)
+			return true;
+		at += length;
+		at += *at == ',';
+	}
+=======
+	for (const char *at = user->tags; (at = strstr(at, tag)) != NULL; at += size)
+		if ((at == user->tags || at[-1] == ',') && (at[size] == '\0' || at[size] == ','))
+			return true;
+>>>>>>> d735f20
+	return false;
 }
 
 /* ---- The user of the configuration ---- */
@@ -94,8 +118,7 @@ static enum access_verdict builtin_authorize(struct access_policy *policy,
 {
 	const struct access *access = container_of(policy, struct access, builtin);
 
-	return strcmp(question->user->name, access->config.default_user) == 0 ? ACCESS_ALLOW
-									      : ACCESS_DENY;
+	return accounts_authorize(access->accounts, question);
 }
 
 /* ---- Who is asked ---- */
@@ -156,6 +179,13 @@ bool access_has_policies(const struct access *access)
 	return atomic_load_explicit(&access->policies, memory_order_acquire)->n > 1;
 }
 
+bool access_asks_topics(const struct access *access, const struct access_user *user,
+			struct slice vhost)
+{
+	(void)user, (void)vhost;
+	return access_has_policies(access);
+}
+
 /* ---- The door ---- */
 
 struct access *access_create(const struct access_config *config)
@@ -174,13 +204,20 @@ struct access *access_create(const struct access_config *config)
 	list->items[0] = &access->builtin;
 	atomic_init(&access->policies, list);
 	atomic_init(&access->generation, 1);
+	access->accounts = accounts_create(access);
 	return access;
+}
+
+struct accounts *access_accounts(const struct access *access)
+{
+	return access->accounts;
 }
 
 void access_destroy(struct access *access)
 {
 	if (access == NULL)
 		return;
+	accounts_destroy(access->accounts);
 	mem_free(atomic_load(&access->policies));
 	mem_free(access);
 }
@@ -242,6 +279,12 @@ bool access_authorize(struct access *access, const struct access_question *quest
 			return verdict == ACCESS_ALLOW;
 	}
 	return false;
+}
+
+bool access_asks_topics(struct access *access, const struct access_user *user, struct slice vhost)
+{
+	return access_has_policies(access) ||
+	       accounts_have_topics(access->accounts, slice_cstr(user->name), vhost);
 }
 
 /* Who sees the new number sees the new policies. */

@@ -38,10 +38,16 @@ struct access_user {
 	char *name;
 	char *tags; /* comma separated */
 	char mechanism[16];
+	struct access_usage *usage; /* counted: what limits count; NULL: not known (accounts.h) */
 };
 struct access_user *access_user_create(struct slice name, const char *tags, const char *mechanism);
 struct access_user *access_user_ref(struct access_user *user);
 void access_user_unref(struct access_user *user);
+<<<<<<< HEAD
+=======
+/* Whether it is among the user's tags. */
+>>>>>>> d735f20
+bool access_user_has_tag(const struct access_user *user, const char *tag);
 
 /* One question whether an operation is allowed. */
 struct access_question {
@@ -57,6 +63,7 @@ struct access_question {
 
 struct access;
 struct access_policy;
+struct access_usage;
 
 /*
  * A login. Asked on the connection's loop, answered there by done(), perhaps inside the call,
@@ -67,6 +74,7 @@ struct access_login {
 	struct slice user, password;
 	const char *mechanism;
 	const struct shunt_peer *peer;
+	bool is_local; /* from the control socket: neither slowed down nor in the audit trail */
 	void (*done)(struct access_login *login);
 	/* answers */
 	struct access_user *result; /* NULL: refused. The asker's reference. */
@@ -125,8 +133,21 @@ void access_abandon(struct access_login *login);
 /* Any loop. */
 bool access_authorize(struct access *access, const struct access_question *question);
 
+/*
+ * Whether questions about topics may be answered with no: if not, nobody need ask them. Any loop;
+ * the answer holds as long as the generation.
+ */
+bool access_asks_topics(struct access *access, const struct access_user *user, struct slice vhost);
+
 /* Whether anybody but the built-in policy is asked. Any loop. */
 bool access_has_policies(const struct access *access);
+
+/*
+ * Whether the user's routing keys are to be asked about in this vhost: there are policies, or topic
+ * permissions of the user. The answer is good for an access_generation(). Any loop.
+ */
+bool access_asks_topics(const struct access *access, const struct access_user *user,
+			struct slice vhost);
 
 /* Grows whenever an answer of access_authorize could have changed. Any thread. */
 uint64_t access_generation(const struct access *access);

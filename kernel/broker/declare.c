@@ -188,6 +188,7 @@ bool declare_commit(struct declare_request *request, const struct definition *de
 	};
 
 	if (is_complete) {
+		request->stored = true;
 		work->committed = done;
 		work->commit = (struct store_commit){
 			.changes = &change, .n_changes = 1, .done = committed};
@@ -209,6 +210,7 @@ void declare_removed(struct removal *removal)
 {
 	struct declare_request *request = removal->context;
 
+	request->stored = removal->durable;
 	if (removal->error.code != 0) {
 		uint32_t method_id = request->error.method_id;
 
@@ -251,6 +253,7 @@ void declare_submit(struct declare_request *request)
 	request->error.code = 0;
 	request->step = 0;
 	request->created = false;
+	request->stored = false;
 	request->queue = ACTOR_REF_NONE;
 	request->owner = 0;
 	request->message_count = request->consumer_count = 0;

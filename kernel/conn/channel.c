@@ -104,7 +104,7 @@ void channel_end(struct channel *ch)
 	ch->endpoint.ref = (struct actor_ref){0};
 	if (ch->waiting != NULL || ch->inflight_bytes != 0)
 		move_note_letters(ch->connection);
-	ch->waiting = NULL; /* its answer finds nobody and frees itself */
+	request_leave(ch); /* its answer finds nobody and frees itself */
 	tx_destroy(ch);
 	list_remove(&ch->dirty);
 	pressure_sub_inflight(ch->connection, ch->inflight_bytes);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "conn/channel.h"
+#include "conn/decisions.h"
 #include "conn/exclusive.h"
 #include "conn/handshake.h"
 #include "conn/heartbeat.h"
@@ -195,6 +196,7 @@ static void connection_free(void *object)
 		mem_free(c->client_properties);
 	}
 	access_user_unref(c->user);
+	decisions_destroy(c->decisions);
 	mem_free(c->channels);
 	mem_free(c->exclusive_queues);
 	account_add(ACCOUNT_CONNECTION, -(ptrdiff_t)sizeof(*c));

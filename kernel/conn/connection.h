@@ -74,7 +74,8 @@ struct connection_capabilities {
 	bool expects_qos_at_once;
 };
 
-struct move; /* conn/move.c */
+struct decisions; /* conn/decisions.h */
+struct move;	  /* conn/move.c */
 
 /* A client's connection. Its loop may change: conn/move.h. */
 struct connection {
@@ -94,6 +95,7 @@ struct connection {
 	struct vhost *vhost;
 	struct access_user *user;
 	struct access_login *login;	  /* under way */
+	struct decisions *decisions;	  /* what the user may; NULL: nothing is remembered */
 	struct buffer *client_properties; /* raw table, for lists; NULL before start-ok */
 	uint64_t connected_at_ms;	  /* wall clock */
 

@@ -15,6 +15,7 @@
 #include "broker/broker.h"
 #include "broker/router.h"
 #include "conn/hooks.h"
+#include "loop/task.h"
 
 /* Where connections are: conn/placement.h. */
 enum placement {
@@ -78,6 +79,8 @@ struct conn_loop {
 
 	struct settle_batch settles;
 	struct loop_load load;
+	struct list closings; /* struct closing_part.link: conn/closing.h */
+	struct loop_task closing_sweep;
 };
 
 struct conn_service {

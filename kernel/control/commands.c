@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stddef.h>
 
+#include "control/account_request.h"
 #include "control/client.h"
 #include "control/columns.h"
 
@@ -45,5 +46,8 @@ static const struct control_command general_commands[] = {
 /* Each part has its own. */
 const struct control_command *const control_commands[] = {
 	general_commands,
+	control_user_commands,
+	control_user_limit_commands,
+	control_permission_commands,
 	NULL,
 };

@@ -198,10 +198,24 @@ static bool print_address(const json_t *numbers, struct buffer *out)
 	return true;
 }
 
+/* [one, other] */
+static void print_names(const json_t *names, struct buffer *out)
+{
+	buffer_append_byte(out, '[');
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		if (i != 0)
+			buffer_append_cstr(out, ", ");
+		cell_print_text(json_array_get(names, i), out);
+	}
+	buffer_append_byte(out, ']');
+}
+
 static void print_text_array(const json_t *array, struct buffer *out)
 {
 	if (json_array_size(array) == 0)
 		buffer_append_cstr(out, "[]");
+	else if (json_is_string(json_array_get(array, 0)))
+		print_names(array, out);
 	else if (json_is_array(json_array_get(array, 0)))
 		print_table(array, out);
 	else if (!print_address(array, out))

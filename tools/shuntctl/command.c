@@ -10,11 +10,12 @@
 #include "formatter.h"
 #include "help.h"
 
-extern const struct command commands_help[], commands_nodes[], commands_monitoring[], commands_plugins[];
+extern const struct command commands_help[], commands_nodes[], commands_users[], commands_access[],
+	commands_monitoring[], commands_plugins[];
 
 /* In the order of help; each table ends with a name of NULL. */
 const struct command *const command_tables[] = {
-	commands_help, commands_nodes, commands_monitoring, commands_plugins, NULL,
+	commands_help, commands_nodes, commands_users, commands_access, commands_monitoring, commands_plugins, NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -134,7 +135,9 @@ static int check_parameters(const struct command *command, const struct options 
 	for (const char *name = command->parameters; *name != '\0'; most++) {
 		size_t size = strcspn(name, " ");
 
-		if (name[size - 1] != '?')
+		if (name[size - 1] == '*')
+			most = SIZE_MAX - 1;
+		else if (name[size - 1] != '?')
 			least++;
 		name += size + strspn(name + size, " ");
 	}

@@ -40,6 +40,9 @@ static const struct option_name {
 	{ OPTION_PERCENT, 0, "percent", OPTION_TEXT, offsetof(struct options, percent) },
 	{ OPTION_HEADER, 0, "header", OPTION_TEXTS, offsetof(struct options, headers) },
 	{ OPTION_PROPERTY, 0, "property", OPTION_TEXTS, offsetof(struct options, properties) },
+	{ OPTION_PRE_HASHED_PASSWORD, 0, "pre-hashed-password", OPTION_FLAG, 0 },
+	{ OPTION_USER, 0, "user", OPTION_TEXT, offsetof(struct options, user) },
+	{ OPTION_GLOBAL, 0, "global", OPTION_FLAG, 0 },
 };
 
 static const struct option_name *find_name(const char *name, size_t size)
@@ -204,4 +207,22 @@ void options_restrict(struct options *options, unsigned allowed)
 		refuse(options, "--", option->name, strlen(option->name),
 		       option->kind == OPTION_TEXT ? *(const char *const *)(void *)((char *)options + option->place) : NULL);
 	}
+}
+
+void options_each(unsigned which, void (*visit)(void *context, const char *name), void *context)
+{
+	for (size_t i = 0; i < sizeof(option_names) / sizeof(*option_names); i++)
+		if ((which & option_names[i].id) != 0)
+			visit(context, option_names[i].name);
+}
+
+bool option_takes_value(const char *word)
+{
+	const struct option_name *option = NULL;
+
+	if (strncmp(word, "--", 2) == 0)
+		option = find_name(word + 2, strlen(word + 2));
+	else if (word[0] == '-' && word[1] != '\0')
+		option = find_letter(word[strlen(word) - 1]);
+	return option != NULL && option->kind != OPTION_FLAG;
 }

@@ -31,6 +31,9 @@ enum option_id {
 	OPTION_PERCENT = 1 << 17,
 	OPTION_HEADER = 1 << 18,
 	OPTION_PROPERTY = 1 << 19,
+	OPTION_PRE_HASHED_PASSWORD = 1 << 20,
+	OPTION_USER = 1 << 21,
+	OPTION_GLOBAL = 1 << 22,
 };
 /* Any command takes these. */
 #define OPTIONS_GENERAL                                                                                               \
@@ -48,7 +51,7 @@ struct options {
 	const char *command; /* the first word; NULL: none */
 	const char **words;  /* those behind it */
 	size_t n_words;
-	const char *vhost, *formatter, *socket, *unit, *node, *percent;
+	const char *vhost, *formatter, *socket, *unit, *node, *percent, *user;
 	struct option_values headers, properties; /* KEY=VALUE each */
 	uint32_t timeout_s; /* with OPTION_TIMEOUT */
 	struct buffer invalid; /* "--nosuch : value" a line: what is no option, or has no good value */
@@ -67,5 +70,10 @@ void options_fini(struct options *options);
 
 /* Adds those that were given but are not among `allowed` to `invalid`. */
 void options_restrict(struct options *options, unsigned allowed);
+
+/* The long names of those. */
+void options_each(unsigned which, void (*visit)(void *context, const char *name), void *context);
+/* Whether the next word is the value of this one: "--vhost", "-p". */
+bool option_takes_value(const char *word);
 
 #endif
