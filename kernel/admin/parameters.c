@@ -19,7 +19,7 @@
 
 #define NAME_MAX_SIZE 255u
 
-enum kind { KIND_GLOBAL = 'g', KIND_OF_VHOST = 'p' };
+enum kind { KIND_GLOBAL = 'g', KIND_OF_VHOST = 'r' };
 
 /* Never given another meaning. */
 enum field { FIELD_VHOST = 1, FIELD_NAME = 2, FIELD_COMPONENT = 3, FIELD_VALUE = 4 };

@@ -109,6 +109,11 @@ void plan_destroy(struct plan *plan)
 	mem_free(plan);
 }
 
+size_t plan_item_size(enum plan_kind kind)
+{
+	return sizes[kind];
+}
+
 void *plan_item(const struct plan *plan, enum plan_kind kind, size_t index)
 {
 	return (uint8_t *)plan->lists[kind].items + index * sizes[kind];

@@ -137,6 +137,7 @@ void plan_destroy(struct plan *plan);
 /* A new item, zero, behind the others; NULL when memory is out. Its place is not for ever. */
 void *plan_add(struct plan *plan, enum plan_kind kind);
 void *plan_item(const struct plan *plan, enum plan_kind kind, size_t index);
+size_t plan_item_size(enum plan_kind kind);
 static inline size_t plan_count(const struct plan *plan, enum plan_kind kind)
 {
 	return plan->lists[kind].n;
