@@ -58,7 +58,6 @@ bool access_user_has_tag(const struct access_user *user, const char *tag)
 {
 	size_t size = strlen(tag);
 
-<<<<<<< HEAD
 	for (const char *at = user->tags; *at != '\0';) {
 		size_t length = strcspn(at, ",");
 
@@ -67,11 +66,6 @@ bool access_user_has_tag(const struct access_user *user, const char *tag)
 		at += length;
 		at += *at == ',';
 	}
-=======
-	for (const char *at = user->tags; (at = strstr(at, tag)) != NULL; at += size)
-		if ((at == user->tags || at[-1] == ',') && (at[size] == '\0' || at[size] == ','))
-			return true;
->>>>>>> d735f20
 	return false;
 }
 
@@ -177,13 +171,6 @@ void access_change(struct access *access, struct access_policies out, struct acc
 bool access_has_policies(const struct access *access)
 {
 	return atomic_load_explicit(&access->policies, memory_order_acquire)->n > 1;
-}
-
-bool access_asks_topics(const struct access *access, const struct access_user *user,
-			struct slice vhost)
-{
-	(void)user, (void)vhost;
-	return access_has_policies(access);
 }
 
 /* ---- The door ---- */

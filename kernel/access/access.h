@@ -43,10 +43,7 @@ struct access_user {
 struct access_user *access_user_create(struct slice name, const char *tags, const char *mechanism);
 struct access_user *access_user_ref(struct access_user *user);
 void access_user_unref(struct access_user *user);
-<<<<<<< HEAD
-=======
 /* Whether it is among the user's tags. */
->>>>>>> d735f20
 bool access_user_has_tag(const struct access_user *user, const char *tag);
 
 /* One question whether an operation is allowed. */
@@ -141,13 +138,6 @@ bool access_asks_topics(struct access *access, const struct access_user *user, s
 
 /* Whether anybody but the built-in policy is asked. Any loop. */
 bool access_has_policies(const struct access *access);
-
-/*
- * Whether the user's routing keys are to be asked about in this vhost: there are policies, or topic
- * permissions of the user. The answer is good for an access_generation(). Any loop.
- */
-bool access_asks_topics(const struct access *access, const struct access_user *user,
-			struct slice vhost);
 
 /* Grows whenever an answer of access_authorize could have changed. Any thread. */
 uint64_t access_generation(const struct access *access);
