@@ -295,6 +295,7 @@ static const struct config_key config_keys[] = {
 
 static const struct config_key *const config_tables[] = {
 	config_keys,
+	config_definitions_keys,
 };
 
 /* A key that ends in a dot stands for all that begin so. */
@@ -398,7 +399,7 @@ void config_fini(struct config *config)
 	char *texts[] = {config->default_user,	    config->default_pass, config->default_vhost,
 			 config->default_user_tags, config->product,	  config->version,
 			 config->cluster_name,	    config->data_dir,	  config->control_socket,
-			 config->plugins_dir};
+			 config->plugins_dir,	    config->definitions};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		mem_free(texts[i]);

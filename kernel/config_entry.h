@@ -33,6 +33,9 @@ struct config_key {
 	uint64_t minimum, maximum;
 };
 
+/* Those of the parts: config_PART.c. */
+extern const struct config_key config_definitions_keys[];
+
 #define CONFIG_PLACE(member) offsetof(struct config, member)
 
 /* "where: bad value ...: expected ..."; -1. */

@@ -15,12 +15,12 @@
 #include <unistd.h>
 
 #include "access/accounts.h"
+#include "admin/admin.h"
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "base/mem.h"
 #include "broker/alarm.h"
 #include "broker/broker.h"
-#include "broker/restore.h"
 #include "conn/placement.h"
 #include "conn/service.h"
 #include "control/control.h"
@@ -35,6 +35,8 @@
 #include "plugin/change.h"
 #include "plugin/file.h"
 #include "plugin/publisher.h"
+#include "server_admin.h"
+#include "server_definitions.h"
 #include "server_plugins.h"
 #include "server_store.h"
 #include "store/store.h"
@@ -57,6 +59,7 @@ struct server {
 	struct server_store store_reports;
 	struct broker *broker;
 	struct access *access;
+	struct admin *admin;
 	struct access_config access_config;
 	struct plugins *plugins;
 	struct server_plugins plugin_control;
@@ -384,6 +387,7 @@ static void server_create_connections(struct server *server)
 		conn_service_create(server->broker, server->access, &settings, config->loops);
 	server->connections->connection_gone = server_connection_gone;
 	server->connections->context = server;
+	server_connect_closing(server->broker, server->access, server->connections);
 }
 
 /* Looking at the configuration does not touch the data directory. */
@@ -404,20 +408,10 @@ static enum server_status server_make_store(struct server *server, bool only_che
 
 static enum server_status server_restore(struct server *server)
 {
-	const struct config *config = server->config;
-	const struct access_first first = {
-		.user = config->default_user,
-		.pass = config->default_pass,
-		.tags = config->default_user_tags,
-		.vhost = config->default_vhost,
-		.configure = ".*",
-		.write = ".*",
-		.read = ".*",
-	};
 	char reason[512];
 
-	if (restore_broker(server->broker, config->default_vhost, reason, sizeof(reason)) == 0 &&
-	    accounts_restore(server->access, server->store, &first, reason, sizeof(reason)) == 0)
+	if (server_restore_from(server->config, server->broker, server->access, server->store,
+				&server->admin, reason, sizeof(reason)) == 0)
 		return SERVER_OK;
 	log_error("server", "%s", reason);
 	return SERVER_DATA;
@@ -476,6 +470,8 @@ static enum server_status server_open(struct server *server)
 	const struct control_config control = {
 		.broker = server->broker,
 		.connections = server->connections,
+		.access = server->access,
+		.admin = server->admin,
 		.plugins = server->plugins,
 		.plugins_for_each = plugins_for_each,
 		.plugin = server_plugins_for_control(&server->plugin_control),
@@ -499,6 +495,22 @@ static enum server_status server_open(struct server *server)
 		return SERVER_CONFIG;
 	}
 	return server_listen(server);
+}
+
+/* The loops turn, and nobody can connect yet: the sockets open when what is to be there is there. */
+static enum server_status server_begin(struct server *server)
+{
+	enum server_status status = server_load_definitions(server->admin, server->config);
+
+	if (status == SERVER_OK && !loop_pool_is_stopping())
+		status = server_open(server);
+	if (status == SERVER_OK && !loop_pool_is_stopping())
+		log_info("server", "started: version=%s pid=%ld loops=%u descriptors=%llu",
+			 PACKAGE_VERSION, (long)getpid(), loop_count(),
+			 (unsigned long long)descriptors_limit());
+	if (status != SERVER_OK)
+		loop_pool_stop();
+	return status;
 }
 
 /*
@@ -533,7 +545,6 @@ enum server_status server_create(struct config *config, const struct config_sour
 	if (status == SERVER_OK && !only_check) {
 		server_create_connections(server);
 		server_catch_signals(server);
-		status = server_open(server);
 	}
 	if (status == SERVER_OK)
 		*ret_server = server;
@@ -544,18 +555,17 @@ enum server_status server_create(struct config *config, const struct config_sour
 
 enum server_status server_run(struct server *server)
 {
+	enum server_status status;
 	int result = loop_pool_start();
 
-	(void)server;
 	if (result != 0) {
 		log_error("server", "cannot start threads: reason=\"%s\"", strerror(-result));
 		return SERVER_OWN_FAULT;
 	}
-	log_info("server", "started: version=%s pid=%ld loops=%u descriptors=%llu", PACKAGE_VERSION,
-		 (long)getpid(), loop_count(), (unsigned long long)descriptors_limit());
+	status = server_begin(server);
 	loop_run();
 	log_info("server", "stopped");
-	return SERVER_OK;
+	return status;
 }
 
 /* ---- End ---- */
@@ -578,6 +588,7 @@ void server_destroy(struct server *server)
 		loop_timer_stop(&server->drain);
 	for (unsigned i = 0; server->connections != NULL && i < loop_count(); i++)
 		loop_pool_visit(i, server_cut_here, server->connections);
+	admin_end(server->admin);
 	/* What the connections have given back goes to its queues, and from there to the store. */
 	if (server->has_pool)
 		loop_pool_drain();
@@ -586,6 +597,7 @@ void server_destroy(struct server *server)
 	if (server->access != NULL)
 		access_end_edits(server->access);
 	broker_destroy(server->broker);
+	admin_destroy(server->admin);
 	plugins_destroy(server->plugins);
 	hooks_fini(&server->hooks);
 	publisher_destroy(server->publisher);

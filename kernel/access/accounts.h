@@ -44,11 +44,7 @@ enum password_algorithm {
 #define ACCESS_HASH_MAX	   512u
 
 #define ACCESS_NO_LIMIT	  INT64_C(-1)
-<<<<<<< HEAD
 #define ACCESS_KEEP_LIMIT INT64_C(-2) /* ACCESS_SET_USER_LIMITS: as it was */
-=======
-#define ACCESS_KEEP_LIMIT INT64_C(-2) /* ACCESS_SET_USER_LIMITS: stays as it is */
->>>>>>> 9eee4de
 
 struct account_view {
 	struct slice name;

@@ -310,5 +310,5 @@ int accounts_restore(struct access *access, struct store *store, const struct ac
 			 (unsigned long long)restore.n_topics);
 		return 0;
 	}
-	return make_first(accounts, first, ret_reason, size);
+	return first ? make_first(accounts, first, ret_reason, size) : 0;
 }

@@ -7,7 +7,6 @@
 #include "access/accounts.h"
 #include "admin/admin.h"
 #include "admin/plan.h"
-#include "base/list.h"
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/topology.h"
@@ -20,7 +19,6 @@
 
 struct export_work {
 	struct work work;
-	struct list link; /* admin.exports */
 	struct loop_task gather;
 	struct admin *admin;
 	struct export *export;
@@ -253,7 +251,6 @@ static void finish(struct export_work *work)
 {
 	struct export *export = work->export;
 
-	list_remove(&work->link);
 	loop_cancel(&work->gather);
 	plan_destroy(work->plan);
 	mem_free(work);
@@ -301,7 +298,6 @@ void export_submit(struct export *export)
 	work->admin = admin;
 	work->export = export;
 	work->plan = plan_create();
-	list_add_tail(&admin->exports, &work->link);
 	vhost_each(admin->broker, visit_vhost, work);
 	access_each_account(admin->access, visit_account, work);
 	parameters_each(admin->parameters, SLICE_EMPTY, SLICE_EMPTY, visit_parameter, work);

@@ -418,9 +418,7 @@ void import_run_topic_permissions(struct import_op *op)
 			return;
 		}
 		edits[i] = (struct access_edit){.kind = ACCESS_SET_TOPIC_PERMISSION,
-						.topic = item->view,
-						.permission = {.vhost = item->view.vhost,
-							       .user = item->view.user}};
+						.topic = item->view};
 	}
 	submit(op, op->n, topic_permissions_done);
 }
@@ -439,8 +437,6 @@ void import_undo_topic_permissions(struct import_op *op)
 				.kind = previous ? ACCESS_SET_TOPIC_PERMISSION
 						 : ACCESS_CLEAR_TOPIC_PERMISSION,
 				.topic = previous ? *previous : item->view,
-				.permission = {.vhost = item->view.vhost,
-					       .user = item->view.user},
 			};
 	}
 	submit(op, n, edits_undone);

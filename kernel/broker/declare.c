@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/declare_steps.h"
+#include "broker/vhost.h"
 #include "loop/loop.h"
 
 #define RS_QUEUE "queue '" SLICE_FMT "' in vhost '%s'"
@@ -134,8 +135,11 @@ static void finish_at_home(struct declare_request *request)
 {
 	struct declare_work *work = request->work;
 
+	struct vhost *vhost = request->vhost;
+
 	request->work = NULL;
 	request->done(request);
+	vhost_release(vhost);
 	mem_free(work->stripped_name);
 	mem_free(work->stripped_source);
 	mem_free(work);
@@ -250,6 +254,7 @@ void declare_submit(struct declare_request *request)
 	list_init(&work->waiter.link);
 	request->work = work;
 	request->home = loop_index(loop_self());
+	(void)vhost_hold(request->vhost);
 	request->error.code = 0;
 	request->step = 0;
 	request->created = false;

@@ -36,9 +36,11 @@ struct declare_request {
 	struct letter letter;
 	enum declare_operation operation;
 	struct broker *broker;
-	struct vhost *vhost;
+	struct vhost *vhost; /* held from submit to done() */
 	struct actor_ref asker;
 	uint64_t connection; /* connection number */
+	bool is_forced; /* deletes what nobody may delete: the default exchange, the system's, an
+			   exclusive queue */
 	void (*done)(struct declare_request *request);
 	void *context; /* the asker's */
 	struct amqp_error error;

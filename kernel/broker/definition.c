@@ -16,12 +16,18 @@ enum field {
 	FIELD_ARGUMENTS = 6,
 	FIELD_ID = 7,
 	FIELD_FLAGS = 8,
+	FIELD_DESCRIPTION = 9,
+	FIELD_TAGS = 10,
+	FIELD_DEFAULT_QUEUE_TYPE = 11,
+	FIELD_MAX_CONNECTIONS = 12, /* limits are one more than they are: none is 0 */
+	FIELD_MAX_QUEUES = 13,
 };
 
 enum {
 	FLAG_AUTO_DELETE = 1,
 	FLAG_INTERNAL = 2,
 	FLAG_DESTINATION_IS_EXCHANGE = 4,
+	FLAG_DOOMED = 8,
 };
 
 /* ---- Keys ---- */
@@ -54,11 +60,21 @@ void definition_put_key(struct buffer *buffer, const struct definition *definiti
 
 /* ---- Values ---- */
 
+static void put_settings(struct buffer *buffer, const struct vhost_settings *settings)
+{
+	fields_put(buffer, FIELD_DESCRIPTION, settings->description);
+	fields_put(buffer, FIELD_TAGS, settings->tags);
+	fields_put(buffer, FIELD_DEFAULT_QUEUE_TYPE, settings->default_queue_type);
+	fields_put_number(buffer, FIELD_MAX_CONNECTIONS, (uint64_t)settings->max_connections + 1);
+	fields_put_number(buffer, FIELD_MAX_QUEUES, (uint64_t)settings->max_queues + 1);
+}
+
 void definition_put_value(struct buffer *buffer, const struct definition *definition)
 {
 	unsigned flags = (definition->auto_delete ? FLAG_AUTO_DELETE : 0) |
 			 (definition->internal ? FLAG_INTERNAL : 0) |
-			 (definition->destination_is_exchange ? FLAG_DESTINATION_IS_EXCHANGE : 0);
+			 (definition->destination_is_exchange ? FLAG_DESTINATION_IS_EXCHANGE : 0) |
+			 (definition->is_doomed ? FLAG_DOOMED : 0);
 
 	fields_begin(buffer, (uint8_t)definition->kind);
 	fields_put(buffer, FIELD_VHOST, definition->vhost);
@@ -69,6 +85,8 @@ void definition_put_value(struct buffer *buffer, const struct definition *defini
 	fields_put(buffer, FIELD_ARGUMENTS, definition->arguments);
 	fields_put_number(buffer, FIELD_ID, definition->id);
 	fields_put_number(buffer, FIELD_FLAGS, flags);
+	if (definition->kind == DEFINITION_VHOST)
+		put_settings(buffer, &definition->settings);
 }
 
 static void read_flags(struct definition *ret, uint64_t flags)
@@ -76,6 +94,14 @@ static void read_flags(struct definition *ret, uint64_t flags)
 	ret->auto_delete = (flags & FLAG_AUTO_DELETE) != 0;
 	ret->internal = (flags & FLAG_INTERNAL) != 0;
 	ret->destination_is_exchange = (flags & FLAG_DESTINATION_IS_EXCHANGE) != 0;
+	ret->is_doomed = (flags & FLAG_DOOMED) != 0;
+}
+
+static int64_t read_limit(struct fields_reader *reader)
+{
+	uint64_t number = fields_number(reader);
+
+	return number > INT64_MAX ? INT64_MAX : (int64_t)number - 1;
 }
 
 static void read_field(struct definition *ret, struct fields_reader *reader)
@@ -99,6 +125,16 @@ static void read_field(struct definition *ret, struct fields_reader *reader)
 		ret->id = fields_number(reader);
 	else if (field == FIELD_FLAGS)
 		read_flags(ret, fields_number(reader));
+	else if (field == FIELD_DESCRIPTION)
+		ret->settings.description = bytes;
+	else if (field == FIELD_TAGS)
+		ret->settings.tags = bytes;
+	else if (field == FIELD_DEFAULT_QUEUE_TYPE)
+		ret->settings.default_queue_type = bytes;
+	else if (field == FIELD_MAX_CONNECTIONS)
+		ret->settings.max_connections = read_limit(reader);
+	else if (field == FIELD_MAX_QUEUES)
+		ret->settings.max_queues = read_limit(reader);
 }
 
 static bool is_kind(unsigned kind)
@@ -109,7 +145,7 @@ static bool is_kind(unsigned kind)
 
 int definition_read(struct slice value, struct definition *ret)
 {
-	struct definition read = {0};
+	struct definition read = {.settings = VHOST_SETTINGS_NONE};
 	struct fields_reader reader;
 
 	if (fields_open(&reader, value) != 0 || !is_kind(reader.kind))
@@ -124,6 +160,11 @@ int definition_read(struct slice value, struct definition *ret)
 }
 
 /* ---- From the topology ---- */
+
+struct definition definition_of_vhost(struct slice name, const struct vhost_settings *settings)
+{
+	return (struct definition){.kind = DEFINITION_VHOST, .name = name, .settings = *settings};
+}
 
 struct definition definition_of_exchange(const struct exchange *exchange)
 {

@@ -16,6 +16,7 @@
 #include "base/buffer.h"
 #include "base/compiler.h"
 #include "base/slice.h"
+#include "broker/vhost.h"
 
 enum definition_kind {
 	DEFINITION_VHOST = 'v',
@@ -36,6 +37,9 @@ struct definition {
 	struct slice arguments;
 	uint64_t id; /* queue; the destination of a binding, if it is one: names are used again */
 	bool auto_delete, internal, destination_is_exchange;
+	struct vhost_settings settings; /* vhost */
+	bool is_doomed; /* vhost: it is being deleted, and what is left of it goes at the next start
+			 */
 };
 
 /* Append to the buffer, whose failure is sticky. */
@@ -49,6 +53,7 @@ int definition_read(struct slice value, struct definition *ret) MUST_USE;
 struct exchange;
 struct queue_entry;
 struct binding;
+struct definition definition_of_vhost(struct slice name, const struct vhost_settings *settings);
 struct definition definition_of_exchange(const struct exchange *exchange);
 struct definition definition_of_queue(const struct queue_entry *entry);
 struct definition definition_of_binding(const struct binding *binding);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/vhost.h"
 #include "conn/channel.h"
 #include "conn/decisions.h"
 #include "conn/exclusive.h"
@@ -197,6 +198,7 @@ static void connection_free(void *object)
 	}
 	access_user_unref(c->user);
 	decisions_destroy(c->decisions);
+	vhost_release(c->vhost);
 	mem_free(c->channels);
 	mem_free(c->exclusive_queues);
 	account_add(ACCOUNT_CONNECTION, -(ptrdiff_t)sizeof(*c));

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/topology.h"
+#include "broker/vhost.h"
 #include "conn/channel.h"
 #include "conn/connection.h"
 #include "conn/heartbeat.h"
@@ -307,10 +308,22 @@ static int handshake_tune_ok(struct connection *c, const struct amqp_connection_
 	return 0;
 }
 
+/* NULL: there is none. */
+static struct vhost *handshake_find_vhost(const struct connection *c, struct slice name)
+{
+	struct topology *topology = c->service->broker->topology;
+	struct vhost *vhost;
+
+	topology_read_begin(topology);
+	vhost = topology_vhost(topology, name);
+	topology_read_end(topology);
+	return vhost;
+}
+
 static int handshake_open(struct connection *c, const struct amqp_connection_open *m,
 			  struct amqp_error *error)
 {
-	struct vhost *vhost = topology_vhost(c->service->broker->topology, m->virtual_host);
+	struct vhost *vhost = handshake_find_vhost(c, m->virtual_host);
 	struct access_question question = {
 		.user = c->user,
 		.operation = ACCESS_VHOST,
@@ -330,7 +343,7 @@ static int handshake_open(struct connection *c, const struct amqp_connection_ope
 		return amqp_error_set(error, AMQP_NOT_ALLOWED,
 				      "access to vhost '" SLICE_FMT "' refused for user '%s'",
 				      SLICE_ARG(m->virtual_host), c->user->name);
-	c->vhost = vhost;
+	c->vhost = vhost_hold(vhost);
 	c->state = CONNECTION_RUNNING;
 	connection_send(c, 0, &ok);
 	heartbeat_start(c);

@@ -71,19 +71,20 @@ struct channel_request *request_create_for_queue(struct channel *ch, uint32_t me
 	struct connection *c = ch->connection;
 	struct channel_request *request;
 	struct actor_ref queue;
-	struct slice name;
+	struct slice name, vhost = slice_cstr(c->vhost->name);
 
 	if (request_queue_name(ch, given_name, &name, error) != 0 ||
 	    request_check_read(ch, operation, name, error) != 0 ||
 	    declare_find_queue(c->service->broker, c->vhost, name, c->number, &queue, error) != 0)
 		return NULL;
-	request = request_create(ch, method_id, no_wait, name.size + extra, error);
+	request = request_create(ch, method_id, no_wait, name.size + vhost.size + extra, error);
 	if (request == NULL)
 		return NULL;
 	request->queue.operation = operation;
 	request->queue.queue = queue;
 	request->queue.queue_name = request_copy(request, name);
-	request->queue.vhost_name = slice_cstr(c->vhost->name);
+	/* The vhost may go before the answer comes. */
+	request->queue.vhost_name = request_copy(request, vhost);
 	return request;
 }
 

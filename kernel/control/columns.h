@@ -28,7 +28,7 @@ struct listing_sink {
 struct listing_scope {
 	struct broker *broker;
 	struct conn_service *connections;
-	struct vhost *vhost; /* NULL where it does not matter */
+	struct vhost *vhost; /* held by the list; NULL where it does not matter */
 };
 
 /* Where a list stands on a loop; all zero at the beginning. Which member counts is the kind's. */

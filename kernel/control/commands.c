@@ -46,6 +46,7 @@ static const struct control_command general_commands[] = {
 /* Each part has its own. */
 const struct control_command *const control_commands[] = {
 	general_commands,
+	control_definition_commands,
 	control_user_commands,
 	control_user_limit_commands,
 	control_permission_commands,

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/topology.h"
+#include "broker/vhost.h"
 #include "control/client.h"
 #include "control/columns.h"
 #include "loop/loop.h"
@@ -63,6 +64,7 @@ static void listing_row(struct listing_sink *sink, const void *object)
 static void listing_free(struct listing *listing)
 {
 	buffer_fini(&listing->lines);
+	vhost_release(listing->scope.vhost);
 	mem_free(listing);
 }
 
@@ -228,14 +230,16 @@ void control_list(struct control_client *client, const json_t *request)
 
 	if (listing->kind->has_vhost) {
 		vhost = vhost != NULL ? vhost : "/";
-		listing->scope.vhost =
+		struct vhost *found =
 			topology_vhost(listing->scope.broker->topology, slice_cstr(vhost));
-		if (listing->scope.vhost == NULL) {
+
+		if (found == NULL) {
 			listing_free(listing);
 			control_client_fail(client, CONTROL_DATA,
 					    "Virtual host '%s' does not exist", vhost);
 			return;
 		}
+		listing->scope.vhost = vhost_hold(found);
 	}
 	if (!listing_choose_columns(listing, columns)) {
 		listing_refuse_columns(client, listing, columns);

@@ -66,6 +66,8 @@ extern const char *program_name;
 /* Each an exit status. */
 int call_run(const struct command *command, const struct options *options);   /* call.c */
 int explain_run(const struct command *command, const struct options *options); /* explain.c */
+int import_run(const struct command *command, const struct options *options); /* definitions.c */
+int export_run(const struct command *command, const struct options *options);
 int list_run(const struct command *command, const struct options *options);   /* list.c */
 int status_run(const struct command *command, const struct options *options); /* status.c */
 int ping_run(const struct command *command, const struct options *options);   /* node.c */

@@ -34,6 +34,7 @@ enum option_id {
 	OPTION_PRE_HASHED_PASSWORD = 1 << 20,
 	OPTION_USER = 1 << 21,
 	OPTION_GLOBAL = 1 << 22,
+	OPTION_FORMAT = 1 << 26,
 };
 /* Any command takes these. */
 #define OPTIONS_GENERAL                                                                                               \
@@ -51,7 +52,7 @@ struct options {
 	const char *command; /* the first word; NULL: none */
 	const char **words;  /* those behind it */
 	size_t n_words;
-	const char *vhost, *formatter, *socket, *unit, *node, *percent, *user;
+	const char *vhost, *formatter, *socket, *unit, *node, *percent, *user, *format;
 	struct option_values headers, properties; /* KEY=VALUE each */
 	uint32_t timeout_s; /* with OPTION_TIMEOUT */
 	struct buffer invalid; /* "--nosuch : value" a line: what is no option, or has no good value */
