@@ -273,6 +273,9 @@ void import_submit(struct import *import)
 	admin->import = work;
 	work->admin = admin;
 	work->import = import;
+	map_init(&work->tallies);
+	loop_task_init(&work->check, NULL);
+	loop_task_init(&work->task, NULL);
 	copy_order(work, import);
 	import->text = NULL;
 	work->work.run = read_definitions;

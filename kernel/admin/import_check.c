@@ -105,6 +105,7 @@ static void check_exchange(struct import_work *work, const struct plan_exchange 
 	struct amqp_error error;
 	bool is_new = true;
 
+	(void)vhost_hold(&stand_in); /* never the last hold on it */
 	if (vhost) {
 		topology_read_begin(topology_of(work));
 		is_new = topology_exchange(vhost, item->name) == NULL;
@@ -204,6 +205,7 @@ void import_forget_check(struct import_work *work)
 	map_for_each(node, &work->tallies, &cursor)
 		mem_free(container_of(node, struct tally, node));
 	map_fini(&work->tallies);
+	map_init(&work->tallies);
 }
 
 static void check_slice(struct loop_task *task)
@@ -232,7 +234,6 @@ void import_check(struct import_work *work)
 {
 	work->reference = work->plan->references;
 	work->check_kind = PLAN_EXCHANGES;
-	map_init(&work->tallies);
 	loop_task_init(&work->check, check_slice);
 	loop_defer_background(&work->check);
 }

@@ -33,6 +33,15 @@ static json_t *real(double number)
 							    : "inf");
 }
 
+static json_t *decimal(const struct amqp_value *value)
+{
+	double number = value->decimal.value;
+
+	for (unsigned i = 0; i < value->decimal.scale; i++)
+		number /= 10;
+	return json_real(number);
+}
+
 /* As rabbit_misc:amqp_value(); void is Erlang's "undefined" there, too. */
 static json_t *value_of(const struct amqp_value *value)
 {
@@ -56,7 +65,7 @@ static json_t *value_of(const struct amqp_value *value)
 	case AMQP_VALUE_DOUBLE:
 		return real(value->real);
 	case AMQP_VALUE_DECIMAL:
-		return real((double)value->decimal.value / pow(10, value->decimal.scale));
+		return decimal(value);
 	default:
 		return json_string("undefined");
 	}

@@ -10,6 +10,7 @@
 
 #include "admin/export.h"
 #include "admin/import.h"
+#include "base/list.h"
 #include "base/mem.h"
 #include "control/client.h"
 #include "control/columns.h"
