@@ -167,7 +167,8 @@ static void replace_text(struct import_work *work, struct buffer *text)
 static void read_definitions(struct work *base)
 {
 	struct import_work *work = container_of(base, struct import_work, work);
-	struct slice vhost = slice_make(work->vhost, work->vhost_size);
+	const struct plan_options options = {slice_make(work->vhost, work->vhost_size),
+					     work->skips_unbuilt};
 	struct import *import = work->import;
 	struct buffer text;
 	int r = work->text ? 0 : read_file(work);
@@ -177,7 +178,7 @@ static void read_definitions(struct work *base)
 		return;
 	}
 	buffer_init(&text);
-	work->result = plan_read(slice_make(work->text, work->size), vhost, &work->plan, &text,
+	work->result = plan_read(slice_make(work->text, work->size), &options, &work->plan, &text,
 				 import->reason, sizeof(import->reason));
 	if (work->result == 0)
 		replace_text(work, &text);
@@ -205,6 +206,7 @@ static void copy_order(struct import_work *work, const struct import *import)
 {
 	work->text = import->text;
 	work->size = import->size;
+	work->skips_unbuilt = import->skips_unbuilt;
 	work->path = import->path ? mem_strdup(import->path) : NULL;
 	if (import->vhost.data) {
 		work->vhost = mem_alloc(import->vhost.size + 1);

@@ -39,6 +39,7 @@ struct import {
 	size_t size;
 	const char *path;	  /* a file; copied */
 	struct slice vhost;	  /* of items that name none; data NULL: they are refused. Copied */
+	bool skips_unbuilt; /* queues that Shunt cannot have yet are left out, with warnings */
 	struct audit_actor actor; /* copied */
 	void (*done)(struct import *import);
 	void *context;

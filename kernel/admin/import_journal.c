@@ -24,6 +24,7 @@
 #define PIECE_FORMAT  KEY_PIECE "%08zu"
 #define KIND_PENDING  'i'
 #define KIND_PIECE    'I'
+#define FLAG_SKIPS_UNBUILT 1u
 
 /* Never given another meaning. */
 enum field {
@@ -32,6 +33,7 @@ enum field {
 	FIELD_FROM = 3,
 	FIELD_PIECES = 4,
 	FIELD_TEXT = 5,
+	FIELD_FLAGS = 6,
 };
 
 static void commit(struct import_work *work, const struct store_change *changes, size_t n,
@@ -86,6 +88,7 @@ static void write_pending(struct import_work *work)
 	fields_put(&value, FIELD_BY, work->actor.by);
 	fields_put(&value, FIELD_FROM, work->actor.from);
 	fields_put_number(&value, FIELD_PIECES, work->n_pieces);
+	fields_put_number(&value, FIELD_FLAGS, work->skips_unbuilt ? FLAG_SKIPS_UNBUILT : 0);
 	change.value = buffer_slice(&value);
 	if (value.failed)
 		fail_writing(work, -ENOMEM);
@@ -214,6 +217,7 @@ struct pending_import {
 	size_t vhost_size, by_size, from_size;
 	size_t n_found, n_pieces; /* n_pieces 0: nothing is pending */
 	size_t n_stale;		  /* above the highest number that is there */
+	uint64_t flags;
 	bool is_damaged;
 };
 
@@ -230,6 +234,8 @@ static void read_pending(struct pending_import *pending, struct fields_reader *r
 			from = reader->bytes;
 		else if (reader->field == FIELD_PIECES)
 			pending->n_pieces = (size_t)fields_number(reader);
+		else if (reader->field == FIELD_FLAGS)
+			pending->flags = fields_number(reader);
 	}
 	pending->vhost_size = vhost.size;
 	pending->by_size = by.size;
@@ -347,6 +353,7 @@ size_t import_fill_pending(struct pending_import *pending, struct import *import
 	import->size = pending->text.size;
 	buffer_init(&pending->text);
 	import->path = NULL;
+	import->skips_unbuilt = (pending->flags & FLAG_SKIPS_UNBUILT) != 0;
 	import->vhost = vhost.size > 0 ? vhost : SLICE_EMPTY;
 	import->actor.by = slice_make(names + pending->vhost_size, pending->by_size);
 	import->actor.from =

@@ -26,6 +26,7 @@ struct import_work {
 	size_t size;
 	uint8_t *vhost; /* owned; NULL: none */
 	size_t vhost_size;
+	bool skips_unbuilt;
 	char by[300], from[300]; /* the actor's */
 	struct audit_actor actor;
 	bool is_written_down; /* it is pending in the store */

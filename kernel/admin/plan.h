@@ -157,15 +157,20 @@ void plan_warn(struct plan *plan, const char *format, ...) PRINTF_FORMAT(2, 3);
 int plan_name(struct plan *plan, char kind, struct slice vhost, struct slice name) MUST_USE;
 bool plan_has_name(const struct plan *plan, char kind, struct slice vhost, struct slice name);
 
+struct plan_options {
+	struct slice vhost; /* of items that name none (a file of a single vhost); data NULL: they
+			       are refused */
+	bool skips_unbuilt; /* a queue that Shunt cannot have yet is left out, with a warning */
+};
+
 /*
- * Reads a file, and looks at everything that can be known without the broker. `vhost`: of items
- * that name none (a file of a single vhost); data NULL: they are refused. -EINVAL: refused,
+ * Reads a file, and looks at everything that can be known without the broker. -EINVAL: refused,
  * -ENOMEM; with one line of reason, which begins with the path of the value.
  *
  * *ret_text, if not NULL, is the file without passwords, if it has any: hashes are in their place.
  */
 #define PLAN_SIZE_MAX ((size_t)256 << 20)
-int plan_read(struct slice text, struct slice vhost, struct plan **ret_plan,
+int plan_read(struct slice text, const struct plan_options *options, struct plan **ret_plan,
 	      struct buffer *ret_text, char *ret_reason, size_t size) MUST_USE;
 
 /* Sorts the items, each kind by its names. */

@@ -208,9 +208,9 @@ int plan_get_vhost(struct plan_reader *reader, const json_t *object, struct slic
 
 	if (json_object_get(object, "vhost")) {
 		r = plan_get_name(reader, object, "vhost", ret_vhost);
-	} else if (reader->vhost.data) {
-		*ret_vhost = reader->vhost;
-		r = 0;
+	} else if (reader->options->vhost.data) {
+		*ret_vhost = plan_keep(reader->plan, reader->options->vhost);
+		r = ret_vhost->data ? 0 : plan_fail_memory(reader);
 	} else {
 		r = plan_fail(reader, "vhost",
 			      "missing: a file of a single virtual host is imported with -p VHOST");
@@ -407,10 +407,10 @@ static int read_file(struct plan_reader *reader, json_t *file, struct buffer *re
 	return r;
 }
 
-int plan_read(struct slice text, struct slice vhost, struct plan **ret_plan,
+int plan_read(struct slice text, const struct plan_options *options, struct plan **ret_plan,
 	      struct buffer *ret_text, char *ret_reason, size_t size)
 {
-	struct plan_reader reader = {.vhost = vhost, .reason = ret_reason, .size = size};
+	struct plan_reader reader = {.options = options, .reason = ret_reason, .size = size};
 	json_error_t error = {.text = "nested too deeply"};
 	json_t *file = NULL;
 	int r = -EINVAL;

@@ -11,7 +11,7 @@
 
 struct plan_reader {
 	struct plan *plan;
-	struct slice vhost; /* of items that name none */
+	const struct plan_options *options;
 	struct plan_origin origin;
 	bool has_secrets; /* passwords were replaced in the tree */
 	char *reason;

@@ -117,9 +117,14 @@ static int check_queue(struct plan_reader *reader, const json_t *object,
 					.auto_delete = queue->auto_delete};
 	struct amqp_error error;
 
-	if (arguments_read_queue(queue->arguments, queue->name, queue->vhost, &options, &error) !=
+	if (arguments_read_queue(queue->arguments, queue->name, queue->vhost, &options, &error) ==
 	    0)
+		return 0;
+	if (error.code != AMQP_NOT_IMPLEMENTED || !reader->options->skips_unbuilt)
 		return refuse_arguments(reader, object, &error);
+	plan_warn(reader->plan, PLAN_ORIGIN ": %s; the queue is left out", PLAN_ORIGIN_ARG(queue),
+		  error.text);
+	drop_last(reader, PLAN_QUEUES);
 	return 0;
 }
 

@@ -127,6 +127,7 @@ static struct import_order *order_create(struct control_client *client, const js
 	order->import.admin = control_client_config(client)->admin;
 	order->import.text = text;
 	order->import.size = size;
+	order->import.skips_unbuilt = json_is_true(json_object_get(request, "skip_unsupported"));
 	order->vhost = vhost ? mem_strdup(vhost) : NULL;
 	buffer_init(&order->import.warnings);
 	return order;

@@ -98,8 +98,9 @@ static void print_import_banner(const struct options *options)
 /* The broker says that the file may come; then how it went. */
 static int send_file(struct client *client, const struct options *options, const struct buffer *text)
 {
-	json_t *request = json_pack("{s:s, s:I, s:s?}", "command", "import_definitions", "size",
-				    (json_int_t)text->size, "vhost", options->vhost), *line = NULL;
+	json_t *request = json_pack("{s:s, s:I, s:s?, s:b}", "command", "import_definitions", "size",
+				    (json_int_t)text->size, "vhost", options->vhost, "skip_unsupported",
+				    options_have(options, OPTION_SKIP_UNSUPPORTED)), *line = NULL;
 	int status;
 
 	if (request == NULL) {

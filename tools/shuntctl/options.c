@@ -43,6 +43,7 @@ static const struct option_name {
 	{ OPTION_PRE_HASHED_PASSWORD, 0, "pre-hashed-password", OPTION_FLAG, 0 },
 	{ OPTION_USER, 0, "user", OPTION_TEXT, offsetof(struct options, user) },
 	{ OPTION_GLOBAL, 0, "global", OPTION_FLAG, 0 },
+	{ OPTION_SKIP_UNSUPPORTED, 0, "skip-unsupported", OPTION_FLAG, 0 },
 	{ OPTION_FORMAT, 0, "format", OPTION_TEXT, offsetof(struct options, format) },
 };
 

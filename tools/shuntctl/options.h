@@ -35,6 +35,7 @@ enum option_id {
 	OPTION_USER = 1 << 21,
 	OPTION_GLOBAL = 1 << 22,
 	OPTION_FORMAT = 1 << 26,
+	OPTION_SKIP_UNSUPPORTED = 1 << 27,
 };
 /* Any command takes these. */
 #define OPTIONS_GENERAL                                                                                               \
