@@ -16,14 +16,9 @@
 #define CONFIG_LOOPS_MAX 256
 
 static const char *const config_shipped_plugins[] = {
-	"exchange-direct",
-	"exchange-fanout",
-	"exchange-topic",
-	"exchange-headers",
-	"exchange-consistent-hash",
-	"exchange-random",
-	"exchange-recent-history",
-	"exchange-modulus-hash",
+	"exchange-direct",	   "exchange-fanout",	       "exchange-topic",
+	"exchange-headers",	   "exchange-consistent-hash", "exchange-random",
+	"exchange-recent-history", "exchange-modulus-hash",
 };
 
 /* 0 means no limit; a frame below 4096 bytes is none of AMQP's. */
@@ -123,7 +118,7 @@ static int config_store_sync(struct config_entry *e)
 
 /* ---- Listeners ---- */
 
-static int config_add_listener(struct config_entry *e)
+int config_listener(struct config_entry *e, bool is_tls)
 {
 	struct config *config = e->config;
 	char host[256];
@@ -134,13 +129,15 @@ static int config_add_listener(struct config_entry *e)
 		return config_refuse(
 			e, "a port, or an address and a port as in 127.0.0.1:5672 or [::1]:5672");
 	for (i = 0; i < config->n_listeners; i++)
-		if (strcmp(config->listeners[i].name, e->rest) == 0)
+		if (config->listeners[i].is_tls == is_tls &&
+		    strcmp(config->listeners[i].name, e->rest) == 0)
 			break;
 	if (i == CONFIG_LISTENERS_MAX)
 		return config_refuse(e, "fewer listeners");
 	if (i == config->n_listeners) {
 		config->listeners[i].name = mem_strdup(e->rest);
 		config->listeners[i].address = NULL;
+		config->listeners[i].is_tls = is_tls;
 		config->n_listeners++;
 	}
 	mem_free(config->listeners[i].address);
@@ -148,65 +145,16 @@ static int config_add_listener(struct config_entry *e)
 	return 0;
 }
 
+static int config_add_listener(struct config_entry *e)
+{
+	return config_listener(e, false);
+}
+
 static int config_no_listeners(struct config_entry *e)
 {
 	if (strcmp(e->value, "none") != 0)
 		return config_refuse(e, "none");
 	e->config->has_no_listeners = true;
-	return 0;
-}
-
-/* ---- Loopback users ---- */
-
-static int config_no_loopback_users(struct config_entry *e)
-{
-	if (strcmp(e->value, "none") != 0)
-		return config_refuse(e, "none");
-	e->config->loopback_users_are_none = true;
-	return 0;
-}
-
-static void config_remove_loopback_user(struct config *config, const char *name)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < config->n_loopback_users; i++) {
-		if (strcmp(config->loopback_users[i], name) == 0)
-			mem_free(config->loopback_users[i]);
-		else
-			config->loopback_users[kept++] = config->loopback_users[i];
-	}
-	config->n_loopback_users = kept;
-	config->loopback_users[kept] = NULL;
-}
-
-static void config_clear_loopback_users(struct config *config)
-{
-	for (size_t i = 0; i < config->n_loopback_users; i++)
-		mem_free(config->loopback_users[i]);
-	config->n_loopback_users = 0;
-	config->loopback_users[0] = NULL;
-}
-
-static void config_add_loopback_user(struct config *config, const char *name)
-{
-	size_t n = config->n_loopback_users;
-
-	config->loopback_users = mem_realloc(config->loopback_users, (n + 2) * sizeof(char *));
-	config->loopback_users[n] = mem_strdup(name);
-	config->loopback_users[n + 1] = NULL;
-	config->n_loopback_users = n + 1;
-}
-
-static int config_loopback_user(struct config_entry *e)
-{
-	bool is_true = strcmp(e->value, "true") == 0;
-
-	if (!is_true && strcmp(e->value, "false") != 0)
-		return config_refuse(e, "true or false");
-	config_remove_loopback_user(e->config, e->rest);
-	if (is_true)
-		config_add_loopback_user(e->config, e->rest);
 	return 0;
 }
 
@@ -261,11 +209,6 @@ static const struct config_key config_keys[] = {
 	{"listeners.tcp", config_no_listeners, 0, 0, 0},
 	{"listeners.tcp.", config_add_listener, 0, 0, 0},
 	{"tcp_listen_options.backlog", config_u32, CONFIG_PLACE(backlog), 1, 65535},
-	{"default_user", config_text, CONFIG_PLACE(default_user), 0, 0},
-	{"default_pass", config_text, CONFIG_PLACE(default_pass), 0, 0},
-	{"default_vhost", config_text, CONFIG_PLACE(default_vhost), 0, 0},
-	{"loopback_users", config_no_loopback_users, 0, 0, 0},
-	{"loopback_users.", config_loopback_user, 0, 0, 0},
 	{"heartbeat", config_u16, CONFIG_PLACE(heartbeat_s), 0, 65535},
 	{"channel_max", config_u16, CONFIG_PLACE(channel_max), 0, 65535},
 	{"frame_max", config_frame_max, CONFIG_PLACE(frame_max), 4096, 1u << 30},
@@ -295,6 +238,8 @@ static const struct config_key config_keys[] = {
 
 static const struct config_key *const config_tables[] = {
 	config_keys,
+	config_access_keys,
+	config_tls_keys,
 	config_definitions_keys,
 };
 
@@ -344,10 +289,6 @@ void config_init(struct config *config)
 	(void)gethostname(host, sizeof(host) - 1);
 	*config = (struct config){
 		.backlog = 1024,
-		.default_user = mem_strdup("guest"),
-		.default_pass = mem_strdup("guest"),
-		.default_vhost = mem_strdup("/"),
-		.default_user_tags = mem_strdup("administrator"),
 		.heartbeat_s = 60,
 		.channel_max = 2047,
 		.frame_max = 131072,
@@ -365,18 +306,35 @@ void config_init(struct config *config)
 		.control_socket = mem_strdup(SHUNT_RUNDIR "/shunt/control.sock"),
 		.plugins_dir = mem_strdup(SHUNT_PLUGINS_DIR),
 	};
-	config_add_loopback_user(config, "guest");
+	config_access_init(config);
+	config_tls_init(config);
+}
+
+static bool config_has_plain_listener(const struct config *config)
+{
+	for (size_t i = 0; i < config->n_listeners; i++)
+		if (!config->listeners[i].is_tls)
+			return true;
+	return false;
+}
+
+/* There is room for it, unless there are so many others that nobody will miss it. */
+static void config_add_default_listener(struct config *config)
+{
+	if (config->has_no_listeners || config_has_plain_listener(config) ||
+	    config->n_listeners == CONFIG_LISTENERS_MAX)
+		return;
+	config->listeners[config->n_listeners++] = (struct config_listener){
+		.name = mem_strdup("default"),
+		.address = mem_strdup("5672"),
+	};
 }
 
 void config_complete(struct config *config)
 {
-	if (config->n_listeners == 0 && !config->has_no_listeners) {
-		config->listeners[0].name = mem_strdup("default");
-		config->listeners[0].address = mem_strdup("5672");
-		config->n_listeners = 1;
-	}
-	if (config->loopback_users_are_none)
-		config_clear_loopback_users(config);
+	config_tls_complete(config);
+	config_add_default_listener(config);
+	config_access_complete(config);
 	if (!config->has_plugins)
 		for (size_t i = 0;
 		     i < sizeof(config_shipped_plugins) / sizeof(*config_shipped_plugins); i++)
@@ -396,10 +354,9 @@ static void config_free_setting(struct plugin_setting *setting)
 
 void config_fini(struct config *config)
 {
-	char *texts[] = {config->default_user,	    config->default_pass, config->default_vhost,
-			 config->default_user_tags, config->product,	  config->version,
-			 config->cluster_name,	    config->data_dir,	  config->control_socket,
-			 config->plugins_dir,	    config->definitions};
+	char *texts[] = {config->product,  config->version,	   config->cluster_name,
+			 config->data_dir, config->control_socket, config->plugins_dir,
+			 config->definitions};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		mem_free(texts[i]);
@@ -407,14 +364,14 @@ void config_fini(struct config *config)
 		mem_free(config->listeners[i].name);
 		mem_free(config->listeners[i].address);
 	}
-	config_clear_loopback_users(config);
+	config_access_fini(config);
 	for (size_t i = 0; i < config->n_plugins; i++) {
 		mem_free(config->plugins[i].name);
 		mem_free(config->plugins[i].where);
 	}
 	for (size_t i = 0; i < config->n_settings; i++)
 		config_free_setting(&config->settings[i]);
-	mem_free(config->loopback_users);
+	config_tls_fini(config);
 	mem_free(config->plugins);
 	mem_free(config->settings);
 }

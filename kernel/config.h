@@ -13,6 +13,8 @@
 
 #include "base/log.h"
 #include "conn/service.h"
+#include "net/range.h"
+#include "net/tls.h"
 #include "plugin/loader.h"
 #include "store/store.h"
 
@@ -21,6 +23,21 @@
 struct config_listener {
 	char *name;    /* "default", "1": the last part of its key */
 	char *address; /* as net/listener.h takes it */
+	bool is_tls;
+};
+
+/* ssl_options.*; texts may be NULL. config_tls.c */
+struct config_tls {
+	char *certificate_file, *key_file, *password, *authorities_file, *dh_file;
+	char *where[TLS_PART_COUNT]; /* "file:line" of what a failure may be about; NULL: nowhere */
+	bool verifies_peer, demands_certificate, prefers_own_order, has_sessions;
+	uint32_t depth;
+	bool has_versions, has_1_2, has_1_3; /* has_versions: they were named */
+	char **ciphers;
+	size_t n_ciphers;
+	uint32_t handshake_timeout_ms; /* 0: the same as for all */
+	bool has_no_listeners;	       /* listeners.ssl = none */
+	bool has_alert_log, has_quiet_log; /* log_alert; log_level is above a warning */
 };
 
 struct config_plugin {
@@ -33,9 +50,16 @@ struct config {
 	size_t n_listeners;
 	bool has_no_listeners; /* listeners.tcp = none */
 	unsigned backlog;
+	struct config_tls tls;
+	bool proxy_protocol;
+	struct net_range *proxies; /* that are trusted */
+	size_t n_proxies;	   /* 0: those on the loopback */
 
+	/* What a broker without any user begins with. */
 	char *default_user, *default_pass, *default_vhost, *default_user_tags;
-	char **loopback_users; /* NULL-terminated */
+	char *default_configure, *default_write, *default_read;
+	bool has_default_user_tags; /* named by the user */
+	char **loopback_users;	    /* NULL-terminated */
 	size_t n_loopback_users;
 	bool loopback_users_are_none; /* loopback_users = none */
 
@@ -81,6 +105,10 @@ int config_read(struct config *config, const struct config_source *source,
 int config_read_file(struct config *config, const char *path, char ret_error[CONFIG_ERROR_MAX]);
 /* "KEY=VALUE", as after -o. */
 int config_read_option(struct config *config, const char *option, char ret_error[CONFIG_ERROR_MAX]);
+/* SHUNT_DEFAULT_USER, _PASS and _VHOST: they count for more than the file, and for less than -o. */
+int config_read_environment(struct config *config, char ret_error[CONFIG_ERROR_MAX]);
+/* The first user's, once that is made. */
+void config_forget_password(struct config *config);
 /* After all was read: fills in what was left out. */
 void config_complete(struct config *config);
 

@@ -55,8 +55,23 @@ int config_u32(struct config_entry *e);
 int config_bytes(struct config_entry *e);
 int config_bool(struct config_entry *e);
 
+/* A listener at the value's address; the rest of the key is its name. */
+int config_listener(struct config_entry *e, bool is_tls);
+
 /* The words for the values 0, 1, ... of an enum, ending with NULL; `expected` names them. */
 int config_choice(struct config_entry *e, const char *const *words, const char *expected,
 		  unsigned *ret_choice);
+
+/* config_access.c */
+extern const struct config_key config_access_keys[];
+void config_access_init(struct config *config);
+void config_access_complete(struct config *config);
+void config_access_fini(struct config *config);
+/* ---- The parts' tables, and what they need before and after ---- */
+
+extern const struct config_key config_tls_keys[];
+void config_tls_init(struct config *config);
+void config_tls_complete(struct config *config);
+void config_tls_fini(struct config *config);
 
 #endif

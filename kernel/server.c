@@ -21,7 +21,6 @@
 #include "base/mem.h"
 #include "broker/alarm.h"
 #include "broker/broker.h"
-#include "conn/placement.h"
 #include "conn/service.h"
 #include "control/control.h"
 #include "data_dir.h"
@@ -31,12 +30,13 @@
 #include "loop/meter.h"
 #include "loop/pool.h"
 #include "loop/timer.h"
-#include "net/listener.h"
 #include "plugin/change.h"
 #include "plugin/file.h"
 #include "plugin/publisher.h"
+#include "server_access.h"
 #include "server_admin.h"
 #include "server_definitions.h"
+#include "server_listen.h"
 #include "server_plugins.h"
 #include "server_store.h"
 #include "store/store.h"
@@ -68,109 +68,12 @@ struct server {
 	struct publisher *publisher; /* of what they publish */
 	struct conn_service *connections;
 	struct control *control;
-	struct listener *listeners[CONFIG_LISTENERS_MAX];
+	struct server_listen listen;
 	struct server_signal signals[3];
-	unsigned next_loop;
 	bool is_stopping;
 	struct loop_timer drain; /* looks whether all connections are gone */
 	uint64_t drain_deadline_ms;
 };
-
-/* ---- Accepting ---- */
-
-struct server_accept {
-	struct letter letter;
-	struct server *server;
-	int fd;
-};
-
-static void server_accept_deliver(struct letter *letter)
-{
-	struct server_accept *accept = container_of(letter, struct server_accept, letter);
-
-	if (loop_pool_is_stopping())
-		close(accept->fd);
-	else
-		conn_service_accept(accept->server->connections, accept->fd);
-	mem_free(accept);
-}
-
-/* Connections go round the loops in turn; some loops may be passed by. */
-static void server_accepted(void *context, int fd, const struct sockaddr_storage *peer)
-{
-	struct server *server = context;
-	unsigned target = placement_accept(server->connections, server->next_loop++ % loop_count());
-	struct server_accept *accept;
-
-	(void)peer;
-	if (target == loop_index(loop_self())) {
-		conn_service_accept(server->connections, fd);
-		return;
-	}
-	accept = mem_zalloc(sizeof(*accept));
-	accept->letter.deliver = server_accept_deliver;
-	accept->server = server;
-	accept->fd = fd;
-	loop_post(target, &accept->letter);
-}
-
-static void server_resting(void *context, bool resting, int error)
-{
-	(void)context;
-	if (resting)
-		log_warning("net", "accepting connections rests: reason=\"%s\"", strerror(error));
-	else
-		log_info("net", "accepting connections goes on");
-}
-
-static const struct listener_handler server_listener_handler = {
-	.accepted = server_accepted,
-	.resting = server_resting,
-};
-
-static enum server_status server_listen(struct server *server)
-{
-	const struct config *config = server->config;
-
-	for (size_t i = 0; i < config->n_listeners; i++) {
-		const char *address = config->listeners[i].address;
-		char text[NET_ADDRESS_TEXT_MAX];
-		int result =
-			listener_create(slice_cstr(address), (int)config->backlog,
-					&server_listener_handler, server, &server->listeners[i]);
-
-		if (result != 0) {
-			log_error("net", "cannot listen: address=\"%s\" reason=\"%s\"", address,
-				  strerror(-result));
-			return SERVER_CONFIG;
-		}
-		net_address_print(listener_address(server->listeners[i]), text);
-		log_info("net", "listening: address=%s protocol=amqp", text);
-	}
-	return SERVER_OK;
-}
-
-static void server_stop_listening(struct server *server)
-{
-	for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++) {
-		if (server->listeners[i] != NULL)
-			listener_destroy(server->listeners[i]);
-		server->listeners[i] = NULL;
-	}
-}
-
-/* A descriptor is free again; listeners are on loop 0, which may be another. They look again by
- * themselves soon. */
-static void server_connection_gone(void *context)
-{
-	struct server *server = context;
-
-	if (loop_index(loop_self()) != 0)
-		return;
-	for (size_t i = 0; i < CONFIG_LISTENERS_MAX; i++)
-		if (server->listeners[i] != NULL && listener_is_resting(server->listeners[i]))
-			listener_resume(server->listeners[i]);
-}
 
 /* ---- Stopping ---- */
 
@@ -182,6 +85,7 @@ struct server_shutdown {
 
 static void server_shutdown_here(struct server *server, bool cut)
 {
+	server_listen_cut(&server->listen);
 	if (cut)
 		conn_service_cut(server->connections);
 	else
@@ -239,7 +143,7 @@ static void server_stop(void *context)
 	log_info("server", "stopping: connections=%llu",
 		 (unsigned long long)server_connection_count());
 	server->is_stopping = true;
-	server_stop_listening(server);
+	server_listen_stop(&server->listen);
 	server_shutdown_all(server, false);
 	server->drain_deadline_ms = loop_now_ms() + SERVER_DRAIN_MS;
 	loop_timer_start_ms(&server->drain,
@@ -259,13 +163,15 @@ static void server_reload(struct server *server)
 	config_init(&fresh);
 	if (config_read(&fresh, server->source, error) != 0) {
 		log_error("server", "configuration not reloaded: %s", error);
+	} else if (server_listen_reload(&server->listen, &fresh, error, sizeof(error)) != 0) {
+		log_error("server", "configuration not reloaded: %s", error);
 	} else {
 		log_set_level(fresh.log_level);
 		alarms_set_memory_limit(server->broker->alarms, fresh.memory_limit);
 		alarms_set_disk_limit(server->broker->alarms, fresh.disk_free_limit);
 		log_info("server",
-			 "configuration reloaded: log.level, vm_memory_high_watermark and "
-			 "disk_free_limit are in force");
+			 "configuration reloaded: log.level, vm_memory_high_watermark, "
+			 "disk_free_limit and the files of ssl_options are in force");
 	}
 	config_fini(&fresh);
 }
@@ -297,19 +203,6 @@ static void server_catch_signals(struct server *server)
 }
 
 /* ---- Start ---- */
-
-static void server_create_access(struct server *server)
-{
-	const struct config *config = server->config;
-
-	server->access_config = (struct access_config){
-		.default_user = config->default_user,
-		.default_pass = config->default_pass,
-		.default_user_tags = config->default_user_tags,
-		.loopback_users = (const char *const *)config->loopback_users,
-	};
-	server->access = access_create(&server->access_config);
-}
 
 /* Looking at the configuration does not touch the data directory. */
 static enum server_status server_prepare_plugins(struct server *server, bool only_check)
@@ -385,8 +278,8 @@ static void server_create_connections(struct server *server)
 	server->broker->connections_follow = config->placement != PLACEMENT_FIXED;
 	server->connections =
 		conn_service_create(server->broker, server->access, &settings, config->loops);
-	server->connections->connection_gone = server_connection_gone;
-	server->connections->context = server;
+	server->connections->connection_gone = server_listen_again;
+	server->connections->context = &server->listen;
 	server_connect_closing(server->broker, server->access, server->connections);
 }
 
@@ -411,8 +304,10 @@ static enum server_status server_restore(struct server *server)
 	char reason[512];
 
 	if (server_restore_from(server->config, server->broker, server->access, server->store,
-				&server->admin, reason, sizeof(reason)) == 0)
+				&server->admin, reason, sizeof(reason)) == 0) {
+		config_forget_password(server->config);
 		return SERVER_OK;
+	}
 	log_error("server", "%s", reason);
 	return SERVER_DATA;
 }
@@ -434,6 +329,9 @@ static enum server_status server_start(struct server *server, bool only_check)
 	char reason[512];
 	int result;
 
+	status = server_listen_prepare(&server->listen, config);
+	if (status != SERVER_OK)
+		return status;
 	if (!only_check) {
 		server->data_dir = data_dir_lock(config->data_dir, reason, sizeof(reason));
 		if (server->data_dir < 0) {
@@ -458,10 +356,15 @@ static enum server_status server_start(struct server *server, bool only_check)
 	if (!only_check)
 		alarms_watch_disk(server->broker->alarms, config->data_dir,
 				  config->disk_free_limit);
-	server_create_access(server);
+	server->access = server_make_access(config, &server->access_config);
 	status = server_prepare_plugins(server, only_check);
 	if (status == SERVER_OK)
 		status = server_load_plugins(server);
+	result = status == SERVER_OK && !only_check ? server_start_workers(server->access) : 0;
+	if (result != 0) {
+		log_error("server", "cannot start threads: reason=\"%s\"", strerror(-result));
+		return SERVER_OWN_FAULT;
+	}
 	return status == SERVER_OK && !only_check ? server_restore(server) : status;
 }
 
@@ -475,7 +378,7 @@ static enum server_status server_open(struct server *server)
 		.plugins = server->plugins,
 		.plugins_for_each = plugins_for_each,
 		.plugin = server_plugins_for_control(&server->plugin_control),
-		.listeners = server->listeners,
+		.listeners = server->listen.listeners,
 		.n_listeners = CONFIG_LISTENERS_MAX,
 		.version = PACKAGE_VERSION,
 		.cluster_name = server->config->cluster_name,
@@ -494,7 +397,7 @@ static enum server_status server_open(struct server *server)
 			  server->config->control_socket, strerror(-result));
 		return SERVER_CONFIG;
 	}
-	return server_listen(server);
+	return server_listen_start(&server->listen, server->config, server->connections);
 }
 
 /* The loops turn, and nobody can connect yet: the sockets open when what is to be there is there. */
@@ -572,14 +475,17 @@ enum server_status server_run(struct server *server)
 
 static void server_cut_here(void *arg)
 {
-	conn_service_cut(arg);
+	struct server *server = arg;
+
+	server_listen_cut(&server->listen);
+	conn_service_cut(server->connections);
 }
 
 void server_destroy(struct server *server)
 {
 	if (server == NULL)
 		return;
-	server_stop_listening(server);
+	server_listen_stop(&server->listen);
 	control_destroy(server->control);
 	for (size_t i = 0; i < 3; i++)
 		if (server->signals[i].event != NULL)
@@ -587,7 +493,8 @@ void server_destroy(struct server *server)
 	if (server->has_pool)
 		loop_timer_stop(&server->drain);
 	for (unsigned i = 0; server->connections != NULL && i < loop_count(); i++)
-		loop_pool_visit(i, server_cut_here, server->connections);
+		loop_pool_visit(i, server_cut_here, server);
+	server_listen_end(&server->listen);
 	admin_end(server->admin);
 	/* What the connections have given back goes to its queues, and from there to the store. */
 	if (server->has_pool)
@@ -603,6 +510,7 @@ void server_destroy(struct server *server)
 	publisher_destroy(server->publisher);
 	plugin_changes_destroy(server->plugin_control.changes);
 	access_destroy(server->access);
+	server_listen_fini(&server->listen);
 	mem_free(server->plugin_copies);
 	store_destroy(server->store);
 	if (server->has_pool)

@@ -20,9 +20,9 @@ int server_restore_from(const struct config *config, struct broker *broker, stru
 		.pass = config->default_pass,
 		.tags = config->default_user_tags,
 		.vhost = config->default_vhost,
-		.configure = ".*",
-		.write = ".*",
-		.read = ".*",
+		.configure = config->default_configure,
+		.write = config->default_write,
+		.read = config->default_read,
 	};
 
 	/* As in RabbitMQ: what is imported takes the place of the defaults. */

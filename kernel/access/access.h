@@ -13,6 +13,7 @@
 
 #include <shunt/plugin.h>
 
+#include "base/compiler.h"
 #include "base/slice.h"
 
 enum access_verdict {
@@ -70,12 +71,13 @@ struct access_usage;
 struct access_login {
 	struct slice user, password;
 	const char *mechanism;
+	bool is_proven; /* who it is: by a certificate, or by the configuration; no password */
 	const struct shunt_peer *peer;
-	bool is_local; /* from the control socket: neither slowed down nor in the audit trail */
+	bool is_local; /* from the control socket: never throttled */
 	void (*done)(struct access_login *login);
 	/* answers */
 	struct access_user *result; /* NULL: refused. The asker's reference. */
-	char reason[128];	    /* for the log, never for the peer */
+	char reason[384];	    /* for the log, never for the peer */
 
 	/* between access and the policy that is asked */
 	struct access *access;
@@ -104,7 +106,12 @@ struct access_config {
 	const char *const *loopback_users; /* NULL-terminated: refused from elsewhere */
 };
 struct access *access_create(const struct access_config *config);
-/* When no loop runs. */
+/*
+ * Threads that hash passwords; until then that holds up the loop that asks. The pool of loops
+ * exists, and goes after the access. 0, or a negative errno.
+ */
+int access_start_workers(struct access *access, unsigned n_threads) MUST_USE;
+/* When no loop runs, and no login is under way. */
 void access_destroy(struct access *access);
 
 /*

@@ -115,7 +115,7 @@ static void turn(struct loop_task *task)
 
 void access_edit(struct access *access, struct access_edits *edits)
 {
-	struct accounts *accounts = access_accounts(access);
+	struct accounts *accounts = access->accounts;
 
 	OWN(0);
 	bug_on(accounts->store == NULL);
@@ -126,7 +126,7 @@ void access_edit(struct access *access, struct access_edits *edits)
 
 void access_end_edits(struct access *access)
 {
-	struct accounts *accounts = access_accounts(access);
+	struct accounts *accounts = access->accounts;
 
 	while (accounts->waiting.first != NULL)
 		loop_run_once(true);
@@ -135,7 +135,7 @@ void access_end_edits(struct access *access)
 void access_on_user_deleted(struct access *access,
 			    void (*deleted)(void *context, struct slice name), void *context)
 {
-	struct accounts *accounts = access_accounts(access);
+	struct accounts *accounts = access->accounts;
 
 	accounts->deleted = deleted;
 	accounts->deleted_context = context;
@@ -156,12 +156,13 @@ struct accounts *accounts_create(struct access *access)
 
 void accounts_destroy(struct accounts *accounts)
 {
-	struct directory *directory = atomic_load(&accounts->directory);
+	struct directory *directory;
 
 	access_end_edits(accounts->access);
 	if (accounts->n_retired > 0)
 		loop_pool_drain();
 	bug_on(accounts->n_retired > 0);
+	directory = atomic_load(&accounts->directory);
 	for (size_t i = 0; i < directory->n; i++)
 		account_destroy(accounts->patterns, directory->items[i]);
 	mem_free(directory);
@@ -174,8 +175,7 @@ void accounts_destroy(struct accounts *accounts)
 bool access_find_account(const struct access *access, struct slice name,
 			 struct account_view *ret_account)
 {
-	const struct account *account =
-		directory_find(accounts_directory(access_accounts(access)), name);
+	const struct account *account = directory_find(accounts_directory(access->accounts), name);
 
 	if (account == NULL)
 		return false;
@@ -187,7 +187,7 @@ void access_each_account(const struct access *access,
 			 void (*visit)(void *context, const struct account_view *account),
 			 void *context)
 {
-	const struct directory *directory = accounts_directory(access_accounts(access));
+	const struct directory *directory = accounts_directory(access->accounts);
 
 	for (size_t i = 0; i < directory->n; i++) {
 		const struct account_view view = account_view(directory->items[i]);
@@ -232,7 +232,7 @@ static void walk_account(const struct walk *walk, const struct account *account)
 
 static void walk_accounts(const struct access *access, const struct walk *walk, struct slice user)
 {
-	const struct directory *directory = accounts_directory(access_accounts(access));
+	const struct directory *directory = accounts_directory(access->accounts);
 	const struct account *account;
 
 	if (user.data != NULL) {

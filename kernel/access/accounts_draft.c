@@ -330,6 +330,7 @@ int draft_apply(struct draft *draft, const struct access_edit *edit, char *ret_r
 	case ACCESS_FORGET_VHOST:
 		return forget_vhost(draft, edit->permission.vhost);
 	}
+	(void)snprintf(ret_reason, size, "no such edit");
 	return -EINVAL;
 }
 

@@ -4,14 +4,13 @@
  * made is changed in place. Without any user the first one is made, by an ordinary edit.
  */
 #include <errno.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "access/accounts_state.h"
+#include "access/audit.h"
+#include "access/password.h"
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -192,26 +191,20 @@ static int restore_topics(struct restore *restore)
 
 /* ---- The first user ---- */
 
-static int hash_password(const char *password, char ret_hash[ACCESS_HASH_MAX])
-{
-	unsigned char bytes[4 + SHA256_DIGEST_LENGTH];
-	struct buffer salted;
-
-	if (RAND_bytes(bytes, 4) != 1)
-		return -1;
-	buffer_init(&salted);
-	buffer_append(&salted, bytes, 4);
-	buffer_append_cstr(&salted, password);
-	(void)SHA256(salted.data, salted.size, bytes + 4);
-	explicit_bzero(salted.data, salted.size);
-	buffer_fini(&salted);
-	(void)EVP_EncodeBlock((unsigned char *)ret_hash, bytes, sizeof(bytes));
-	return 0;
-}
-
 static void made(struct access_edits *edits)
 {
 	*(bool *)edits->context = true;
+}
+
+static void say_made(const struct access_first *first)
+{
+	static const struct audit_actor start = {SLICE_LITERAL("shuntd"), SLICE_LITERAL("shuntd")};
+	char user[ACCESS_NAME_MAX + 16], vhost[ACCESS_NAME_MAX + 16];
+
+	log_quote(user, sizeof(user), slice_cstr(first->user));
+	log_quote(vhost, sizeof(vhost), slice_cstr(first->vhost));
+	audit(&start, NULL, "user.created", "name=%s", user);
+	audit(&start, NULL, "permission.created", "user=%s vhost=%s", user, vhost);
 }
 
 static int make_first(struct accounts *accounts, const struct access_first *first, char *ret_reason,
@@ -220,7 +213,7 @@ static int make_first(struct accounts *accounts, const struct access_first *firs
 	char hash[ACCESS_HASH_MAX];
 	bool is_done = false;
 
-	if (hash_password(first->pass, hash) != 0) {
+	if (password_hash(slice_cstr(first->pass), PASSWORD_ARGON2ID, hash) != 0) {
 		(void)snprintf(ret_reason, size, "cannot hash the first user's password");
 		return -1;
 	}
@@ -230,7 +223,7 @@ static int make_first(struct accounts *accounts, const struct access_first *firs
 			.kind = ACCESS_ADD_USER,
 			.account = {.name = slice_cstr(first->user),
 				    .tags = slice_cstr(first->tags),
-				    .algorithm = PASSWORD_SHA256,
+				    .algorithm = PASSWORD_ARGON2ID,
 				    .password_hash = slice_cstr(hash)},
 		},
 		{
@@ -248,8 +241,10 @@ static int make_first(struct accounts *accounts, const struct access_first *firs
 	access_end_edits(accounts->access);
 	bug_on(!is_done);
 	explicit_bzero(hash, sizeof(hash));
-	if (edits.result == 0)
+	if (edits.result == 0) {
+		say_made(first);
 		return 0;
+	}
 	(void)snprintf(ret_reason, size, "cannot make the first user: %s", edits.reason);
 	return -1;
 }
@@ -287,7 +282,7 @@ static int run_steps(struct restore *restore, char *ret_reason, size_t size)
 int accounts_restore(struct access *access, struct store *store, const struct access_first *first,
 		     char *ret_reason, size_t size)
 {
-	struct accounts *accounts = access_accounts(access);
+	struct accounts *accounts = access->accounts;
 	struct restore restore = {
 		.accounts = accounts,
 		.directory = atomic_load(&accounts->directory),
@@ -310,5 +305,5 @@ int accounts_restore(struct access *access, struct store *store, const struct ac
 			 (unsigned long long)restore.n_topics);
 		return 0;
 	}
-	return first ? make_first(accounts, first, ret_reason, size) : 0;
+	return first != NULL ? make_first(accounts, first, ret_reason, size) : 0;
 }

@@ -16,6 +16,7 @@
 #include "access/access.h"
 #include "access/accounts.h"
 #include "access/pattern.h"
+#include "access/state.h"
 #include "base/chain.h"
 #include "loop/grace.h"
 #include "store/store.h"
@@ -86,8 +87,6 @@ struct accounts {
 
 struct accounts *accounts_create(struct access *access) MUST_USE;
 void accounts_destroy(struct accounts *accounts);
-/* access.c's */
-struct accounts *access_accounts(const struct access *access);
 
 /* ---- account.c ---- */
 

@@ -9,8 +9,7 @@ bool access_password_of(struct access *access, struct slice name,
 			enum password_algorithm *ret_algorithm, char ret_hash[ACCESS_HASH_MAX],
 			uint64_t *ret_serial)
 {
-	const struct account *account =
-		directory_find(accounts_directory(access_accounts(access)), name);
+	const struct account *account = directory_find(accounts_directory(access->accounts), name);
 
 	if (account == NULL)
 		return false;
@@ -23,8 +22,7 @@ bool access_password_of(struct access *access, struct slice name,
 struct access_user *access_user_of_account(struct access *access, struct slice name,
 					   const char *mechanism)
 {
-	const struct account *account =
-		directory_find(accounts_directory(access_accounts(access)), name);
+	const struct account *account = directory_find(accounts_directory(access->accounts), name);
 	struct access_user *user;
 
 	if (account == NULL)
@@ -63,8 +61,7 @@ static void know(struct access *access, struct access_user *user)
 
 	if (user->usage != NULL)
 		return;
-	account =
-		directory_find(accounts_directory(access_accounts(access)), slice_cstr(user->name));
+	account = directory_find(accounts_directory(access->accounts), slice_cstr(user->name));
 	if (account != NULL)
 		user->usage = access_usage_ref(account->usage);
 }

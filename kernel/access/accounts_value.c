@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "access/accounts_state.h"
+#include "access/password.h"
 #include "amqp/cursor.h"
 #include "store/fields.h"
 
@@ -14,7 +15,7 @@ enum field {
 	FIELD_NAME = 2, /* of the user */
 	FIELD_EXCHANGE = 3,
 	FIELD_TAGS = 32,
-	FIELD_ALGORITHM = 33, /* its name */
+	FIELD_ALGORITHM = 33, /* its name (access/password.h); one that is not known is damage */
 	FIELD_HASH = 34,
 	FIELD_MAX_CONNECTIONS = 35, /* one more than the limit; 0: none */
 	FIELD_MAX_CHANNELS = 36,
@@ -29,15 +30,6 @@ enum {
 	KIND_TOPIC_PERMISSION = 't',
 };
 
-/* In the store; those that RabbitMQ has are named as its definitions name them. */
-static const char *const algorithms[] = {
-	[PASSWORD_SHA256] = "rabbit_password_hashing_sha256",
-	[PASSWORD_SHA512] = "rabbit_password_hashing_sha512",
-	[PASSWORD_MD5] = "rabbit_password_hashing_md5",
-	[PASSWORD_ARGON2ID] = "argon2id",
-};
-#define N_ALGORITHMS (sizeof(algorithms) / sizeof(*algorithms))
-
 /* ---- Writing ---- */
 
 void account_put_key(struct buffer *buffer, struct slice name)
@@ -51,7 +43,8 @@ void account_put_value(struct buffer *buffer, const struct account_view *account
 	fields_begin(buffer, KIND_USER);
 	fields_put(buffer, FIELD_NAME, account->name);
 	fields_put(buffer, FIELD_TAGS, account->tags);
-	fields_put(buffer, FIELD_ALGORITHM, slice_cstr(algorithms[account->algorithm]));
+	fields_put(buffer, FIELD_ALGORITHM,
+		   slice_cstr(password_algorithm_name(account->algorithm)));
 	fields_put(buffer, FIELD_HASH, account->password_hash);
 	fields_put_number(buffer, FIELD_MAX_CONNECTIONS, (uint64_t)(account->max_connections + 1));
 	fields_put_number(buffer, FIELD_MAX_CHANNELS, (uint64_t)(account->max_channels + 1));
@@ -112,23 +105,13 @@ static int64_t read_limit(struct fields_reader *reader)
 	return (int64_t)(number - 1);
 }
 
-/* A name that is not known is of a later version, and no password to compare with. */
-static void read_algorithm(struct values *values, struct fields_reader *reader)
-{
-	for (size_t i = 0; i < N_ALGORITHMS; i++) {
-		if (!slice_equal(reader->bytes, slice_cstr(algorithms[i])))
-			continue;
-		values->account.algorithm = (enum password_algorithm)i;
-		values->has_algorithm = true;
-	}
-}
-
 static void read_account_field(struct values *values, struct fields_reader *reader)
 {
 	if (reader->field == FIELD_TAGS)
 		values->account.tags = reader->bytes;
 	else if (reader->field == FIELD_ALGORITHM)
-		read_algorithm(values, reader);
+		values->has_algorithm =
+			password_algorithm_find(reader->bytes, &values->account.algorithm);
 	else if (reader->field == FIELD_HASH)
 		values->account.password_hash = reader->bytes;
 	else if (reader->field == FIELD_MAX_CONNECTIONS)
@@ -255,7 +238,7 @@ bool account_view_is_valid(const struct account_view *account, char *ret_reason,
 	    !text_is_valid("password's hash", account->password_hash, ACCESS_HASH_MAX - 1,
 			   ret_reason, size))
 		return false;
-	if ((size_t)account->algorithm >= N_ALGORITHMS) {
+	if (password_algorithm_name(account->algorithm) == NULL) {
 		(void)snprintf(ret_reason, size, "the password's algorithm is not known");
 		return false;
 	}

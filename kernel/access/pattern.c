@@ -8,26 +8,30 @@
 
 #include "access/accounts.h"
 #include "base/bug.h"
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 
 /*
- * What one match may cost. Names and routing keys have at most 255 bytes, so an ordinary pattern
- * stays far below; one that goes through the possibilities is given up after some 100 us.
+ * What a match may cost. PCRE2's limits are for each place of the subject anew (up to 256 of them),
+ * so they do not bound the whole. At first all of it is tried with a limit that nothing ordinary
+ * comes to, and that keeps the whole short. A pattern that comes to it is tried at one place after
+ * the other with a higher limit (and interpreted), until it has had its share of processor time.
  */
-#define PATTERN_MATCH_LIMIT 10000u
+#define PATTERN_SHORT_LIMIT 250u
+#define PATTERN_LONG_LIMIT  5000u
 #define PATTERN_DEPTH_LIMIT 2000u
 #define PATTERN_HEAP_KIB    512u
+#define PATTERN_SHARE_NS    UINT64_C(200000)
 
 /* Expanded names make it longer than what was given; more than this is refused. */
 #define PATTERN_EXPANDED_MAX (4u * ACCESS_PATTERN_MAX)
 
 struct patterns {
 	struct map map;
-	pcre2_compile_context *compile;
-	pcre2_match_context *match; /* read only once it is made, so all loops share it */
+	pcre2_match_context *brief, *patient; /* made once, so all loops share them */
 };
 
 struct pattern {
@@ -41,40 +45,49 @@ struct pattern {
 
 /* ---- Compiling ---- */
 
-/* As Erlang's re module reads patterns: a line ends with LF, an escape that means nothing is the
- * letter itself. */
-static pcre2_compile_context *compile_context_create(void)
+static pcre2_compile_context *compile_context_create(uint32_t extra_options)
 {
 	pcre2_compile_context *context = pcre2_compile_context_create(NULL);
 
 	if (context == NULL)
 		mem_stop();
 	(void)pcre2_set_newline(context, PCRE2_NEWLINE_LF);
-	(void)pcre2_set_compile_extra_options(context, PCRE2_EXTRA_BAD_ESCAPE_IS_LITERAL);
+	(void)pcre2_set_compile_extra_options(context, extra_options);
 	return context;
 }
 
-static pcre2_match_context *match_context_create(void)
+static pcre2_match_context *match_context_create(uint32_t match_limit)
 {
 	pcre2_match_context *context = pcre2_match_context_create(NULL);
 
 	if (context == NULL)
 		mem_stop();
-	(void)pcre2_set_match_limit(context, PATTERN_MATCH_LIMIT);
+	(void)pcre2_set_match_limit(context, match_limit);
 	(void)pcre2_set_depth_limit(context, PATTERN_DEPTH_LIMIT);
 	(void)pcre2_set_heap_limit(context, PATTERN_HEAP_KIB);
 	return context;
 }
 
-static pcre2_code *compile(pcre2_compile_context *context, struct slice text, char *ret_reason,
-			   size_t size)
+/*
+ * As Erlang's re module reads it, which is PCRE's first version: a line ends with LF; an escape that
+ * is none is the letter itself. The latter PCRE2 can do, too, but then takes all that is wrong
+ * behind a backslash for letters, so it is asked for only if nothing else is found wrong.
+ */
+static pcre2_code *compile(struct slice text, char *ret_reason, size_t size)
 {
 	struct slice pattern = text.size == 0 ? SLICE_LITERAL("^$") : text;
-	PCRE2_SIZE offset;
-	int error;
-	pcre2_code *code = pcre2_compile(pattern.data, pattern.size, 0, &error, &offset, context);
+	static const uint32_t extra_options[] = {0, PCRE2_EXTRA_BAD_ESCAPE_IS_LITERAL};
+	pcre2_code *code = NULL;
+	int error = PCRE2_ERROR_UNKNOWN_ESCAPE;
+	PCRE2_SIZE offset = 0;
 	char message[128];
 
+	for (size_t i = 0; i < 2 && error == PCRE2_ERROR_UNKNOWN_ESCAPE; i++) {
+		pcre2_compile_context *context = compile_context_create(extra_options[i]);
+
+		code = pcre2_compile(pattern.data, pattern.size, 0, &error, &offset, context);
+		pcre2_compile_context_free(context);
+	}
 	if (code != NULL)
 		return code;
 	(void)pcre2_get_error_message(error, (PCRE2_UCHAR *)message, sizeof(message));
@@ -84,17 +97,14 @@ static pcre2_code *compile(pcre2_compile_context *context, struct slice text, ch
 
 bool access_pattern_is_valid(struct slice pattern, char *ret_reason, size_t size)
 {
-	pcre2_compile_context *context;
 	pcre2_code *code;
 
 	if (pattern.size > ACCESS_PATTERN_MAX) {
 		(void)snprintf(ret_reason, size, "longer than %u bytes", ACCESS_PATTERN_MAX);
 		return false;
 	}
-	context = compile_context_create();
-	code = compile(context, pattern, ret_reason, size);
+	code = compile(pattern, ret_reason, size);
 	pcre2_code_free(code);
-	pcre2_compile_context_free(context);
 	return code != NULL;
 }
 
@@ -124,8 +134,8 @@ struct patterns *patterns_create(void)
 	struct patterns *patterns = mem_zalloc(sizeof(*patterns));
 
 	map_init(&patterns->map);
-	patterns->compile = compile_context_create();
-	patterns->match = match_context_create();
+	patterns->brief = match_context_create(PATTERN_SHORT_LIMIT);
+	patterns->patient = match_context_create(PATTERN_LONG_LIMIT);
 	return patterns;
 }
 
@@ -135,8 +145,8 @@ void patterns_destroy(struct patterns *patterns)
 		return;
 	bug_on(map_count(&patterns->map) != 0);
 	map_fini(&patterns->map);
-	pcre2_compile_context_free(patterns->compile);
-	pcre2_match_context_free(patterns->match);
+	pcre2_match_context_free(patterns->brief);
+	pcre2_match_context_free(patterns->patient);
 	mem_free(patterns);
 }
 
@@ -169,7 +179,7 @@ const struct pattern *patterns_take(struct patterns *patterns, struct slice text
 	if (node != NULL) {
 		pattern = container_of(node, struct pattern, node);
 	} else {
-		code = compile(patterns->compile, text, ret_reason, size);
+		code = compile(text, ret_reason, size);
 		if (code == NULL)
 			return NULL;
 		pattern = pattern_create(patterns, text, code);
@@ -207,21 +217,53 @@ static void say_given_up(const struct pattern *pattern, struct slice subject, in
 		    log_quote(quoted_subject, sizeof(quoted_subject), subject), error);
 }
 
-static int run(const struct pattern *pattern, struct slice subject)
-{
-	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
-	const uint8_t *bytes = subject.size == 0 ? (const uint8_t *)"" : subject.data;
-	pcre2_match_context *context = pattern->patterns->match;
-	int result;
+struct run {
+	const pcre2_code *code;
+	pcre2_match_data *data;
+	struct slice subject;
+};
 
-	if (data == NULL)
-		return PCRE2_ERROR_NOMEMORY;
-	result = pcre2_match(pattern->code, bytes, subject.size, 0, 0, data, context);
+static int match(const struct run *run, size_t offset, uint32_t options,
+		 pcre2_match_context *context)
+{
+	int result = pcre2_match(run->code, run->subject.data, run->subject.size, offset, options,
+				 run->data, context);
+
 	/* Machine code has a small stack of its own; the interpreter has what we let it have. */
 	if (result == PCRE2_ERROR_JIT_STACKLIMIT)
-		result = pcre2_match(pattern->code, bytes, subject.size, 0, PCRE2_NO_JIT, data,
-				     context);
-	pcre2_match_data_free(data);
+		result = pcre2_match(run->code, run->subject.data, run->subject.size, offset,
+				     options | PCRE2_NO_JIT, run->data, context);
+	return result;
+}
+
+static int match_patiently(const struct run *run, pcre2_match_context *context)
+{
+	uint64_t begin_ns = clock_thread_cpu_ns();
+	int result = PCRE2_ERROR_NOMATCH;
+
+	for (size_t at = 0; at <= run->subject.size && result == PCRE2_ERROR_NOMATCH; at++) {
+		if (clock_thread_cpu_ns() - begin_ns > PATTERN_SHARE_NS)
+			return PCRE2_ERROR_MATCHLIMIT;
+		result = match(run, at, PCRE2_ANCHORED, context);
+	}
+	return result;
+}
+
+static int run_pattern(const struct pattern *pattern, struct slice subject)
+{
+	struct run run = {
+		.code = pattern->code,
+		.data = pcre2_match_data_create(1, NULL),
+		.subject = subject.size == 0 ? SLICE_LITERAL("") : subject,
+	};
+	int result;
+
+	if (run.data == NULL)
+		return PCRE2_ERROR_NOMEMORY;
+	result = match(&run, 0, 0, pattern->patterns->brief);
+	if (result == PCRE2_ERROR_MATCHLIMIT)
+		result = match_patiently(&run, pattern->patterns->patient);
+	pcre2_match_data_free(run.data);
 	return result;
 }
 
@@ -233,7 +275,7 @@ bool pattern_matches(const struct pattern *pattern, struct slice subject)
 		return false;
 	if (pattern->is_anything)
 		return true;
-	result = run(pattern, subject);
+	result = run_pattern(pattern, subject);
 	/* 0: more groups than there was room for, which nobody looks at. */
 	if (result >= 0)
 		return true;

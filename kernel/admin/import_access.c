@@ -64,7 +64,7 @@ static void vhost_done(struct vhost_change *change)
 }
 
 static void submit_vhost(struct import_op *op, enum vhost_operation operation, struct slice name,
-			 const struct vhost_settings *settings,
+			 const struct vhost_settings *settings, unsigned keep,
 			 void (*done)(struct vhost_change *change))
 {
 	op->vhost = (struct vhost_change){
@@ -72,6 +72,7 @@ static void submit_vhost(struct import_op *op, enum vhost_operation operation, s
 		.broker = op->work->admin->broker,
 		.name = name,
 		.settings = *settings,
+		.keep = keep,
 		.done = done,
 		.context = op,
 	};
@@ -79,22 +80,14 @@ static void submit_vhost(struct import_op *op, enum vhost_operation operation, s
 }
 
 /* What the file does not say stays as it is. */
-static struct vhost_settings merge(const struct plan_vhost *vhost,
-				   const struct vhost_settings *before)
+static unsigned keep_of(const struct plan_vhost *vhost)
 {
-	struct vhost_settings settings = vhost->settings;
+	unsigned has = vhost->has;
 
-	if ((vhost->has & PLAN_HAS_DESCRIPTION) == 0)
-		settings.description = before->description;
-	if ((vhost->has & PLAN_HAS_TAGS) == 0)
-		settings.tags = before->tags;
-	if ((vhost->has & PLAN_HAS_QUEUE_TYPE) == 0)
-		settings.default_queue_type = before->default_queue_type;
-	if ((vhost->has & PLAN_HAS_CONNECTIONS) == 0)
-		settings.max_connections = before->max_connections;
-	if ((vhost->has & PLAN_HAS_QUEUES) == 0)
-		settings.max_queues = before->max_queues;
-	return settings;
+	return ((has & PLAN_HAS_DESCRIPTION) != 0 ? 0u : VHOST_KEEP_DESCRIPTION) |
+	       ((has & PLAN_HAS_TAGS) != 0 ? 0u : VHOST_KEEP_TAGS) |
+	       ((has & PLAN_HAS_QUEUE_TYPE) != 0 ? 0u : VHOST_KEEP_DEFAULT_QUEUE_TYPE) |
+	       ((has & PLAN_HAS_LIMITS) != 0 ? 0u : VHOST_KEEP_LIMITS);
 }
 
 /* NULL when memory is out. */
@@ -115,7 +108,7 @@ static struct vhost_settings *keep_settings(struct plan *plan,
 void import_run_vhost(struct import_op *op)
 {
 	struct plan_vhost *vhost = import_op_item(op, 0);
-	struct vhost_settings before = VHOST_SETTINGS_NONE, settings;
+	struct vhost_settings before;
 	bool is_there = vhost_settings_of(op->work->admin->broker, vhost->name, &before);
 
 	if (is_there) {
@@ -124,10 +117,9 @@ void import_run_vhost(struct import_op *op)
 			fail_memory(op);
 			return;
 		}
-		before = *(struct vhost_settings *)vhost->past.previous;
 	}
-	settings = merge(vhost, &before);
-	submit_vhost(op, is_there ? VHOST_SET : VHOST_ADD, vhost->name, &settings, vhost_done);
+	submit_vhost(op, is_there ? VHOST_SET : VHOST_ADD, vhost->name, &vhost->settings,
+		     is_there ? keep_of(vhost) : 0, vhost_done);
 }
 
 static void vhost_undone(struct vhost_change *change)
@@ -148,7 +140,7 @@ void import_undo_vhost(struct import_op *op)
 		import_op_done(op);
 	else
 		submit_vhost(op, previous ? VHOST_SET : VHOST_DELETE, vhost->name,
-			     previous ? previous : &none, vhost_undone);
+			     previous ? previous : &none, 0, vhost_undone);
 }
 
 /* ---- What edits of access have in common ---- */

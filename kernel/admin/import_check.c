@@ -133,7 +133,7 @@ static int64_t limit_of(const struct import_work *work, struct slice name)
 	for (size_t i = 0; i < plan_count(work->plan, PLAN_VHOSTS); i++) {
 		const struct plan_vhost *vhost = plan_item(work->plan, PLAN_VHOSTS, i);
 
-		if (slice_equal(vhost->name, name) && (vhost->has & PLAN_HAS_QUEUES) != 0)
+		if (slice_equal(vhost->name, name) && (vhost->has & PLAN_HAS_LIMITS) != 0)
 			limit = vhost->settings.max_queues;
 	}
 	return limit;

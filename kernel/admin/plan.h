@@ -48,8 +48,7 @@ enum plan_vhost_has {
 	PLAN_HAS_DESCRIPTION = 1,
 	PLAN_HAS_TAGS = 2,
 	PLAN_HAS_QUEUE_TYPE = 4,
-	PLAN_HAS_CONNECTIONS = 8,
-	PLAN_HAS_QUEUES = 16,
+	PLAN_HAS_LIMITS = 8,
 };
 
 struct plan_vhost {

@@ -23,7 +23,7 @@ int plan_set_vhost_limits(struct plan_reader *reader, struct plan_vhost *vhost,
 		vhost->settings.max_connections = VHOST_NO_LIMIT;
 	if (!has_queues)
 		vhost->settings.max_queues = VHOST_NO_LIMIT;
-	vhost->has |= PLAN_HAS_CONNECTIONS | PLAN_HAS_QUEUES;
+	vhost->has |= PLAN_HAS_LIMITS;
 	return r;
 }
 

@@ -159,6 +159,7 @@ static int read_vhost_limits(struct plan_reader *reader, const json_t *object)
 		if (!vhost)
 			return plan_fail_memory(reader);
 		vhost->name = name;
+		vhost->settings = (struct vhost_settings)VHOST_SETTINGS_NONE;
 	}
 	return plan_set_vhost_limits(reader, vhost, json_object_get(object, "value"), "value");
 }

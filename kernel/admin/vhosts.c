@@ -6,7 +6,6 @@
 
 #include "access/accounts.h"
 #include "admin/parameters.h"
-#include "base/buffer.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/broker.h"
@@ -24,8 +23,6 @@ struct vhost_order {
 	struct vhost_change change; /* what the broker is asked */
 	struct vhost_change *asked;
 	struct admin *admin;
-	struct vhost_settings before; /* VHOST_SET: limits and whether there was one at all */
-	struct buffer tags;	      /* ... and its tags */
 	struct access_edit edit;
 	struct access_edits edits;
 	struct parameters_edits parameters;
@@ -46,25 +43,21 @@ static void say(const struct vhost_order *order, const char *event, const char *
 
 static void say_set(const struct vhost_order *order)
 {
-	const struct vhost_settings *now = &order->asked->settings, *before = &order->before;
-	char details[128], quoted[512];
+	const struct vhost_settings *now = &order->asked->settings;
+	unsigned keep = order->asked->keep;
+	char details[600], quoted[512];
 
-	if (now->max_connections != before->max_connections ||
-	    now->max_queues != before->max_queues) {
+	if (!(keep & VHOST_KEEP_LIMITS) && now->max_connections < 0 && now->max_queues < 0) {
+		say(order, "vhost.limits.cleared", "");
+	} else if (!(keep & VHOST_KEEP_LIMITS)) {
 		(void)snprintf(details, sizeof(details), " max-connections=%lld max-queues=%lld",
 			       (long long)now->max_connections, (long long)now->max_queues);
-		if (now->max_connections < 0 && now->max_queues < 0)
-			say(order, "vhost.limits.cleared", "");
-		else
-			say(order, "vhost.limits.set", details);
+		say(order, "vhost.limits.set", details);
 	}
-	if (!slice_equal(now->tags, buffer_slice(&order->tags))) {
-		struct buffer text;
-
-		buffer_init(&text);
-		buffer_printf(&text, " tags=%s", log_quote(quoted, sizeof(quoted), now->tags));
-		say(order, "vhost.tags.set", buffer_cstr(&text));
-		buffer_fini(&text);
+	if (!(keep & VHOST_KEEP_TAGS)) {
+		(void)snprintf(details, sizeof(details), " tags=%s",
+			       log_quote(quoted, sizeof(quoted), now->tags));
+		say(order, "vhost.tags.set", details);
 	}
 }
 
@@ -74,7 +67,6 @@ static void finish(struct vhost_order *order)
 {
 	struct vhost_change *asked = order->asked;
 
-	buffer_fini(&order->tags);
 	mem_free(order);
 	asked->done(asked);
 }
@@ -142,16 +134,6 @@ static void changed(struct vhost_change *change)
 
 /* ---- From outside ---- */
 
-static void keep_before(struct vhost_order *order)
-{
-	struct vhost_settings settings;
-
-	if (!vhost_settings_of(order->change.broker, order->change.name, &settings))
-		return;
-	order->before = settings;
-	buffer_append_slice(&order->tags, settings.tags);
-}
-
 void admin_change_vhost(struct admin *admin, struct vhost_change *change,
 			const struct audit_actor *actor)
 {
@@ -165,12 +147,11 @@ void admin_change_vhost(struct admin *admin, struct vhost_change *change,
 		.broker = admin->broker,
 		.name = change->name,
 		.settings = change->settings,
+		.keep = change->keep,
 		.done = changed,
 		.context = order,
 	};
 	(void)snprintf(order->by, sizeof(order->by), SLICE_FMT, SLICE_ARG(actor->by));
 	(void)snprintf(order->from, sizeof(order->from), SLICE_FMT, SLICE_ARG(actor->from));
-	buffer_init(&order->tags);
-	keep_before(order);
 	vhost_submit(&order->change);
 }

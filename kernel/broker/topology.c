@@ -16,6 +16,7 @@ struct topology *topology_create(unsigned n_loops, const char *default_vhost)
 	atomic_store(&topology->generation, 1);
 	map_init(&topology->vhosts);
 	map_init(&topology->vhost_homes);
+	list_init(&topology->vhosts_in_order);
 	list_init(&topology->types);
 	list_init(&topology->typeless);
 	list_init(&topology->upgrades);

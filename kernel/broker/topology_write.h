@@ -24,7 +24,9 @@
 struct topology {
 	struct brlock *lock;
 	_Atomic uint64_t generation;
-	struct map vhosts;	/* struct vhost.node: those that can be found */
+	struct map vhosts;	     /* struct vhost.node: those that can be found */
+	struct list vhosts_in_order; /* struct vhost_home.in_order. Loop 0's, as the next two */
+	uint64_t last_vhost_number;
 	struct map vhost_homes; /* struct vhost_home.node: all, by name. Loop 0's */
 	struct list types;	/* struct exchange_type.link; changed on loop 0 only */
 	struct list typeless;	/* struct exchange.of_type: those whose type is not loaded */

@@ -90,6 +90,8 @@ struct vhost *vhost_make(struct topology *topology, struct slice name,
 	home->vhost = vhost;
 	home->state = VHOST_ADDING;
 	list_init(&home->waiting);
+	home->number = ++topology->last_vhost_number;
+	list_add_tail(&topology->vhosts_in_order, &home->in_order);
 	map_insert(&topology->vhost_homes, &home->node, slice_cstr(vhost->name));
 	copy = vhost_copy_settings(settings ? settings : &none, &texts);
 	vhost_take_settings(vhost, &copy, texts);
@@ -185,6 +187,7 @@ static void end_home(struct topology *topology, struct vhost_home *home)
 {
 	bug_on(!list_is_empty(&home->waiting));
 	map_remove(&topology->vhost_homes, &home->node);
+	list_remove(&home->in_order);
 	home->vhost->home = NULL;
 	mem_free(home->texts);
 	mem_free(home);

@@ -36,7 +36,15 @@ struct vhost_settings {
 enum vhost_operation {
 	VHOST_ADD,    /* -EEXIST */
 	VHOST_DELETE, /* -ENOENT; also ends a deletion that has failed half-way */
-	VHOST_SET,    /* all settings; -ENOENT */
+	VHOST_SET,    /* the settings, but for those in `keep`; -ENOENT */
+};
+
+/* Settings that VHOST_SET leaves as they are. */
+enum vhost_keep {
+	VHOST_KEEP_DESCRIPTION = 1,
+	VHOST_KEEP_TAGS = 2,
+	VHOST_KEEP_DEFAULT_QUEUE_TYPE = 4,
+	VHOST_KEEP_LIMITS = 8,
 };
 
 /* Filled by the asker, who keeps it, and what it points to, until done(). */
@@ -45,6 +53,7 @@ struct vhost_change {
 	struct broker *broker;
 	struct slice name;
 	struct vhost_settings settings;
+	unsigned keep;				   /* enum vhost_keep */
 	void (*done)(struct vhost_change *change); /* not inside the call */
 	void *context;
 	/* answers: 0, -EEXIST, -ENOENT, -EINVAL (the name, a text; or an exchange type takes none
@@ -106,6 +115,12 @@ void vhost_each(struct broker *broker,
 		void (*visit)(void *context, struct slice name,
 			      const struct vhost_settings *settings),
 		void *context);
+/* The same in slices, in the order in which they were added: at most `limit` of those behind
+ * `after`; the last one's number for the next call, or 0 when there are no more. 0 begins. */
+uint64_t vhost_list(struct broker *broker, uint64_t after, unsigned limit,
+		    void (*visit)(void *context, struct slice name,
+				  const struct vhost_settings *settings),
+		    void *context);
 /* False: there is none. Slices are valid until the next change. */
 bool vhost_settings_of(struct broker *broker, struct slice name,
 		       struct vhost_settings *ret_settings);

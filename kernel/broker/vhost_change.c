@@ -191,11 +191,31 @@ static void is_set(struct vhost_work *work, bool is_stored)
 	wake(&home->waiting);
 }
 
+/* What it has now where the change keeps it. */
+static struct vhost_settings merge(const struct vhost_change *change,
+				   const struct vhost_settings *now)
+{
+	struct vhost_settings merged = change->settings;
+
+	if (change->keep & VHOST_KEEP_DESCRIPTION)
+		merged.description = now->description;
+	if (change->keep & VHOST_KEEP_TAGS)
+		merged.tags = now->tags;
+	if (change->keep & VHOST_KEEP_DEFAULT_QUEUE_TYPE)
+		merged.default_queue_type = now->default_queue_type;
+	if (change->keep & VHOST_KEEP_LIMITS) {
+		merged.max_connections = now->max_connections;
+		merged.max_queues = now->max_queues;
+	}
+	return merged;
+}
+
 static void set(struct vhost_work *work)
 {
 	struct vhost_change *change = work->change;
+	struct vhost_settings merged = merge(change, &work->vhost->home->settings);
 
-	work->settings = vhost_copy_settings(&change->settings, &work->texts);
+	work->settings = vhost_copy_settings(&merged, &work->texts);
 	work->vhost->home->state = VHOST_CHANGING;
 
 	struct definition definition = definition_of_vhost(change->name, &work->settings);
@@ -329,6 +349,27 @@ void vhost_each(struct broker *broker,
 	for (size_t i = 0; i < n; i++)
 		visit(context, found[i].name, found[i].settings);
 	mem_free(found);
+}
+
+uint64_t vhost_list(struct broker *broker, uint64_t after, unsigned limit,
+		    void (*visit)(void *context, struct slice name,
+				  const struct vhost_settings *settings),
+		    void *context)
+{
+	struct list *pos;
+
+	OWN(0);
+	list_for_each(pos, &broker->topology->vhosts_in_order) {
+		const struct vhost_home *home = container_of(pos, struct vhost_home, in_order);
+
+		if (home->number <= after || !is_there(home))
+			continue;
+		if (limit-- == 0)
+			return after;
+		visit(context, home->node.key, &home->settings);
+		after = home->number;
+	}
+	return 0;
 }
 
 bool vhost_settings_of(struct broker *broker, struct slice name,

@@ -22,6 +22,8 @@ enum vhost_state {
 /* Loop 0's part of a vhost: from before it is visible until its definition has gone. */
 struct vhost_home {
 	struct map_node node; /* topology.vhost_homes */
+	struct list in_order; /* topology.vhosts_in_order, by number */
+	uint64_t number;      /* never used again */
 	struct vhost *vhost;
 	enum vhost_state state;
 	struct vhost_settings settings; /* the slices' bytes are in texts */

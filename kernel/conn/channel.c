@@ -13,6 +13,7 @@
 #include "conn/delivery.h"
 #include "conn/method_tx.h"
 #include "conn/move.h"
+#include "conn/opening.h"
 #include "conn/pressure.h"
 #include "conn/publish.h"
 #include "conn/request.h"
@@ -147,6 +148,7 @@ void channel_destroy(struct channel *ch)
 	settling_leave(ch);
 	c->channels[ch->number] = NULL;
 	c->n_open--;
+	opening_give_back_channel(c);
 	counter_add(COUNTER_CHANNELS_CLOSED, 1);
 	loop_retire(ch, channel_free);
 }

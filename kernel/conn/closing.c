@@ -6,7 +6,8 @@
  *  2. every loop goes through its connections, a few at a time, and closes those that are meant;
  *  3. a fence: what a loop posted before it went through its connections has been pushed, at the
  *     latest when its next turn begins; so connections that left before are in the mailboxes now;
- *  4. every loop forgets the closing, behind the last of these.
+ *  4. every loop forgets the closing, behind the last of these, as soon as no exclusive queues of
+ *     connections that have ended are left there.
  *
  * Connections are in no order, and come and go while a loop goes through them. It takes the first
  * of its list each time and puts it at the end; as others are added at the end, too, those that
@@ -39,6 +40,7 @@ struct closing_part {
 	unsigned loop;
 	uint64_t n_to_visit; /* of CLOSING_SWEEP; 0: through, or not begun */
 	uint64_t n_closed;
+	bool is_through; /* CLOSING_FORGET: it waits for exclusive queues only */
 	struct loop_timer rest; /* armed: it waits before the next one */
 };
 
@@ -192,12 +194,28 @@ static void closing_there(struct letter *letter)
 	case CLOSING_FENCE:
 		break;
 	case CLOSING_FORGET:
-		list_remove(&part->link);
-		break;
+		part->is_through = true;
+		if (home->n_exclusive_ends == 0)
+			closing_note_exclusive(home);
+		return;
 	case CLOSING_DONE:
 		bug_on(true);
 	}
 	closing_reply(part);
+}
+
+void closing_note_exclusive(struct conn_loop *home)
+{
+	struct list *pos, *next;
+
+	list_for_each_safe(pos, next, &home->closings) {
+		struct closing_part *part = container_of(pos, struct closing_part, link);
+
+		if (!part->is_through)
+			continue;
+		list_remove(&part->link);
+		closing_reply(part);
+	}
 }
 
 void closing_note_arrival(struct connection *c)

@@ -26,9 +26,9 @@ struct closing_part; /* conn/closing.c */
 
 /*
  * Filled by the asker, who keeps it, and what it points to, in place until done(), which is not
- * called inside the call. done() comes when all that were meant have ended: their channels and
- * consumers are gone, their unacknowledged messages are on their way back, nothing more is done for
- * them. Their sockets are closed when the clients have answered, or 30 s later.
+ * called inside the call. done() comes when all that were meant have ended: their channels,
+ * consumers and exclusive queues are gone, their unacknowledged messages are on their way back,
+ * nothing more is done for them. Their sockets are closed when the clients have answered, or 30 s later.
  */
 struct conn_closing {
 	struct conn_service *service;
@@ -61,6 +61,8 @@ void conn_close_vhost(struct conn_service *service, struct slice vhost, void (*g
 
 struct conn_loop;
 void closing_init(struct conn_loop *home);
+/* No exclusive queues of connections that have ended are left on the loop. */
+void closing_note_exclusive(struct conn_loop *home);
 /* The connection has come from another loop: it may be meant. */
 void closing_note_arrival(struct connection *c);
 /* The loop stops: nobody waits between two connections any more. */

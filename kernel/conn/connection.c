@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/account.h"
 #include "base/buffer.h"
@@ -18,6 +17,7 @@
 #include "conn/handshake.h"
 #include "conn/heartbeat.h"
 #include "conn/move.h"
+#include "conn/opening.h"
 #include "conn/placement.h"
 #include "conn/pressure.h"
 #include "conn/publish.h"
@@ -25,6 +25,7 @@
 #include "conn/source.h"
 #include "loop/budget.h"
 #include "loop/counters.h"
+#include "net/arrival.h"
 
 #define CONNECTION_CLOSE_LIMIT_MS   30000u /* for the peer's close-ok */
 #define CONNECTION_LINGER_MS	    2000u  /* for the peer to close its side after the last byte */
@@ -101,6 +102,7 @@ void connection_finish(struct connection *c, unsigned linger_ms)
 	c->state = CONNECTION_CLOSED;
 	connection_end_channels(c);
 	connection_quieten(c);
+	opening_give_back(c);
 	transport_close_after_flush(c->transport, linger_ms);
 }
 
@@ -214,6 +216,7 @@ void connection_destroy(struct connection *c)
 	c->state = CONNECTION_CLOSED;
 	connection_end_channels(c);
 	connection_quieten(c);
+	opening_give_back(c);
 	if (c->user != NULL && log_limit_take(&limit, LOG_LEVEL_INFO)) {
 		connection_print_name(c, name);
 		log_taken(&limit, LOG_LEVEL_INFO, "conn",
@@ -314,54 +317,6 @@ static struct channel *connection_channel(struct connection *c, unsigned number)
 	return number < c->n_slots ? c->channels[number] : NULL;
 }
 
-/* A slot for the channel number, which the peer chose: the table grows to its size at most. */
-static int connection_grow_channels(struct connection *c, unsigned number)
-{
-	unsigned n = c->n_slots != 0 ? c->n_slots : 2;
-	struct channel **channels;
-
-	while (n <= number)
-		n *= 2;
-	if (n == c->n_slots)
-		return 0;
-	channels = mem_try_zalloc(
-		n * sizeof(struct channel *)); /* a large one takes memory only where it is used */
-	if (channels == NULL)
-		return -ENOMEM;
-	if (c->n_slots != 0)
-		memcpy(channels, c->channels, c->n_slots * sizeof(struct channel *));
-	mem_free(c->channels);
-	c->channels = channels;
-	c->n_slots = n;
-	return 0;
-}
-
-/* A frame on a channel that is not open: channel.open, or an error. */
-static int connection_open_channel(struct connection *c, const struct amqp_frame *frame,
-				   struct amqp_error *error)
-{
-	struct amqp_method m = {0}, ok = {.id = AMQP_CHANNEL_OPEN_OK};
-	bool decoded;
-
-	if (frame->type != AMQP_FRAME_METHOD)
-		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
-				      "expected method frame, got non method frame instead");
-	decoded = amqp_method_decode(&m, frame->payload) == 0;
-	error->method_id = m.id;
-	if (!decoded || m.id != AMQP_CHANNEL_OPEN)
-		return amqp_error_set(error, AMQP_CHANNEL_ERROR, "expected 'channel.open'");
-	if (c->channel_max != 0 && c->n_open >= c->channel_max)
-		return amqp_error_set(error, AMQP_NOT_ALLOWED,
-				      "number of channels opened (%u) has reached the negotiated "
-				      "channel_max (%u)",
-				      c->n_open, (unsigned)c->channel_max);
-	if (connection_grow_channels(c, frame->channel) != 0 ||
-	    channel_create(c, frame->channel) == NULL)
-		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
-	connection_send(c, frame->channel, &ok);
-	return 0;
-}
-
 static NO_INLINE int connection_other_frame(struct connection *c, const struct amqp_frame *frame,
 					    struct amqp_error *error)
 {
@@ -383,7 +338,7 @@ static NO_INLINE int connection_other_frame(struct connection *c, const struct a
 		return amqp_error_set(error, AMQP_CHANNEL_ERROR,
 				      "frame on channel %u before the connection is open",
 				      (unsigned)frame->channel);
-	return connection_open_channel(c, frame, error);
+	return opening_channel(c, frame, error);
 }
 
 /* `behind` and *ret_used as channel_frame() has them. */
@@ -549,26 +504,13 @@ static void connection_timer(struct loop_timer *timer)
 	connection_destroy(c);
 }
 
-/* The text stays the transport's. */
-static void connection_describe_peer(struct connection *c)
-{
-	const struct net_address *address = transport_peer(c->transport);
-
-	c->peer = (struct shunt_peer){
-		.size = sizeof(c->peer),
-		.host = {(const uint8_t *)address->host, strlen(address->host)},
-		.port = address->port,
-		.is_loopback = address->is_loopback,
-	};
-}
-
-void conn_service_accept(struct conn_service *service, int fd)
+void conn_service_take(struct conn_service *service, const struct arrived *arrived)
 {
 	struct conn_loop *home = conn_loop_self(service);
 	struct connection *c;
 
 	if (home->is_stopping) {
-		close(fd);
+		arrived_discard(arrived);
 		return;
 	}
 	c = mem_zalloc(sizeof(*c));
@@ -578,8 +520,7 @@ void conn_service_accept(struct conn_service *service, int fd)
 	c->number = atomic_fetch_add_explicit(&service->next_number, 1, memory_order_relaxed);
 	c->frame_max = AMQP_FRAME_MIN_SIZE;
 	c->connected_at_ms = loop_now_wall_ms();
-	c->transport = transport_create(fd, &connection_handler, c);
-	connection_describe_peer(c);
+	connection_open_transport(c, arrived, &connection_handler);
 	c->ref = slots_add(c);
 	placement_forget_votes(c);
 	list_init(&c->dirty);

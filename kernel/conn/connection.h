@@ -74,8 +74,10 @@ struct connection_capabilities {
 	bool expects_qos_at_once;
 };
 
+struct arrived;
 struct decisions; /* conn/decisions.h */
 struct move;	  /* conn/move.c */
+struct tls_session;
 
 /* A client's connection. Its loop may change: conn/move.h. */
 struct connection {
@@ -83,6 +85,7 @@ struct connection {
 	struct conn_service *service;
 	struct conn_loop *home;
 	struct transport *transport;
+	const struct tls_session *tls; /* the transport's; NULL: it is plain */
 	struct shunt_peer peer; /* whom the transport leads to, as plugins see it */
 	struct actor_ref ref;
 	uint64_t number; /* never used again; the owner of exclusive queues */
@@ -108,6 +111,7 @@ struct connection {
 
 	uint64_t inflight_bytes; /* see publication.inflight_bytes */
 	uint64_t backlog_bytes;	 /* waiting in channels */
+	bool counts_for_user, counts_in_vhost; /* conn/opening.h: it is given back */
 	bool has_published;
 	bool is_replaying; /* within connection_replay() */
 	bool is_ending;	   /* connection.close came, and waits for channels */
@@ -167,6 +171,11 @@ void connection_replay(struct connection *c, struct slice frames);
 
 /* Sends a method. */
 void connection_send(struct connection *c, uint16_t channel, const struct amqp_method *method);
+
+/* conn/peer.c: the transport of one that is new, with who is at its other end. */
+struct transport_handler;
+void connection_open_transport(struct connection *c, const struct arrived *arrived,
+			       const struct transport_handler *handler);
 
 /* For lists. */
 const char *connection_state_name(const struct connection *c);

@@ -14,11 +14,9 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/topology.h"
-#include "broker/vhost.h"
 #include "conn/channel.h"
 #include "conn/connection.h"
-#include "conn/heartbeat.h"
+#include "conn/opening.h"
 #include "conn/pressure.h"
 
 #define HANDSHAKE_MECHANISMS "PLAIN AMQPLAIN"
@@ -308,54 +306,6 @@ static int handshake_tune_ok(struct connection *c, const struct amqp_connection_
 	return 0;
 }
 
-/* NULL: there is none. */
-static struct vhost *handshake_find_vhost(const struct connection *c, struct slice name)
-{
-	struct topology *topology = c->service->broker->topology;
-	struct vhost *vhost;
-
-	topology_read_begin(topology);
-	vhost = topology_vhost(topology, name);
-	topology_read_end(topology);
-	return vhost;
-}
-
-static int handshake_open(struct connection *c, const struct amqp_connection_open *m,
-			  struct amqp_error *error)
-{
-	struct vhost *vhost = handshake_find_vhost(c, m->virtual_host);
-	struct access_question question = {
-		.user = c->user,
-		.operation = ACCESS_VHOST,
-		.resource = ACCESS_RESOURCE_VHOST,
-		.vhost = m->virtual_host,
-		.name = m->virtual_host,
-		.peer = &c->peer,
-	};
-	struct amqp_method ok = {.id = AMQP_CONNECTION_OPEN_OK};
-	static struct log_limit limit = LOG_LIMIT(100);
-	char name[CONNECTION_NAME_MAX];
-
-	if (vhost == NULL)
-		return amqp_error_set(error, AMQP_NOT_ALLOWED, "vhost " SLICE_FMT " not found",
-				      SLICE_ARG(m->virtual_host));
-	if (!access_authorize(c->service->access, &question))
-		return amqp_error_set(error, AMQP_NOT_ALLOWED,
-				      "access to vhost '" SLICE_FMT "' refused for user '%s'",
-				      SLICE_ARG(m->virtual_host), c->user->name);
-	c->vhost = vhost_hold(vhost);
-	c->state = CONNECTION_RUNNING;
-	connection_send(c, 0, &ok);
-	heartbeat_start(c);
-	if (log_limit_take(&limit, LOG_LEVEL_INFO)) {
-		connection_print_name(c, name);
-		log_taken(&limit, LOG_LEVEL_INFO, "conn",
-			  "connection opened: name=\"%s\" user=\"%s\" vhost=\"%s\"", name,
-			  c->user->name, vhost->name);
-	}
-	return 0;
-}
-
 static int handshake_unexpected(struct connection *c, struct amqp_error *error)
 {
 	static const char *const states[] = {
@@ -381,7 +331,7 @@ int handshake_method(struct connection *c, const struct amqp_method *m, struct a
 	if (c->state == CONNECTION_TUNE_OK && m->id == AMQP_CONNECTION_TUNE_OK)
 		return handshake_tune_ok(c, &m->connection_tune_ok, error);
 	if (c->state == CONNECTION_OPEN && m->id == AMQP_CONNECTION_OPEN)
-		return handshake_open(c, &m->connection_open, error);
+		return opening_connection(c, &m->connection_open, error);
 	if (c->state == CONNECTION_RUNNING && m->id == AMQP_CONNECTION_UPDATE_SECRET) {
 		/* A password that was right stays right: there is nothing that would expire. As
 		 * RabbitMQ's internal back end. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "conn/service.h"
 
+#include "access/accounts.h"
 #include "base/bug.h"
 #include "base/mem.h"
 #include "broker/queue.h"
@@ -65,6 +66,9 @@ void conn_service_destroy(struct conn_service *service)
 {
 	if (service == NULL)
 		return;
+	/* Nobody is there any more whom a user's or a vhost's end could concern. */
+	access_on_user_deleted(service->access, NULL, NULL);
+	service->broker->vhost_closing = NULL;
 	for (unsigned i = 0; i < service->n_loops; i++) {
 		bug_on(!list_is_empty(&service->loops[i].connections) ||
 		       !list_is_empty(&service->loops[i].closings));

@@ -81,6 +81,7 @@ struct conn_loop {
 	struct loop_load load;
 	struct list closings; /* struct closing_part.link: conn/closing.h */
 	struct loop_task closing_sweep;
+	unsigned n_exclusive_ends; /* conn/exclusive.c: queues that go in steps */
 };
 
 struct conn_service {
@@ -108,7 +109,10 @@ void conn_service_destroy(struct conn_service *service);
 /* The calling loop's part. */
 struct conn_loop *conn_loop_self(struct conn_service *service);
 
-/* Takes an accepted socket; serves it on the calling loop. */
+/* Takes what has arrived (net/arrival.h); serves it on the calling loop. */
+struct arrived;
+void conn_service_take(struct conn_service *service, const struct arrived *arrived);
+/* The same for an accepted socket, as it is. */
 void conn_service_accept(struct conn_service *service, int fd);
 
 /*

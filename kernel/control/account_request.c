@@ -9,9 +9,8 @@
 #include "base/list.h"
 #include "base/mem.h"
 
-struct account_request *account_request_create(struct control_client *client,
-					       const json_t *request, enum access_edit_kind kind,
-					       const char *event)
+struct account_request *account_request_create(struct control_client *client, const json_t *request,
+					       enum access_edit_kind kind, const char *event)
 {
 	struct audit_actor actor = control_client_actor(client);
 	struct account_request *self = mem_zalloc(sizeof(*self));

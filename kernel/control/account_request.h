@@ -15,7 +15,7 @@ struct account_request {
 	struct access *access;
 	struct access_edits edits;
 	struct access_edit edit; /* filled by the command */
-	const char *event;     /* for the audit trail; with details: key="value" pairs */
+	const char *event;	 /* for the audit trail; with details: key="value" pairs */
 	struct buffer details;
 
 	struct actor_ref client; /* from here on its own */
@@ -28,9 +28,8 @@ struct account_request {
 
 /* Then account_request_text() for the arguments, "user" always among them, and one of the functions
  * that end it. */
-struct account_request *account_request_create(struct control_client *client,
-					       const json_t *request, enum access_edit_kind kind,
-					       const char *event);
+struct account_request *account_request_create(struct control_client *client, const json_t *request,
+					       enum access_edit_kind kind, const char *event);
 
 /* An argument of the request, valid as long as this; a missing one makes the request incomplete.
  * It is among the audit's details, but for `secret` ones. */

@@ -51,7 +51,7 @@ struct listing_kind {
 };
 
 extern const struct listing_kind listing_queues, listing_exchanges, listing_bindings,
-	listing_connections, listing_consumers;
+	listing_connections, listing_consumers, listing_vhosts;
 
 /*
  * Values, as `rabbitmqctl --formatter json` shows them; shuntctl makes its other formats from their

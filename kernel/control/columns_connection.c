@@ -4,6 +4,7 @@
 #include "broker/topology.h"
 #include "conn/connection.h"
 #include "control/columns.h"
+#include "control/columns_tls.h"
 
 static json_t *connection_pid(const void *object)
 {
@@ -75,19 +76,6 @@ static json_t *connection_protocol(const void *object)
 	return json_pack("[i, i, i]", 0, 9, 1);
 }
 
-/* There is no TLS yet. */
-static json_t *connection_ssl(const void *object)
-{
-	(void)object;
-	return json_false();
-}
-
-static json_t *connection_nothing(const void *object)
-{
-	(void)object;
-	return json_string("");
-}
-
 static json_t *connection_timeout(const void *object)
 {
 	return column_number(((const struct connection *)object)->heartbeat_s);
@@ -139,14 +127,14 @@ static const struct column connection_columns[] = {
 	{"host", connection_host},
 	{"peer_port", connection_peer_port},
 	{"peer_host", connection_peer_host},
-	{"ssl", connection_ssl},
-	{"ssl_protocol", connection_nothing},
-	{"ssl_key_exchange", connection_nothing},
-	{"ssl_cipher", connection_nothing},
-	{"ssl_hash", connection_nothing},
-	{"peer_cert_subject", connection_nothing},
-	{"peer_cert_issuer", connection_nothing},
-	{"peer_cert_validity", connection_nothing},
+	{"ssl", column_ssl},
+	{"ssl_protocol", column_ssl_protocol},
+	{"ssl_key_exchange", column_ssl_key_exchange},
+	{"ssl_cipher", column_ssl_cipher},
+	{"ssl_hash", column_ssl_hash},
+	{"peer_cert_subject", column_peer_cert_subject},
+	{"peer_cert_issuer", column_peer_cert_issuer},
+	{"peer_cert_validity", column_peer_cert_validity},
 	{"state", connection_state},
 	{"channels", connection_channels},
 	{"protocol", connection_protocol},

@@ -4,6 +4,7 @@
 #include "control/account_request.h"
 #include "control/client.h"
 #include "control/columns.h"
+#include "control/vhost_request.h"
 
 /* Says whom one talks to. */
 static void command_ping(struct control_client *client, const json_t *request)
@@ -40,6 +41,7 @@ static const struct control_command general_commands[] = {
 	{"list_bindings", control_list},
 	{"list_connections", control_list},
 	{"list_consumers", control_list},
+	{"list_vhosts", control_list},
 	{NULL, NULL},
 };
 
@@ -50,5 +52,7 @@ const struct control_command *const control_commands[] = {
 	control_user_commands,
 	control_user_limit_commands,
 	control_permission_commands,
+	control_vhost_commands,
+	control_vhost_limit_commands,
 	NULL,
 };

@@ -45,7 +45,8 @@ static bool limits_take(const json_t *object, const char *what, struct limit *li
 	const char *name;
 	bool is_good = true;
 
-	json_object_foreach(copy, name, value) {
+	json_object_foreach(copy, name, value)
+	{
 		struct limit *limit = NULL;
 
 		for (size_t i = 0; i < n && limit == NULL; i++)

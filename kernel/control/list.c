@@ -21,7 +21,7 @@
 
 static const struct listing_kind *const listing_kinds[] = {
 	&listing_queues,      &listing_exchanges, &listing_bindings,
-	&listing_connections, &listing_consumers,
+	&listing_connections, &listing_consumers, &listing_vhosts,
 };
 
 /* One list on its way; goes between loop 0 and the others as the letter itself. */

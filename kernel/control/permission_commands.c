@@ -66,10 +66,10 @@ static void command_set_permissions(struct control_client *client, const json_t 
 	permission->configure = account_request_text(self, "configure");
 	permission->write = account_request_text(self, "write");
 	permission->read = account_request_text(self, "read");
-	if (are_patterns(client,
-			 (struct slice[]){permission->configure, permission->write,
-					  permission->read},
-			 3))
+	if (are_patterns(
+		    client,
+		    (struct slice[]){permission->configure, permission->write, permission->read},
+		    3))
 		submit_if_they_exist(client, self, permission->user, permission->vhost);
 	else
 		account_request_free(self);
@@ -136,13 +136,12 @@ static void send_permission(void *context, const struct permission_view *permiss
 {
 	const struct rows *rows = context;
 
-	control_client_send(rows->client,
-			    json_pack("[o, o, o, o]",
-				      column_text(rows->of_user ? permission->vhost
-								: permission->user),
-				      column_text(permission->configure),
-				      column_text(permission->write),
-				      column_text(permission->read)));
+	control_client_send(
+		rows->client,
+		json_pack("[o, o, o, o]",
+			  column_text(rows->of_user ? permission->vhost : permission->user),
+			  column_text(permission->configure), column_text(permission->write),
+			  column_text(permission->read)));
 }
 
 static void send_topic_permission(void *context, const struct topic_permission_view *topic)

@@ -73,8 +73,11 @@ static void status_listeners(json_t *value, const struct control_config *config)
 		set_text(listener, "interface", listener_address(config->listeners[i])->host);
 		set_text(listener, "node", config->cluster_name);
 		set_number(listener, "port", listener_address(config->listeners[i])->port);
-		set_text(listener, "protocol", "amqp");
-		set_text(listener, "purpose", "AMQP 0-9-1");
+		set_text(listener, "protocol", listener_protocol(config->listeners[i]));
+		set_text(listener, "purpose",
+			 strcmp(listener_protocol(config->listeners[i]), "amqp") == 0
+				 ? "AMQP 0-9-1"
+				 : "AMQP 0-9-1 over TLS");
 		json_array_append_new(listeners, listener);
 	}
 	json_object_set_new(value, "listeners", listeners);

@@ -94,8 +94,8 @@ static void command_add_user(struct control_client *client, const json_t *reques
 
 static void command_change_password(struct control_client *client, const json_t *request)
 {
-	struct account_request *self = account_request_create(
-		client, request, ACCESS_SET_PASSWORD, "user.password.changed");
+	struct account_request *self = account_request_create(client, request, ACCESS_SET_PASSWORD,
+							      "user.password.changed");
 
 	self->edit.account.name = account_request_text(self, "user");
 	if (account_exists(client, self->edit.account.name, true))
@@ -117,8 +117,8 @@ static void submit_for_user(struct control_client *client, struct account_reques
 /* Without a hash nobody logs in with a password. */
 static void command_clear_password(struct control_client *client, const json_t *request)
 {
-	struct account_request *self = account_request_create(
-		client, request, ACCESS_SET_PASSWORD, "user.password.cleared");
+	struct account_request *self = account_request_create(client, request, ACCESS_SET_PASSWORD,
+							      "user.password.cleared");
 
 	self->edit.account.algorithm = PASSWORD_SHA256;
 	self->edit.account.password_hash = SLICE_LITERAL("");

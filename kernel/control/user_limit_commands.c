@@ -28,16 +28,15 @@ static void submit_limits(struct control_client *client, struct account_request 
 
 static void command_set_user_limits(struct control_client *client, const json_t *request)
 {
-	struct account_request *self = account_request_create(
-		client, request, ACCESS_SET_USER_LIMITS, "user.limits.set");
+	struct account_request *self =
+		account_request_create(client, request, ACCESS_SET_USER_LIMITS, "user.limits.set");
 	struct slice definition = account_request_text(self, "definition");
 	struct limit limits[N_LIMITS];
 	char reason[400];
 
 	limits_fill(limits, ACCESS_KEEP_LIMIT);
-	if (definition.data == NULL ||
-	    limits_read((const char *)definition.data, "user-limits", limits, N_LIMITS, reason,
-			sizeof(reason))) {
+	if (definition.data == NULL || limits_read((const char *)definition.data, "user-limits",
+						   limits, N_LIMITS, reason, sizeof(reason))) {
 		submit_limits(client, self, limits);
 		return;
 	}

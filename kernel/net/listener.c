@@ -240,6 +240,11 @@ bool listener_is_resting(const struct listener *l)
 	return l->is_resting;
 }
 
+const char *listener_protocol(const struct listener *l)
+{
+	return l->handler->protocol;
+}
+
 uint16_t listener_port(const struct listener *l)
 {
 	return l->address.port;

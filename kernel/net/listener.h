@@ -21,6 +21,7 @@
 struct listener;
 
 struct listener_handler {
+	const char *protocol; /* for lists: "amqp", "amqp/ssl" */
 	/*
 	 * A connection: a non-blocking, close-on-exec descriptor, which is the callee's from now
 	 * on.
@@ -50,6 +51,7 @@ void listener_destroy(struct listener *l);
 void listener_resume(struct listener *l);
 bool listener_is_resting(const struct listener *l);
 
+const char *listener_protocol(const struct listener *l);
 uint16_t listener_port(const struct listener *l);
 /* Where it listens; the host is "::" or "0.0.0.0" for all addresses. */
 const struct net_address *listener_address(const struct listener *l);

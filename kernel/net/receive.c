@@ -219,7 +219,7 @@ size_t stream_read_chunk(struct stream *s, size_t room)
 		stream_add_event(s, &s->writable);
 	} else if (n != -EAGAIN && n != -EWOULDBLOCK)
 		input_ended(s, (int)-n);
-	if (n > 0 && s->is_reading && s->layer->has_pending &&
+	if ((n > 0 || n == -EAGAIN) && s->is_reading && s->layer->has_pending &&
 	    s->layer->has_pending(s->layer_context))
 		loop_defer(&s->input);
 	return n > 0 ? (size_t)n : 0;

@@ -64,6 +64,7 @@ struct stream {
 	uint64_t last_read_ms;
 	uint64_t last_write_ms;
 	struct net_address peer;
+	struct net_address *local; /* NULL: as the system says */
 };
 
 static inline struct stream *stream_of(struct transport *t)

@@ -85,6 +85,7 @@ static void free_stream(void *object)
 		s->layer->release(s->layer_context);
 	stream_forget_kept(s);
 	net_pool_unref(s->pool);
+	mem_free(s->local);
 	mem_free(s);
 }
 
@@ -135,6 +136,8 @@ struct transport *transport_create_layered(int fd, const struct transport_layer 
 	s->peer = ask_address(fd, getpeername);
 	stream_assign_events(s);
 	stream_start_reading(s);
+	if (layer->has_pending && layer->has_pending(layer_context))
+		loop_defer(&s->input);
 	return &s->t;
 }
 
@@ -194,8 +197,11 @@ uint64_t transport_last_write_ms(const struct transport *t)
 
 bool transport_is_readable(const struct transport *t)
 {
-	struct pollfd socket = {.fd = stream_of_const(t)->fd, .events = POLLIN};
+	const struct stream *s = stream_of_const(t);
+	struct pollfd socket = {.fd = s->fd, .events = POLLIN};
 
+	if (s->layer->has_pending && s->layer->has_pending(s->layer_context))
+		return true;
 	return poll(&socket, 1, 0) > 0;
 }
 
@@ -216,5 +222,18 @@ const struct net_address *transport_peer(const struct transport *t)
 
 struct net_address transport_local(const struct transport *t)
 {
-	return ask_address(stream_of_const(t)->fd, getsockname);
+	const struct stream *s = stream_of_const(t);
+
+	return s->local ? *s->local : ask_address(s->fd, getsockname);
+}
+
+void transport_set_addresses(struct transport *t, const struct net_address *peer,
+			     const struct net_address *local)
+{
+	struct stream *s = stream_of(t);
+
+	s->peer = *peer;
+	if (!s->local)
+		s->local = mem_alloc(sizeof(*s->local));
+	*s->local = *local;
 }

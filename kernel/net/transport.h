@@ -65,7 +65,8 @@ struct transport_handler {
  * What lies between the transport and its socket: the plain socket, or TLS. Results are as of
  * read(2) and writev(2), with a negative errno value for a failure: -EAGAIN waits for the socket in
  * the direction of the call, -EINPROGRESS for the other direction (TLS may have to write in order
- * to read). read gives 0 at an orderly end.
+ * to read). read gives 0 at an orderly end, and may give -EAGAIN when it has done enough for once
+ * and has more pending.
  * A writev that waits for the other direction waits while reading is paused.
  * `is_last`: shutdown follows as soon as all is taken, so that the end may leave with these bytes.
  */
@@ -215,5 +216,8 @@ uint64_t transport_bytes_written(const struct transport *t);
 const struct net_address *transport_peer(const struct transport *t);
 /* Asks the system each time, as few want to know; without a port once it is destroyed. */
 struct net_address transport_local(const struct transport *t);
+/* These take the place of what the system knows: a proxy spoke for the peer. */
+void transport_set_addresses(struct transport *t, const struct net_address *peer,
+			     const struct net_address *local);
 
 #endif

@@ -37,6 +37,7 @@ def parse_arguments():
     parser.add_argument("--loops", type=int, default=2, help="loops of shuntd (default 2)")
     parser.add_argument("-o", "--option", action="append", default=[], metavar="KEY=VALUE", help="a setting for shuntd")
     parser.add_argument("--wrapper", default="", help="a command to run shuntd under, e.g. valgrind")
+    parser.add_argument("--tls", action="store_true", help="the clients of the tests speak TLS to shuntd")
     parser.add_argument("--suite", default="all", help="a suite, or all: %s" % ", ".join(all_suites()))
     parser.add_argument("-k", dest="pattern", default="", help="only tests whose name contains this")
     parser.add_argument("--jobs", type=int, default=4, help="tests at the same time (default 4)")
@@ -53,7 +54,7 @@ def choose_broker(arguments):
     if arguments.url:
         return brokers.RunningBroker(arguments.url)
     return brokers.ShuntBroker(arguments.shuntd, arguments.plugins, arguments.loops, arguments.option,
-                               arguments.wrapper.split())
+                               arguments.wrapper.split(), arguments.tls)
 
 
 def choose_tests(arguments):

@@ -222,12 +222,31 @@ static void print_text_array(const json_t *array, struct buffer *out)
 		print_numbers(array, out);
 }
 
+/* [{name, value}, {name, value}] */
+static void print_text_object(const json_t *value, struct buffer *out)
+{
+	json_t *object = json_copy((json_t *)(uintptr_t)value), *member;
+	const char *key, *separator = "";
+
+	buffer_append_byte(out, '[');
+	json_object_foreach(object, key, member) {
+		buffer_printf(out, "%s{%s, ", separator, key);
+		separator = ", ";
+		cell_print_text(member, out);
+		buffer_append_byte(out, '}');
+	}
+	buffer_append_byte(out, ']');
+	json_decref(object);
+}
+
 void cell_print_text(const json_t *value, struct buffer *out)
 {
 	if (json_is_string(value))
 		buffer_append(out, json_string_value(value), json_string_length(value));
 	else if (json_is_array(value))
 		print_text_array(value, out);
+	else if (json_is_object(value))
+		print_text_object(value, out);
 	else if (!json_is_null(value))
 		cell_print_json(value, out);
 }

@@ -10,12 +10,13 @@
 #include "formatter.h"
 #include "help.h"
 
-extern const struct command commands_help[], commands_definitions[], commands_nodes[], commands_users[], commands_access[],
-	commands_monitoring[], commands_plugins[];
+extern const struct command commands_help[], commands_nodes[], commands_users[], commands_access[],
+	commands_vhosts[], commands_definitions[], commands_monitoring[], commands_plugins[];
 
 /* In the order of help; each table ends with a name of NULL. */
 const struct command *const command_tables[] = {
-	commands_help, commands_nodes, commands_users, commands_access, commands_monitoring, commands_definitions, commands_plugins, NULL,
+	commands_help, commands_nodes, commands_users, commands_access, commands_vhosts,
+	commands_definitions, commands_monitoring, commands_plugins, NULL,
 };
 
 const struct command *command_find(const char *name)

@@ -78,6 +78,8 @@ int hash_password_run(const struct command *command, const struct options *optio
 int list_user_limits_run(const struct command *command, const struct options *options); /* variants.c */
 int clear_user_limits_run(const struct command *command, const struct options *options);
 int clear_topic_permissions_run(const struct command *command, const struct options *options);
+int add_vhost_run(const struct command *command, const struct options *options); /* vhosts.c */
+int list_vhost_limits_run(const struct command *command, const struct options *options);
 int complete_run(const struct command *command, const struct options *options); /* complete.c */
 int help_run(const struct command *command, const struct options *options); /* help.c */
 int version_run(const struct command *command, const struct options *options);

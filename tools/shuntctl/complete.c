@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "command.h"
+#include "client.h"
 
 static void offer(const char *word, size_t size, const char *prefix)
 {
@@ -35,6 +35,31 @@ static void offer_commands(const char *prefix)
 			offer(command->name, strlen(command->name), prefix);
 }
 
+/* ---- What the broker knows ---- */
+
+#define COMPLETE_TIMEOUT_MS 500u /* somebody waits for the key to do something */
+
+/* The names in the first column of a list. A broker that does not answer offers none. */
+static void offer_names(const struct options *line, const char *list, const char *prefix)
+{
+	const struct command command = { .name = list };
+	struct options options = { .socket = line->socket };
+	struct client client;
+	json_t *row;
+
+	if (client_try_open(&client, &command, &options, COMPLETE_TIMEOUT_MS) == 0 &&
+	    client_ask(&client, json_pack("{s:s}", "command", list)) == EXIT_OK) {
+		while (client_next(&client, &row) == EXIT_OK && row != NULL) {
+			const json_t *name = json_array_get(row, 0);
+
+			if (json_is_string(name))
+				offer(json_string_value(name), json_string_length(name), prefix);
+			json_decref(row);
+		}
+	}
+	client_close(&client);
+}
+
 /* ---- Options ---- */
 
 static void offer_option(void *context, const char *name)
@@ -54,9 +79,13 @@ static void offer_options(const struct command *command, const struct options *l
 	mem_free(copy);
 }
 
-static void offer_values(const char *option, const char *prefix)
+static void offer_values(const struct options *line, const char *option, const char *prefix)
 {
-	if (strcmp(option, "--formatter") == 0)
+	if (strcmp(option, "--vhost") == 0 || strcmp(option, "-p") == 0)
+		offer_names(line, "list_vhosts", prefix);
+	else if (strcmp(option, "--user") == 0)
+		offer_names(line, "list_users", prefix);
+	else if (strcmp(option, "--formatter") == 0)
 		offer_each("csv json pretty_table table", prefix);
 	else if (strcmp(option, "--unit") == 0)
 		offer_each("bytes kb mb gb", prefix);
@@ -79,6 +108,13 @@ static void offer_columns(const struct command *command, const struct options *l
 	}
 }
 
+/* A user that is to be there. */
+static bool is_user_wanted(const struct command *command, const struct options *line)
+{
+	return command->parameters != NULL && line->n_words == 0 && strcmp(command->name, "add_user") != 0 &&
+	       strncmp(command->parameters, "user", 4) == 0 && strchr(" *?", command->parameters[4]) != NULL;
+}
+
 static void offer_words(const struct options *line, const char *prefix)
 {
 	const struct command *command;
@@ -92,6 +128,8 @@ static void offer_words(const struct options *line, const char *prefix)
 		return;
 	if (command->columns != NULL)
 		offer_columns(command, line, prefix);
+	else if (is_user_wanted(command, line))
+		offer_names(line, "list_users", prefix);
 	else if (command->run == help_run && line->n_words == 0)
 		offer_commands(prefix);
 	else if (command->run == plugin_run && line->n_words == 0)
@@ -143,7 +181,7 @@ static void complete(const char *const *words, size_t n)
 
 	options_parse(&line, argc, argv);
 	if (option != NULL)
-		offer_values(option, prefix);
+		offer_values(&line, option, prefix);
 	else if (prefix[0] == '-')
 		offer_options(line.command != NULL ? command_find(line.command) : NULL, &line, prefix);
 	else

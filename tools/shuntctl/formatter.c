@@ -158,13 +158,14 @@ bool formatter_wants_banner(const struct options *options)
 
 /* ---- Output ---- */
 
-void output_begin(struct output *output, const struct options *options, json_t *columns)
+void output_begin(struct output *output, const struct options *options, json_t *columns, bool is_whole)
 {
 	*output = (struct output){
 		.formatter = formatter_of(options),
 		.columns = columns,
 		.with_header = !options_have(options, OPTION_NO_TABLE_HEADERS) && !options_have(options, OPTION_SILENT),
 		.is_terminal = isatty(STDOUT_FILENO),
+		.is_whole = is_whole,
 	};
 	buffer_init(&output->line);
 	if (output->formatter->begin != NULL)
@@ -221,7 +222,7 @@ void output_message(const struct options *options, const char *text)
 		puts("}");
 	} else if (formatter == &formatter_pretty_table) {
 		row = json_pack("[s]", text);
-		output_begin(&output, options, json_pack("[s]", "Output"));
+		output_begin(&output, options, json_pack("[s]", "Output"), true);
 		output_row(&output, row);
 		output_end(&output);
 		output_fini(&output);

@@ -40,7 +40,7 @@ bool formatter_is_json(const struct options *options);
 bool formatter_wants_banner(const struct options *options);
 
 /* columns: an array of names; takes its reference. */
-void output_begin(struct output *output, const struct options *options, json_t *columns);
+void output_begin(struct output *output, const struct options *options, json_t *columns, bool is_whole);
 void output_row(struct output *output, json_t *row);
 void output_end(struct output *output);
 /* Also without output_end(), when the list broke off. */

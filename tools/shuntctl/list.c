@@ -61,8 +61,7 @@ static int list_rows(struct client *client, const struct command *command, const
 	json_t *row;
 	int status;
 
-	output_begin(&output, options, columns);
-	output.is_whole = command->columns == NULL;
+	output_begin(&output, options, columns, command->columns == NULL);
 	output.with_header &= !command->has_no_titles;
 	while ((status = client_next(client, &row)) == EXIT_OK && row != NULL) {
 		if (!is_empty)

@@ -43,6 +43,10 @@ static const struct option_name {
 	{ OPTION_PRE_HASHED_PASSWORD, 0, "pre-hashed-password", OPTION_FLAG, 0 },
 	{ OPTION_USER, 0, "user", OPTION_TEXT, offsetof(struct options, user) },
 	{ OPTION_GLOBAL, 0, "global", OPTION_FLAG, 0 },
+	{ OPTION_DESCRIPTION, 0, "description", OPTION_TEXT, offsetof(struct options, description) },
+	{ OPTION_TAGS, 0, "tags", OPTION_TEXT, offsetof(struct options, tags) },
+	{ OPTION_DEFAULT_QUEUE_TYPE, 0, "default-queue-type", OPTION_TEXT,
+	  offsetof(struct options, default_queue_type) },
 	{ OPTION_SKIP_UNSUPPORTED, 0, "skip-unsupported", OPTION_FLAG, 0 },
 	{ OPTION_FORMAT, 0, "format", OPTION_TEXT, offsetof(struct options, format) },
 };

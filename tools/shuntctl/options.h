@@ -34,8 +34,11 @@ enum option_id {
 	OPTION_PRE_HASHED_PASSWORD = 1 << 20,
 	OPTION_USER = 1 << 21,
 	OPTION_GLOBAL = 1 << 22,
-	OPTION_FORMAT = 1 << 26,
-	OPTION_SKIP_UNSUPPORTED = 1 << 27,
+	OPTION_DESCRIPTION = 1 << 24,
+	OPTION_TAGS = 1 << 25,
+	OPTION_DEFAULT_QUEUE_TYPE = 1 << 26,
+	OPTION_FORMAT = 1 << 28,
+	OPTION_SKIP_UNSUPPORTED = 1 << 29,
 };
 /* Any command takes these. */
 #define OPTIONS_GENERAL                                                                                               \
@@ -54,6 +57,7 @@ struct options {
 	const char **words;  /* those behind it */
 	size_t n_words;
 	const char *vhost, *formatter, *socket, *unit, *node, *percent, *user, *format;
+	const char *description, *tags, *default_queue_type;
 	struct option_values headers, properties; /* KEY=VALUE each */
 	uint32_t timeout_s; /* with OPTION_TIMEOUT */
 	struct buffer invalid; /* "--nosuch : value" a line: what is no option, or has no good value */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Commands with a password, which may come from the standard input. */
 #include <openssl/evp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,24 +16,43 @@
 
 /* ---- Reading it ---- */
 
-/* The first line, without its end; at a terminal it is not shown. NULL: there is none. */
+static struct termios terminal_before; /* of the standard input */
+
+static void terminal_restore(void)
+{
+	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &terminal_before);
+}
+
+/* Who breaks off gets the terminal back as it was. */
+static void end_by_signal(int number)
+{
+	terminal_restore();
+	(void)signal(number, SIG_DFL);
+	(void)raise(number);
+}
+
+/* Until terminal_restore() nothing that is typed is shown. False: it is no terminal. */
+static bool terminal_silence(void)
+{
+	struct termios silent;
+
+	if (tcgetattr(STDIN_FILENO, &terminal_before) != 0)
+		return false;
+	(void)signal(SIGINT, end_by_signal);
+	(void)signal(SIGTERM, end_by_signal);
+	silent = terminal_before;
+	silent.c_lflag &= ~(tcflag_t)ECHO;
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+	return true;
+}
+
+/* The first line, without its end. NULL: there is none. */
 static char *read_line(void)
 {
-	struct termios before, quiet;
-	bool is_terminal = tcgetattr(STDIN_FILENO, &before) == 0;
 	size_t room = 0;
 	char *line = NULL;
-	ssize_t n;
 
-	if (is_terminal) {
-		quiet = before;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	}
-	n = getline(&line, &room, stdin);
-	if (is_terminal)
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-	if (n < 0) {
+	if (getline(&line, &room, stdin) < 0) {
 		free(line);
 		return NULL;
 	}
@@ -42,12 +62,21 @@ static char *read_line(void)
 
 char *secret_read(const struct options *options)
 {
-	if (!options_have(options, OPTION_QUIET) && !options_have(options, OPTION_SILENT)) {
-		/* the output of a terminal's commands goes on in the next line */
-		puts("Password: ");
-		fflush(stdout);
-	}
-	return read_line();
+	bool is_terminal = terminal_silence();
+	bool with_prompt = !options_have(options, OPTION_QUIET) && !options_have(options, OPTION_SILENT);
+	char *line;
+
+	if (with_prompt)
+		fputs("Password: ", stdout);
+	if (with_prompt && !is_terminal)
+		fputc('\n', stdout);
+	fflush(stdout);
+	line = read_line();
+	if (is_terminal)
+		terminal_restore();
+	if (with_prompt && is_terminal)
+		fputc('\n', stdout); /* the one that was typed was not shown */
+	return line;
 }
 
 void secret_free(char *secret)

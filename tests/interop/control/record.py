@@ -5,6 +5,7 @@
     record.py [NAME...]        those in transcripts/NAME.txt, or all of them"""
 
 import os
+import signal
 import sys
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -20,6 +21,7 @@ def record(path):
     broker = brokers.RabbitBroker()
     broker.start()
     try:
+        transcript.await_startup(RABBITMQCTL, broker.environment, 60)
         steps, remarks, answers = transcript.play(path, broker, RABBITMQCTL, broker.environment, 60)
     finally:
         broker.stop()
@@ -34,6 +36,7 @@ def record(path):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))   # so that the broker is stopped
     folder = os.path.join(FOLDER, "transcripts")
     names = sys.argv[1:] or sorted(name[:-4] for name in os.listdir(folder) if name.endswith(".txt"))
     for name in names:

@@ -35,13 +35,18 @@ LINES = [
     (["help", "set_p"], ["set_permissions"], []),
     (["plugin", "re"], ["reload"], ["list"]),
     (["add_user", "--pre"], ["--pre-hashed-password"], []),
-    (["add_user", "x"], [], ["add_user"]),
+    (["add_user", "gu"], [], ["guest"]),
+    (["set_permissions", "gu"], ["guest"], []),
+    (["set_permissions", "guest", "gu"], [], ["guest"]),
+    (["list_user_limits", "--user", "gu"], ["guest"], []),
+    (["--socket", "/no/such", "delete_user", "gu"], [], ["guest"]),
     (["nosuch", ""], [], ["add_user"]),
 ]
 
 
 def complete(t, *words):
-    environment = dict(os.environ, COMPLETION=COMPLETION, SHUNTCTL=shuntctl_of(t.broker))
+    environment = dict(os.environ, COMPLETION=COMPLETION, SHUNTCTL=shuntctl_of(t.broker),
+                       SHUNT_SOCKET=t.broker.control_socket)
     done = subprocess.run(["bash", "--norc", "-c", SCRIPT, "bash", "shuntctl"] + list(words), env=environment,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=t.limit, check=False, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, ""), done

@@ -27,6 +27,7 @@ def rabbit_of_its_own(t):
     broker = brokers.RabbitBroker()
     broker.start()
     t.cleanup(broker.stop)
+    transcript.await_startup(RABBITMQCTL, broker.environment, t.limit)
     return broker, RABBITMQCTL, broker.environment
 
 

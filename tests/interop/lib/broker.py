@@ -13,6 +13,7 @@ import tempfile
 import time
 import urllib.parse
 
+from . import certificates
 from . import wire
 
 RABBITMQ_SERVER = "/usr/lib/rabbitmq/bin/rabbitmq-server"
@@ -76,14 +77,14 @@ def listens_on(pid, port):
     return False
 
 
-def wait_until_serving(host, port, process, limit):
+def wait_until_serving(host, port, process, limit, tls=None):
     """Returns once the broker answers an AMQP header with connection.start."""
     deadline = time.monotonic() + limit
     while True:
         if process is not None and process.poll() is not None:
             raise BrokerFailed("the broker ended with status %s" % process.returncode)
         try:
-            with wire.Client(host, port, limit=5) as client:
+            with wire.Client(host, port, limit=5, tls=tls) as client:
                 client.send_protocol_header()
                 client.read_method("connection.start")
                 return
@@ -118,6 +119,7 @@ class Broker:
     process = None
     log_path = None
     control_socket = None
+    tls = None   # what clients need to speak TLS on the port (an ssl.SSLContext); None: it is plain
     checked_end = False   # whether stop() checks that the broker ends as it should
 
     def start(self):
@@ -137,17 +139,20 @@ class ShuntBroker(Broker):
     kind = "shunt"
     checked_end = True
 
-    def __init__(self, shuntd, plugins, loops=2, options=(), wrapper=()):
+    def __init__(self, shuntd, plugins, loops=2, options=(), wrapper=(), is_tls=False):
         self.shuntd = shuntd
         self.plugins = plugins
         self.loops = loops
         self.options = list(options)
         self.wrapper = list(wrapper)
+        self.is_tls = is_tls
         self.directory = None
         self.was_told_to_end = False
 
     def start(self):
         self.directory = tempfile.mkdtemp(prefix="shunt-interop-")
+        if self.is_tls:
+            self._make_certificates()
         # a free port may be taken by somebody else before shuntd binds it: then once more
         for attempt in range(3):
             try:
@@ -158,11 +163,17 @@ class ShuntBroker(Broker):
                     shutil.rmtree(self.directory, ignore_errors=True)
                     raise BrokerFailed("shuntd did not start:\n%s" % tail) from None
 
+    def _make_certificates(self):
+        authority = certificates.Authority(os.path.join(self.directory, "certificates"))
+        authority.sign("server", "/CN=localhost")
+        self.tls = authority.context()
+        self.options += authority.options()
+
     def _command(self):
         default_port, self.port = free_ports(2)
         options = [
             "listeners.tcp.default=%d" % default_port,
-            "listeners.tcp.1=127.0.0.1:%d" % self.port,
+            "listeners.%s.1=127.0.0.1:%d" % ("ssl" if self.is_tls else "tcp", self.port),
             "data_dir=%s" % os.path.join(self.directory, "data"),
             "loops=%d" % self.loops,
             "control.socket=%s" % self.control_socket,
@@ -183,7 +194,7 @@ class ShuntBroker(Broker):
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            wait_until_serving(self.host, self.port, self.process, limit=30)
+            wait_until_serving(self.host, self.port, self.process, limit=30, tls=self.tls)
             if not listens_on(self.process.pid, self.port):
                 raise BrokerFailed("the port is in use by another process")
         except BaseException:

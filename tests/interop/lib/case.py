@@ -54,6 +54,8 @@ class Case:
         options.setdefault("blocked_connection_timeout", 15 * self.broker.patience)
         options.setdefault("socket_timeout", 10 * self.broker.patience)
         options.setdefault("stack_timeout", 15 * self.broker.patience)
+        if self.broker.tls is not None:
+            options.setdefault("ssl_options", pika.SSLOptions(self.broker.tls, "localhost"))
         credentials = options.pop("credentials", None) or pika.PlainCredentials(
             self.broker.user, self.broker.password, erase_on_connect=False)
         return pika.ConnectionParameters(self.broker.host, self.broker.port, options.pop("vhost", self.broker.vhost),
@@ -234,7 +236,7 @@ class Case:
         return client
 
     def socket_to(self, broker, limit=8):
-        client = wire.Client(broker.host, broker.port, limit * self.broker.patience)
+        client = wire.Client(broker.host, broker.port, limit * self.broker.patience, broker.tls)
         self._wires.append(client)
         return client
 
@@ -269,7 +271,7 @@ class Janitor:
         self.client = None
 
     def _open(self):
-        self.client = wire.Client(self.broker.host, self.broker.port, limit=15)
+        self.client = wire.Client(self.broker.host, self.broker.port, limit=15, tls=self.broker.tls)
         self.client.handshake(vhost=self.broker.vhost, user=self.broker.user, password=self.broker.password)
         self.client.open_channel(1)
 

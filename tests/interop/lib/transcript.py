@@ -5,7 +5,7 @@
     @ queue orders durable        something done with an AMQP client (class Actions)
     $ add_user lqz 123            a command, quoted as in a shell; `$*` where the order of lines is not promised
     < secret\\n                    its standard input, with Python's escapes; nothing without such a line
-      Adding user "lqz" ...       what it prints, each line after two spaces
+      Adding user "lqz" ...       what it prints, each line after two spaces; `|` is an empty one
     \\ no newline                  after a last line that does not end in one
     ! Error:                      the same of standard error
     = 0                           its exit status
@@ -35,7 +35,7 @@ class Answer:
         for prefix, text in (("  ", self.stdout), ("! ", self.stderr)):
             parts = text.split("\n")
             rest = parts.pop()
-            out += [(prefix + part).rstrip() if not part else prefix + part for part in parts]
+            out += [prefix + part if part else "|!"[prefix == "! "] for part in parts]
             if rest:
                 out += [prefix + rest, NO_NEWLINE]
         return out + ["= %d" % self.status]
@@ -104,7 +104,7 @@ class _Reader:
     def take_of_answer(self, step, line):
         if self.answer is None:
             step.expected = self.answer = Answer()
-        if line.startswith("  ") or line == "":
+        if line.startswith("  ") or line == "|":
             self.answer.stdout += line[2:] + "\n"
             self.last = "stdout"
         elif line.startswith("!"):
@@ -234,6 +234,12 @@ class Actions:
         for connection in self.connections.values():
             if connection.is_open:
                 connection.close()
+
+
+def await_startup(command, environment, limit):
+    """RabbitMQ serves clients before it takes commands."""
+    subprocess.run([command, "await_startup"], env=environment, stdin=subprocess.DEVNULL, timeout=limit, check=True,
+                   stdout=subprocess.DEVNULL)
 
 
 def play(path, broker, command, environment, limit):

@@ -2,6 +2,7 @@
 """A client on a bare socket: handshakes with any parameters, any frame, and every answer checked."""
 
 import socket
+import ssl
 import struct
 import time
 
@@ -20,14 +21,17 @@ class TimedOut(AssertionError):
 
 
 class Client:
-    """A connection on a bare socket. `limit` is how long, in seconds, each read may wait."""
+    """A connection on a bare socket. `limit` is how long, in seconds, each read may wait; `tls` is an ssl.SSLContext for
+    one that is not so bare."""
 
-    def __init__(self, host, port, limit=8):
+    def __init__(self, host, port, limit=8, tls=None):
         self.limit = limit
         self.frame_max = 131072
         self._input = b""
         self.socket = socket.create_connection((host, port), timeout=limit)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
 
     def __enter__(self):
         return self
@@ -75,7 +79,7 @@ class Client:
                 data = self.socket.recv(1 << 18)
             except socket.timeout:
                 continue
-            except ConnectionError as error:
+            except (ConnectionError, ssl.SSLError) as error:
                 raise Closed(str(error)) from error
             finally:
                 self.socket.settimeout(self.limit)

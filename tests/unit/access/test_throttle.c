@@ -97,6 +97,22 @@ static void many_share_a_loopback_address(void)
 }
 
 /* More addresses than there are places: who has failed much is not forgotten for those with one failure. */
+/* Whoever guesses at the loopback address does not lock out the operator, nor does he them. */
+static void the_control_socket_is_exempt(void)
+{
+	struct throttle *throttle = throttle_create();
+	struct throttle_address local = throttle_address_of(slice_cstr("::1"), true), root = local;
+
+	root.is_exempt = true;
+	for (unsigned i = 0; i < 2 * THROTTLE_BURST * THROTTLE_LOOPBACK_TIMES; i++)
+		CU_ASSERT_TRUE(throttle_take(throttle, &root, NOW));
+	throttle_give_back(throttle, &root, NOW);
+	CU_ASSERT_EQUAL(take_all(throttle, &local, NOW), THROTTLE_BURST * THROTTLE_LOOPBACK_TIMES);
+	CU_ASSERT_TRUE(throttle_may(throttle, &root, NOW));
+	CU_ASSERT_TRUE(throttle_take(throttle, &root, NOW));
+	throttle_destroy(throttle);
+}
+
 static void when_it_is_full(void)
 {
 	struct throttle *throttle = throttle_create();
@@ -118,4 +134,5 @@ static void when_it_is_full(void)
 }
 
 UNIT_MAIN("access/throttle", UNIT_TEST(addresses), UNIT_TEST(a_burst_then_one_by_one), UNIT_TEST(others_are_not_touched),
-	  UNIT_TEST(who_was_right_pays_nothing), UNIT_TEST(many_share_a_loopback_address), UNIT_TEST(when_it_is_full))
+	  UNIT_TEST(who_was_right_pays_nothing), UNIT_TEST(many_share_a_loopback_address),
+	  UNIT_TEST(the_control_socket_is_exempt), UNIT_TEST(when_it_is_full))

@@ -114,6 +114,32 @@ static const char *see_all(void)
 
 #define DEFAULT_SEEN "[/|Default virtual host|||-1|-1]"
 
+static const char *list_all(unsigned limit)
+{
+	uint64_t at = 0;
+
+	seen[0] = '\0';
+	do
+		at = vhost_list(broker, at, limit, see, seen);
+	while (at != 0);
+	return seen;
+}
+
+static void lists(void)
+{
+	begin(1);
+	for (const char *name = "edcba"; *name; name++)
+		CU_ASSERT_EQUAL(change(VHOST_ADD, (char[]){*name, '\0'}), 0);
+	CU_ASSERT_EQUAL(change(VHOST_DELETE, "d"), 0);
+	for (unsigned limit = 1; limit < 8; limit++)
+		CU_ASSERT_STRING_EQUAL(list_all(limit),
+				       DEFAULT_SEEN "[e||||-1|-1][c||||-1|-1][b||||-1|-1]"
+						    "[a||||-1|-1]");
+	CU_ASSERT_STRING_EQUAL(see_all(), DEFAULT_SEEN "[a||||-1|-1][b||||-1|-1][c||||-1|-1]"
+						       "[e||||-1|-1]");
+	end();
+}
+
 static void settings_are_kept(void)
 {
 	struct vhost_settings settings = {.description = SLICE_LITERAL("some text"),
@@ -135,6 +161,27 @@ static void settings_are_kept(void)
 	CU_ASSERT_FALSE(vhost_settings_of(broker, SLICE_LITERAL("none"), &got));
 	CU_ASSERT_TRUE_FATAL(vhost_settings_of(broker, SLICE_LITERAL("z"), &got));
 	CU_ASSERT_EQUAL(got.max_queues, 1);
+	for (unsigned keep = 1; keep <= VHOST_KEEP_LIMITS; keep *= 2) {
+		struct changing c = {.change = {.operation = VHOST_SET,
+						.broker = broker,
+						.name = SLICE_LITERAL("z"),
+						.settings = settings,
+						.keep = keep,
+						.done = change_done}};
+
+		c.change.settings.description =
+			keep == VHOST_KEEP_DESCRIPTION ? SLICE_LITERAL("no") : SLICE_EMPTY;
+		if (keep == VHOST_KEEP_TAGS)
+			c.change.settings.tags = SLICE_LITERAL("no");
+		if (keep == VHOST_KEEP_DEFAULT_QUEUE_TYPE)
+			c.change.settings.default_queue_type = SLICE_LITERAL("no");
+		if (keep == VHOST_KEEP_LIMITS)
+			c.change.settings.max_queues = c.change.settings.max_connections = 9;
+		vhost_submit(&c.change);
+		CU_ASSERT_EQUAL(change_wait(&c), 0);
+		CU_ASSERT_STRING_EQUAL(see_all(),
+				       "[!||||-1|-1]" DEFAULT_SEEN "[z||a,b|quorum|3|1]");
+	}
 	store_fails = true;
 	settings.max_queues = 7;
 	CU_ASSERT_EQUAL(change_with(VHOST_SET, "z", settings), -EIO);
@@ -237,6 +284,6 @@ static void limit_of_connections(void)
 }
 
 UNIT_MAIN("vhost", UNIT_TEST(added_when_it_is_stored), UNIT_TEST(what_cannot_be_added),
-	  UNIT_TEST(refused_by_a_type), UNIT_TEST(settings_are_kept),
+	  UNIT_TEST(refused_by_a_type), UNIT_TEST(lists), UNIT_TEST(settings_are_kept),
 	  UNIT_TEST(changes_of_one_vhost_run_in_turn), UNIT_TEST(waiting_for_what_is_not_added),
 	  UNIT_TEST(limit_of_queues), UNIT_TEST(limit_of_connections))
