@@ -225,7 +225,9 @@ static const struct config_key config_keys[] = {
 };
 
 const struct config_key *const config_tables[] = {
-	config_keys, config_access_keys, config_login_keys, config_tls_keys, config_log_keys, NULL,
+	config_keys,	 config_access_keys, config_login_keys,
+	config_tls_keys, config_log_keys,    config_definitions_keys,
+	NULL,
 };
 
 /* A key that ends in a dot stands for all that begin so. */
@@ -344,7 +346,7 @@ void config_fini(struct config *config)
 {
 	char *texts[] = {config->product,  config->version,	   config->cluster_name,
 			 config->data_dir, config->control_socket, config->plugins_dir,
-			 config->log_dir,  config->log_file};
+			 config->log_dir,  config->log_file,	   config->definitions};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		mem_free(texts[i]);

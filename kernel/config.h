@@ -83,6 +83,7 @@ struct config {
 	char *product, *version; /* what clients are told */
 	char *cluster_name;
 
+	char *definitions; /* a file or a directory, imported at each start; NULL: none */
 	char *data_dir, *control_socket, *plugins_dir;
 	enum store_sync store_sync;
 	uint32_t store_sync_interval_ms; /* of STORE_SYNC_INTERVAL */
