@@ -73,3 +73,9 @@ def test_user_limits(t):
 @limit(900)
 def test_vhosts(t):
     compare(t, "vhosts")
+
+
+@slow
+@limit(900)
+def test_definitions(t):
+    compare(t, "definitions")
