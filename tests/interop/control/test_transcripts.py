@@ -79,3 +79,9 @@ def test_vhosts(t):
 @limit(900)
 def test_definitions(t):
     compare(t, "definitions")
+
+
+@slow
+@limit(900)
+def test_node(t):
+    compare(t, "node")

@@ -138,6 +138,7 @@ def write(path, steps, remarks, answers):
 NORMALISATIONS = [(re.compile(pattern), replacement) for pattern, replacement in (
     (r"<?(?:rabbit|shunt)\w*@[\w.-]+>?", lambda match: "<NODE>" if match[0][0] == "<" else "NODE"),
     (r"<\d+\.\d+\.\d+>", "<NODE>"),
+    (r"'?/\S*control\.sock'?", "NODE"),   # what a node is for shuntctl
     (r"\n?\d\d:\d\d:\d\d\.\d+ \[(?:warning|error|notice)\] .*\n", ""),
     (r"(127\.0\.0\.1[:\t])\d+", r"\1PORT"),
     (r"(\"peer_port\":)\d+", r"\1PORT"),
