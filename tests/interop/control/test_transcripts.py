@@ -85,3 +85,9 @@ def test_definitions(t):
 @limit(900)
 def test_node(t):
     compare(t, "node")
+
+
+@slow
+@limit(900)
+def test_lists(t):
+    compare(t, "lists")

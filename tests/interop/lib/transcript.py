@@ -137,7 +137,7 @@ def write(path, steps, remarks, answers):
 # Names, numbers and times that differ from run to run, and what rabbitmqctl's own log adds.
 NORMALISATIONS = [(re.compile(pattern), replacement) for pattern, replacement in (
     (r"<?(?:rabbit|shunt)\w*@[\w.-]+>?", lambda match: "<NODE>" if match[0][0] == "<" else "NODE"),
-    (r"<\d+\.\d+\.\d+>", "<NODE>"),
+    (r"(?:#PID)?<(?:NODE|\d+\.\d+\.\d+)>", "<NODE>"),
     (r"'?/\S*control\.sock'?", "NODE"),   # what a node is for shuntctl
     (r"\n?\d\d:\d\d:\d\d\.\d+ \[(?:warning|error|notice)\] .*\n", ""),
     (r"(127\.0\.0\.1[:\t])\d+", r"\1PORT"),
