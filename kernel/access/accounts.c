@@ -242,6 +242,37 @@ void access_each_account(const struct access *access,
 	}
 }
 
+/* How many of them do not come behind the name. */
+static size_t directory_behind(const struct directory *directory, struct slice name)
+{
+	size_t low = 0, high = name.data != NULL ? directory->n : 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (slice_compare(slice_cstr(directory->items[middle]->name), name) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+bool access_some_accounts(const struct access *access, struct slice after, size_t n,
+			  void (*visit)(void *context, const struct account_view *account),
+			  void *context)
+{
+	const struct directory *directory = accounts_directory(access->accounts);
+	size_t i = directory_behind(directory, after);
+
+	for (; n != 0 && i < directory->n; i++, n--) {
+		const struct account_view view = account_view(directory->items[i]);
+
+		visit(context, &view);
+	}
+	return i < directory->n;
+}
+
 /* What is asked for, and what is called for each of it. */
 struct walk {
 	struct slice vhost; /* data NULL: all */

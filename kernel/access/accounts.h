@@ -131,6 +131,11 @@ bool access_find_account(const struct access *access, struct slice name,
 void access_each_account(const struct access *access,
 			 void (*visit)(void *context, const struct account_view *account),
 			 void *context);
+/* At most n of those that come behind the name `after` (data NULL: from the first on). False: there
+ * are no more. */
+bool access_some_accounts(const struct access *access, struct slice after, size_t n,
+			  void (*visit)(void *context, const struct account_view *account),
+			  void *context);
 void access_each_permission(const struct access *access, struct slice vhost, struct slice user,
 			    void (*visit)(void *context, const struct permission_view *permission),
 			    void *context);
