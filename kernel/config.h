@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/log.h"
+#include "base/log_settings.h"
 #include "conn/service.h"
 #include "net/tls.h"
 #include "plugin/loader.h"
@@ -44,6 +44,10 @@ struct config_tls {
 	bool has_alert_log, has_quiet_log; /* log_alert; log_level is above a warning */
 };
 
+struct config_written {
+	char *key, *value;
+};
+
 struct config_plugin {
 	char *name;  /* or a path */
 	char *where; /* "file:line" that names it; NULL: it is of the built-in list */
@@ -74,10 +78,12 @@ struct config {
 	uint32_t frame_max, max_message_size, handshake_timeout_ms;
 	uint64_t memory_limit;	  /* bytes; 0: none */
 	uint64_t disk_free_limit; /* bytes; 0: none */
-	enum log_level log_level;
+	struct log_settings log;
+	char *log_dir, *log_file; /* NULL: none */
 	char *product, *version; /* what clients are told */
 	char *cluster_name;
 
+	char *definitions; /* a file or a directory, imported at each start; NULL: none */
 	char *data_dir, *control_socket, *plugins_dir;
 	enum store_sync store_sync;
 	uint32_t store_sync_interval_ms; /* of STORE_SYNC_INTERVAL */
@@ -90,6 +96,9 @@ struct config {
 	bool has_plugins; /* named by the user: the built-in list does not count */
 	struct plugin_setting *settings;
 	size_t n_settings;
+
+	struct config_written *notes; /* what was set: config_show.h */
+	size_t n_notes;
 };
 
 #define CONFIG_ERROR_MAX 512
