@@ -30,13 +30,16 @@
 #include "loop/meter.h"
 #include "loop/pool.h"
 #include "loop/timer.h"
+#include "machine.h"
 #include "plugin/change.h"
 #include "plugin/file.h"
 #include "plugin/publisher.h"
 #include "server_access.h"
 #include "server_admin.h"
+#include "server_definitions.h"
 #include "server_listen.h"
 #include "server_plugins.h"
+#include "server_reload.h"
 #include "server_store.h"
 #include "store/store.h"
 
@@ -149,37 +152,33 @@ static void server_stop(void *context)
 			    server_connection_count() == 0 ? 0 : SERVER_DRAIN_LOOK_MS);
 }
 
-/* SIGHUP: what may change while running is taken from the file again. */
-static void server_reload(struct server *server)
+static struct server_reload server_reload_of(struct server *server)
 {
-	char error[CONFIG_ERROR_MAX];
-	struct config fresh;
+	return (struct server_reload){server->config, server->source, server->broker->alarms,
+				      &server->listen};
+}
 
-	if (server->source->path == NULL) {
-		log_warning("server", "nothing to reload: started without a configuration file");
-		return;
-	}
-	config_init(&fresh);
-	if (config_read(&fresh, server->source, error) != 0) {
-		log_error("server", "configuration not reloaded: %s", error);
-	} else if (server_listen_reload(&server->listen, &fresh, error, sizeof(error)) != 0) {
-		log_error("server", "configuration not reloaded: %s", error);
-	} else {
-		log_set_level(fresh.log_level);
-		alarms_set_memory_limit(server->broker->alarms, fresh.memory_limit);
-		alarms_set_disk_limit(server->broker->alarms, fresh.disk_free_limit);
-		log_info("server",
-			 "configuration reloaded: log.level, vm_memory_high_watermark, "
-			 "disk_free_limit and the files of ssl_options are in force");
-	}
-	config_fini(&fresh);
+static int server_control_reload(void *context, char *ret_said, size_t size)
+{
+	const struct server_reload reload = server_reload_of(context);
+
+	return server_reload(&reload, ret_said, size);
+}
+
+static json_t *server_control_environment(void *context)
+{
+	const struct server_reload reload = server_reload_of(context);
+
+	return server_environment(&reload);
 }
 
 static void server_signal(evutil_socket_t number, short what, void *context)
 {
+	char said[CONFIG_ERROR_MAX];
+
 	(void)what;
 	if (number == SIGHUP)
-		server_reload(context);
+		(void)server_control_reload(context, said, sizeof(said));
 	else
 		server_stop(context);
 }
@@ -271,6 +270,7 @@ static void server_create_connections(struct server *server)
 		.product = config->product,
 		.version = config->version,
 		.cluster_name = config->cluster_name,
+		.sasl = config->sasl,
 		.hooks = &server->hooks,
 	};
 
@@ -384,7 +384,10 @@ static enum server_status server_open(struct server *server)
 		.data_dir = server->config->data_dir,
 		.config_file = server->source->path,
 		.started_at_ms = clock_monotonic_ms(),
+		.memory_bytes = machine_memory_bytes(),
 		.stop = server_stop,
+		.reload = server_control_reload,
+		.environment = server_control_environment,
 		.context = server,
 	};
 	int result = data_dir_make_parents(server->config->control_socket);
@@ -397,6 +400,22 @@ static enum server_status server_open(struct server *server)
 		return SERVER_CONFIG;
 	}
 	return server_listen_start(&server->listen, server->config, server->connections);
+}
+
+/* The loops turn, and nobody can connect yet: the sockets open when what is to be there is there. */
+static enum server_status server_begin(struct server *server)
+{
+	enum server_status status = server_load_definitions(server->admin, server->config);
+
+	if (status == SERVER_OK && !loop_pool_is_stopping())
+		status = server_open(server);
+	if (status == SERVER_OK && !loop_pool_is_stopping())
+		log_info("server", "started: version=%s pid=%ld loops=%u descriptors=%llu",
+			 PACKAGE_VERSION, (long)getpid(), loop_count(),
+			 (unsigned long long)descriptors_limit());
+	if (status != SERVER_OK)
+		loop_pool_stop();
+	return status;
 }
 
 /*
@@ -431,7 +450,6 @@ enum server_status server_create(struct config *config, const struct config_sour
 	if (status == SERVER_OK && !only_check) {
 		server_create_connections(server);
 		server_catch_signals(server);
-		status = server_open(server);
 	}
 	if (status == SERVER_OK)
 		*ret_server = server;
@@ -442,18 +460,17 @@ enum server_status server_create(struct config *config, const struct config_sour
 
 enum server_status server_run(struct server *server)
 {
+	enum server_status status;
 	int result = loop_pool_start();
 
-	(void)server;
 	if (result != 0) {
 		log_error("server", "cannot start threads: reason=\"%s\"", strerror(-result));
 		return SERVER_OWN_FAULT;
 	}
-	log_info("server", "started: version=%s pid=%ld loops=%u descriptors=%llu", PACKAGE_VERSION,
-		 (long)getpid(), loop_count(), (unsigned long long)descriptors_limit());
+	status = server_begin(server);
 	loop_run();
 	log_info("server", "stopped");
-	return SERVER_OK;
+	return status;
 }
 
 /* ---- End ---- */
@@ -480,6 +497,7 @@ void server_destroy(struct server *server)
 	for (unsigned i = 0; server->connections != NULL && i < loop_count(); i++)
 		loop_pool_visit(i, server_cut_here, server);
 	server_listen_end(&server->listen);
+	admin_end(server->admin);
 	/* What the connections have given back goes to its queues, and from there to the store. */
 	if (server->has_pool)
 		loop_pool_drain();
