@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/log.h"
+#include "base/log_settings.h"
 #include "conn/service.h"
 #include "net/tls.h"
 #include "plugin/loader.h"
@@ -44,6 +44,10 @@ struct config_tls {
 	bool has_alert_log, has_quiet_log; /* log_alert; log_level is above a warning */
 };
 
+struct config_written {
+	char *key, *value;
+};
+
 struct config_plugin {
 	char *name;  /* or a path */
 	char *where; /* "file:line" that names it; NULL: it is of the built-in list */
@@ -59,19 +63,27 @@ struct config {
 	struct config_list proxies; /* that are trusted, as net/range.h takes them; none: those on
 				       the loopback */
 
+	/* What a broker without any user begins with. */
 	char *default_user, *default_pass, *default_vhost, *default_user_tags;
-	char **loopback_users; /* NULL-terminated */
+	char *default_configure, *default_write, *default_read;
+	bool has_default_user_tags; /* named by the user */
+	char **loopback_users;	    /* NULL-terminated */
 	size_t n_loopback_users;
 	bool loopback_users_are_none; /* loopback_users = none */
+
+	struct sasl_settings sasl; /* its texts are ours */
+	char *anonymous_user, *anonymous_pass; /* "none": NULL */
 
 	uint16_t heartbeat_s, channel_max;
 	uint32_t frame_max, max_message_size, handshake_timeout_ms;
 	uint64_t memory_limit;	  /* bytes; 0: none */
 	uint64_t disk_free_limit; /* bytes; 0: none */
-	enum log_level log_level;
+	struct log_settings log;
+	char *log_dir, *log_file; /* NULL: none */
 	char *product, *version; /* what clients are told */
 	char *cluster_name;
 
+	char *definitions; /* a file or a directory, imported at each start; NULL: none */
 	char *data_dir, *control_socket, *plugins_dir;
 	enum store_sync store_sync;
 	uint32_t store_sync_interval_ms; /* of STORE_SYNC_INTERVAL */
@@ -84,6 +96,9 @@ struct config {
 	bool has_plugins; /* named by the user: the built-in list does not count */
 	struct plugin_setting *settings;
 	size_t n_settings;
+
+	struct config_written *notes; /* what was set: config_show.h */
+	size_t n_notes;
 };
 
 #define CONFIG_ERROR_MAX 512
@@ -105,6 +120,10 @@ int config_read(struct config *config, const struct config_source *source,
 int config_read_file(struct config *config, const char *path, char ret_error[CONFIG_ERROR_MAX]);
 /* "KEY=VALUE", as after -o. */
 int config_read_option(struct config *config, const char *option, char ret_error[CONFIG_ERROR_MAX]);
+/* SHUNT_DEFAULT_USER, _PASS and _VHOST: they count for more than the file, and for less than -o. */
+int config_read_environment(struct config *config, char ret_error[CONFIG_ERROR_MAX]);
+/* The first user's, once that is made. */
+void config_forget_password(struct config *config);
 /* After all was read: fills in what was left out. */
 void config_complete(struct config *config);
 

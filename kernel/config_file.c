@@ -89,6 +89,8 @@ int config_read(struct config *config, const struct config_source *source,
 {
 	int result = source->path != NULL ? config_read_file(config, source->path, ret_error) : 0;
 
+	if (result == 0)
+		result = config_read_environment(config, ret_error);
 	for (size_t i = 0; result == 0 && i < source->n_options; i++)
 		result = config_read_option(config, source->options[i], ret_error);
 	return result;

@@ -14,12 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access/accounts.h"
+#include "admin/admin.h"
 #include "base/clock.h"
 #include "base/descriptors.h"
 #include "base/mem.h"
 #include "broker/alarm.h"
 #include "broker/broker.h"
-#include "broker/restore.h"
 #include "conn/service.h"
 #include "control/control.h"
 #include "data_dir.h"
@@ -29,11 +30,16 @@
 #include "loop/meter.h"
 #include "loop/pool.h"
 #include "loop/timer.h"
+#include "machine.h"
 #include "plugin/change.h"
 #include "plugin/file.h"
 #include "plugin/publisher.h"
+#include "server_access.h"
+#include "server_admin.h"
+#include "server_definitions.h"
 #include "server_listen.h"
 #include "server_plugins.h"
+#include "server_reload.h"
 #include "server_store.h"
 #include "store/store.h"
 
@@ -55,6 +61,7 @@ struct server {
 	struct server_store store_reports;
 	struct broker *broker;
 	struct access *access;
+	struct admin *admin;
 	struct access_config access_config;
 	struct plugins *plugins;
 	struct server_plugins plugin_control;
@@ -145,37 +152,33 @@ static void server_stop(void *context)
 			    server_connection_count() == 0 ? 0 : SERVER_DRAIN_LOOK_MS);
 }
 
-/* SIGHUP: what may change while running is taken from the file again. */
-static void server_reload(struct server *server)
+static struct server_reload server_reload_of(struct server *server)
 {
-	char error[CONFIG_ERROR_MAX];
-	struct config fresh;
+	return (struct server_reload){server->config, server->source, server->broker->alarms,
+				      &server->listen};
+}
 
-	if (server->source->path == NULL) {
-		log_warning("server", "nothing to reload: started without a configuration file");
-		return;
-	}
-	config_init(&fresh);
-	if (config_read(&fresh, server->source, error) != 0) {
-		log_error("server", "configuration not reloaded: %s", error);
-	} else if (server_listen_reload(&server->listen, &fresh, error, sizeof(error)) != 0) {
-		log_error("server", "configuration not reloaded: %s", error);
-	} else {
-		log_set_level(fresh.log_level);
-		alarms_set_memory_limit(server->broker->alarms, fresh.memory_limit);
-		alarms_set_disk_limit(server->broker->alarms, fresh.disk_free_limit);
-		log_info("server",
-			 "configuration reloaded: log.level, vm_memory_high_watermark, "
-			 "disk_free_limit and the files of ssl_options are in force");
-	}
-	config_fini(&fresh);
+static int server_control_reload(void *context, char *ret_said, size_t size)
+{
+	const struct server_reload reload = server_reload_of(context);
+
+	return server_reload(&reload, ret_said, size);
+}
+
+static json_t *server_control_environment(void *context)
+{
+	const struct server_reload reload = server_reload_of(context);
+
+	return server_environment(&reload);
 }
 
 static void server_signal(evutil_socket_t number, short what, void *context)
 {
+	char said[CONFIG_ERROR_MAX];
+
 	(void)what;
 	if (number == SIGHUP)
-		server_reload(context);
+		(void)server_control_reload(context, said, sizeof(said));
 	else
 		server_stop(context);
 }
@@ -198,19 +201,6 @@ static void server_catch_signals(struct server *server)
 }
 
 /* ---- Start ---- */
-
-static void server_create_access(struct server *server)
-{
-	const struct config *config = server->config;
-
-	server->access_config = (struct access_config){
-		.default_user = config->default_user,
-		.default_pass = config->default_pass,
-		.default_user_tags = config->default_user_tags,
-		.loopback_users = (const char *const *)config->loopback_users,
-	};
-	server->access = access_create(&server->access_config);
-}
 
 /* Looking at the configuration does not touch the data directory. */
 static enum server_status server_prepare_plugins(struct server *server, bool only_check)
@@ -280,6 +270,7 @@ static void server_create_connections(struct server *server)
 		.product = config->product,
 		.version = config->version,
 		.cluster_name = config->cluster_name,
+		.sasl = config->sasl,
 		.hooks = &server->hooks,
 	};
 
@@ -288,6 +279,7 @@ static void server_create_connections(struct server *server)
 		conn_service_create(server->broker, server->access, &settings, config->loops);
 	server->connections->connection_gone = server_listen_again;
 	server->connections->context = &server->listen;
+	server_connect_closing(server->broker, server->access, server->connections);
 }
 
 /* Looking at the configuration does not touch the data directory. */
@@ -310,9 +302,11 @@ static enum server_status server_restore(struct server *server)
 {
 	char reason[512];
 
-	if (restore_broker(server->broker, server->config->default_vhost, reason, sizeof(reason)) ==
-	    0)
+	if (server_restore_from(server->config, server->broker, server->access, server->store,
+				&server->admin, reason, sizeof(reason)) == 0) {
+		config_forget_password(server->config);
 		return SERVER_OK;
+	}
 	log_error("server", "%s", reason);
 	return SERVER_DATA;
 }
@@ -361,10 +355,15 @@ static enum server_status server_start(struct server *server, bool only_check)
 	if (!only_check)
 		alarms_watch_disk(server->broker->alarms, config->data_dir,
 				  config->disk_free_limit);
-	server_create_access(server);
+	server->access = server_make_access(config, &server->access_config);
 	status = server_prepare_plugins(server, only_check);
 	if (status == SERVER_OK)
 		status = server_load_plugins(server);
+	result = status == SERVER_OK && !only_check ? server_start_workers(server->access) : 0;
+	if (result != 0) {
+		log_error("server", "cannot start threads: reason=\"%s\"", strerror(-result));
+		return SERVER_OWN_FAULT;
+	}
 	return status == SERVER_OK && !only_check ? server_restore(server) : status;
 }
 
@@ -373,6 +372,8 @@ static enum server_status server_open(struct server *server)
 	const struct control_config control = {
 		.broker = server->broker,
 		.connections = server->connections,
+		.access = server->access,
+		.admin = server->admin,
 		.plugins = server->plugins,
 		.plugins_for_each = plugins_for_each,
 		.plugin = server_plugins_for_control(&server->plugin_control),
@@ -383,7 +384,10 @@ static enum server_status server_open(struct server *server)
 		.data_dir = server->config->data_dir,
 		.config_file = server->source->path,
 		.started_at_ms = clock_monotonic_ms(),
+		.memory_bytes = machine_memory_bytes(),
 		.stop = server_stop,
+		.reload = server_control_reload,
+		.environment = server_control_environment,
 		.context = server,
 	};
 	int result = data_dir_make_parents(server->config->control_socket);
@@ -396,6 +400,22 @@ static enum server_status server_open(struct server *server)
 		return SERVER_CONFIG;
 	}
 	return server_listen_start(&server->listen, server->config, server->connections);
+}
+
+/* The loops turn, and nobody can connect yet: the sockets open when what is to be there is there. */
+static enum server_status server_begin(struct server *server)
+{
+	enum server_status status = server_load_definitions(server->admin, server->config);
+
+	if (status == SERVER_OK && !loop_pool_is_stopping())
+		status = server_open(server);
+	if (status == SERVER_OK && !loop_pool_is_stopping())
+		log_info("server", "started: version=%s pid=%ld loops=%u descriptors=%llu",
+			 PACKAGE_VERSION, (long)getpid(), loop_count(),
+			 (unsigned long long)descriptors_limit());
+	if (status != SERVER_OK)
+		loop_pool_stop();
+	return status;
 }
 
 /*
@@ -430,7 +450,6 @@ enum server_status server_create(struct config *config, const struct config_sour
 	if (status == SERVER_OK && !only_check) {
 		server_create_connections(server);
 		server_catch_signals(server);
-		status = server_open(server);
 	}
 	if (status == SERVER_OK)
 		*ret_server = server;
@@ -441,18 +460,17 @@ enum server_status server_create(struct config *config, const struct config_sour
 
 enum server_status server_run(struct server *server)
 {
+	enum server_status status;
 	int result = loop_pool_start();
 
-	(void)server;
 	if (result != 0) {
 		log_error("server", "cannot start threads: reason=\"%s\"", strerror(-result));
 		return SERVER_OWN_FAULT;
 	}
-	log_info("server", "started: version=%s pid=%ld loops=%u descriptors=%llu", PACKAGE_VERSION,
-		 (long)getpid(), loop_count(), (unsigned long long)descriptors_limit());
+	status = server_begin(server);
 	loop_run();
 	log_info("server", "stopped");
-	return SERVER_OK;
+	return status;
 }
 
 /* ---- End ---- */
@@ -479,12 +497,16 @@ void server_destroy(struct server *server)
 	for (unsigned i = 0; server->connections != NULL && i < loop_count(); i++)
 		loop_pool_visit(i, server_cut_here, server);
 	server_listen_end(&server->listen);
+	admin_end(server->admin);
 	/* What the connections have given back goes to its queues, and from there to the store. */
 	if (server->has_pool)
 		loop_pool_drain();
 	conn_service_destroy(server->connections);
 	publisher_end(server->publisher);
+	if (server->access != NULL)
+		access_end_edits(server->access);
 	broker_destroy(server->broker);
+	admin_destroy(server->admin);
 	plugins_destroy(server->plugins);
 	hooks_fini(&server->hooks);
 	publisher_destroy(server->publisher);

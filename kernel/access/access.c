@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "access/access.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "access/accounts_state.h"
+#include "access/state.h"
+#include "base/bug.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "loop/grace.h"
@@ -16,13 +18,6 @@ struct access_list {
 	struct loop_grace grace; /* once it was replaced */
 	size_t n;
 	struct access_policy *items[];
-};
-
-struct access {
-	_Atomic(struct access_list *) policies;
-	_Atomic uint64_t generation;
-	struct access_policy builtin;
-	struct access_config config;
 };
 
 struct access_user *access_user_create(struct slice name, const char *tags, const char *mechanism)
@@ -46,47 +41,25 @@ void access_user_unref(struct access_user *user)
 {
 	if (user == NULL || --user->refs != 0)
 		return;
+	access_usage_unref(user->usage);
 	mem_free(user->name);
 	mem_free(user->tags);
 	mem_free(user);
 }
 
-/* ---- The user of the configuration ---- */
-
-static bool access_is_loopback_user(const struct access_config *config, struct slice name)
+bool access_user_has_tag(const struct access_user *user, const char *tag)
 {
-	for (const char *const *user = config->loopback_users; *user != NULL; user++)
-		if (slice_equal(name, slice_cstr(*user)))
+	size_t size = strlen(tag);
+
+	for (const char *at = user->tags; *at != '\0';) {
+		size_t length = strcspn(at, ",");
+
+		if (length == size && memcmp(at, tag, size) == 0)
 			return true;
+		at += length;
+		at += *at == ',';
+	}
 	return false;
-}
-
-/* Takes the same time wherever the first difference is; the length may show. */
-static bool access_same_secret(struct slice given, struct slice right)
-{
-	unsigned char difference = given.size != right.size;
-
-	for (size_t i = 0; i < given.size && right.size != 0; i++)
-		difference |= (unsigned char)(given.data[i] ^ right.data[i % right.size]);
-	return difference == 0;
-}
-
-static void builtin_authenticate(struct access_policy *policy, struct access_login *login)
-{
-	struct access *access = container_of(policy, struct access, builtin);
-	const struct access_config *config = &access->config;
-	bool is_right = access_same_secret(login->password, slice_cstr(config->default_pass));
-
-	is_right &= slice_equal(login->user, slice_cstr(config->default_user));
-	if (!is_right)
-		snprintf(login->reason, sizeof(login->reason), "unknown user or wrong password");
-	else if (!login->peer->is_loopback && access_is_loopback_user(config, login->user))
-		snprintf(login->reason, sizeof(login->reason),
-			 "user '%s' can only connect via localhost", config->default_user);
-	else
-		login->result = access_user_create(login->user, config->default_user_tags,
-						   login->mechanism);
-	access_answer(login, login->result != NULL ? ACCESS_ALLOW : ACCESS_DENY);
 }
 
 static enum access_verdict builtin_authorize(struct access_policy *policy,
@@ -94,8 +67,7 @@ static enum access_verdict builtin_authorize(struct access_policy *policy,
 {
 	const struct access *access = container_of(policy, struct access, builtin);
 
-	return strcmp(question->user->name, access->config.default_user) == 0 ? ACCESS_ALLOW
-									      : ACCESS_DENY;
+	return accounts_authorize(access->accounts, question);
 }
 
 /* ---- Who is asked ---- */
@@ -167,20 +139,55 @@ struct access *access_create(const struct access_config *config)
 	access->builtin = (struct access_policy){
 		.name = "builtin",
 		.rank = UINT64_MAX,
-		.authenticate = builtin_authenticate,
+		.authenticate = logins_authenticate,
 		.authorize = builtin_authorize,
 	};
 	list->n = 1;
 	list->items[0] = &access->builtin;
 	atomic_init(&access->policies, list);
 	atomic_init(&access->generation, 1);
+	access->accounts = accounts_create(access);
+	access->n_workers = 1;
+	access->now_ms = loop_now_ms;
+	access->logins = logins_create(access);
 	return access;
+}
+
+int access_start_workers(struct access *access, unsigned n_threads)
+{
+	bug_on(access->workers != NULL);
+	access->n_workers = n_threads;
+	return workers_create("password", n_threads, &access->workers);
+}
+
+static void access_work_done(struct letter *letter)
+{
+	struct work *work = container_of(letter, struct work, letter);
+
+	work->done(work);
+}
+
+void access_work(struct access *access, struct work *work)
+{
+	if (access->workers != NULL) {
+		workers_submit(access->workers, work);
+		return;
+	}
+	work->home = loop_index(loop_self());
+	work->run(work);
+	work->letter.deliver = access_work_done;
+	loop_post(work->home, &work->letter);
 }
 
 void access_destroy(struct access *access)
 {
 	if (access == NULL)
 		return;
+	logins_stop(access->logins);
+	workers_destroy(access->workers);
+	access_end_edits(access);
+	logins_destroy(access->logins);
+	accounts_destroy(access->accounts);
 	mem_free(atomic_load(&access->policies));
 	mem_free(access);
 }
@@ -242,6 +249,12 @@ bool access_authorize(struct access *access, const struct access_question *quest
 			return verdict == ACCESS_ALLOW;
 	}
 	return false;
+}
+
+bool access_asks_topics(struct access *access, const struct access_user *user, struct slice vhost)
+{
+	return access_has_policies(access) ||
+	       accounts_have_topics(access->accounts, slice_cstr(user->name), vhost);
 }
 
 /* Who sees the new number sees the new policies. */

@@ -13,6 +13,7 @@
 
 #include <shunt/plugin.h>
 
+#include "base/compiler.h"
 #include "base/slice.h"
 
 enum access_verdict {
@@ -38,10 +39,13 @@ struct access_user {
 	char *name;
 	char *tags; /* comma separated */
 	char mechanism[16];
+	struct access_usage *usage; /* counted: what limits count; NULL: not known (accounts.h) */
 };
 struct access_user *access_user_create(struct slice name, const char *tags, const char *mechanism);
 struct access_user *access_user_ref(struct access_user *user);
 void access_user_unref(struct access_user *user);
+/* Whether it is among the user's tags. */
+bool access_user_has_tag(const struct access_user *user, const char *tag);
 
 /* One question whether an operation is allowed. */
 struct access_question {
@@ -57,6 +61,7 @@ struct access_question {
 
 struct access;
 struct access_policy;
+struct access_usage;
 
 /*
  * A login. Asked on the connection's loop, answered there by done(), perhaps inside the call,
@@ -66,11 +71,13 @@ struct access_policy;
 struct access_login {
 	struct slice user, password;
 	const char *mechanism;
+	bool is_proven; /* who it is: by a certificate, or by the configuration; no password */
 	const struct shunt_peer *peer;
+	bool is_local; /* from the control socket: never throttled */
 	void (*done)(struct access_login *login);
 	/* answers */
 	struct access_user *result; /* NULL: refused. The asker's reference. */
-	char reason[128];	    /* for the log, never for the peer */
+	char reason[384];	    /* for the log, never for the peer */
 
 	/* between access and the policy that is asked */
 	struct access *access;
@@ -99,7 +106,12 @@ struct access_config {
 	const char *const *loopback_users; /* NULL-terminated: refused from elsewhere */
 };
 struct access *access_create(const struct access_config *config);
-/* When no loop runs. */
+/*
+ * Threads that hash passwords; until then that holds up the loop that asks. The pool of loops
+ * exists, and goes after the access. 0, or a negative errno.
+ */
+int access_start_workers(struct access *access, unsigned n_threads) MUST_USE;
+/* When no loop runs, and no login is under way. */
 void access_destroy(struct access *access);
 
 /*
@@ -124,6 +136,12 @@ void access_abandon(struct access_login *login);
 
 /* Any loop. */
 bool access_authorize(struct access *access, const struct access_question *question);
+
+/*
+ * Whether questions about topics may be answered with no: if not, nobody need ask them. Any loop;
+ * the answer holds as long as the generation.
+ */
+bool access_asks_topics(struct access *access, const struct access_user *user, struct slice vhost);
 
 /* Whether anybody but the built-in policy is asked. Any loop. */
 bool access_has_policies(const struct access *access);

@@ -25,7 +25,7 @@ struct audit_actor {
 };
 
 /*
- * `details` is a printf format of key="value" pairs, may be "". Any thread. Names in the details go
+ * `details` is a printf format of key="value" pairs; "%s" with "" for none. Any thread. Names in the details go
  * through log_quote() by the caller. What a peer can cause at will (refusals) is limited by
  * `limit`; NULL: never left out.
  */

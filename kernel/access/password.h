@@ -20,8 +20,8 @@ bool password_hash_is_valid(enum password_algorithm algorithm, struct slice hash
 int password_hash(struct slice password, enum password_algorithm algorithm,
 		  char ret_hash[ACCESS_HASH_MAX]) MUST_USE;
 /* Takes as long as the algorithm does whatever the password is. 0: right, 1: wrong, -ENOMEM. */
-int password_verify(struct slice password, enum password_algorithm algorithm, const char *hash)
-	MUST_USE;
+int password_verify(struct slice password, enum password_algorithm algorithm,
+		    const char *hash) MUST_USE;
 
 /* On a loop: makes a new hash (Argon2id) on a worker. The password is copied, and wiped. */
 struct password_work {

@@ -21,6 +21,9 @@ static inline uint64_t clock_ms_of_ns(uint64_t ns)
 /* clock_monotonic_ns() as it was at the last tick, a few milliseconds ago; the cheapest to read. */
 uint64_t clock_coarse_ns(void);
 
+/* Processor time of the calling thread. A system call. */
+uint64_t clock_thread_cpu_ns(void);
+
 /* Since 1970, UTC: for people and the wire. May jump. */
 uint64_t clock_wall_ms(void);
 

@@ -10,6 +10,7 @@
 #include "broker/router.h"
 #include "broker/topology.h"
 #include "broker/upgrade.h"
+#include "broker/vhost.h"
 #include "loop/pool.h"
 #include "store/store.h"
 
@@ -48,6 +49,7 @@ struct broker *broker_create(unsigned n_loops, struct store *store, const char *
 {
 	struct broker *broker = mem_zalloc(sizeof(*broker));
 
+	list_init(&broker->vhost_changes);
 	broker->store = store;
 	broker->n_loops = n_loops;
 	broker->queue_memory_max = QUEUE_MEMORY_MAX;
@@ -99,6 +101,7 @@ void broker_destroy(struct broker *broker)
 	if (!broker)
 		return;
 	finish_commits(broker);
+	vhosts_end(broker);
 	upgrades_end(broker->topology);
 	reaper_destroy(broker->reaper);
 	for_each_part(broker, fini_part);

@@ -22,6 +22,7 @@ struct router;
 struct alarms;
 struct queue_log;
 struct reaper;
+struct vhost_closing;
 
 /* A loop's own part; only that loop touches it. On cache lines of its own. */
 struct broker_loop {
@@ -62,6 +63,11 @@ struct broker {
 	bool connections_follow;
 	_Atomic uint64_t
 		next_transient_id; /* of queues that are not durable: STORE_TRANSIENT_ID.. */
+	struct list vhost_changes; /* struct vhost_work.active: under way. Loop 0's */
+	/* Closes the connections of a vhost that is being deleted (broker/vhost.h). Set before the
+	 * loops run; NULL: there never are any. */
+	void (*vhost_closing)(void *context, struct vhost_closing *closing);
+	void *vhost_closing_context;
 };
 
 /*

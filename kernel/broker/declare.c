@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/declare_steps.h"
+#include "broker/vhost.h"
 #include "loop/loop.h"
 
 #define RS_QUEUE "queue '" SLICE_FMT "' in vhost '%s'"
@@ -134,8 +135,11 @@ static void finish_at_home(struct declare_request *request)
 {
 	struct declare_work *work = request->work;
 
+	struct vhost *vhost = request->vhost;
+
 	request->work = NULL;
 	request->done(request);
+	vhost_release(vhost);
 	mem_free(work->stripped_name);
 	mem_free(work->stripped_source);
 	mem_free(work);
@@ -188,6 +192,7 @@ bool declare_commit(struct declare_request *request, const struct definition *de
 	};
 
 	if (is_complete) {
+		request->stored = true;
 		work->committed = done;
 		work->commit = (struct store_commit){
 			.changes = &change, .n_changes = 1, .done = committed};
@@ -209,6 +214,7 @@ void declare_removed(struct removal *removal)
 {
 	struct declare_request *request = removal->context;
 
+	request->stored = removal->durable;
 	if (removal->error.code != 0) {
 		uint32_t method_id = request->error.method_id;
 
@@ -248,9 +254,10 @@ void declare_submit(struct declare_request *request)
 	list_init(&work->waiter.link);
 	request->work = work;
 	request->home = loop_index(loop_self());
+	(void)vhost_hold(request->vhost);
 	request->error.code = 0;
 	request->step = 0;
-	request->created = false;
+	request->created = request->changed = request->stored = false;
 	request->queue = ACTOR_REF_NONE;
 	request->owner = 0;
 	request->message_count = request->consumer_count = 0;

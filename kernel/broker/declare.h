@@ -36,9 +36,11 @@ struct declare_request {
 	struct letter letter;
 	enum declare_operation operation;
 	struct broker *broker;
-	struct vhost *vhost;
+	struct vhost *vhost; /* held from submit to done() */
 	struct actor_ref asker;
 	uint64_t connection; /* connection number */
+	bool is_forced; /* deletes what nobody may delete: the default exchange, the system's, an
+			   exclusive queue */
 	void (*done)(struct declare_request *request);
 	void *context; /* the asker's */
 	struct amqp_error error;
@@ -69,6 +71,8 @@ struct declare_request {
 	};
 	/* answers */
 	bool created;		 /* a queue that was not there before */
+	bool changed; /* what was declared or deleted was not there, or was there, before */
+	bool stored;		 /* without an error: something durable has changed */
 	struct actor_ref queue;	 /* DECLARE_QUEUE: where it is */
 	uint64_t owner;		 /* DECLARE_QUEUE: its exclusive owner, 0: none */
 	uint32_t message_count;	 /* DECLARE_QUEUE: ready; DECLARE_QUEUE_DELETE: deleted */

@@ -8,6 +8,7 @@
 #include "broker/exchange.h"
 #include "broker/exchange_type.h"
 #include "broker/upgrade_state.h"
+#include "broker/vhost.h"
 #include "loop/loop.h"
 
 /* The two ends, as they are named by the request; in the read or write side. */
@@ -136,7 +137,8 @@ static enum progress enter(struct declare_request *request, struct binding *bind
 	struct topology *topology = request->broker->topology;
 	struct ends ends;
 
-	if (find_ends(request, &ends) != 0)
+	if (vhost_check_open(request->vhost, &request->error) != 0 ||
+	    find_ends(request, &ends) != 0)
 		return ANSWERED;
 	shadow_swap_if_due(topology, ends.source);
 
@@ -264,6 +266,7 @@ static void bind_new(struct declare_request *request, struct binding *binding,
 	/* A binding that is not durable belongs to everybody now; a durable one is ours until the
 	 * store has it. */
 	if (progress == ENTERED) {
+		request->changed = true;
 		entered(request, binding, is_durable);
 		return;
 	}
@@ -339,6 +342,7 @@ static void unbind(struct declare_request *request, const struct binding *like)
 	topology_write_end(topology);
 
 	if (progress == ENTERED) {
+		request->changed = true;
 		removal_continue(removal);
 		return;
 	}

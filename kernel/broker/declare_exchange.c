@@ -7,6 +7,7 @@
 #include "broker/arguments.h"
 #include "broker/exchange.h"
 #include "broker/exchange_type.h"
+#include "broker/vhost.h"
 
 /* ---- Declare ---- */
 
@@ -112,6 +113,7 @@ static struct exchange *make(struct declare_request *request, struct exchange_ty
 
 enum entering {
 	ENTERED,
+	REFUSED, /* the vhost is being deleted */
 	CHANGED, /* it is there meanwhile, or its type has gone: begin again */
 	MUST_WAIT,
 };
@@ -124,7 +126,9 @@ static enum entering enter(struct declare_request *request, struct exchange *exc
 	topology_write_begin(topology);
 	struct exchange *other = topology_any_exchange(request->vhost, request->name);
 
-	if (!other && !exchange->type->is_current) {
+	if (vhost_check_open(request->vhost, &request->error) != 0) {
+		result = REFUSED;
+	} else if (!other && !exchange->type->is_current) {
 		result = CHANGED;
 	} else if (!other) {
 		exchange->pending = exchange->durable;
@@ -179,7 +183,12 @@ static void create(struct declare_request *request, struct exchange_type *type)
 	}
 	switch (enter(request, exchange)) {
 	case ENTERED:
+		request->changed = true;
 		break;
+	case REFUSED:
+		exchange_unref(exchange);
+		declare_finish(request);
+		return;
 	case CHANGED:
 		exchange_unref(exchange);
 		declare_exchange(request);
@@ -219,6 +228,8 @@ void declare_exchange(struct declare_request *request)
 
 static int check_deletable(struct declare_request *request)
 {
+	if (request->is_forced)
+		return 0;
 	if (request->name.size == 0)
 		return declare_error_default_exchange(request);
 	if (declare_is_reserved(request->name))
@@ -262,6 +273,7 @@ void declare_exchange_delete(struct declare_request *request)
 	}
 	topology_write_end(topology);
 
+	request->changed |= is_removable;
 	if (is_removable) {
 		removal_continue(removal);
 		return;

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "broker/arguments.h"
 #include "broker/queue.h"
+#include "broker/vhost.h"
 #include "loop/loop.h"
 
 /*
@@ -179,26 +180,46 @@ static struct queue_entry *make_entry(struct declare_request *request,
 	return entry;
 }
 
-/* False when the name is taken: by a queue, or (then the request waits) by a change under way. */
-static bool enter(struct declare_request *request, struct queue_entry *entry, bool *ret_waits)
+enum entering {
+	ENTERED,
+	TAKEN,	   /* the name, by a queue that came meanwhile: begin again */
+	MUST_WAIT, /* for a change that is under way */
+	REFUSED,   /* by the vhost */
+};
+
+static enum entering enter(struct declare_request *request, struct queue_entry *entry)
 {
 	struct topology *topology = request->broker->topology;
+	enum entering result = TAKEN;
 
 	topology_write_begin(topology);
 	struct queue_entry *other = topology_any_queue(request->vhost, request->name);
 
-	*ret_waits = other && (other->pending || other->doomed);
-	if (!other)
+	if (!other && vhost_check_queue(request->vhost, request->name, &request->error) != 0) {
+		result = REFUSED;
+	} else if (!other) {
+		result = ENTERED;
 		queue_entry_insert(topology, entry, own_loop());
-	else if (*ret_waits)
+	} else if (other->pending || other->doomed) {
+		result = MUST_WAIT;
 		declare_wait(request, &other->turns);
+	}
 	topology_write_end(topology);
-	return !other;
+	return result;
+}
+
+/* What follows if it was not entered; a request that waits may be running already. */
+static void go_on(struct declare_request *request, enum entering result)
+{
+	if (result == TAKEN)
+		declare_queue(request);
+	else if (result == REFUSED)
+		declare_finish(request);
 }
 
 static void answer_created(struct declare_request *request, const struct queue_entry *entry)
 {
-	request->created = true;
+	request->created = request->changed = true;
 	request->queue = entry->queue;
 	request->owner = entry->owner;
 	request->message_count = request->consumer_count = 0;
@@ -214,19 +235,19 @@ static void create_transient(struct declare_request *request, struct queue_entry
 {
 	struct queue *queue =
 		queue_create(request->broker, entry, entry->id, &declare_work(request)->options);
-	bool waits;
+	enum entering result;
 
 	entry->queue = queue_ref(queue);
 	answer_created(request, entry);
-	if (enter(request, entry, &waits)) {
+	result = enter(request, entry);
+	if (result == ENTERED) {
 		declare_finish(request);
 		return;
 	}
-	request->created = false;
+	request->created = request->changed = false;
 	(void)queue_destroy(queue);
 	loop_retire(entry, drop_entry);
-	if (!waits)
-		declare_queue(request);
+	go_on(request, result);
 }
 
 /* The entry becomes visible with its queue, or goes. */
@@ -270,17 +291,16 @@ static void stored(struct store_commit *commit, enum store_result result, uint64
 static void create_durable(struct declare_request *request, struct queue_entry *entry)
 {
 	struct definition definition = definition_of_queue(entry);
-	bool waits;
+	enum entering result = enter(request, entry);
 
-	if (enter(request, entry, &waits)) {
+	if (result == ENTERED) {
 		declare_work(request)->object = entry;
 		if (!declare_commit(request, &definition, false, stored))
 			settle(request, false);
 		return;
 	}
 	queue_entry_unref(entry);
-	if (!waits)
-		declare_queue(request);
+	go_on(request, result);
 }
 
 static unsigned place(const struct declare_request *request)
@@ -405,6 +425,7 @@ static void delete_here(struct declare_request *request, struct queue_entry *ent
 		declare_finish(request);
 		return;
 	}
+	request->changed = true;
 	removal = removal_create(request->broker, removed, request);
 	topology_write_begin(topology);
 	removal_add_queue(removal, entry);
@@ -428,7 +449,7 @@ void declare_queue_delete(struct declare_request *request)
 	} else if (entry) {
 		found = FOUND;
 		ref = entry->queue;
-		if (entry->owner != 0 && entry->owner != request->connection)
+		if (entry->owner != 0 && entry->owner != request->connection && !request->is_forced)
 			(void)declare_error_locked(request);
 	}
 	topology_read_end(topology);

@@ -3,10 +3,8 @@
 
 #include <errno.h>
 
-#include "amqp/cursor.h"
 #include "broker/topology.h"
-
-#define VERSION 1
+#include "store/fields.h"
 
 /* Never given another meaning. */
 enum field {
@@ -18,31 +16,21 @@ enum field {
 	FIELD_ARGUMENTS = 6,
 	FIELD_ID = 7,
 	FIELD_FLAGS = 8,
+	FIELD_DESCRIPTION = 9,
+	FIELD_TAGS = 10,
+	FIELD_DEFAULT_QUEUE_TYPE = 11,
+	FIELD_MAX_CONNECTIONS = 12, /* limits are one more than they are: none is 0 */
+	FIELD_MAX_QUEUES = 13,
 };
 
 enum {
 	FLAG_AUTO_DELETE = 1,
 	FLAG_INTERNAL = 2,
 	FLAG_DESTINATION_IS_EXCHANGE = 4,
+	FLAG_DOOMED = 8,
 };
 
 /* ---- Keys ---- */
-
-static void put_escaped(struct buffer *buffer, struct slice part)
-{
-	size_t begin = 0;
-
-	for (size_t i = 0; i < part.size; i++) {
-		if (part.data[i] != '%' && part.data[i] != '/')
-			continue;
-		buffer_append_slice(buffer, slice_make(part.data + begin, i - begin));
-		buffer_append_cstr(buffer, part.data[i] == '%' ? "%25" : "%2F");
-		begin = i + 1;
-	}
-	if (begin < part.size)
-		buffer_append_slice(buffer, slice_make(part.data + begin, part.size - begin));
-	buffer_append_byte(buffer, '/');
-}
 
 void definition_put_key(struct buffer *buffer, const struct definition *definition)
 {
@@ -55,16 +43,16 @@ void definition_put_key(struct buffer *buffer, const struct definition *definiti
 	case DEFINITION_QUEUE:
 		buffer_append_cstr(buffer,
 				   definition->kind == DEFINITION_QUEUE ? "queue/" : "exchange/");
-		put_escaped(buffer, definition->vhost);
+		fields_put_key_part(buffer, definition->vhost);
 		buffer_append_slice(buffer, definition->name);
 		break;
 	case DEFINITION_BINDING:
 		buffer_append_cstr(buffer, "binding/");
-		put_escaped(buffer, definition->vhost);
-		put_escaped(buffer, definition->source);
+		fields_put_key_part(buffer, definition->vhost);
+		fields_put_key_part(buffer, definition->source);
 		buffer_append_cstr(buffer, definition->destination_is_exchange ? "e/" : "q/");
-		put_escaped(buffer, definition->name);
-		put_escaped(buffer, definition->routing_key);
+		fields_put_key_part(buffer, definition->name);
+		fields_put_key_part(buffer, definition->routing_key);
 		buffer_append_slice(buffer, definition->arguments);
 		break;
 	}
@@ -72,61 +60,33 @@ void definition_put_key(struct buffer *buffer, const struct definition *definiti
 
 /* ---- Values ---- */
 
-static void put_field(struct buffer *buffer, enum field field, struct slice bytes)
+static void put_settings(struct buffer *buffer, const struct vhost_settings *settings)
 {
-	uint8_t head[5];
-	struct amqp_writer writer;
-
-	if (bytes.size == 0)
-		return;
-	amqp_writer_init(&writer, head, sizeof(head));
-	amqp_put_octet(&writer, (uint8_t)field);
-	amqp_put_long(&writer, (uint32_t)bytes.size);
-	buffer_append(buffer, head, sizeof(head));
-	buffer_append_slice(buffer, bytes);
-}
-
-static void put_number(struct buffer *buffer, enum field field, uint64_t number)
-{
-	uint8_t bytes[8];
-	struct amqp_writer writer;
-
-	if (number == 0)
-		return;
-	amqp_writer_init(&writer, bytes, sizeof(bytes));
-	amqp_put_longlong(&writer, number);
-	put_field(buffer, field, slice_make(bytes, sizeof(bytes)));
+	fields_put(buffer, FIELD_DESCRIPTION, settings->description);
+	fields_put(buffer, FIELD_TAGS, settings->tags);
+	fields_put(buffer, FIELD_DEFAULT_QUEUE_TYPE, settings->default_queue_type);
+	fields_put_number(buffer, FIELD_MAX_CONNECTIONS, (uint64_t)settings->max_connections + 1);
+	fields_put_number(buffer, FIELD_MAX_QUEUES, (uint64_t)settings->max_queues + 1);
 }
 
 void definition_put_value(struct buffer *buffer, const struct definition *definition)
 {
 	unsigned flags = (definition->auto_delete ? FLAG_AUTO_DELETE : 0) |
 			 (definition->internal ? FLAG_INTERNAL : 0) |
-			 (definition->destination_is_exchange ? FLAG_DESTINATION_IS_EXCHANGE : 0);
+			 (definition->destination_is_exchange ? FLAG_DESTINATION_IS_EXCHANGE : 0) |
+			 (definition->is_doomed ? FLAG_DOOMED : 0);
 
-	buffer_append_byte(buffer, VERSION);
-	buffer_append_byte(buffer, (uint8_t)definition->kind);
-	put_field(buffer, FIELD_VHOST, definition->vhost);
-	put_field(buffer, FIELD_NAME, definition->name);
-	put_field(buffer, FIELD_SOURCE, definition->source);
-	put_field(buffer, FIELD_ROUTING_KEY, definition->routing_key);
-	put_field(buffer, FIELD_TYPE, definition->type);
-	put_field(buffer, FIELD_ARGUMENTS, definition->arguments);
-	put_number(buffer, FIELD_ID, definition->id);
-	put_number(buffer, FIELD_FLAGS, flags);
-}
-
-/* A number that is not eight octets long makes the reader fail. */
-static uint64_t read_number(struct amqp_reader *reader, struct slice bytes)
-{
-	struct amqp_reader number;
-
-	amqp_reader_init(&number, bytes);
-	uint64_t value = amqp_get_longlong(&number);
-
-	if (!amqp_reader_is_done(&number))
-		amqp_reader_fail(reader);
-	return value;
+	fields_begin(buffer, (uint8_t)definition->kind);
+	fields_put(buffer, FIELD_VHOST, definition->vhost);
+	fields_put(buffer, FIELD_NAME, definition->name);
+	fields_put(buffer, FIELD_SOURCE, definition->source);
+	fields_put(buffer, FIELD_ROUTING_KEY, definition->routing_key);
+	fields_put(buffer, FIELD_TYPE, definition->type);
+	fields_put(buffer, FIELD_ARGUMENTS, definition->arguments);
+	fields_put_number(buffer, FIELD_ID, definition->id);
+	fields_put_number(buffer, FIELD_FLAGS, flags);
+	if (definition->kind == DEFINITION_VHOST)
+		put_settings(buffer, &definition->settings);
 }
 
 static void read_flags(struct definition *ret, uint64_t flags)
@@ -134,15 +94,21 @@ static void read_flags(struct definition *ret, uint64_t flags)
 	ret->auto_delete = (flags & FLAG_AUTO_DELETE) != 0;
 	ret->internal = (flags & FLAG_INTERNAL) != 0;
 	ret->destination_is_exchange = (flags & FLAG_DESTINATION_IS_EXCHANGE) != 0;
+	ret->is_doomed = (flags & FLAG_DOOMED) != 0;
 }
 
-static void read_field(struct definition *ret, struct amqp_reader *reader)
+static int64_t read_limit(struct fields_reader *reader)
 {
-	unsigned field = amqp_get_octet(reader);
-	struct slice bytes = amqp_get_longstr(reader);
+	uint64_t number = fields_number(reader);
 
-	if (reader->failed)
-		return;
+	return number > INT64_MAX ? INT64_MAX : (int64_t)number - 1;
+}
+
+static void read_field(struct definition *ret, struct fields_reader *reader)
+{
+	unsigned field = reader->field;
+	struct slice bytes = reader->bytes;
+
 	if (field == FIELD_VHOST)
 		ret->vhost = bytes;
 	else if (field == FIELD_NAME)
@@ -156,9 +122,19 @@ static void read_field(struct definition *ret, struct amqp_reader *reader)
 	else if (field == FIELD_ARGUMENTS)
 		ret->arguments = bytes;
 	else if (field == FIELD_ID)
-		ret->id = read_number(reader, bytes);
+		ret->id = fields_number(reader);
 	else if (field == FIELD_FLAGS)
-		read_flags(ret, read_number(reader, bytes));
+		read_flags(ret, fields_number(reader));
+	else if (field == FIELD_DESCRIPTION)
+		ret->settings.description = bytes;
+	else if (field == FIELD_TAGS)
+		ret->settings.tags = bytes;
+	else if (field == FIELD_DEFAULT_QUEUE_TYPE)
+		ret->settings.default_queue_type = bytes;
+	else if (field == FIELD_MAX_CONNECTIONS)
+		ret->settings.max_connections = read_limit(reader);
+	else if (field == FIELD_MAX_QUEUES)
+		ret->settings.max_queues = read_limit(reader);
 }
 
 static bool is_kind(unsigned kind)
@@ -169,24 +145,26 @@ static bool is_kind(unsigned kind)
 
 int definition_read(struct slice value, struct definition *ret)
 {
-	struct definition read = {0};
-	struct amqp_reader reader;
+	struct definition read = {.settings = VHOST_SETTINGS_NONE};
+	struct fields_reader reader;
 
-	amqp_reader_init(&reader, value);
-	uint8_t version = amqp_get_octet(&reader), kind = amqp_get_octet(&reader);
-
-	if (version != VERSION || !is_kind(kind))
+	if (fields_open(&reader, value) != 0 || !is_kind(reader.kind))
 		return -EBADMSG;
-	read.kind = (enum definition_kind)kind;
-	while (!reader.failed && amqp_reader_left(&reader) > 0)
+	read.kind = (enum definition_kind)reader.kind;
+	while (fields_next(&reader))
 		read_field(&read, &reader);
-	if (reader.failed || read.name.size == 0)
+	if (!fields_are_good(&reader) || read.name.size == 0)
 		return -EBADMSG;
 	*ret = read;
 	return 0;
 }
 
 /* ---- From the topology ---- */
+
+struct definition definition_of_vhost(struct slice name, const struct vhost_settings *settings)
+{
+	return (struct definition){.kind = DEFINITION_VHOST, .name = name, .settings = *settings};
+}
 
 struct definition definition_of_exchange(const struct exchange *exchange)
 {

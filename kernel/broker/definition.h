@@ -6,13 +6,8 @@
  * How vhosts and durable exchanges, queues and bindings are written into the store's definitions.
  *
  * Keys: "vhost/NAME", "exchange/VHOST/NAME", "queue/VHOST/NAME", "binding/VHOST/SOURCE/q or
- * e/DESTINATION/KEY/ARGUMENTS", where '%' and '/' in all parts but the last of a key are "%25" and
- * "%2F".
- *
- * Values: an octet for the version (1), one for the kind ('v', 'x', 'q', 'b'), then fields: an
- * octet that says which, the length in four octets (big endian), the bytes. Numbers are eight
- * octets, big endian. Unknown fields are skipped by the reader, missing ones are empty, so that
- * fields may be added.
+ * e/DESTINATION/KEY/ARGUMENTS". Values are fields of the kinds 'v', 'x', 'q', 'b'. How both are
+ * written is store/fields.h's.
  */
 
 #include <stdbool.h>
@@ -21,6 +16,7 @@
 #include "base/buffer.h"
 #include "base/compiler.h"
 #include "base/slice.h"
+#include "broker/vhost.h"
 
 enum definition_kind {
 	DEFINITION_VHOST = 'v',
@@ -41,6 +37,9 @@ struct definition {
 	struct slice arguments;
 	uint64_t id; /* queue; the destination of a binding, if it is one: names are used again */
 	bool auto_delete, internal, destination_is_exchange;
+	struct vhost_settings settings; /* vhost */
+	bool is_doomed; /* vhost: it is being deleted, and what is left of it goes at the next start
+			 */
 };
 
 /* Append to the buffer, whose failure is sticky. */
@@ -54,6 +53,7 @@ int definition_read(struct slice value, struct definition *ret) MUST_USE;
 struct exchange;
 struct queue_entry;
 struct binding;
+struct definition definition_of_vhost(struct slice name, const struct vhost_settings *settings);
 struct definition definition_of_exchange(const struct exchange *exchange);
 struct definition definition_of_queue(const struct queue_entry *entry);
 struct definition definition_of_binding(const struct binding *binding);

@@ -12,6 +12,7 @@
 #include "broker/exchange_type.h"
 #include "broker/topology_write.h"
 #include "broker/upgrade_state.h"
+#include "broker/vhost.h"
 
 static struct shunt_bytes bytes_of(struct slice s)
 {
@@ -52,7 +53,7 @@ struct exchange *exchange_create(struct vhost *vhost, const struct exchange_opti
 
 	uint8_t *at = (uint8_t *)(exchange + 1);
 
-	exchange->vhost = vhost;
+	exchange->vhost = vhost_hold(vhost);
 	exchange->node.key = take(&at, options->name);
 	exchange->type_name = (char *)at;
 	(void)take(&at, options->type);
@@ -231,5 +232,6 @@ void exchange_unref(struct exchange *exchange)
 	bug_on(exchange->shadow || exchange->n_dying > 0);
 	exchange_instance_destroy(&exchange->instances[exchange->active]);
 	turns_fini(&exchange->turns);
+	vhost_release(exchange->vhost);
 	mem_free(exchange);
 }

@@ -59,6 +59,10 @@ bool restore_read(struct restore *restore, struct slice key, struct slice value,
 	}
 	if (kind == DEFINITION_VHOST)
 		return true;
+	if (restore_is_doomed(restore, ret->vhost)) {
+		restore_delete(restore, key);
+		return false;
+	}
 	if (!vhost || !slice_equal(slice_cstr(vhost->name), ret->vhost))
 		restore->vhost = topology_vhost(restore->broker->topology, ret->vhost);
 	if (!restore->vhost)
@@ -157,6 +161,7 @@ static void fini(struct restore *restore)
 	map_for_each(node, &restore->queues, &cursor)
 		mem_free(container_of(node, struct restored_queue, node));
 	map_fini(&restore->queues);
+	restore_forget_doomed_vhosts(restore);
 	buffer_fini(&restore->dangling);
 	buffer_fini(&restore->key);
 	mem_free(restore->dangling_ends);
@@ -170,6 +175,7 @@ int restore_broker(struct broker *broker, const char *default_vhost, char *ret_r
 
 	OWN(0);
 	map_init(&restore.queues);
+	map_init(&restore.doomed_vhosts);
 	buffer_init(&restore.dangling);
 	buffer_init(&restore.key);
 	r = run_steps(&restore, ret_reason, size);

@@ -61,6 +61,11 @@ static void note_dangling(struct restore *restore, struct slice key)
 	log_limited(&limit, LOG_LEVEL_WARNING, "restore",
 		    "a binding that was not complete is dropped: key=%s",
 		    log_quote(quoted, sizeof(quoted), key));
+	restore_delete(restore, key);
+}
+
+void restore_delete(struct restore *restore, struct slice key)
+{
 	if (restore->n_dangling == restore->dangling_capacity) {
 		restore->dangling_capacity = restore->dangling_capacity * 2 + 16;
 		restore->dangling_ends =
@@ -171,5 +176,6 @@ int restore_bindings(struct restore *restore)
 
 	if (r != 0 || restore->n_failed > 0)
 		return r;
+	restore_delete_doomed_vhosts(restore);
 	return delete_dangling(restore);
 }

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <string.h>
-
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/arguments.h"
@@ -11,74 +8,11 @@
 #include "broker/queue_restore.h"
 #include "broker/restore_state.h"
 #include "broker/topology_write.h"
-#include "broker/vhost.h"
 #include "loop/loop.h"
 
 /*
- * Vhosts, exchanges and queues. No loop runs, so the topology is changed without its lock.
+ * Exchanges and queues. No loop runs, so the topology is changed without its lock.
  */
-
-/* ---- Vhosts ---- */
-
-static bool make_vhost(struct restore *restore, struct slice name)
-{
-	struct topology *topology = restore->broker->topology;
-
-	return exchange_types_bring_to_life(topology, vhost_create(topology, name)) == 0;
-}
-
-static void visit_vhost(void *context, struct slice key, struct slice value, uint64_t revision)
-{
-	struct restore *restore = context;
-	struct definition definition;
-
-	(void)revision;
-	if (!restore_read(restore, key, value, DEFINITION_VHOST, &definition))
-		return;
-	if (memchr(definition.name.data, '\0', definition.name.size))
-		restore_refuse(restore, key, "it is damaged, or of a later version");
-	else if (!make_vhost(restore, definition.name))
-		restore_refuse(restore, key, "its exchanges cannot be made");
-	else
-		restore->n_vhosts++;
-}
-
-/* Afterwards this database has its vhosts itself, whatever the configuration says. */
-static int make_default_vhost(struct restore *restore)
-{
-	struct definition definition = {.kind = DEFINITION_VHOST,
-					.name = slice_cstr(restore->default_vhost)};
-	struct buffer key, value;
-	int r = 0;
-
-	buffer_init(&key);
-	buffer_init(&value);
-	definition_put_key(&key, &definition);
-	definition_put_value(&value, &definition);
-
-	struct store_change change = {.key = buffer_slice(&key), .value = buffer_slice(&value)};
-
-	if (key.failed || value.failed)
-		r = -ENOMEM;
-	else if (!restore_commit(restore, &change, 1))
-		r = -EIO;
-	else if (!make_vhost(restore, definition.name))
-		r = -EINVAL;
-	buffer_fini(&key);
-	buffer_fini(&value);
-	restore->n_vhosts += r == 0;
-	return r;
-}
-
-int restore_vhosts(struct restore *restore)
-{
-	int r = store_definitions_load(restore->broker->store, SLICE_LITERAL("vhost/"), visit_vhost,
-				       restore);
-
-	if (r != 0 || restore->n_vhosts > 0 || restore->n_failed > 0)
-		return r;
-	return make_default_vhost(restore);
-}
 
 /* ---- Exchanges ---- */
 

@@ -31,7 +31,8 @@ struct restored_queue {
 struct restore {
 	struct broker *broker;
 	const char *default_vhost;
-	struct map queues; /* struct restored_queue */
+	struct map queues;	  /* struct restored_queue */
+	struct map doomed_vhosts; /* those whose deletion had begun: not made */
 	uint64_t n_vhosts, n_exchanges, n_queues, n_bindings, n_messages;
 	uint64_t n_failed; /* of all those: what cannot be brought back */
 
@@ -41,7 +42,8 @@ struct restore {
 	struct queue_entry *destination;
 	struct buffer key; /* of the definition that is looked at, as it should be */
 
-	/* Keys of bindings whose ends are not there, one behind the other, and where each ends. */
+	/* Keys of what is to be deleted, one behind the other, and where each ends: bindings whose
+	 * ends are not there, and what is of a vhost that is not made. */
 	struct buffer dangling;
 	size_t *dangling_ends;
 	size_t n_dangling, dangling_capacity;
@@ -54,9 +56,18 @@ struct restore {
 void restore_refuse(struct restore *restore, struct slice key, const char *format, ...)
 	PRINTF_FORMAT(3, 4);
 
+/* The definition with that key goes when all have been looked at, in the order of the calls. */
+void restore_delete(struct restore *restore, struct slice key);
+
+bool restore_is_doomed(const struct restore *restore, struct slice vhost);
+/* After all that they had: their definitions. */
+void restore_delete_doomed_vhosts(struct restore *restore);
+void restore_forget_doomed_vhosts(struct restore *restore);
+
 /*
  * Reads a definition that is of this kind and has this key, so that none is there twice; and (but
- * for a vhost itself) finds its vhost, which is restore->vhost then. False: it has been refused.
+ * for a vhost itself) finds its vhost, which is restore->vhost then. False: it has been refused, or
+ * its vhost is not made, and it goes.
  */
 bool restore_read(struct restore *restore, struct slice key, struct slice value,
 		  enum definition_kind kind, struct definition *ret);

@@ -6,7 +6,7 @@
 #include "broker/exchange_type.h"
 #include "broker/topology_write.h"
 #include "broker/upgrade_state.h"
-#include "broker/vhost.h"
+#include "broker/vhost_state.h"
 
 struct topology *topology_create(unsigned n_loops, const char *default_vhost)
 {
@@ -15,6 +15,8 @@ struct topology *topology_create(unsigned n_loops, const char *default_vhost)
 	topology->lock = brlock_create(n_loops);
 	atomic_store(&topology->generation, 1);
 	map_init(&topology->vhosts);
+	map_init(&topology->vhost_homes);
+	list_init(&topology->vhosts_in_order);
 	list_init(&topology->types);
 	list_init(&topology->typeless);
 	list_init(&topology->upgrades);
@@ -24,7 +26,7 @@ struct topology *topology_create(unsigned n_loops, const char *default_vhost)
 	topology->n_loops = n_loops;
 	topology->queues_on = mem_zalloc(n_loops * sizeof(*topology->queues_on));
 	if (default_vhost)
-		(void)vhost_create(topology, slice_cstr(default_vhost));
+		(void)vhost_create(topology, slice_cstr(default_vhost), NULL);
 	return topology;
 }
 
@@ -36,12 +38,13 @@ void topology_destroy(struct topology *topology)
 
 	if (!topology)
 		return;
-	map_for_each(node, &topology->vhosts, &cursor)
-		vhost_destroy(topology, container_of(node, struct vhost, node));
+	map_for_each(node, &topology->vhost_homes, &cursor)
+		vhost_destroy(topology, container_of(node, struct vhost_home, node)->vhost);
 	list_for_each_safe(pos, next, &topology->types)
 		mem_free(container_of(pos, struct exchange_type, link));
 	bug_on(!list_is_empty(&topology->upgrades));
 	map_fini(&topology->vhosts);
+	map_fini(&topology->vhost_homes);
 	dense_fini(&topology->exchanges);
 	dense_fini(&topology->queues);
 	dense_fini(&topology->bindings);
@@ -150,7 +153,7 @@ struct queue_entry *queue_entry_create(struct vhost *vhost, struct slice name,
 
 	uint8_t *bytes = (uint8_t *)(entry + 1);
 
-	entry->vhost = vhost;
+	entry->vhost = vhost_hold(vhost);
 	entry->node.key = slice_make(bytes, name.size);
 	entry->arguments = slice_make(bytes + name.size, arguments.size);
 	if (name.size > 0)
@@ -183,6 +186,7 @@ void queue_entry_unref(struct queue_entry *entry)
 	if (!entry || atomic_fetch_sub(&entry->refs, 1) != 1)
 		return;
 	turns_fini(&entry->turns);
+	vhost_release(entry->vhost);
 	mem_free(entry);
 }
 

@@ -22,21 +22,32 @@
 #include "base/map.h"
 #include "base/slice.h"
 #include "broker/turns.h"
+#include "loop/grace.h"
 #include "loop/slots.h"
 
 struct topology;
 struct removal;
+struct vhost_home;    /* broker/vhost_state.h */
 struct exchange_type; /* broker/exchange_type.h: a registered type */
 struct shadow;	      /* broker/upgrade_state.h: an instance that is made beside the present one */
 
-/* Lives until the topology ends (vhosts cannot be deleted yet), so a connection may keep the
- * pointer. */
+/*
+ * Counted (broker/vhost.h): its exchanges and queue entries hold it, and who keeps the pointer for
+ * longer than the turn in which it was found.
+ */
 struct vhost {
 	struct map_node node; /* topology.vhosts, by name */
 	char *name;
 	struct map exchanges; /* struct exchange.node */
 	struct map queues;    /* struct queue_entry.node */
 	struct map bindings;  /* struct binding.node */
+	_Atomic uint32_t refs;
+	_Atomic bool is_doomed;	       /* being deleted; set in the write side */
+	_Atomic int64_t n_connections; /* as they are counted for their limit */
+	_Atomic int64_t max_connections;
+	int64_t max_queues;	 /* changed in the write side, as is_doomed is */
+	struct vhost_home *home; /* loop 0's: broker/vhost_state.h */
+	struct loop_grace grace; /* after which nobody finds it any more who does not hold it */
 };
 
 /* What create() of a type made for an exchange. */
@@ -133,9 +144,13 @@ void topology_read_end(struct topology *topology);
 /* Grows with every change of anything in it; cached decisions carry it. Any thread. */
 uint64_t topology_generation(const struct topology *topology);
 
-/* Vhosts by name: NULL when there is none. Needs no lock. */
+/*
+ * Vhosts by name: NULL when there is none, or it is being deleted. Inside the read side, or on loop
+ * 0, which alone adds and deletes them. It is there until the turn ends: who keeps it holds it
+ * (vhost_hold()).
+ */
 struct vhost *topology_vhost(struct topology *topology, struct slice name);
-uint64_t topology_vhost_count(const struct topology *topology);
+uint64_t topology_vhost_count(const struct topology *topology); /* as above */
 
 /* Inside the read side. Doomed and pending ones are not found. */
 struct exchange *topology_exchange(struct vhost *vhost, struct slice name);

@@ -24,10 +24,13 @@
 struct topology {
 	struct brlock *lock;
 	_Atomic uint64_t generation;
-	struct map vhosts;    /* struct vhost.node; fixed while loops run */
-	struct list types;    /* struct exchange_type.link; changed on loop 0 only */
-	struct list typeless; /* struct exchange.of_type: those whose type is not loaded */
-	struct list upgrades; /* struct upgrade.link */
+	struct map vhosts;	     /* struct vhost.node: those that can be found */
+	struct list vhosts_in_order; /* struct vhost_home.in_order. Loop 0's, as the next two */
+	uint64_t last_vhost_number;
+	struct map vhost_homes; /* struct vhost_home.node: all, by name. Loop 0's */
+	struct list types;	/* struct exchange_type.link; changed on loop 0 only */
+	struct list typeless;	/* struct exchange.of_type: those whose type is not loaded */
+	struct list upgrades;	/* struct upgrade.link */
 	_Atomic unsigned n_trials;
 	bool must_nudge; /* upgrades have something to do: told after the write side */
 	struct dense exchanges, queues, bindings;

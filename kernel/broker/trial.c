@@ -205,10 +205,10 @@ static void take_sample(struct trial_loop *loop, const struct exchange *exchange
 	loop->n_sampled++;
 	*sample = (struct trial_sample){
 		.at_ms = loop_now_wall_ms(),
-		.vhost = exchange->vhost->name,
 		.n_only_old = marks->n_old - marks->n_both,
 		.n_only_new = marks->n_only_new,
 	};
+	put_name(&sample->vhost, exchange->vhost->node.key.data, exchange->vhost->node.key.size);
 	put_name(&sample->exchange, exchange->node.key.data, exchange->node.key.size);
 	put_name(&sample->routing_key, view->routing_key.data, view->routing_key.size);
 	put_only_old(sample, marks);

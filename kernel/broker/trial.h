@@ -32,8 +32,8 @@ struct trial_name {
 /* A message that would have gone elsewhere, and some of the destinations that make the difference.
  */
 struct trial_sample {
-	uint64_t at_ms; /* wall clock */
-	const char *vhost;
+	uint64_t at_ms;		 /* wall clock */
+	struct trial_name vhost; /* it may be deleted before the report */
 	struct trial_name exchange, routing_key;
 	uint64_t n_only_old, n_only_new;
 	struct trial_name only_old[TRIAL_NAMES], only_new[TRIAL_NAMES];

@@ -13,6 +13,7 @@
 #include "conn/delivery.h"
 #include "conn/method_tx.h"
 #include "conn/move.h"
+#include "conn/opening.h"
 #include "conn/pressure.h"
 #include "conn/publish.h"
 #include "conn/request.h"
@@ -104,7 +105,7 @@ void channel_end(struct channel *ch)
 	ch->endpoint.ref = (struct actor_ref){0};
 	if (ch->waiting != NULL || ch->inflight_bytes != 0)
 		move_note_letters(ch->connection);
-	ch->waiting = NULL; /* its answer finds nobody and frees itself */
+	request_leave(ch); /* its answer finds nobody and frees itself */
 	tx_destroy(ch);
 	list_remove(&ch->dirty);
 	pressure_sub_inflight(ch->connection, ch->inflight_bytes);
@@ -147,6 +148,7 @@ void channel_destroy(struct channel *ch)
 	settling_leave(ch);
 	c->channels[ch->number] = NULL;
 	c->n_open--;
+	opening_give_back_channel(c);
 	counter_add(COUNTER_CHANNELS_CLOSED, 1);
 	loop_retire(ch, channel_free);
 }

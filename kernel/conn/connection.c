@@ -10,11 +10,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/vhost.h"
 #include "conn/channel.h"
+#include "conn/decisions.h"
 #include "conn/exclusive.h"
 #include "conn/handshake.h"
 #include "conn/heartbeat.h"
 #include "conn/move.h"
+#include "conn/opening.h"
 #include "conn/placement.h"
 #include "conn/pressure.h"
 #include "conn/publish.h"
@@ -99,6 +102,7 @@ void connection_finish(struct connection *c, unsigned linger_ms)
 	c->state = CONNECTION_CLOSED;
 	connection_end_channels(c);
 	connection_quieten(c);
+	opening_give_back(c);
 	transport_close_after_flush(c->transport, linger_ms);
 }
 
@@ -157,6 +161,7 @@ void connection_fail(struct connection *c, const struct amqp_error *error)
 {
 	static struct log_limit limit = LOG_LIMIT(20);
 	char name[CONNECTION_NAME_MAX];
+	bool is_open;
 
 	if (c->state >= CONNECTION_CLOSING)
 		return;
@@ -166,10 +171,23 @@ void connection_fail(struct connection *c, const struct amqp_error *error)
 		    c->user != NULL ? c->user->name : "",
 		    error->method_id != 0 ? amqp_method_name(error->method_id) : "none",
 		    error->text);
-	/* Before connection.open an error ends with the socket after 3 s, as RabbitMQ does; clients
-	 * have read it by then. */
-	connection_send_close(c, error,
-			      c->state == CONNECTION_RUNNING ? CONNECTION_CLOSE_LIMIT_MS : 3000);
+	is_open = c->state == CONNECTION_RUNNING;
+	connection_send_close(c, error, CONNECTION_CLOSE_LIMIT_MS);
+	if (!is_open && !c->is_broken)
+		connection_hold(c);
+}
+
+void connection_hold(struct connection *c)
+{
+	unsigned n = atomic_fetch_add_explicit(&c->service->n_held, 1, memory_order_relaxed);
+
+	if (n < CONNECTION_HELD_MAX) {
+		c->is_held = true;
+		loop_timer_start_ms(&c->timer, CONNECTION_HOLD_MS);
+		return;
+	}
+	atomic_fetch_sub_explicit(&c->service->n_held, 1, memory_order_relaxed);
+	connection_finish(c, 0);
 }
 
 void connection_force(struct connection *c, const char *text, unsigned limit_ms)
@@ -195,6 +213,8 @@ static void connection_free(void *object)
 		mem_free(c->client_properties);
 	}
 	access_user_unref(c->user);
+	decisions_destroy(c->decisions);
+	vhost_release(c->vhost);
 	mem_free(c->channels);
 	mem_free(c->exclusive_queues);
 	account_add(ACCOUNT_CONNECTION, -(ptrdiff_t)sizeof(*c));
@@ -210,6 +230,7 @@ void connection_destroy(struct connection *c)
 	c->state = CONNECTION_CLOSED;
 	connection_end_channels(c);
 	connection_quieten(c);
+	opening_give_back(c);
 	if (c->user != NULL && log_limit_take(&limit, LOG_LEVEL_INFO)) {
 		connection_print_name(c, name);
 		log_taken(&limit, LOG_LEVEL_INFO, "conn",
@@ -219,6 +240,8 @@ void connection_destroy(struct connection *c)
 	slots_remove(c->ref);
 	list_remove(&c->link);
 	c->home->n_connections--;
+	if (c->is_held)
+		atomic_fetch_sub_explicit(&service->n_held, 1, memory_order_relaxed);
 	counter_add(COUNTER_CONNECTIONS_CLOSED, 1);
 	loop_retire(c, connection_free);
 	if (service->connection_gone != NULL)
@@ -310,54 +333,6 @@ static struct channel *connection_channel(struct connection *c, unsigned number)
 	return number < c->n_slots ? c->channels[number] : NULL;
 }
 
-/* A slot for the channel number, which the peer chose: the table grows to its size at most. */
-static int connection_grow_channels(struct connection *c, unsigned number)
-{
-	unsigned n = c->n_slots != 0 ? c->n_slots : 2;
-	struct channel **channels;
-
-	while (n <= number)
-		n *= 2;
-	if (n == c->n_slots)
-		return 0;
-	channels = mem_try_zalloc(
-		n * sizeof(struct channel *)); /* a large one takes memory only where it is used */
-	if (channels == NULL)
-		return -ENOMEM;
-	if (c->n_slots != 0)
-		memcpy(channels, c->channels, c->n_slots * sizeof(struct channel *));
-	mem_free(c->channels);
-	c->channels = channels;
-	c->n_slots = n;
-	return 0;
-}
-
-/* A frame on a channel that is not open: channel.open, or an error. */
-static int connection_open_channel(struct connection *c, const struct amqp_frame *frame,
-				   struct amqp_error *error)
-{
-	struct amqp_method m = {0}, ok = {.id = AMQP_CHANNEL_OPEN_OK};
-	bool decoded;
-
-	if (frame->type != AMQP_FRAME_METHOD)
-		return amqp_error_set(error, AMQP_UNEXPECTED_FRAME,
-				      "expected method frame, got non method frame instead");
-	decoded = amqp_method_decode(&m, frame->payload) == 0;
-	error->method_id = m.id;
-	if (!decoded || m.id != AMQP_CHANNEL_OPEN)
-		return amqp_error_set(error, AMQP_CHANNEL_ERROR, "expected 'channel.open'");
-	if (c->channel_max != 0 && c->n_open >= c->channel_max)
-		return amqp_error_set(error, AMQP_NOT_ALLOWED,
-				      "number of channels opened (%u) has reached the negotiated "
-				      "channel_max (%u)",
-				      c->n_open, (unsigned)c->channel_max);
-	if (connection_grow_channels(c, frame->channel) != 0 ||
-	    channel_create(c, frame->channel) == NULL)
-		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
-	connection_send(c, frame->channel, &ok);
-	return 0;
-}
-
 static NO_INLINE int connection_other_frame(struct connection *c, const struct amqp_frame *frame,
 					    struct amqp_error *error)
 {
@@ -379,7 +354,7 @@ static NO_INLINE int connection_other_frame(struct connection *c, const struct a
 		return amqp_error_set(error, AMQP_CHANNEL_ERROR,
 				      "frame on channel %u before the connection is open",
 				      (unsigned)frame->channel);
-	return connection_open_channel(c, frame, error);
+	return opening_channel(c, frame, error);
 }
 
 /* `behind` and *ret_used as channel_frame() has them. */

@@ -75,7 +75,8 @@ struct connection_capabilities {
 };
 
 struct arrived;
-struct move; /* conn/move.c */
+struct decisions; /* conn/decisions.h */
+struct move;	  /* conn/move.c */
 struct tls_session;
 
 /* A client's connection. Its loop may change: conn/move.h. */
@@ -97,6 +98,7 @@ struct connection {
 	struct vhost *vhost;
 	struct access_user *user;
 	struct access_login *login;	  /* under way */
+	struct decisions *decisions;	  /* what the user may; NULL: nothing is remembered */
 	struct buffer *client_properties; /* raw table, for lists; NULL before start-ok */
 	uint64_t connected_at_ms;	  /* wall clock */
 
@@ -109,12 +111,14 @@ struct connection {
 
 	uint64_t inflight_bytes; /* see publication.inflight_bytes */
 	uint64_t backlog_bytes;	 /* waiting in channels */
+	bool counts_for_user, counts_in_vhost; /* conn/opening.h: it is given back */
 	bool has_published;
 	bool is_replaying; /* within connection_replay() */
 	bool is_ending;	   /* connection.close came, and waits for channels */
 	bool is_garbled;   /* its bytes were no frame: all that comes is discarded */
 	bool is_broken;	 /* output was lost for want of memory: it ends as soon as the loop is free
 			    to */
+	bool is_held;	 /* counts in conn_service.n_held */
 	bool is_blocked; /* connection.blocked was sent, if it understands that */
 
 	struct loop_timer timer; /* handshake, then heartbeat, then closing */
@@ -146,6 +150,14 @@ void connection_fail(struct connection *c, const struct amqp_error *error);
 
 /* As above, by the server's own will (320): `text` is the reason. */
 void connection_force(struct connection *c, const char *text, unsigned limit_ms);
+
+/*
+ * It was refused before it was open, and has been told so: its socket is closed in 3 s, as RabbitMQ
+ * does, so that guessing is slow; at once if CONNECTION_HELD_MAX others are held already.
+ */
+#define CONNECTION_HELD_MAX 1000u
+#define CONNECTION_HOLD_MS  3000u
+void connection_hold(struct connection *c);
 
 /* Takes it out of everything, closes its socket at once and retires it. */
 void connection_destroy(struct connection *c);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "broker/declare.h"
 #include "broker/queue.h"
+#include "conn/closing.h"
 #include "loop/task.h"
 
 int exclusive_add(struct connection *c, struct actor_ref queue)
@@ -35,6 +36,7 @@ int exclusive_add(struct connection *c, struct actor_ref queue)
 struct exclusive_end {
 	struct loop_task task;
 	struct broker *broker;
+	struct conn_loop *home;
 	struct connection *connection; /* NULL: gone */
 	bool is_waited_for;
 	struct actor_ref *queues;
@@ -56,6 +58,8 @@ static void end_is_done(struct exclusive_end *e)
 	struct connection *c = e->connection;
 	bool is_waited_for = e->is_waited_for;
 
+	if (--e->home->n_exclusive_ends == 0)
+		closing_note_exclusive(e->home);
 	mem_free(e->queues);
 	mem_free(e);
 	if (c == NULL)
@@ -87,12 +91,14 @@ void exclusive_end(struct connection *c)
 
 	*e = (struct exclusive_end){
 		.broker = c->service->broker,
+		.home = c->home,
 		.connection = c,
 		.queues = c->exclusive_queues,
 		.n_queues = c->n_exclusive,
 	};
 	loop_task_init(&e->task, end_some);
 	loop_defer_background(&e->task);
+	c->home->n_exclusive_ends++;
 	c->exclusive_end = e;
 	c->exclusive_queues = NULL;
 	c->n_exclusive = c->exclusive_capacity = 0;

@@ -1,20 +1,48 @@
 /* SPDX-License-Identifier: MIT */
 /* Class exchange. AMQP 0-9-1 section 1.6; bind and unbind are RabbitMQ's (docs/e2e). */
+#include <errno.h>
+
 #include "amqp/table.h"
+#include "broker/topology.h"
 #include "conn/permission.h"
 #include "conn/request.h"
 
-static int exchange_check_alternate(struct channel *ch, const struct amqp_exchange_declare *m,
+static bool exchange_is_there(const struct channel *ch, struct slice name)
+{
+	struct topology *topology = ch->connection->service->broker->topology;
+	bool is_there;
+
+	topology_read_begin(topology);
+	is_there = topology_exchange(ch->connection->vhost, name) != NULL;
+	topology_read_end(topology);
+	return is_there;
+}
+
+/* One that is made; of one that is there the arguments are only compared. */
+static int exchange_check_alternate(struct channel *ch, struct slice name, struct slice arguments,
 				    struct amqp_error *error)
 {
 	struct amqp_value value;
 
-	if (!amqp_table_find(m->arguments, "alternate-exchange", &value) ||
-	    value.type != AMQP_VALUE_STRING)
+	if (!amqp_table_find(arguments, "alternate-exchange", &value) ||
+	    value.type != AMQP_VALUE_STRING || exchange_is_there(ch, name))
 		return 0;
-	if (permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_EXCHANGE, m->exchange, error) != 0)
+	if (permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_EXCHANGE, name, error) != 0)
 		return -EPROTO;
 	return permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, value.bytes, error);
+}
+
+static int exchange_check_declare(struct channel *ch, const struct amqp_exchange_declare *m,
+				  struct slice name, struct amqp_error *error)
+{
+	if (permission_check_not_default(name, error) != 0)
+		return -EPROTO;
+	if (m->passive)
+		return permission_check_passive(ch, ACCESS_RESOURCE_EXCHANGE, name, error);
+	if (permission_check_with(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_EXCHANGE, name,
+				  m->arguments, error) != 0)
+		return -EPROTO;
+	return exchange_check_alternate(ch, name, m->arguments, error);
 }
 
 static int exchange_declare_finish(struct channel *ch, struct channel_request *request,
@@ -30,19 +58,19 @@ static int exchange_declare_finish(struct channel *ch, struct channel_request *r
 int method_exchange_declare(struct channel *ch, const struct amqp_exchange_declare *m,
 			    struct amqp_error *error)
 {
+	struct permission_name room;
+	struct slice name = permission_strip(m->exchange, &room);
 	struct channel_request *request;
 
-	if (!m->passive && (permission_check_with(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_EXCHANGE,
-						  m->exchange, m->arguments, error) != 0 ||
-			    exchange_check_alternate(ch, m, error) != 0))
+	if (exchange_check_declare(ch, m, name, error) != 0)
 		return -EPROTO;
 	request = request_create(ch, AMQP_EXCHANGE_DECLARE, m->no_wait,
-				 m->exchange.size + m->type.size + m->arguments.size, error);
+				 name.size + m->type.size + m->arguments.size, error);
 	if (request == NULL)
 		return -EPROTO;
 	request->finish = exchange_declare_finish;
 	request->declare.operation = DECLARE_EXCHANGE;
-	request->declare.name = request_copy(request, m->exchange);
+	request->declare.name = request_copy(request, name);
 	request->declare.arguments = request_copy(request, m->arguments);
 	request->declare.exchange.type = request_copy(request, m->type);
 	request->declare.exchange.passive = m->passive;
@@ -63,20 +91,34 @@ static int exchange_delete_finish(struct channel *ch, struct channel_request *re
 	return 0;
 }
 
+/* In RabbitMQ's order: what nobody may comes first. */
+static int exchange_check_delete(struct channel *ch, struct slice name, struct amqp_error *error)
+{
+	if (permission_check_not_default(name, error) != 0)
+		return -EPROTO;
+	if (slice_starts_with(name, SLICE_LITERAL("amq.")))
+		return amqp_error_set(error, AMQP_ACCESS_REFUSED,
+				      "deletion of system exchange '" SLICE_FMT
+				      "' in vhost '%s' not allowed",
+				      SLICE_ARG(name), ch->connection->vhost->name);
+	return permission_check(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_EXCHANGE, name, error);
+}
+
 int method_exchange_delete(struct channel *ch, const struct amqp_exchange_delete *m,
 			   struct amqp_error *error)
 {
+	struct permission_name room;
+	struct slice name = permission_strip(m->exchange, &room);
 	struct channel_request *request;
 
-	if (permission_check(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_EXCHANGE, m->exchange, error) !=
-	    0)
+	if (exchange_check_delete(ch, name, error) != 0)
 		return -EPROTO;
-	request = request_create(ch, AMQP_EXCHANGE_DELETE, m->no_wait, m->exchange.size, error);
+	request = request_create(ch, AMQP_EXCHANGE_DELETE, m->no_wait, name.size, error);
 	if (request == NULL)
 		return -EPROTO;
 	request->finish = exchange_delete_finish;
 	request->declare.operation = DECLARE_EXCHANGE_DELETE;
-	request->declare.name = request_copy(request, m->exchange);
+	request->declare.name = request_copy(request, name);
 	request->declare.exchange_delete.if_unused = m->if_unused;
 	request_submit_declare(ch, request);
 	return 0;
@@ -98,11 +140,17 @@ static int exchange_bind_finish(struct channel *ch, struct channel_request *requ
 static int exchange_bind_or_unbind(struct channel *ch, uint32_t method_id,
 				   const struct amqp_exchange_bind *m, struct amqp_error *error)
 {
+	struct permission_name rooms[2];
+	const struct permission_binding binding = {
+		.destination_kind = ACCESS_RESOURCE_EXCHANGE,
+		.destination = permission_strip(m->destination, &rooms[0]),
+		.source = permission_strip(m->source, &rooms[1]),
+		.routing_key = m->routing_key,
+		.arguments = m->arguments,
+	};
 	struct channel_request *request;
 
-	if (permission_check_with(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, m->destination,
-				  m->arguments, error) != 0 ||
-	    permission_check_binding(ch, m->source, m->routing_key, m->arguments, error) != 0)
+	if (permission_check_binding(ch, &binding, error) != 0)
 		return -EPROTO;
 	request = request_create(ch, method_id, m->no_wait,
 				 m->destination.size + m->source.size + m->routing_key.size +
@@ -113,9 +161,9 @@ static int exchange_bind_or_unbind(struct channel *ch, uint32_t method_id,
 	request->finish = exchange_bind_finish;
 	request->declare.operation =
 		method_id == AMQP_EXCHANGE_BIND ? DECLARE_BIND : DECLARE_UNBIND;
-	request->declare.name = request_copy(request, m->destination);
+	request->declare.name = request_copy(request, binding.destination);
 	request->declare.arguments = request_copy(request, m->arguments);
-	request->declare.bind.source = request_copy(request, m->source);
+	request->declare.bind.source = request_copy(request, binding.source);
 	request->declare.bind.routing_key = request_copy(request, m->routing_key);
 	request->declare.bind.destination_is_exchange = true;
 	request_submit_declare(ch, request);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Class queue. AMQP 0-9-1 section 1.7. */
+#include <errno.h>
 #include <string.h>
 
+#include "amqp/table.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "broker/router.h"
+#include "broker/topology.h"
 #include "conn/exclusive.h"
 #include "conn/permission.h"
 #include "conn/request.h"
@@ -93,25 +96,72 @@ static int queue_declare_reply_to(struct channel *ch, const struct amqp_queue_de
 	return 0;
 }
 
+static bool queue_is_there(const struct channel *ch, struct slice name)
+{
+	struct topology *topology = ch->connection->service->broker->topology;
+	bool is_there;
+
+	topology_read_begin(topology);
+	is_there = topology_queue(ch->connection->vhost, name) != NULL;
+	topology_read_end(topology);
+	return is_there;
+}
+
+/* What a queue that is made may dead-letter; of one that is there the arguments are only compared.
+ */
+static int queue_check_dead_letters(struct channel *ch, struct slice name, struct slice arguments,
+				    struct amqp_error *error)
+{
+	struct amqp_value value;
+
+	if (!amqp_table_find(arguments, "x-dead-letter-exchange", &value) ||
+	    value.type != AMQP_VALUE_STRING || queue_is_there(ch, name))
+		return 0;
+	if (permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_QUEUE, name, error) != 0)
+		return -EPROTO;
+	return permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, value.bytes, error);
+}
+
+/* In RabbitMQ's order: a name that nobody may declare comes first. */
+static int queue_check_declare(struct channel *ch, const struct amqp_queue_declare *m,
+			       struct slice name, struct amqp_error *error)
+{
+	if (m->passive)
+		return permission_check_passive(ch, ACCESS_RESOURCE_QUEUE, name, error);
+	if (m->queue.size != 0 && slice_starts_with(name, SLICE_LITERAL("amq.")))
+		return amqp_error_set(error, AMQP_ACCESS_REFUSED,
+				      "queue name '" SLICE_FMT "' contains reserved prefix 'amq.*'",
+				      SLICE_ARG(name));
+	if (permission_check_with(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_QUEUE, name, m->arguments,
+				  error) != 0)
+		return -EPROTO;
+	return queue_check_dead_letters(ch, name, m->arguments, error);
+}
+
+/* The name that is declared; `made` has room for one of the server's own making. */
+static struct slice queue_declare_name(const struct amqp_queue_declare *m, bool server_named,
+				       struct permission_name *made)
+{
+	if (!server_named)
+		return permission_strip(m->queue, made);
+	memcpy(made->bytes, "amq.gen-", 8);
+	random_name((char *)made->bytes + 8);
+	return slice_cstr((const char *)made->bytes);
+}
+
 int method_queue_declare(struct channel *ch, const struct amqp_queue_declare *m,
 			 struct amqp_error *error)
 {
 	bool server_named = m->queue.size == 0 && !m->passive;
-	char made[8 + RANDOM_NAME_SIZE];
 	struct channel_request *request;
-	struct slice name = m->queue;
+	struct permission_name made;
+	struct slice name;
 
 	if (slice_equal(m->queue, SLICE_LITERAL(ROUTER_REPLY_PREFIX)) ||
 	    slice_starts_with(m->queue, SLICE_LITERAL(ROUTER_REPLY_PREFIX ".")))
 		return queue_declare_reply_to(ch, m, error);
-	if (server_named) {
-		memcpy(made, "amq.gen-", 8);
-		random_name(made + 8);
-		name = slice_cstr(made);
-	}
-	if (!m->passive &&
-	    permission_check_with(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_QUEUE, name, m->arguments,
-				  error) != 0)
+	name = queue_declare_name(m, server_named, &made);
+	if (queue_check_declare(ch, m, name, error) != 0)
 		return -EPROTO;
 	request = request_create(ch, AMQP_QUEUE_DECLARE, m->no_wait, name.size + m->arguments.size,
 				 error);
@@ -149,28 +199,33 @@ static int queue_bind_finish(struct channel *ch, struct channel_request *request
 static int queue_bind_or_unbind(struct channel *ch, uint32_t method_id,
 				const struct amqp_queue_bind *m, struct amqp_error *error)
 {
-	struct slice queue, key = m->routing_key;
+	struct permission_name rooms[2];
+	struct permission_binding b = {
+		.destination_kind = ACCESS_RESOURCE_QUEUE,
+		.source = permission_strip(m->exchange, &rooms[0]),
+		.routing_key = m->routing_key,
+		.arguments = m->arguments,
+	};
 	struct channel_request *request;
 
-	if (request_queue_name(ch, m->queue, &queue, error) != 0)
+	if (request_queue_name(ch, m->queue, &b.destination, error) != 0)
 		return -EPROTO;
-	if (m->queue.size == 0 && key.size == 0)
-		key = queue;
-	if (permission_check_with(ch, ACCESS_WRITE, ACCESS_RESOURCE_QUEUE, queue, m->arguments,
-				  error) != 0 ||
-	    permission_check_binding(ch, m->exchange, key, m->arguments, error) != 0)
+	if (m->queue.size == 0 && b.routing_key.size == 0)
+		b.routing_key = b.destination;
+	b.destination = permission_strip(b.destination, &rooms[1]);
+	if (permission_check_binding(ch, &b, error) != 0)
 		return -EPROTO;
-	request =
-		request_create(ch, method_id, m->no_wait,
-			       queue.size + m->exchange.size + key.size + m->arguments.size, error);
+	request = request_create(
+		ch, method_id, m->no_wait,
+		b.destination.size + b.source.size + b.routing_key.size + b.arguments.size, error);
 	if (request == NULL)
 		return -EPROTO;
 	request->finish = queue_bind_finish;
 	request->declare.operation = method_id == AMQP_QUEUE_BIND ? DECLARE_BIND : DECLARE_UNBIND;
-	request->declare.name = request_copy(request, queue);
-	request->declare.arguments = request_copy(request, m->arguments);
-	request->declare.bind.source = request_copy(request, m->exchange);
-	request->declare.bind.routing_key = request_copy(request, key);
+	request->declare.name = request_copy(request, b.destination);
+	request->declare.arguments = request_copy(request, b.arguments);
+	request->declare.bind.source = request_copy(request, b.source);
+	request->declare.bind.routing_key = request_copy(request, b.routing_key);
 	request_submit_declare(ch, request);
 	return 0;
 }
@@ -234,10 +289,13 @@ int method_queue_delete(struct channel *ch, const struct amqp_queue_delete *m,
 			struct amqp_error *error)
 {
 	struct channel_request *request;
+	struct permission_name room;
 	struct slice queue;
 
-	if (request_queue_name(ch, m->queue, &queue, error) != 0 ||
-	    permission_check(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_QUEUE, queue, error) != 0)
+	if (request_queue_name(ch, m->queue, &queue, error) != 0)
+		return -EPROTO;
+	queue = permission_strip(queue, &room);
+	if (permission_check(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_QUEUE, queue, error) != 0)
 		return -EPROTO;
 	request = request_create(ch, AMQP_QUEUE_DELETE, m->no_wait, queue.size, error);
 	if (request == NULL)

@@ -19,6 +19,7 @@
 #include "base/bug.h"
 #include "base/mem.h"
 #include "conn/channel.h"
+#include "conn/closing.h"
 #include "conn/confirms.h"
 #include "conn/placement.h"
 #include "conn/pressure.h"
@@ -205,6 +206,9 @@ static void move_arrive(struct letter *letter)
 		conn_service_dismiss(c);
 		return;
 	}
+	closing_note_arrival(c);
+	if (c->state != CONNECTION_RUNNING)
+		return;
 	if (c->has_published) /* alarms are set for each loop by itself */
 		pressure_note_publish(c);
 	move_go_on(c);

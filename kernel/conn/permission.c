@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "broker/topology.h"
+#include "conn/audit.h"
 #include "conn/channel.h"
+#include "conn/decisions.h"
 
 static const char *const permission_verbs[] = {
 	[ACCESS_VHOST] = "connect", [ACCESS_CONFIGURE] = "configure", [ACCESS_WRITE] = "write",
@@ -23,6 +25,31 @@ static inline bool permission_ask(struct channel *ch, struct access_question *qu
 	return access_authorize(c->service->access, question);
 }
 
+static struct slice permission_resource_name(enum access_resource resource, struct slice name)
+{
+	return resource == ACCESS_RESOURCE_EXCHANGE && name.size == 0 ? SLICE_LITERAL("amq.default")
+								      : name;
+}
+
+static const char *permission_kind(enum access_resource resource)
+{
+	return resource == ACCESS_RESOURCE_QUEUE ? "queue" : "exchange";
+}
+
+static COLD int permission_refused(struct channel *ch, const struct access_question *question,
+				   struct amqp_error *error)
+{
+	const struct connection *c = ch->connection;
+
+	conn_audit_refusal(c, permission_verbs[question->operation],
+			   permission_kind(question->resource), question->name, SLICE_EMPTY);
+	return amqp_error_set(error, AMQP_ACCESS_REFUSED,
+			      "%s access to %s '" SLICE_FMT "' in vhost '%s' refused for user '%s'",
+			      permission_verbs[question->operation],
+			      permission_kind(question->resource), SLICE_ARG(question->name),
+			      c->vhost->name, c->user->name);
+}
+
 int permission_check(struct channel *ch, enum access_operation operation,
 		     enum access_resource resource, struct slice name, struct amqp_error *error)
 {
@@ -36,33 +63,103 @@ int permission_check_with(struct channel *ch, enum access_operation operation,
 	struct access_question question = {
 		.operation = operation,
 		.resource = resource,
-		.name = resource == ACCESS_RESOURCE_EXCHANGE && name.size == 0
-				? SLICE_LITERAL("amq.default")
-				: name,
+		.name = permission_resource_name(resource, name),
 		.arguments = arguments,
 	};
 
 	if (permission_ask(ch, &question))
 		return 0;
+	return permission_refused(ch, &question, error);
+}
+
+/* ---- What is remembered ---- */
+
+/* Made when there is something to remember. */
+static NO_INLINE void permission_remember(struct connection *c, uint64_t generation,
+					  const struct decision *decision)
+{
+	if (c->decisions == NULL)
+		c->decisions = decisions_create();
+	decisions_add(c->decisions, generation, decision);
+}
+
+int permission_check_often(struct channel *ch, enum access_operation operation,
+			   enum access_resource resource, struct slice name,
+			   struct amqp_error *error)
+{
+	struct connection *c = ch->connection;
+	uint64_t generation = access_generation(c->service->access);
+	struct decision decision = {.operation = operation, .resource = resource, .name = name};
+
+	if (decisions_have(c->decisions, generation, &decision))
+		return 0;
+	if (permission_check(ch, operation, resource, name, error) != 0)
+		return -EPROTO;
+	permission_remember(c, generation, &decision);
+	return 0;
+}
+
+/* ---- Declares ---- */
+
+int permission_check_passive(struct channel *ch, enum access_resource resource, struct slice name,
+			     struct amqp_error *error)
+{
+	static const enum access_operation operations[] = {ACCESS_READ, ACCESS_WRITE,
+							   ACCESS_CONFIGURE};
+	const struct connection *c = ch->connection;
+	struct access_question question = {
+		.resource = resource,
+		.name = permission_resource_name(resource, name),
+	};
+
+	for (size_t i = 0; i < sizeof(operations) / sizeof(*operations); i++) {
+		question.operation = operations[i];
+		if (permission_ask(ch, &question))
+			return 0;
+	}
+	conn_audit_refusal(c, "passive", permission_kind(resource), question.name, SLICE_EMPTY);
 	return amqp_error_set(error, AMQP_ACCESS_REFUSED,
-			      "%s access to %s '" SLICE_FMT "' in vhost '%s' refused for user '%s'",
-			      permission_verbs[operation],
-			      resource == ACCESS_RESOURCE_QUEUE ? "queue" : "exchange",
-			      SLICE_ARG(question.name), ch->connection->vhost->name,
-			      ch->connection->user->name);
+			      "access to %s '" SLICE_FMT "' in vhost '%s' refused for user '%s'",
+			      permission_kind(resource), SLICE_ARG(question.name), c->vhost->name,
+			      c->user->name);
+}
+
+int permission_check_not_default(struct slice exchange, struct amqp_error *error)
+{
+	if (exchange.size != 0)
+		return 0;
+	return amqp_error_set(error, AMQP_ACCESS_REFUSED,
+			      "operation not permitted on the default exchange");
+}
+
+struct slice permission_strip(struct slice name, struct permission_name *room)
+{
+	size_t n = 0;
+
+	if (name.size == 0 || (memchr(name.data, '\r', name.size) == NULL &&
+			       memchr(name.data, '\n', name.size) == NULL))
+		return name;
+	for (size_t i = 0; i < name.size && n < sizeof(room->bytes); i++)
+		if (name.data[i] != '\r' && name.data[i] != '\n')
+			room->bytes[n++] = name.data[i];
+	return slice_make(room->bytes, n);
 }
 
 /* ---- Topics ---- */
 
+bool permission_asks_topics(struct channel *ch)
+{
+	const struct connection *c = ch->connection;
+
+	return access_asks_topics(c->service->access, c->user, slice_cstr(c->vhost->name));
+}
+
 bool permission_covers_topics(struct channel *ch, struct slice exchange)
 {
-	struct conn_service *service = ch->connection->service;
-	struct topology *topology = service->broker->topology;
+	struct topology *topology = ch->connection->service->broker->topology;
 	const struct exchange *found;
 	bool is_topic;
 
-	if (!access_has_policies(service->access))
-		return false;
 	topology_read_begin(topology);
 	found = topology_exchange(ch->connection->vhost, exchange);
 	is_topic =
@@ -71,34 +168,80 @@ bool permission_covers_topics(struct channel *ch, struct slice exchange)
 	return is_topic;
 }
 
+static COLD int permission_refused_topic(struct channel *ch, const struct decision *d,
+					 struct amqp_error *error)
+{
+	const struct connection *c = ch->connection;
+
+	conn_audit_refusal(c, permission_verbs[d->operation], "exchange", d->name, d->routing_key);
+	return amqp_error_set(error, AMQP_ACCESS_REFUSED,
+			      "%s access to topic '" SLICE_FMT "' in exchange '" SLICE_FMT
+			      "' in vhost '%s' refused for user '%s'",
+			      permission_verbs[d->operation], SLICE_ARG(d->routing_key),
+			      SLICE_ARG(d->name), c->vhost->name, c->user->name);
+}
+
+static NO_INLINE int permission_ask_topic(struct channel *ch, uint64_t generation,
+					  const struct decision *d, struct amqp_error *error)
+{
+	struct access_question question = {
+		.operation = d->operation,
+		.resource = d->resource,
+		.name = d->name,
+		.routing_key = d->routing_key,
+	};
+
+	if (!permission_ask(ch, &question))
+		return permission_refused_topic(ch, d, error);
+	permission_remember(ch->connection, generation, d);
+	return 0;
+}
+
+bool permission_has_topic(struct channel *ch, uint64_t generation, struct slice exchange,
+			  struct slice routing_key)
+{
+	const struct decision decision = {
+		.operation = ACCESS_WRITE_TOPIC,
+		.resource = ACCESS_RESOURCE_EXCHANGE,
+		.name = exchange,
+		.routing_key = routing_key,
+	};
+
+	return decisions_have(ch->connection->decisions, generation, &decision);
+}
+
 int permission_check_topic(struct channel *ch, enum access_operation operation,
 			   struct slice exchange, struct slice routing_key,
 			   struct amqp_error *error)
 {
-	struct access_question question = {
+	struct connection *c = ch->connection;
+	uint64_t generation = access_generation(c->service->access);
+	struct decision decision = {
 		.operation = operation,
 		.resource = ACCESS_RESOURCE_EXCHANGE,
 		.name = exchange,
 		.routing_key = routing_key,
 	};
 
-	if (permission_ask(ch, &question))
+	if (decisions_have(c->decisions, generation, &decision))
 		return 0;
-	return amqp_error_set(error, AMQP_ACCESS_REFUSED,
-			      "%s access to topic '" SLICE_FMT "' in exchange '" SLICE_FMT
-			      "' in vhost '%s' refused for user '%s'",
-			      permission_verbs[operation], SLICE_ARG(routing_key),
-			      SLICE_ARG(exchange), ch->connection->vhost->name,
-			      ch->connection->user->name);
+	return permission_ask_topic(ch, generation, &decision, error);
 }
 
-int permission_check_binding(struct channel *ch, struct slice source, struct slice routing_key,
-			     struct slice arguments, struct amqp_error *error)
+int permission_check_binding(struct channel *ch, const struct permission_binding *b,
+			     struct amqp_error *error)
 {
-	if (permission_check_with(ch, ACCESS_READ, ACCESS_RESOURCE_EXCHANGE, source, arguments,
-				  error) != 0)
+	if (permission_check_with(ch, ACCESS_WRITE, b->destination_kind, b->destination,
+				  b->arguments, error) != 0)
 		return -EPROTO;
-	if (!permission_covers_topics(ch, source))
+	if (b->destination_kind == ACCESS_RESOURCE_EXCHANGE &&
+	    permission_check_not_default(b->destination, error) != 0)
+		return -EPROTO;
+	if (permission_check_not_default(b->source, error) != 0 ||
+	    permission_check_with(ch, ACCESS_READ, ACCESS_RESOURCE_EXCHANGE, b->source,
+				  b->arguments, error) != 0)
+		return -EPROTO;
+	if (!permission_asks_topics(ch) || !permission_covers_topics(ch, b->source))
 		return 0;
-	return permission_check_topic(ch, ACCESS_READ_TOPIC, source, routing_key, error);
+	return permission_check_topic(ch, ACCESS_READ_TOPIC, b->source, b->routing_key, error);
 }

@@ -17,70 +17,13 @@
 #include "conn/content.h"
 #include "conn/hooked.h"
 #include "conn/method_tx.h"
-#include "conn/permission.h"
 #include "conn/placement.h"
 #include "conn/pressure.h"
+#include "conn/publish_access.h"
 #include "loop/counters.h"
 
 /* So much of an announced body is given room before its bytes come. */
 #define PUBLISH_TRUST_MAX (256u * 1024)
-
-static inline uint64_t publish_topology(const struct channel *ch)
-{
-	return topology_generation(ch->connection->service->broker->topology);
-}
-
-/* The exchange is the one that was last asked about, and the answer is as good as then. */
-static inline bool publish_was_asked(const struct channel_publish *p, struct slice exchange,
-				     uint64_t generation)
-{
-	return p->access_generation == generation &&
-	       slice_equal(exchange, slice_make(p->access_exchange, p->access_exchange_size));
-}
-
-static int publish_ask_access(struct channel *ch, struct slice exchange, uint64_t generation,
-			      struct amqp_error *error)
-{
-	bool has_policies = access_has_policies(ch->connection->service->access);
-	struct channel_publish *p = ch->publish;
-
-	p->access = PUBLISH_NOT_ASKED;
-	p->access_topology = publish_topology(ch);
-	p->access_asks_topics = has_policies && permission_covers_topics(ch, exchange);
-	if (permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, exchange, error) != 0)
-		return -EPROTO;
-	p->access = has_policies ? PUBLISH_BY_POLICIES : PUBLISH_ALLOWED;
-	p->access_generation = generation;
-	p->access_exchange_size = (uint8_t)exchange.size;
-	slice_copy(p->access_exchange, exchange);
-	return 0;
-}
-
-static NO_INLINE int publish_examine_access(struct channel *ch, const struct amqp_basic_publish *m,
-					    uint64_t generation, struct amqp_error *error)
-{
-	struct channel_publish *p = ch->publish;
-	bool is_known = p->access == PUBLISH_BY_POLICIES &&
-			p->access_topology == publish_topology(ch) &&
-			publish_was_asked(p, m->exchange, generation);
-
-	if (!is_known && publish_ask_access(ch, m->exchange, generation, error) != 0)
-		return -EPROTO;
-	if (!p->access_asks_topics)
-		return 0;
-	return permission_check_topic(ch, ACCESS_WRITE_TOPIC, m->exchange, m->routing_key, error);
-}
-
-static inline int publish_check_access(struct channel *ch, const struct amqp_basic_publish *m,
-				       struct amqp_error *error)
-{
-	uint64_t generation = access_generation(ch->connection->service->access);
-
-	if (LIKELY(ch->publish->access == PUBLISH_ALLOWED &&
-		   publish_was_asked(ch->publish, m->exchange, generation)))
-		return 0;
-	return publish_examine_access(ch, m, generation, error);
-}
 
 static NO_INLINE int publish_first(struct channel *ch, struct amqp_error *error)
 {
@@ -101,7 +44,7 @@ static ALWAYS_INLINE int publish_announce(struct channel *ch, const struct amqp_
 		return amqp_error_set(error, AMQP_NOT_IMPLEMENTED, "immediate=true");
 	if (UNLIKELY(ch->publish == NULL) && publish_first(ch, error) != 0)
 		return -EPROTO;
-	if (publish_check_access(ch, m, error) != 0)
+	if (publish_access(ch, m, error) != 0)
 		return -EPROTO;
 	p = ch->publish;
 	p->mandatory = m->mandatory;
@@ -350,26 +293,6 @@ static int publish_make(struct channel *ch, uint32_t body_size, struct slice raw
 	return message_set_properties(p->message, properties, error);
 }
 
-/* CC and BCC keys are topics as well. */
-static int publish_check_extra_topics(struct channel *ch, struct amqp_error *error)
-{
-	struct channel_publish *p = ch->publish;
-	struct slice *keys;
-	int result = 0;
-
-	if (!p->access_asks_topics || p->extra.n == 0)
-		return 0;
-	keys = mem_try_alloc(p->extra.n * sizeof(*keys));
-	if (keys == NULL)
-		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
-	extra_keys_read(buffer_slice(&p->extra.bytes), p->extra.n, keys);
-	for (uint32_t i = 0; i < p->extra.n && result == 0; i++)
-		result = permission_check_topic(ch, ACCESS_WRITE_TOPIC, p->exchange, keys[i],
-						error);
-	mem_free(keys);
-	return result;
-}
-
 static NO_INLINE int publish_make_special(struct channel *ch, uint32_t body_size, struct slice raw,
 					  struct amqp_properties *properties,
 					  struct amqp_error *error)
@@ -382,7 +305,7 @@ static NO_INLINE int publish_make_special(struct channel *ch, uint32_t body_size
 	if (rewritten.size != 0)
 		raw = buffer_slice(&rewritten);
 	if (result == 0)
-		result = publish_check_extra_topics(ch, error);
+		result = publish_access_extra_topics(ch, error);
 	if (result == 0)
 		result = publish_make(ch, body_size, raw, properties, error);
 	buffer_fini(&rewritten);

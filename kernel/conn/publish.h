@@ -16,9 +16,9 @@
 
 /* Whether the last exchange may be written to. */
 enum publish_access {
-	PUBLISH_NOT_ASKED, /* or refused */
-	PUBLISH_ALLOWED,   /* as long as there are no policies but the built-in one */
-	PUBLISH_BY_POLICIES,
+	PUBLISH_NOT_ASKED,   /* or refused */
+	PUBLISH_ALLOWED,     /* with any routing key */
+	PUBLISH_WITH_TOPICS, /* the routing key counts, too, if it is a topic exchange */
 };
 
 /* A basic.publish whose content is still to come; made at a channel's first publish. */
@@ -29,11 +29,11 @@ struct channel_publish {
 	uint32_t body_filled;
 	struct extra_keys extra; /* of the message */
 	uint8_t names[510];
-	/* The exchange that was last found writable, under the access generation; and, if there are
-	 * policies, under the topology's: it may become a topic exchange. */
+	/* The exchange that was last found writable, under the access generation; and whether it is
+	 * a topic exchange, under the topology's (0: not looked up). */
 	enum publish_access access;
 	uint64_t access_generation, access_topology;
-	bool access_asks_topics;
+	bool access_covers_topics;
 	uint8_t access_exchange_size;
 	uint8_t access_exchange[255];
 };

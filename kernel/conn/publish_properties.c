@@ -5,23 +5,27 @@
 #include <errno.h>
 
 #include "broker/router.h"
+#include "conn/audit.h"
 #include "conn/channel.h"
 #include "conn/connection.h"
 #include "conn/publish.h"
 
-/* The user_id must be the user's own name. RabbitMQ: docs/validated-user-id. */
+/* The user_id must be the user's own name, but for those who may speak for others. RabbitMQ:
+ * docs/validated-user-id. */
 static int publish_check_user(struct channel *ch, const struct amqp_properties *properties,
 			      struct amqp_error *error)
 {
-	const char *user = ch->connection->user->name;
+	const struct access_user *user = ch->connection->user;
 
 	if (!amqp_properties_has(properties, AMQP_PROPERTY_USER_ID) ||
-	    slice_equal(properties->user_id, slice_cstr(user)))
+	    slice_equal(properties->user_id, slice_cstr(user->name)) ||
+	    access_user_has_tag(user, "impersonator"))
 		return 0;
+	conn_audit_refusal(ch->connection, "user-id", "user", properties->user_id, SLICE_EMPTY);
 	return amqp_error_set(error, AMQP_PRECONDITION_FAILED,
 			      "user_id property set to '" SLICE_FMT
 			      "' but authenticated user was '%s'",
-			      SLICE_ARG(properties->user_id), user);
+			      SLICE_ARG(properties->user_id), user->name);
 }
 
 /* Replaces what the receiver must not see, or must see in full: `out` holds the new properties, if

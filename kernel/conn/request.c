@@ -10,6 +10,7 @@
 
 #include "base/bug.h"
 #include "base/mem.h"
+#include "conn/audit.h"
 #include "conn/permission.h"
 
 struct channel_request *request_create(struct channel *ch, uint32_t method_id, bool no_wait,
@@ -53,6 +54,15 @@ int request_queue_name(struct channel *ch, struct slice given, struct slice *ret
 	return 0;
 }
 
+/* Messages are got one by one: only then is it worth remembering that it is allowed. */
+static int request_check_read(struct channel *ch, enum queue_operation operation, struct slice name,
+			      struct amqp_error *error)
+{
+	return operation == QUEUE_GET
+		       ? permission_check_often(ch, ACCESS_READ, ACCESS_RESOURCE_QUEUE, name, error)
+		       : permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_QUEUE, name, error);
+}
+
 struct channel_request *request_create_for_queue(struct channel *ch, uint32_t method_id,
 						 enum queue_operation operation, bool no_wait,
 						 struct slice given_name, size_t extra,
@@ -61,19 +71,20 @@ struct channel_request *request_create_for_queue(struct channel *ch, uint32_t me
 	struct connection *c = ch->connection;
 	struct channel_request *request;
 	struct actor_ref queue;
-	struct slice name;
+	struct slice name, vhost = slice_cstr(c->vhost->name);
 
 	if (request_queue_name(ch, given_name, &name, error) != 0 ||
-	    permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_QUEUE, name, error) != 0 ||
+	    request_check_read(ch, operation, name, error) != 0 ||
 	    declare_find_queue(c->service->broker, c->vhost, name, c->number, &queue, error) != 0)
 		return NULL;
-	request = request_create(ch, method_id, no_wait, name.size + extra, error);
+	request = request_create(ch, method_id, no_wait, name.size + vhost.size + extra, error);
 	if (request == NULL)
 		return NULL;
 	request->queue.operation = operation;
 	request->queue.queue = queue;
 	request->queue.queue_name = request_copy(request, name);
-	request->queue.vhost_name = slice_cstr(c->vhost->name);
+	/* The vhost may go before the answer comes. */
+	request->queue.vhost_name = request_copy(request, vhost);
 	return request;
 }
 
@@ -132,11 +143,44 @@ static void request_done(struct channel_request *request, struct amqp_error *err
 	channel_resume(ch);
 }
 
+static void request_audit(const struct channel_request *request)
+{
+	const struct channel *ch = slots_get(request->channel);
+	char name[CONNECTION_NAME_MAX];
+	struct audit_actor actor = {
+		.by = buffer_slice(&request->left_user),
+		.from = buffer_slice(&request->left_name),
+	};
+
+	if (ch != NULL)
+		actor = conn_audit_actor(ch->connection, name);
+	conn_audit_declare(&actor, &request->declare);
+}
+
 static void request_declare_done(struct declare_request *declare)
 {
+	struct channel_request *request = container_of(declare, struct channel_request, declare);
 	struct amqp_error error = declare->error;
 
-	request_done(container_of(declare, struct channel_request, declare), &error);
+	if (UNLIKELY(conn_audit_concerns(declare)))
+		request_audit(request);
+	buffer_fini(&request->left_user);
+	buffer_fini(&request->left_name);
+	request_done(request, &error);
+}
+
+void request_leave(struct channel *ch)
+{
+	struct channel_request *request = ch->waiting;
+	char name[CONNECTION_NAME_MAX];
+	struct audit_actor actor;
+
+	ch->waiting = NULL;
+	if (request == NULL || !request->is_declare)
+		return;
+	actor = conn_audit_actor(ch->connection, name);
+	buffer_append_slice(&request->left_user, actor.by);
+	buffer_append_slice(&request->left_name, actor.from);
 }
 
 static void request_queue_done(struct queue_request *queue)
@@ -150,6 +194,9 @@ void request_submit_declare(struct channel *ch, struct channel_request *request)
 {
 	struct connection *c = ch->connection;
 
+	request->is_declare = true;
+	buffer_init(&request->left_user);
+	buffer_init(&request->left_name);
 	request->declare.broker = c->service->broker;
 	request->declare.vhost = c->vhost;
 	request->declare.asker = ch->endpoint.ref;

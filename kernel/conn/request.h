@@ -29,13 +29,15 @@ struct channel_request {
 	struct actor_ref channel;
 	struct conn_service *service;
 	uint32_t method_id;
-	bool no_wait;
+	bool no_wait, is_declare;
 	uint32_t source; /* consumer number it is about */
 	/* 0; negative, with *error; or REQUEST_AGAIN, which only a queue's may say. */
 	int (*finish)(struct channel *ch, struct channel_request *request,
 		      struct amqp_error *error);
 	void (*abandon)(struct channel_request *request); /* may be NULL */
 	struct loop_task again;
+	/* Of a declare whose channel has ended: who it was for, for the audit trail. */
+	struct buffer left_user, left_name;
 	size_t used, size;
 	uint8_t bytes[]; /* copies of names and arguments */
 };
@@ -61,6 +63,9 @@ struct slice request_copy(struct channel_request *request, struct slice bytes);
 /* Asks; the answer may be there, and the channel may have failed by it, on return. */
 void request_submit_declare(struct channel *ch, struct channel_request *request);
 void request_submit_queue(struct channel *ch, struct channel_request *request);
+
+/* The channel ends, and does not wait for the answer any more. */
+void request_leave(struct channel *ch);
 
 /* Sends the answer, unless the client asked for none. */
 void request_reply(struct channel *ch, const struct channel_request *request,

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "conn/service.h"
 
+#include "access/accounts.h"
 #include "base/bug.h"
 #include "base/mem.h"
 #include "broker/queue.h"
+#include "conn/closing.h"
 #include "conn/connection.h"
 #include "conn/handshake.h"
 #include "conn/placement.h"
@@ -52,6 +54,7 @@ struct conn_service *conn_service_create(struct broker *broker, struct access *a
 
 		home->service = service;
 		list_init(&home->connections);
+		closing_init(home);
 		placement_init(&home->load, n_loops);
 		home->alarm.changed = conn_loop_alarm;
 		alarms_listen(broker->alarms, i, &home->alarm);
@@ -63,8 +66,12 @@ void conn_service_destroy(struct conn_service *service)
 {
 	if (service == NULL)
 		return;
+	/* Nobody is there any more whom a user's or a vhost's end could concern. */
+	access_on_user_deleted(service->access, NULL, NULL);
+	service->broker->vhost_closing = NULL;
 	for (unsigned i = 0; i < service->n_loops; i++) {
-		bug_on(!list_is_empty(&service->loops[i].connections));
+		bug_on(!list_is_empty(&service->loops[i].connections) ||
+		       !list_is_empty(&service->loops[i].closings));
 		placement_fini(&service->loops[i].load);
 	}
 	buffer_fini(&service->server_properties);
@@ -90,6 +97,7 @@ void conn_service_shutdown(struct conn_service *service, unsigned limit_ms)
 
 	home->is_stopping = true;
 	home->stop_limit_ms = limit_ms;
+	closing_hurry(home);
 	list_for_each_safe(pos, next, &home->connections) {
 		struct connection *c = container_of(pos, struct connection, link);
 
@@ -104,6 +112,7 @@ void conn_service_cut(struct conn_service *service)
 
 	home->is_stopping = true;
 	home->stop_limit_ms = 0;
+	closing_hurry(home);
 	list_for_each_safe(pos, next, &home->connections)
 		connection_destroy(container_of(pos, struct connection, link));
 }

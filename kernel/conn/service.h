@@ -15,6 +15,8 @@
 #include "broker/broker.h"
 #include "broker/router.h"
 #include "conn/hooks.h"
+#include "conn/sasl.h"
+#include "loop/task.h"
 
 /* Where connections are: conn/placement.h. */
 enum placement {
@@ -35,6 +37,7 @@ struct conn_settings {
 	uint32_t max_message_size; /* bytes */
 	enum placement placement;
 	const char *product, *version, *cluster_name;
+	struct sasl_settings sasl;
 	struct hooks *hooks; /* borrowed; NULL: there never are any */
 };
 
@@ -78,6 +81,9 @@ struct conn_loop {
 
 	struct settle_batch settles;
 	struct loop_load load;
+	struct list closings; /* struct closing_part.link: conn/closing.h */
+	struct loop_task closing_sweep;
+	unsigned n_exclusive_ends; /* conn/exclusive.c: queues that go in steps */
 };
 
 struct conn_service {
@@ -90,6 +96,7 @@ struct conn_service {
 	unsigned n_loops;
 	struct conn_loop *loops;
 	_Atomic uint64_t next_number;
+	_Atomic unsigned n_held; /* connections that were refused: connection_hold() */
 	/* Called on the loop of a connection that is gone: a descriptor is free again. May be NULL.
 	 */
 	void (*connection_gone)(void *context);

@@ -6,9 +6,11 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -56,6 +58,9 @@ struct control_client {
 	void *context;
 	void (*gone)(void *context); /* who wants to know that it has gone; NULL: nobody */
 	void *gone_context;
+	size_t n_to_receive; /* bytes that are no requests */
+	void (*received)(void *context, struct slice bytes);
+	void *received_context;
 };
 
 static void client_run_requests(struct control_client *client);
@@ -158,6 +163,36 @@ void control_client_fail(struct control_client *client, enum control_status stat
 	client_finish(client);
 }
 
+/* ---- Bytes ---- */
+
+static void client_take_bytes(struct control_client *client)
+{
+	struct evbuffer *input = bufferevent_get_input(client->stream);
+	struct actor_ref ref = client->ref;
+
+	while (control_client_get(ref) != NULL && client->n_to_receive > 0) {
+		struct evbuffer_iovec piece;
+		size_t size;
+
+		if (evbuffer_peek(input, -1, NULL, &piece, 1) < 1 || piece.iov_len == 0)
+			return;
+		size = piece.iov_len < client->n_to_receive ? piece.iov_len : client->n_to_receive;
+		client->n_to_receive -= size;
+		client->received(client->received_context, slice_make(piece.iov_base, size));
+		if (control_client_get(ref) != NULL)
+			evbuffer_drain(input, size);
+	}
+}
+
+void control_client_receive(struct control_client *client, size_t size,
+			    void (*received)(void *context, struct slice bytes), void *context)
+{
+	client->n_to_receive = size;
+	client->received = received;
+	client->received_context = context;
+	client_take_bytes(client);
+}
+
 /* ---- Requests ---- */
 
 static const struct control_command *client_find_command(const char *name)
@@ -211,6 +246,58 @@ static void client_destroy(struct control_client *client)
 	control_open_reserve(control);
 }
 
+/*
+ * Requests bring passwords. What is left of a line goes with it: in the input's memory, in the copy,
+ * and in all that jansson has made of it, which is freed by this.
+ */
+static void wiping_free(void *p)
+{
+	if (p != NULL)
+		explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
+static void input_wipe(struct evbuffer *input, size_t size)
+{
+	struct evbuffer_iovec parts[8];
+
+	while (size != 0) {
+		int n = evbuffer_peek(input, (ev_ssize_t)size, NULL, parts, 8);
+		size_t drained = 0;
+
+		for (int i = 0; i < n && i < 8 && drained < size; i++) {
+			size_t part = size - drained < parts[i].iov_len ? size - drained
+									: parts[i].iov_len;
+
+			explicit_bzero(parts[i].iov_base, part);
+			drained += part;
+		}
+		if (drained == 0 || evbuffer_drain(input, drained) != 0)
+			return;
+		size -= drained;
+	}
+}
+
+/* The next line without its end, to be freed by wiping_free(); NULL: none is whole, or there is no
+ * memory for it. */
+static char *input_take_line(struct evbuffer *input, size_t *ret_size)
+{
+	size_t end_size;
+	struct evbuffer_ptr end = evbuffer_search_eol(input, NULL, &end_size, EVBUFFER_EOL_LF);
+	char *line;
+
+	if (end.pos < 0)
+		return NULL;
+	line = mem_try_alloc((size_t)end.pos + 1);
+	if (line == NULL)
+		return NULL;
+	evbuffer_copyout(input, line, (size_t)end.pos);
+	line[end.pos] = '\0';
+	input_wipe(input, (size_t)end.pos + end_size);
+	*ret_size = (size_t)end.pos;
+	return line;
+}
+
 /* Those that have come as whole lines, one after the other, until one has to wait for its answer.
  */
 static void client_run_requests(struct control_client *client)
@@ -222,10 +309,9 @@ static void client_run_requests(struct control_client *client)
 	if (client->is_running)
 		return;
 	client->is_running = true;
-	while (!client->is_busy &&
-	       (line = evbuffer_readln(input, &size, EVBUFFER_EOL_LF)) != NULL) {
+	while (!client->is_busy && (line = input_take_line(input, &size)) != NULL) {
 		client_run(client, line, size);
-		mem_free(line);
+		wiping_free(line);
 	}
 	client->is_running = false;
 }
@@ -236,6 +322,8 @@ static void client_read(struct bufferevent *stream, void *context)
 	struct control_client *client = context;
 
 	(void)loop_now_ms(); /* the turn begins here: loop/loop.h */
+	if (client->n_to_receive > 0)
+		client_take_bytes(client);
 	client_run_requests(client);
 	if (!client->is_busy &&
 	    evbuffer_get_length(bufferevent_get_input(stream)) >= CONTROL_REQUEST_MAX) {
@@ -401,6 +489,7 @@ int control_create(const char *path, const struct control_config *config,
 
 	if (fd < 0)
 		return fd;
+	json_set_alloc_funcs(malloc, wiping_free);
 	control = mem_zalloc(sizeof(*control));
 	control->config = *config;
 	control->path = mem_strdup(path);

@@ -268,7 +268,7 @@ static json_t *samples_of(const struct trial_report *report)
 		json_t *object = add_object(array);
 
 		set_number(object, "at", sample->at_ms);
-		set_text(object, "vhost", sample->vhost);
+		json_object_set_new(object, "vhost", name_of(&sample->vhost));
 		json_object_set_new(object, "exchange", name_of(&sample->exchange));
 		json_object_set_new(object, "routing_key", name_of(&sample->routing_key));
 		set_number(object, "only_old", sample->n_only_old);

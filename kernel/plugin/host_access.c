@@ -29,7 +29,7 @@ struct login {
 	/* the answer */
 	enum shunt_verdict verdict;
 	char *user, *tags; /* NULL: as the client named itself; none */
-	char reason[128];
+	char reason[384];
 };
 
 static struct plugin_policy *policy_of(struct access_policy *policy)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "access/access.h"
+#include "access/accounts.h"
 #include "amqp/frame.h"
 #include "amqp/method.h"
 #include "amqp/properties.h"
@@ -109,6 +110,15 @@ static void create(void)
 		.default_user_tags = "administrator",
 		.loopback_users = loopback,
 	};
+	static const struct access_first first = {
+		.user = "guest",
+		.pass = "guest",
+		.tags = "administrator",
+		.vhost = "/",
+		.configure = ".*",
+		.write = ".*",
+		.read = ".*",
+	};
 	static const struct conn_settings settings = {
 		.channel_max = WORLD_CHANNELS,
 		.heartbeat_s = 60,
@@ -121,13 +131,18 @@ static void create(void)
 		.placement = PLACEMENT_RESTLESS,
 	};
 
+	struct access *access;
+	char reason[256];
+
 	(void)signal(SIGPIPE, SIG_IGN);
 	log_set_level(LOG_LEVEL_ERROR);
 	fuzz_check(loop_pool_create(WORLD_LOOPS) == 0);
 	store = store_memory_create(WORLD_LOOPS);
 	broker = broker_create(WORLD_LOOPS, store, "/");
 	load_plugins();
-	service = conn_service_create(broker, access_create(&users), &settings, WORLD_LOOPS);
+	access = access_create(&users);
+	fuzz_check(accounts_restore(access, store, &first, reason, sizeof(reason)) == 0);
+	service = conn_service_create(broker, access, &settings, WORLD_LOOPS);
 	vhost = topology_vhost(broker->topology, SLICE_LITERAL("/"));
 	for (unsigned i = 0; i < WORLD_PEERS; i++) {
 		world_peers[i].fd = -1;

@@ -198,14 +198,45 @@ static bool print_address(const json_t *numbers, struct buffer *out)
 	return true;
 }
 
+/* [one, other] */
+static void print_names(const json_t *names, struct buffer *out)
+{
+	buffer_append_byte(out, '[');
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		if (i != 0)
+			buffer_append_cstr(out, ", ");
+		cell_print_text(json_array_get(names, i), out);
+	}
+	buffer_append_byte(out, ']');
+}
+
 static void print_text_array(const json_t *array, struct buffer *out)
 {
 	if (json_array_size(array) == 0)
 		buffer_append_cstr(out, "[]");
+	else if (json_is_string(json_array_get(array, 0)))
+		print_names(array, out);
 	else if (json_is_array(json_array_get(array, 0)))
 		print_table(array, out);
 	else if (!print_address(array, out))
 		print_numbers(array, out);
+}
+
+/* [{name, value}, {name, value}] */
+static void print_text_object(const json_t *value, struct buffer *out)
+{
+	json_t *object = json_copy((json_t *)(uintptr_t)value), *member;
+	const char *key, *separator = "";
+
+	buffer_append_byte(out, '[');
+	json_object_foreach(object, key, member) {
+		buffer_printf(out, "%s{%s, ", separator, key);
+		separator = ", ";
+		cell_print_text(member, out);
+		buffer_append_byte(out, '}');
+	}
+	buffer_append_byte(out, ']');
+	json_decref(object);
 }
 
 void cell_print_text(const json_t *value, struct buffer *out)
@@ -214,6 +245,8 @@ void cell_print_text(const json_t *value, struct buffer *out)
 		buffer_append(out, json_string_value(value), json_string_length(value));
 	else if (json_is_array(value))
 		print_text_array(value, out);
+	else if (json_is_object(value))
+		print_text_object(value, out);
 	else if (!json_is_null(value))
 		cell_print_json(value, out);
 }

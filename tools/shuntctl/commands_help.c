@@ -1,8 +1,19 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdint.h>
+
 #include "command.h"
 
 extern const struct command commands_help[];
 const struct command commands_help[] = {
+	{
+		.name = "autocomplete",
+		.group = "Help",
+		.usage = "[prefix]",
+		.summary = "Provides command name autocomplete variants",
+		.details = "-- <word> ...\n\tof a whole command line up to the cursor: what can come next\n",
+		.n_words_max = SIZE_MAX,
+		.run = complete_run,
+	},
 	{
 		.name = "help",
 		.group = "Help",

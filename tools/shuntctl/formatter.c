@@ -47,6 +47,12 @@ static void table_row(struct output *output, json_t *row)
 	table_print(output, row);
 }
 
+static void table_end(struct output *output)
+{
+	if (output->is_whole && output->n_rows == 0)
+		puts("");
+}
+
 /* ---- CSV: all in quotes ---- */
 
 static void csv_print(struct output *output, const json_t *row)
@@ -80,12 +86,14 @@ static void csv_row(struct output *output, json_t *row)
 
 static void json_begin(struct output *output)
 {
-	(void)output;
-	puts("[");
+	if (!output->is_whole)
+		puts("[");
 }
 
 static void json_row(struct output *output, json_t *row)
 {
+	if (output->is_whole && output->n_rows == 0)
+		puts("[");
 	buffer_append_cstr(&output->line, output->n_rows != 0 ? ",{" : "{");
 	for (size_t i = 0; i < json_array_size(row); i++) {
 		if (i != 0)
@@ -100,13 +108,12 @@ static void json_row(struct output *output, json_t *row)
 
 static void json_end(struct output *output)
 {
-	(void)output;
-	puts("]");
+	puts(output->is_whole && output->n_rows == 0 ? "[]" : "]");
 }
 
 /* ---- Choosing ---- */
 
-static const struct formatter formatter_table = { .name = "table", .row = table_row };
+static const struct formatter formatter_table = { .name = "table", .row = table_row, .end = table_end };
 static const struct formatter formatter_csv = { .name = "csv", .is_for_machines = true, .row = csv_row };
 static const struct formatter formatter_json = {
 	.name = "json",
@@ -138,6 +145,11 @@ const struct formatter *formatter_of(const struct options *options)
 	return formatter != NULL ? formatter : &formatter_table;
 }
 
+bool formatter_is_json(const struct options *options)
+{
+	return formatter_of(options) == &formatter_json;
+}
+
 bool formatter_wants_banner(const struct options *options)
 {
 	return !options_have(options, OPTION_QUIET) && !options_have(options, OPTION_SILENT) &&
@@ -146,13 +158,14 @@ bool formatter_wants_banner(const struct options *options)
 
 /* ---- Output ---- */
 
-void output_begin(struct output *output, const struct options *options, json_t *columns)
+void output_begin(struct output *output, const struct options *options, json_t *columns, bool is_whole)
 {
 	*output = (struct output){
 		.formatter = formatter_of(options),
 		.columns = columns,
 		.with_header = !options_have(options, OPTION_NO_TABLE_HEADERS) && !options_have(options, OPTION_SILENT),
 		.is_terminal = isatty(STDOUT_FILENO),
+		.is_whole = is_whole,
 	};
 	buffer_init(&output->line);
 	if (output->formatter->begin != NULL)
@@ -178,22 +191,38 @@ void output_fini(struct output *output)
 	buffer_fini(&output->line);
 }
 
+static void print_json_member(const char *separator, const char *name, const char *text)
+{
+	json_t *value = json_string(text);
+	struct buffer line;
+
+	buffer_init(&line);
+	cell_print_json(value, &line);
+	printf("%s\"%s\":%s", separator, name, buffer_cstr(&line));
+	buffer_fini(&line);
+	json_decref(value);
+}
+
+void output_result(const char *text, const char *node)
+{
+	if (text != NULL)
+		print_json_member("{", "message", text);
+	print_json_member(text != NULL ? "," : "{", "node", node != NULL ? node : "");
+	printf(",\"%s\":\"ok\"}\n", text != NULL ? "status" : "result");
+}
+
 void output_message(const struct options *options, const char *text)
 {
 	const struct formatter *formatter = formatter_of(options);
-	json_t *value = json_string(text), *row;
 	struct output output;
+	json_t *row;
 
 	if (formatter == &formatter_json) {
-		struct buffer line;
-
-		buffer_init(&line);
-		cell_print_json(value, &line);
-		printf("{\"message\":%s}\n", buffer_cstr(&line));
-		buffer_fini(&line);
+		print_json_member("{", "message", text);
+		puts("}");
 	} else if (formatter == &formatter_pretty_table) {
-		row = json_pack("[O]", value);
-		output_begin(&output, options, json_pack("[s]", "Output"));
+		row = json_pack("[s]", text);
+		output_begin(&output, options, json_pack("[s]", "Output"), true);
 		output_row(&output, row);
 		output_end(&output);
 		output_fini(&output);
@@ -201,5 +230,4 @@ void output_message(const struct options *options, const char *text)
 	} else {
 		puts(text);
 	}
-	json_decref(value);
 }

@@ -37,7 +37,7 @@ static void print_title(FILE *out, const char *title)
 static void print_usage(FILE *out, const struct command *command)
 {
 	print_title(out, "Usage");
-	fprintf(out, "\n\nshuntctl [--socket <path>] [--quiet] %s%s%s\n", command->name, *command->usage != '\0' ? " " : "",
+	fprintf(out, "\n\n%s [--socket <path>] [--quiet] %s%s%s\n", program_name, command->name, *command->usage != '\0' ? " " : "",
 		command->usage);
 }
 
@@ -53,7 +53,7 @@ static void print_commands(FILE *out)
 				print_title(out, group);
 				fputs(":\n\n", out);
 			}
-			fprintf(out, "   %-18s %s\n", command->name, command->summary);
+			fprintf(out, "   %-28s %s\n", command->name, command->summary);
 		}
 	}
 }
@@ -61,11 +61,12 @@ static void print_commands(FILE *out)
 void help_print_general(FILE *out)
 {
 	print_title(out, "Usage");
-	fputs("\n\nshuntctl [--socket <path>] [--timeout <timeout>] [--quiet] <command> [<command options>]\n"
-	      "\nAvailable commands:\n",
-	      out);
+	fprintf(out,
+		"\n\n%s [--socket <path>] [--timeout <timeout>] [--quiet] <command> [<command options>]\n"
+		"\nAvailable commands:\n",
+		program_name);
 	print_commands(out);
-	fputs("\nUse 'shuntctl help <command>' to learn more about a specific command\n", out);
+	fprintf(out, "\nUse '%s help <command>' to learn more about a specific command\n", program_name);
 }
 
 /* "must be one of a, b, c" */
@@ -81,17 +82,30 @@ static void print_columns(FILE *out, const char *columns)
 	fputs("\n\n", out);
 }
 
+/* However many lines end it, one empty one follows. */
+static void print_details(FILE *out, const char *details)
+{
+	size_t size = strlen(details);
+
+	while (size != 0 && details[size - 1] == '\n')
+		size--;
+	fprintf(out, "%.*s\n\n", (int)size, details);
+}
+
 void help_print_command(FILE *out, const struct command *command)
 {
+	size_t size;
+
 	print_usage(out, command);
-	fprintf(out, "\n%s.\n\n", command->summary);
+	size = strlen(command->summary);
+	fprintf(out, "\n%s%s\n\n", command->summary, command->summary[size - 1] == '.' ? "" : ".");
 	if (command->columns != NULL || command->details != NULL) {
 		print_title(out, "Arguments and Options");
 		fputs("\n\n", out);
 		if (command->columns != NULL)
 			print_columns(out, command->columns);
 		if (command->details != NULL)
-			fprintf(out, "%s\n", command->details);
+			print_details(out, command->details);
 	}
 	print_title(out, "General Options");
 	fprintf(out, "\n\n%s", general_options);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The list commands: one request, and rows until the end. */
+#include "call.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "client.h"
 #include "formatter.h"
 
 /* The columns that were asked for, each once. */
@@ -33,8 +34,11 @@ static json_t *list_columns(const struct options *options)
 
 static json_t *list_request(const struct command *command, const struct options *options)
 {
-	json_t *request = json_pack("{s:s, s:o}", "command", command->name, "columns", list_columns(options));
+	json_t *request;
 
+	if (command->columns == NULL)
+		return call_request(command, options);
+	request = json_pack("{s:s, s:o}", "command", command->name, "columns", list_columns(options));
 	/* not valid UTF-8: no vhost has such a name */
 	if (request != NULL && options->vhost != NULL &&
 	    json_object_set_new(request, "vhost", json_string(options->vhost)) != 0)
@@ -49,14 +53,16 @@ static bool list_is_empty(const struct options *options)
 	       !options_have(options, OPTION_LOCAL);
 }
 
-static int list_rows(struct client *client, const struct options *options, json_t *columns)
+static int list_rows(struct client *client, const struct command *command, const struct options *options,
+		     json_t *columns)
 {
 	bool is_empty = list_is_empty(options);
 	struct output output;
 	json_t *row;
 	int status;
 
-	output_begin(&output, options, columns);
+	output_begin(&output, options, columns, command->columns == NULL);
+	output.with_header &= !command->has_no_titles;
 	while ((status = client_next(client, &row)) == EXIT_OK && row != NULL) {
 		if (!is_empty)
 			output_row(&output, row);
@@ -82,17 +88,23 @@ static int list_answer(struct client *client, const struct command *command, con
 		fputs("Error: an answer without columns\n", stderr);
 		return EXIT_SOFTWARE;
 	}
-	command_print_banner(command, options);
-	return list_rows(client, options, columns);
+	return list_rows(client, command, options, columns);
 }
 
 int list_run(const struct command *command, const struct options *options)
 {
+	json_t *request = list_request(command, options);
 	struct client client;
-	int status = client_open(&client, command, options, CLIENT_TIMEOUT_MS);
+	int status;
 
-	if (status == EXIT_OK)
-		status = client_ask(&client, list_request(command, options));
+	if (request == NULL)
+		return EXIT_DATA;
+	status = client_open(&client, command, options, CLIENT_TIMEOUT_MS);
+	if (status == EXIT_OK) {
+		command_print_banner(command, options);
+		status = client_ask(&client, json_incref(request));
+	}
+	json_decref(request);
 	if (status == EXIT_OK)
 		status = list_answer(&client, command, options);
 	client_close(&client);

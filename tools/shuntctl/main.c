@@ -9,6 +9,18 @@
 #include "formatter.h"
 #include "help.h"
 
+const char *program_name = "shuntctl";
+
+/* Any other name is a link's, or a debugger's. */
+static void set_program_name(const char *path)
+{
+	const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+	const char *name = slash != NULL ? slash + 1 : path;
+
+	if (name != NULL && strcmp(name, "rabbitmqctl") == 0)
+		program_name = "rabbitmqctl";
+}
+
 int version_run(const struct command *command, const struct options *options)
 {
 	(void)command;
@@ -50,6 +62,7 @@ int main(int argc, char **argv)
 
 	/* for the widths of pretty_table, whatever the environment says: the broker's names are UTF-8 */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	set_program_name(argv[0]);
 	options_parse(&options, argc, argv);
 	status = run(&options);
 	options_fini(&options);

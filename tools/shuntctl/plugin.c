@@ -64,7 +64,7 @@ static int list_rows(struct client *client, const struct options *options, json_
 	json_t *row, *shown;
 	int status;
 
-	output_begin(&output, options, columns);
+	output_begin(&output, options, columns, false);
 	while ((status = client_next(client, &row)) == EXIT_OK && row != NULL) {
 		shown = shown_row(options, row);
 		output_row(&output, shown);

@@ -235,8 +235,8 @@ class Case:
         client.open_channel(1)
         return client
 
-    def socket_to(self, broker, limit=8):
-        client = wire.Client(broker.host, broker.port, limit * self.broker.patience, broker.tls)
+    def socket_to(self, broker, limit=8, **how):
+        client = wire.Client(broker.host, broker.port, limit * self.broker.patience, broker.tls, **how)
         self._wires.append(client)
         return client
 

@@ -95,7 +95,8 @@ def test_sigterm_amid_work(t):
 @limit(40)
 def test_sigterm_ends_within_its_limit_whatever_clients_do(t):
     """One that never answers, one that does not read, one amid its handshake, one that is blocked."""
-    broker = t.shuntd("vm_memory_high_watermark.absolute=20MiB", loops=2)
+    # The deaf one holds its whole credit, 1 MiB, which goes to no disk: so the publisher is blocked for certain.
+    broker = t.shuntd("vm_memory_high_watermark.absolute=768KiB", loops=2)
     silent, deaf, begun, publisher = t.wire_to(broker), t.wire_to(broker), t.socket_to(broker), t.wire_to(broker)
     begun.send_protocol_header()
     silent.call(1, "queue.declare", queue="q")

@@ -34,6 +34,14 @@ static void assert_equal(const struct definition *a, const struct definition *b)
 	CU_ASSERT_EQUAL(a->auto_delete, b->auto_delete);
 	CU_ASSERT_EQUAL(a->internal, b->internal);
 	CU_ASSERT_EQUAL(a->destination_is_exchange, b->destination_is_exchange);
+	CU_ASSERT_EQUAL(a->is_doomed, b->is_doomed);
+	CU_ASSERT_TRUE(slice_equal(a->settings.description, b->settings.description));
+	CU_ASSERT_TRUE(slice_equal(a->settings.tags, b->settings.tags));
+	CU_ASSERT_TRUE(slice_equal(a->settings.default_queue_type, b->settings.default_queue_type));
+	if (a->kind == DEFINITION_VHOST) {
+		CU_ASSERT_EQUAL(a->settings.max_connections, b->settings.max_connections);
+		CU_ASSERT_EQUAL(a->settings.max_queues, b->settings.max_queues);
+	}
 }
 
 static void keys(void)
@@ -60,10 +68,19 @@ static void there_and_back(void)
 				      .name = SLICE_LITERAL("e"),
 				      .type = SLICE_LITERAL("topic"),
 				      .internal = true};
-	struct definition vhost = {.kind = DEFINITION_VHOST, .name = SLICE_LITERAL("/")};
-	const struct definition *all[] = {&binding, &queue, &exchange, &vhost};
+	struct vhost_settings none = VHOST_SETTINGS_NONE;
+	struct definition vhost = definition_of_vhost(SLICE_LITERAL("/"), &none);
+	struct definition rich = {.kind = DEFINITION_VHOST,
+				  .name = SLICE_LITERAL("rich"),
+				  .settings = {.description = SLICE_LITERAL("of all there is"),
+					       .tags = SLICE_LITERAL("a,b"),
+					       .default_queue_type = SLICE_LITERAL("quorum"),
+					       .max_connections = 0,
+					       .max_queues = INT64_MAX},
+				  .is_doomed = true};
+	const struct definition *all[] = {&binding, &queue, &exchange, &vhost, &rich};
 
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		struct definition read;
 		struct buffer buffer;
 
@@ -77,6 +94,19 @@ static void there_and_back(void)
 		assert_equal(&read, all[i]);
 		buffer_fini(&buffer);
 	}
+}
+
+/* As it was written before vhosts had settings. */
+static void vhost_without_settings(void)
+{
+	static const char value[] = "\1v\2\0\0\0\1x";
+	struct definition read;
+
+	CU_ASSERT_EQUAL_FATAL(definition_read(slice_make(value, sizeof(value) - 1), &read), 0);
+	CU_ASSERT_TRUE(slice_equal(read.name, SLICE_LITERAL("x")));
+	CU_ASSERT_EQUAL(read.settings.max_connections, VHOST_NO_LIMIT);
+	CU_ASSERT_EQUAL(read.settings.max_queues, VHOST_NO_LIMIT);
+	CU_ASSERT_FALSE(read.is_doomed);
 }
 
 /* A cut inside a field is noticed, one between fields may look like a shorter value; nothing is
@@ -104,4 +134,5 @@ static void truncation(void)
 	buffer_fini(&buffer);
 }
 
-UNIT_MAIN("definition", UNIT_TEST(keys), UNIT_TEST(there_and_back), UNIT_TEST(truncation))
+UNIT_MAIN("definition", UNIT_TEST(keys), UNIT_TEST(there_and_back),
+	  UNIT_TEST(vhost_without_settings), UNIT_TEST(truncation))

@@ -27,7 +27,10 @@ static void default_vhost_is_for_an_empty_store(void)
 static void several_vhosts(void)
 {
 	begin(1);
-	define(&(struct definition){.kind = DEFINITION_VHOST, .name = SLICE_LITERAL("a/b")});
+	struct vhost_settings none = VHOST_SETTINGS_NONE;
+	struct definition other = definition_of_vhost(SLICE_LITERAL("a/b"), &none);
+
+	define(&other);
 	define(&(struct definition){.kind = DEFINITION_EXCHANGE,
 				    .vhost = SLICE_LITERAL("a/b"),
 				    .name = SLICE_LITERAL("e"),

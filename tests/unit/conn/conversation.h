@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../first_user.h"
 #include "../unit.h"
 #include "access/access.h"
 #include "amqp/frame.h"
@@ -78,6 +79,7 @@ static inline void world_create(void)
 	store = store_memory_create(LOOPS);
 	broker = broker_create(LOOPS, store, "/");
 	door = access_create(&users);
+	first_user_make(door, store, "guest", "guest");
 	service = conn_service_create(broker, door, &settings, LOOPS);
 }
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../first_user.h"
 #include "../unit.h"
 #include "access/access.h"
 #include "actor.h"
@@ -22,12 +23,14 @@
 #include "loop/loop.h"
 #include "plugin/command.h"
 #include "plugin/plugin.h"
+#include "store/store.h"
 
 #define LOOPS	     2
 #define LIMIT_S	     20 /* for what happens on another thread */
 #define MODULE(name) PLUGIN_MODULES "/" name ".so"
 
 static struct topology *topology;
+static struct store *store;
 static struct access *door;
 static struct plugins *plugins;
 static struct actor_notes notes;
@@ -52,7 +55,9 @@ static inline void world_begin(void)
 	CU_ASSERT_EQUAL_FATAL(plugin_files_prepare(copies, reason, sizeof(reason)), 0);
 	CU_ASSERT_EQUAL_FATAL(loop_pool_create(LOOPS), 0);
 	topology = topology_create(LOOPS, "/");
+	store = store_memory_create(LOOPS);
 	door = access_create(&users);
+	first_user_make(door, store, "guest", "guest");
 	plugins = plugins_create(&(struct plugins_config){
 		.topology = topology,
 		.access = door,
@@ -81,6 +86,7 @@ static inline void world_end(void)
 	topology_destroy(topology);
 	plugins_destroy(plugins);
 	access_destroy(door);
+	store_destroy(store);
 	loop_pool_destroy();
 	CU_ASSERT_EQUAL(copies_count(), 0);
 	CU_ASSERT_EQUAL(rmdir(copies), 0);

@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: MIT */
+#include "access/access.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "../first_user.h"
+#include "../unit.h"
+#include "access/accounts.h"
+#include "access/password.h"
+#include "access/remembered.h"
+#include "access/state.h"
+#include "access/throttle.h"
+#include "base/list.h"
+#include "loop/loop.h"
+#include "store/store.h"
+
+static const char *const loopback_users[] = { "guest", "other", NULL };
+static const struct access_config config = { .loopback_users = loopback_users };
+
+/* One broker's logins. All loops are driven by hand. */
+static struct access *access;
+static struct store *store;
+static unsigned n_done;
+
+/* It stands still, but where a test moves it. */
+static uint64_t now_ms;
+
+static uint64_t the_time(void)
+{
+	return now_ms;
+}
+
+/* A login and what became of it. */
+struct attempt {
+	struct shunt_peer peer;
+	struct access_login login;
+	bool is_done, is_in;
+	unsigned nth; /* the how manieth that was answered */
+	char reason[384];
+	char tags[64];
+};
+
+static void turn(void *unused)
+{
+	(void)unused;
+	loop_run_once(false);
+}
+
+static void turn_all(void)
+{
+	for (unsigned i = 0; i < loop_count(); i++)
+		loop_pool_visit(i, turn, NULL);
+}
+
+/* ---- Editing ---- */
+
+static void edited(struct access_edits *edits)
+{
+	*(bool *)edits->context = true;
+}
+
+static int edit(struct access_edit item)
+{
+	bool is_done = false;
+	struct access_edits edits = { .items = &item, .n = 1, .done = edited, .context = &is_done };
+
+	access_edit(access, &edits);
+	while (!is_done)
+		turn_all();
+	return edits.result;
+}
+
+static void set_user(enum access_edit_kind kind, const char *name, const char *password, enum password_algorithm algorithm)
+{
+	char hash[ACCESS_HASH_MAX];
+
+	CU_ASSERT_EQUAL_FATAL(password_hash(slice_cstr(password), algorithm, hash), 0);
+	CU_ASSERT_EQUAL(edit((struct access_edit){ .kind = kind,
+						   .account = { .name = slice_cstr(name),
+								.tags = SLICE_LITERAL("management"),
+								.algorithm = algorithm,
+								.password_hash = slice_cstr(hash),
+								.max_connections = ACCESS_NO_LIMIT,
+								.max_channels = ACCESS_NO_LIMIT } }),
+			0);
+}
+
+/* Of "secret", and quick to compare. */
+#define CHEAP_HASH "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$QQCd8VPOryZiCF3MtwQnPTK7odKCaPcXJGplgNEuj1A"
+
+static void set_cheap(enum access_edit_kind kind, const char *name)
+{
+	CU_ASSERT_EQUAL(edit((struct access_edit){ .kind = kind,
+						   .account = { .name = slice_cstr(name),
+								.tags = SLICE_LITERAL("management"),
+								.algorithm = PASSWORD_ARGON2ID,
+								.password_hash = SLICE_LITERAL(CHEAP_HASH),
+								.max_connections = ACCESS_NO_LIMIT,
+								.max_channels = ACCESS_NO_LIMIT } }),
+			0);
+}
+
+static enum password_algorithm algorithm_of(const char *name)
+{
+	struct account_view account = { .algorithm = PASSWORD_MD5 };
+
+	CU_ASSERT_TRUE(access_find_account(access, slice_cstr(name), &account));
+	return account.algorithm;
+}
+
+/* ---- Beginning and end ---- */
+
+static void begin(unsigned n_loops, unsigned n_workers)
+{
+	n_done = 0;
+	CU_ASSERT_EQUAL_FATAL(loop_pool_create(n_loops), 0);
+	store = store_memory_create(n_loops);
+	access = access_create(&config);
+	now_ms = 1000000;
+	access->now_ms = the_time;
+	first_user_make(access, store, "guest", "secret");
+	if (n_workers != 0)
+		CU_ASSERT_EQUAL_FATAL(access_start_workers(access, n_workers), 0);
+	set_cheap(ACCESS_SET_PASSWORD, "guest");
+}
+
+static void end(void)
+{
+	access_destroy(access);
+	store_destroy(store);
+	loop_pool_destroy();
+}
+
+static void done(struct access_login *login)
+{
+	struct attempt *attempt = container_of(login, struct attempt, login);
+
+	CU_ASSERT_FALSE(attempt->is_done);
+	attempt->is_done = true;
+	attempt->is_in = login->result != NULL;
+	attempt->nth = ++n_done;
+	snprintf(attempt->reason, sizeof(attempt->reason), "%s", login->reason);
+	CU_ASSERT_EQUAL(attempt->is_in, login->reason[0] == '\0');
+	if (attempt->is_in)
+		snprintf(attempt->tags, sizeof(attempt->tags), "%s", login->result->tags);
+	access_user_unref(login->result);
+}
+
+static void start(struct attempt *attempt, const char *host, const char *user, const char *password)
+{
+	*attempt = (struct attempt){
+		.peer = { .size = sizeof(attempt->peer),
+			  .host = { (const uint8_t *)host, strlen(host) },
+			  .is_loopback = strncmp(host, "127.", 4) == 0 },
+		.login = { .user = slice_cstr(user), .password = slice_cstr(password), .mechanism = "PLAIN", .done = done },
+	};
+	attempt->login.peer = &attempt->peer;
+	access_authenticate(access, &attempt->login);
+}
+
+/* The workers take what time they need; a login that is never answered is a test that never ends, which make ends. */
+static void wait_for(const struct attempt *attempt)
+{
+	while (!attempt->is_done)
+		turn_all();
+}
+
+static bool enters(const char *host, const char *user, const char *password)
+{
+	struct attempt attempt;
+
+	start(&attempt, host, user, password);
+	wait_for(&attempt);
+	return attempt.is_in;
+}
+
+/* ---- Who gets in ---- */
+
+static void the_right_password(void)
+{
+	for (unsigned n_workers = 0; n_workers < 3; n_workers++) {
+		struct attempt attempt;
+
+		begin(1, n_workers);
+		start(&attempt, "127.0.0.1", "guest", "secret");
+		CU_ASSERT_FALSE(attempt.is_done); /* not inside the call: it is hashed elsewhere */
+		wait_for(&attempt);
+		CU_ASSERT_TRUE(attempt.is_in);
+			end();
+	}
+}
+
+static void others_are_refused(void)
+{
+	static const char *const wrong[][2] = {
+		{ "guest", "Secret" }, { "guest", "secre" },  { "guest", "secrets" }, { "guest", "secretsecret" },
+		{ "guest ", "secret" }, { "gues", "secret" }, { "", "secret" },	      { "root", "secret" },
+	};
+
+	begin(1, 1);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		CU_ASSERT_FALSE(enters("127.0.0.1", wrong[i][0], wrong[i][1]));
+	CU_ASSERT_TRUE(enters("127.0.0.1", "guest", "secret"));
+	end();
+}
+
+static void a_nul_does_not_end_a_password(void)
+{
+	struct attempt attempt;
+
+	begin(1, 1);
+	CU_ASSERT_TRUE(enters("127.0.0.1", "guest", "secret"));
+	start(&attempt, "127.0.0.1", "guest", "");
+	for (unsigned size = 7; size < 12; size += 4) {
+		attempt.is_done = false;
+		attempt.login.password = slice_make("secret\0more", size);
+		attempt.login.reason[0] = '\0';
+		access_authenticate(access, &attempt.login);
+		wait_for(&attempt);
+		CU_ASSERT_FALSE(attempt.is_in);
+	}
+	end();
+}
+
+static void reasons_are_rabbitmqs(void)
+{
+	struct attempt attempt;
+
+	begin(1, 1);
+	start(&attempt, "127.0.0.1", "guest", "wrong");
+	wait_for(&attempt);
+	CU_ASSERT_STRING_EQUAL(attempt.reason, "user 'guest' - invalid credentials");
+	start(&attempt, "127.0.0.1", "no\"body\n", "wrong");
+	wait_for(&attempt);
+	CU_ASSERT_STRING_EQUAL(attempt.reason, "user 'no\\\"body\\n' - invalid credentials");
+	start(&attempt, "127.0.0.1", "guest", "");
+	wait_for(&attempt);
+	CU_ASSERT_STRING_EQUAL(attempt.reason,
+			       "user 'guest' attempted to log in with a blank password, which is prohibited");
+	start(&attempt, "10.0.0.1", "guest", "secret");
+	wait_for(&attempt);
+	CU_ASSERT_STRING_EQUAL(attempt.reason, "user 'guest' can only connect via localhost");
+	/* a wrong password is not told by the other reason */
+	start(&attempt, "10.0.0.1", "guest", "wrong");
+	wait_for(&attempt);
+	CU_ASSERT_STRING_EQUAL(attempt.reason, "user 'guest' - invalid credentials");
+	end();
+}
+
+static void a_loopback_user_stays_at_home(void)
+{
+	begin(1, 1);
+	set_cheap(ACCESS_ADD_USER, "other");
+	set_cheap(ACCESS_ADD_USER, "third");
+	CU_ASSERT_FALSE(enters("10.0.0.1", "other", "secret"));
+	CU_ASSERT_TRUE(enters("127.0.0.7", "other", "secret"));
+	CU_ASSERT_FALSE(enters("10.0.0.1", "other", "secret")); /* also when it is remembered */
+	CU_ASSERT_TRUE(enters("10.0.0.1", "third", "secret"));
+	end();
+}
+
+static void a_user_without_password_cannot(void)
+{
+	const struct access_edit add = { .kind = ACCESS_ADD_USER,
+					 .account = { .name = SLICE_LITERAL("certified"),
+						      .tags = SLICE_LITERAL("certified"),
+						      .algorithm = PASSWORD_SHA256,
+						      .password_hash = SLICE_LITERAL(""),
+						      .max_connections = ACCESS_NO_LIMIT,
+						      .max_channels = ACCESS_NO_LIMIT } };
+	struct attempt attempt;
+
+	begin(1, 1);
+	CU_ASSERT_EQUAL(edit(add), 0);
+	CU_ASSERT_FALSE(enters("127.0.0.1", "certified", ""));
+	CU_ASSERT_FALSE(enters("127.0.0.1", "certified", "x"));
+	/* but by what proves who it is */
+	for (unsigned i = 0; i < 2; i++) {
+		start(&attempt, "127.0.0.1", "", "");
+		wait_for(&attempt);
+		attempt.is_done = false;
+		attempt.login.user = slice_cstr(i == 0 ? "certified" : "unknown");
+		attempt.login.is_proven = true;
+		attempt.login.reason[0] = '\0';
+		attempt.login.result = NULL;
+		access_authenticate(access, &attempt.login);
+		wait_for(&attempt);
+		CU_ASSERT_EQUAL(attempt.is_in, i == 0);
+	}
+	end();
+}
+
+/* ---- Remembering ---- */
+
+/* Then the answer comes inside the call. */
+static bool enters_at_once(const char *host, const char *user, const char *password)
+{
+	struct attempt attempt;
+	bool is_done;
+
+	start(&attempt, host, user, password);
+	is_done = attempt.is_done;
+	wait_for(&attempt);
+	return is_done && attempt.is_in;
+}
+
+static void who_comes_again_is_remembered(void)
+{
+	begin(1, 1);
+	CU_ASSERT_FALSE(enters_at_once("127.0.0.1", "guest", "secret"));
+	CU_ASSERT_TRUE(enters_at_once("127.0.0.1", "guest", "secret"));
+	CU_ASSERT_TRUE(enters_at_once("127.0.0.2", "guest", "secret"));
+	CU_ASSERT_FALSE(enters_at_once("127.0.0.1", "guest", "wrong"));
+	CU_ASSERT_FALSE(enters_at_once("127.0.0.1", "guest", "wrong"));
+	CU_ASSERT_TRUE(enters_at_once("127.0.0.1", "guest", "secret"));
+	end();
+}
+
+static void a_changed_user_is_not(void)
+{
+	begin(1, 1);
+	set_user(ACCESS_ADD_USER, "u", "old", PASSWORD_ARGON2ID);
+	CU_ASSERT_TRUE(enters("127.0.0.1", "u", "old"));
+	set_user(ACCESS_SET_PASSWORD, "u", "new", PASSWORD_ARGON2ID);
+	CU_ASSERT_FALSE(enters("127.0.0.1", "u", "old"));
+	CU_ASSERT_TRUE(enters("127.0.0.1", "u", "new"));
+	CU_ASSERT_TRUE(enters_at_once("127.0.0.1", "u", "new"));
+	CU_ASSERT_EQUAL(edit((struct access_edit){ .kind = ACCESS_DELETE_USER, .account = { .name = SLICE_LITERAL("u") } }), 0);
+	CU_ASSERT_FALSE(enters("127.0.0.1", "u", "new"));
+	set_user(ACCESS_ADD_USER, "u", "newer", PASSWORD_ARGON2ID);
+	CU_ASSERT_FALSE(enters("127.0.0.1", "u", "new"));
+	CU_ASSERT_TRUE(enters("127.0.0.1", "u", "newer"));
+	end();
+}
+
+/* What was found of the old password holds no longer. */
+static void a_user_that_is_changed_while_its_password_is_hashed(void)
+{
+	struct attempt old, new;
+	char hash[ACCESS_HASH_MAX];
+	bool is_done = false;
+	struct access_edit item = { .kind = ACCESS_SET_PASSWORD,
+				    .account = { .name = SLICE_LITERAL("guest"), .algorithm = PASSWORD_ARGON2ID } };
+	struct access_edits edits = { .items = &item, .n = 1, .done = edited, .context = &is_done };
+
+	CU_ASSERT_EQUAL_FATAL(password_hash(slice_cstr("new"), PASSWORD_ARGON2ID, hash), 0);
+	item.account.password_hash = slice_cstr(hash);
+	begin(1, 2);
+	start(&old, "127.0.0.1", "guest", "secret");
+	start(&new, "127.0.0.1", "guest", "new");
+	access_edit(access, &edits);
+	wait_for(&old);
+	wait_for(&new);
+	while (!is_done)
+		turn_all();
+	/* the edit needs no hashing, so it is there first */
+	CU_ASSERT_FALSE(old.is_in);
+	CU_ASSERT_TRUE(new.is_in);
+	end();
+}
+
+/* A restart, and all clients come again at once. */
+static void many_with_the_same_password_are_hashed_once(void)
+{
+	enum { N = 1000 };
+	static struct attempt attempts[N];
+	clock_t before, one, all;
+
+	begin(1, 2);
+	set_user(ACCESS_SET_PASSWORD, "guest", "secret", PASSWORD_ARGON2ID);
+	before = clock();
+	CU_ASSERT_FALSE(enters("127.0.0.1", "guest", "wrong"));
+	one = clock() - before;
+	before = clock();
+	for (unsigned i = 0; i < N; i++)
+		start(&attempts[i], "127.0.0.1", "guest", "secret");
+	for (unsigned i = 0; i < N; i++) {
+		wait_for(&attempts[i]);
+		CU_ASSERT_TRUE(attempts[i].is_in);
+	}
+	all = clock() - before;
+	CU_ASSERT(all < 100 * one); /* and not 1000 times */
+	end();
+}
+
+static void wrong_ones_of_the_same_count_each(void)
+{
+	enum { N = THROTTLE_BURST + 1 };
+	static struct attempt attempts[N];
+
+	begin(1, 2);
+	for (unsigned i = 0; i < N; i++)
+		start(&attempts[i], "10.0.0.1", "guest", "wrong");
+	for (unsigned i = 0; i < N; i++)
+		wait_for(&attempts[i]);
+	start(&attempts[0], "10.0.0.1", "guest", "wrong");
+	wait_for(&attempts[0]);
+	CU_ASSERT_PTR_NOT_NULL(strstr(attempts[0].reason, "too many failed logins"));
+	end();
+}
+
+/* ---- RabbitMQ's hashes ---- */
+
+static void rabbitmqs_hashes_are_replaced(void)
+{
+	static const enum password_algorithm algorithms[] = { PASSWORD_SHA256, PASSWORD_SHA512, PASSWORD_MD5 };
+
+	for (size_t i = 0; i < 3; i++) {
+		begin(1, 1);
+		set_user(ACCESS_ADD_USER, "old", "p", algorithms[i]);
+		CU_ASSERT_FALSE(enters("127.0.0.1", "old", "wrong"));
+		CU_ASSERT_EQUAL(algorithm_of("old"), algorithms[i]);
+		CU_ASSERT_TRUE(enters("127.0.0.1", "old", "p"));
+		while (algorithm_of("old") != PASSWORD_ARGON2ID)
+			turn_all();
+		turn_all();
+		/* it is another user now, but the password is still remembered */
+		CU_ASSERT_TRUE(enters_at_once("127.0.0.1", "old", "p"));
+		CU_ASSERT_FALSE(enters("127.0.0.1", "old", "wrong"));
+		end();
+	}
+}
+
+/* The new hash must not undo a change that came first. */
+static void a_hash_that_was_changed_meanwhile_stays(void)
+{
+	struct attempt attempt;
+
+	begin(1, 1);
+	set_user(ACCESS_ADD_USER, "old", "p", PASSWORD_SHA256);
+	start(&attempt, "127.0.0.1", "old", "p");
+	set_user(ACCESS_SET_PASSWORD, "old", "q", PASSWORD_SHA256);
+	wait_for(&attempt);
+	CU_ASSERT_FALSE(attempt.is_in);
+	CU_ASSERT_TRUE(enters("127.0.0.1", "old", "q"));
+	end();
+}
+
+/* ---- Time ---- */
+
+static double cost(const char *user)
+{
+	double least = 1e9;
+
+	/* the least of some, as the machine may do other things, too */
+	for (unsigned i = 0; i < 5; i++) {
+		struct timespec a, b;
+
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &a);
+		CU_ASSERT_FALSE(enters("127.0.0.1", user, "wrong"));
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &b);
+		double s = (double)(b.tv_sec - a.tv_sec) + (double)(b.tv_nsec - a.tv_nsec) / 1e9;
+		least = s < least ? s : least;
+	}
+	return least;
+}
+
+/* Without workers it is this thread's time that is taken. */
+static void who_does_not_exist_costs_the_same(void)
+{
+	double known;
+
+	begin(1, 0);
+	set_user(ACCESS_SET_PASSWORD, "guest", "secret", PASSWORD_ARGON2ID);
+	set_user(ACCESS_ADD_USER, "sha", "p", PASSWORD_SHA256);
+	known = cost("guest");
+	CU_ASSERT(cost("nobody") > known / 2 && cost("nobody") < known * 2);
+	CU_ASSERT(cost("sha") > known / 2 && cost("sha") < known * 2);
+	end();
+}
+
+/* ---- Limits ---- */
+
+static void fail_often(const char *host, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		CU_ASSERT_FALSE(enters(host, "guest", "wrong"));
+}
+
+static void too_many_failures_are_refused_without_hashing(void)
+{
+	struct attempt attempt;
+
+	begin(1, 1);
+	set_cheap(ACCESS_ADD_USER, "u");
+	CU_ASSERT_TRUE(enters("10.0.0.1", "u", "secret"));
+	fail_often("10.0.0.1", THROTTLE_BURST);
+	start(&attempt, "10.0.0.1", "nobody", "wrong");
+	CU_ASSERT_TRUE(attempt.is_done); /* inside the call */
+	CU_ASSERT_STRING_EQUAL(attempt.reason, "user 'nobody' - too many failed logins from this address");
+	/* a password that is remembered passes, and other addresses do */
+	CU_ASSERT_TRUE(enters_at_once("10.0.0.1", "u", "secret"));
+	CU_ASSERT_FALSE(enters("10.0.0.2", "u", "wrong"));
+	start(&attempt, "10.0.0.2", "nobody", "wrong");
+	wait_for(&attempt);
+	CU_ASSERT_STRING_EQUAL(attempt.reason, "user 'nobody' - invalid credentials");
+	end();
+}
+
+static void time_brings_another_try(void)
+{
+	begin(1, 1);
+	set_cheap(ACCESS_ADD_USER, "u");
+	fail_often("10.0.0.1", THROTTLE_BURST);
+	CU_ASSERT_FALSE(enters("10.0.0.1", "u", "secret"));
+	now_ms += THROTTLE_REFILL_MS;
+	CU_ASSERT_TRUE(enters("10.0.0.1", "u", "secret"));
+	end();
+}
+
+static void it_is_forgotten_after_a_time(void)
+{
+	begin(1, 1);
+	CU_ASSERT_TRUE(enters("127.0.0.1", "guest", "secret"));
+	now_ms += REMEMBERED_MS - 1;
+	CU_ASSERT_TRUE(enters_at_once("127.0.0.1", "guest", "secret"));
+	now_ms += 1;
+	CU_ASSERT_FALSE(enters_at_once("127.0.0.1", "guest", "secret"));
+	end();
+}
+
+static void good_logins_of_many_users_are_not_limited(void)
+{
+	enum { N = 2 * THROTTLE_BURST };
+	char name[16];
+
+	begin(1, 2);
+	for (unsigned i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "u%u", i);
+		set_cheap(ACCESS_ADD_USER, name);
+		CU_ASSERT_TRUE(enters("10.0.0.1", name, "secret"));
+	}
+	end();
+}
+
+/* Those of one address wait for each other, the one of another address for one of them. */
+static void another_address_has_its_turn(void)
+{
+	enum { N = 10 };
+	static struct attempt bad[N];
+	struct attempt good;
+	char password[16];
+
+	begin(1, 1);
+	set_user(ACCESS_SET_PASSWORD, "guest", "secret", PASSWORD_ARGON2ID);
+	for (unsigned i = 0; i < N; i++) {
+		snprintf(password, sizeof(password), "wrong%u", i);
+		start(&bad[i], "127.0.0.2", "guest", password);
+	}
+	start(&good, "127.0.0.3", "guest", "secret");
+	wait_for(&good);
+	CU_ASSERT_TRUE(good.is_in);
+	CU_ASSERT(good.nth <= 3);
+	for (unsigned i = 0; i < N; i++)
+		wait_for(&bad[i]);
+	end();
+}
+
+/* ---- Loops, and those that go ---- */
+
+static struct attempt far_attempts[64];
+
+static void start_far(void *is_wrong)
+{
+	start(&far_attempts[loop_index(loop_self())], "127.0.0.1", "guest", is_wrong != NULL ? "wrong" : "secret");
+}
+
+static void on_every_loop(void)
+{
+	begin(4, 2);
+	for (unsigned i = 0; i < 4; i++)
+		loop_pool_visit(i, start_far, i % 2 == 0 ? NULL : far_attempts);
+	for (unsigned i = 0; i < 4; i++) {
+		wait_for(&far_attempts[i]);
+		CU_ASSERT_EQUAL(far_attempts[i].is_in, i % 2 == 0);
+	}
+	end();
+}
+
+static void abandon_far(void *unused)
+{
+	(void)unused;
+	access_abandon(&far_attempts[loop_index(loop_self())].login);
+	memset(&far_attempts[loop_index(loop_self())].login, 0xee, sizeof(struct access_login));
+}
+
+/* At each stage on its way: nobody is told, and nothing is leaked (the sanitizer looks). */
+static void it_may_be_abandoned_at_any_moment(void)
+{
+	for (unsigned stage = 0; stage < 6; stage++) {
+		begin(2, stage % 2);
+		loop_pool_visit(1, start_far, NULL);
+		for (unsigned i = 0; i < stage; i++)
+			loop_pool_visit(i % 2 == 0 ? 1 : 0, turn, NULL);
+		if (!far_attempts[1].is_done)
+			loop_pool_visit(1, abandon_far, NULL);
+		/* the broker goes on */
+		CU_ASSERT_TRUE(enters("127.0.0.1", "guest", "secret"));
+		for (unsigned i = 0; i < 10; i++)
+			turn_all();
+		end();
+	}
+}
+
+/* The broker stops while logins wait, whose connections have gone. */
+static void it_stops_with_logins_under_way(void)
+{
+	for (unsigned n_workers = 0; n_workers < 3; n_workers++) {
+		static struct attempt attempts[20];
+		char password[16];
+
+		begin(2, n_workers);
+		for (unsigned i = 0; i < 20; i++) {
+			snprintf(password, sizeof(password), "p%u", i / 2);
+			start(&attempts[i], "127.0.0.1", "guest", password);
+		}
+		loop_pool_visit(1, start_far, NULL);
+		for (unsigned i = 0; i < 20; i++)
+			access_abandon(&attempts[i].login);
+		loop_pool_visit(1, abandon_far, NULL);
+		end();
+	}
+}
+
+UNIT_MAIN("access/login", UNIT_TEST(the_right_password), UNIT_TEST(others_are_refused),
+	  UNIT_TEST(a_nul_does_not_end_a_password), UNIT_TEST(reasons_are_rabbitmqs), UNIT_TEST(a_loopback_user_stays_at_home),
+	  UNIT_TEST(a_user_without_password_cannot), UNIT_TEST(who_comes_again_is_remembered),
+	  UNIT_TEST(a_changed_user_is_not), UNIT_TEST(a_user_that_is_changed_while_its_password_is_hashed),
+	  UNIT_TEST(many_with_the_same_password_are_hashed_once), UNIT_TEST(wrong_ones_of_the_same_count_each),
+	  UNIT_TEST(rabbitmqs_hashes_are_replaced), UNIT_TEST(a_hash_that_was_changed_meanwhile_stays),
+	  UNIT_TEST(who_does_not_exist_costs_the_same), UNIT_TEST(too_many_failures_are_refused_without_hashing),
+	  UNIT_TEST(time_brings_another_try), UNIT_TEST(it_is_forgotten_after_a_time),
+	  UNIT_TEST(good_logins_of_many_users_are_not_limited), UNIT_TEST(another_address_has_its_turn),
+	  UNIT_TEST(on_every_loop), UNIT_TEST(it_may_be_abandoned_at_any_moment),
+	  UNIT_TEST(it_stops_with_logins_under_way))
