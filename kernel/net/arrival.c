@@ -30,6 +30,12 @@
 
 #define LINGER_MS 1000u
 
+/*
+ * Of those that may be under way, one in so many may be in the midst of a handshake and wait for
+ * its peer: OpenSSL holds some 46 KiB then, beside the 700 bytes of one that has said nothing.
+ */
+#define SHAKE_SHARE 4u
+
 enum arrival_state {
 	ARRIVAL_HEADER, /* reads the PROXY header */
 	ARRIVAL_SKIP,	/* and what it has behind the addresses */
@@ -48,8 +54,9 @@ struct arrival_header {
 
 struct arrivals_loop {
 	_Alignas(128) struct list waiting; /* for their sockets; the longest time first */
+	struct list shaking;		   /* the same, in the midst of a handshake */
 	struct list queued;		   /* for a worker */
-	unsigned n, n_worked;
+	unsigned n, n_shaking, n_worked;
 	bool is_cut;
 };
 
@@ -60,7 +67,7 @@ struct arrivals {
 
 struct arrival {
 	struct work work; /* first */
-	struct list link; /* arrivals_loop.waiting or .queued */
+	struct list link; /* arrivals_loop.waiting, .shaking or .queued */
 	struct arrivals *arrivals;
 	struct arrivals_loop *home;
 	enum arrival_state state;
@@ -86,14 +93,22 @@ void arrived_discard(const struct arrived *arrived)
 
 /* ---- Beginning and end ---- */
 
+static void unlink_it(struct arrival *a)
+{
+	if (!list_is_linked(&a->link))
+		return;
+	list_remove(&a->link);
+	if (a->state == ARRIVAL_SHAKE)
+		a->home->n_shaking--;
+}
+
 /* All but what has been made. */
 static void forget(struct arrival *a)
 {
 	if (a->state != ARRIVAL_QUEUED && a->state != ARRIVAL_WORKED)
 		(void)event_del(&a->event);
 	loop_timer_stop(&a->limit);
-	if (list_is_linked(&a->link))
-		list_remove(&a->link);
+	unlink_it(a);
 	a->home->n--;
 	account_add(ACCOUNT_CONNECTION, -(ptrdiff_t)sizeof(*a));
 	SSL_CTX_free(a->ctx);
@@ -176,9 +191,11 @@ static void on_event(int fd, short what, void *argument)
 
 static void wait_for(struct arrival *a, enum arrival_state state, short what)
 {
+	struct arrivals_loop *home = a->home;
+
 	a->state = state;
 	if (!list_is_linked(&a->link))
-		list_add_tail(&a->home->waiting, &a->link);
+		list_add_tail(state == ARRIVAL_SHAKE ? &home->shaking : &home->waiting, &a->link);
 	bug_on(event_assign(&a->event, loop_base(loop_self()), a->made.fd, what, on_event, a) < 0);
 	if (event_add(&a->event, NULL) < 0)
 		fail(a, strerror(ENOMEM));
@@ -329,8 +346,7 @@ static void submit_steps(struct arrivals *arrivals, struct arrivals_loop *home)
 
 static void queue_step(struct arrival *a)
 {
-	if (list_is_linked(&a->link))
-		list_remove(&a->link);
+	unlink_it(a);
 	a->state = ARRIVAL_QUEUED;
 	list_add_tail(&a->home->queued, &a->link);
 	submit_steps(a->arrivals, a->home);
@@ -350,6 +366,24 @@ static void linger(struct arrival *a)
 	wait_for(a, ARRIVAL_LINGER, EV_READ);
 }
 
+/* The one that has been silent for the longest time makes room. */
+static void make_way(struct list *list)
+{
+	struct arrival *oldest = container_of(list_first(list), struct arrival, link);
+
+	if (oldest->state != ARRIVAL_LINGER)
+		say(oldest, phase(oldest), "too many at the same time");
+	end(oldest);
+}
+
+static void wait_for_peer(struct arrival *a, short what)
+{
+	if (a->home->n_shaking >= a->arrivals->config.max / SHAKE_SHARE)
+		make_way(&a->home->shaking);
+	a->home->n_shaking++;
+	wait_for(a, ARRIVAL_SHAKE, what);
+}
+
 static void step_done(struct work *work)
 {
 	struct arrival *a = container_of(work, struct arrival, work);
@@ -362,9 +396,9 @@ static void step_done(struct work *work)
 	} else if (a->result == 0) {
 		finish(a);
 	} else if (a->result == -EAGAIN) {
-		wait_for(a, ARRIVAL_SHAKE, EV_READ);
+		wait_for_peer(a, EV_READ);
 	} else if (a->result == -EINPROGRESS) {
-		wait_for(a, ARRIVAL_SHAKE, EV_WRITE);
+		wait_for_peer(a, EV_WRITE);
 	} else {
 		say(a, phase(a), a->result == -ENOMEM ? strerror(ENOMEM) : a->reason);
 		linger(a);
@@ -429,6 +463,7 @@ struct arrivals *arrivals_create(const struct arrivals_config *config)
 					     loop_count() * sizeof(*arrivals->loops));
 	for (unsigned i = 0; i < loop_count(); i++) {
 		list_init(&arrivals->loops[i].waiting);
+		list_init(&arrivals->loops[i].shaking);
 		list_init(&arrivals->loops[i].queued);
 	}
 	return arrivals;
@@ -493,16 +528,11 @@ static void begin(struct arrivals *arrivals, int fd, SSL_CTX *ctx)
 /* Room for one more; false: all are with the workers, or about to be. */
 static bool make_room(struct arrivals_loop *home, unsigned max)
 {
-	struct arrival *oldest;
-
 	if (home->n < max)
 		return true;
-	if (list_is_empty(&home->waiting))
+	if (list_is_empty(&home->waiting) && list_is_empty(&home->shaking))
 		return false;
-	oldest = container_of(list_first(&home->waiting), struct arrival, link);
-	if (oldest->state != ARRIVAL_LINGER)
-		say(oldest, phase(oldest), "too many at the same time");
-	end(oldest);
+	make_way(list_is_empty(&home->waiting) ? &home->shaking : &home->waiting);
 	return true;
 }
 
@@ -536,10 +566,10 @@ void arrivals_add(struct arrivals *arrivals, int fd, SSL_CTX *ctx)
 void arrivals_cut(struct arrivals *arrivals)
 {
 	struct arrivals_loop *home = loop_of(arrivals);
+	struct list *lists[] = {&home->queued, &home->shaking, &home->waiting};
 
 	home->is_cut = true;
-	while (!list_is_empty(&home->queued))
-		end(container_of(list_first(&home->queued), struct arrival, link));
-	while (!list_is_empty(&home->waiting))
-		end(container_of(list_first(&home->waiting), struct arrival, link));
+	for (size_t i = 0; i < 3; i++)
+		while (!list_is_empty(lists[i]))
+			end(container_of(list_first(lists[i]), struct arrival, link));
 }
