@@ -225,7 +225,9 @@ static const struct config_key config_keys[] = {
 };
 
 const struct config_key *const config_tables[] = {
-	config_keys, config_access_keys, config_tls_keys, config_log_keys, NULL,
+	config_keys,	 config_access_keys, config_login_keys,
+	config_tls_keys, config_log_keys,    config_definitions_keys,
+	NULL,
 };
 
 /* A key that ends in a dot stands for all that begin so. */
@@ -322,6 +324,7 @@ void config_complete(struct config *config)
 	config_tls_complete(config);
 	config_add_default_listener(config);
 	config_access_complete(config);
+	config_login_complete(config);
 	if (!config->has_plugins)
 		for (size_t i = 0;
 		     i < sizeof(config_shipped_plugins) / sizeof(*config_shipped_plugins); i++)
@@ -343,7 +346,7 @@ void config_fini(struct config *config)
 {
 	char *texts[] = {config->product,  config->version,	   config->cluster_name,
 			 config->data_dir, config->control_socket, config->plugins_dir,
-			 config->log_dir,  config->log_file};
+			 config->log_dir,  config->log_file,	   config->definitions};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		mem_free(texts[i]);
@@ -352,6 +355,7 @@ void config_fini(struct config *config)
 		mem_free(config->listeners[i].address);
 	}
 	config_access_fini(config);
+	config_login_fini(config);
 	for (size_t i = 0; i < config->n_plugins; i++) {
 		mem_free(config->plugins[i].name);
 		mem_free(config->plugins[i].where);

@@ -72,6 +72,12 @@ void config_access_init(struct config *config);
 void config_access_complete(struct config *config);
 void config_access_fini(struct config *config);
 
+extern const struct config_key config_login_keys[];
+void config_login_complete(struct config *config);
+void config_login_fini(struct config *config);
+
+extern const struct config_key config_definitions_keys[];
+
 extern const struct config_key config_tls_keys[];
 void config_tls_init(struct config *config);
 void config_tls_complete(struct config *config);

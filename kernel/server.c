@@ -36,6 +36,7 @@
 #include "plugin/publisher.h"
 #include "server_access.h"
 #include "server_admin.h"
+#include "server_definitions.h"
 #include "server_listen.h"
 #include "server_plugins.h"
 #include "server_reload.h"
@@ -269,6 +270,7 @@ static void server_create_connections(struct server *server)
 		.product = config->product,
 		.version = config->version,
 		.cluster_name = config->cluster_name,
+		.sasl = config->sasl,
 		.hooks = &server->hooks,
 	};
 
@@ -400,6 +402,22 @@ static enum server_status server_open(struct server *server)
 	return server_listen_start(&server->listen, server->config, server->connections);
 }
 
+/* The loops turn, and nobody can connect yet: the sockets open when what is to be there is there. */
+static enum server_status server_begin(struct server *server)
+{
+	enum server_status status = server_load_definitions(server->admin, server->config);
+
+	if (status == SERVER_OK && !loop_pool_is_stopping())
+		status = server_open(server);
+	if (status == SERVER_OK && !loop_pool_is_stopping())
+		log_info("server", "started: version=%s pid=%ld loops=%u descriptors=%llu",
+			 PACKAGE_VERSION, (long)getpid(), loop_count(),
+			 (unsigned long long)descriptors_limit());
+	if (status != SERVER_OK)
+		loop_pool_stop();
+	return status;
+}
+
 /*
  * What is small and quick comes from slabs (base/slab.h), so this is for large messages and what
  * stays. Few arenas: each holds on to what was once a peak. Messages of some 10 KiB come and go,
@@ -432,7 +450,6 @@ enum server_status server_create(struct config *config, const struct config_sour
 	if (status == SERVER_OK && !only_check) {
 		server_create_connections(server);
 		server_catch_signals(server);
-		status = server_open(server);
 	}
 	if (status == SERVER_OK)
 		*ret_server = server;
@@ -443,18 +460,17 @@ enum server_status server_create(struct config *config, const struct config_sour
 
 enum server_status server_run(struct server *server)
 {
+	enum server_status status;
 	int result = loop_pool_start();
 
-	(void)server;
 	if (result != 0) {
 		log_error("server", "cannot start threads: reason=\"%s\"", strerror(-result));
 		return SERVER_OWN_FAULT;
 	}
-	log_info("server", "started: version=%s pid=%ld loops=%u descriptors=%llu", PACKAGE_VERSION,
-		 (long)getpid(), loop_count(), (unsigned long long)descriptors_limit());
+	status = server_begin(server);
 	loop_run();
 	log_info("server", "stopped");
-	return SERVER_OK;
+	return status;
 }
 
 /* ---- End ---- */
@@ -481,6 +497,7 @@ void server_destroy(struct server *server)
 	for (unsigned i = 0; server->connections != NULL && i < loop_count(); i++)
 		loop_pool_visit(i, server_cut_here, server);
 	server_listen_end(&server->listen);
+	admin_end(server->admin);
 	/* What the connections have given back goes to its queues, and from there to the store. */
 	if (server->has_pool)
 		loop_pool_drain();

@@ -19,14 +19,15 @@ enum server_status {
 struct server;
 
 /*
- * Everything up to the listening sockets. On failure one line has been logged, *ret_server is NULL
+ * Everything but what needs turning loops. On failure one line has been logged, *ret_server is NULL
  * and the status says what it was. With only_check nothing listens, and the data directory is not
  * touched. source: what the configuration was read from, for SIGHUP; borrowed.
  */
 enum server_status server_create(struct config *config, const struct config_source *source,
 				 bool only_check, struct server **ret_server);
 
-/* Serves until SIGTERM, SIGINT or `shuntctl stop`. */
+/* Imports definitions, opens the sockets, and serves until SIGTERM, SIGINT or `shuntctl stop`. On
+ * failure one line has been logged. */
 enum server_status server_run(struct server *server);
 
 void server_destroy(struct server *server);

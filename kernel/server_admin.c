@@ -25,8 +25,12 @@ int server_restore_from(const struct config *config, struct broker *broker, stru
 		.read = config->default_read,
 	};
 
-	if (restore_broker(broker, config->default_vhost, ret_reason, size) != 0 ||
-	    accounts_restore(access, store, &first, ret_reason, size) != 0)
+	/* As in RabbitMQ: what is imported takes the place of the defaults. */
+	bool has_defaults = config->definitions == NULL;
+
+	if (restore_broker(broker, has_defaults ? config->default_vhost : NULL, ret_reason, size) !=
+		    0 ||
+	    accounts_restore(access, store, has_defaults ? &first : NULL, ret_reason, size) != 0)
 		return -1;
 	return admin_create(broker, access, store, ret_admin, ret_reason, size);
 }

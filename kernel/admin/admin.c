@@ -2,12 +2,18 @@
 #include "admin/admin.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "access/access.h"
 #include "access/accounts.h"
+#include "admin/import.h"
+#include "admin/parameters.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/topology.h"
+#include "loop/loop.h"
+#include "loop/workers.h"
 
 /* ---- What a deletion has left that did not come to its end ---- */
 
@@ -73,6 +79,61 @@ static int forget_leftovers(struct broker *broker, struct access *access, char *
 	return -1;
 }
 
+/* ---- The same of parameters ---- */
+
+struct stray_vhost {
+	struct topology *topology;
+	struct slice name; /* data NULL: none was seen */
+};
+
+static void look_for_stray(void *context, const struct parameter_view *parameter)
+{
+	struct stray_vhost *stray = context;
+
+	if (parameter->vhost.data && !topology_vhost(stray->topology, parameter->vhost))
+		stray->name = parameter->vhost;
+}
+
+struct waiting_edits {
+	struct parameters_edits edits;
+	bool is_done;
+};
+
+static void edits_done(struct parameters_edits *edits)
+{
+	container_of(edits, struct waiting_edits, edits)->is_done = true;
+}
+
+/* No loop runs yet, so this one is turned until it is done. */
+static int forget_vhost(struct parameters *parameters, struct slice name)
+{
+	struct waiting_edits waiting = {.edits = {.forget = name, .done = edits_done}};
+
+	parameters_edit(parameters, &waiting.edits);
+	while (!waiting.is_done)
+		loop_run_once(true);
+	return waiting.edits.result;
+}
+
+static int restore_parameters(struct admin *admin, char *ret_reason, size_t size)
+{
+	struct stray_vhost stray = {.topology = admin->broker->topology};
+	int r = 0;
+
+	if (parameters_restore(admin->broker, &admin->parameters, ret_reason, size) != 0)
+		return -1;
+	do {
+		stray.name = SLICE_EMPTY;
+		parameters_each(admin->parameters, SLICE_EMPTY, SLICE_EMPTY, look_for_stray, &stray);
+		if (stray.name.data)
+			r = forget_vhost(admin->parameters, stray.name);
+	} while (stray.name.data && r == 0);
+	if (r != 0)
+		(void)snprintf(ret_reason, size,
+			       "cannot delete the parameters of deleted vhosts: %s", strerror(-r));
+	return r != 0 ? -1 : 0;
+}
+
 /* ---- From outside ---- */
 
 int admin_create(struct broker *broker, struct access *access, struct store *store,
@@ -86,11 +147,37 @@ int admin_create(struct broker *broker, struct access *access, struct store *sto
 	admin->broker = broker;
 	admin->access = access;
 	admin->store = store;
+	if (restore_parameters(admin, ret_reason, size) != 0 ||
+	    import_restore(admin, ret_reason, size) != 0) {
+		admin_destroy(admin);
+		return -1;
+	}
 	*ret_admin = admin;
 	return 0;
 }
 
+struct workers *admin_workers(struct admin *admin)
+{
+	int r = admin->workers ? 0 : workers_create("admin", 1, &admin->workers);
+
+	if (r != 0)
+		log_error("admin", "cannot start a thread: reason=\"%s\"", strerror(-r));
+	return admin->workers;
+}
+
+void admin_end(struct admin *admin)
+{
+	if (!admin)
+		return;
+	workers_destroy(admin->workers);
+	admin->workers = NULL;
+}
+
 void admin_destroy(struct admin *admin)
 {
+	if (!admin)
+		return;
+	import_end(admin);
+	parameters_destroy(admin->parameters);
 	mem_free(admin);
 }

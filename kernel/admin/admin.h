@@ -15,21 +15,38 @@
 
 struct access;
 struct broker;
-struct store;
+struct import_work;
 struct parameters;
+struct pending_import;
+struct store;
+struct workers;
 
 struct admin {
 	struct broker *broker;	       /* borrowed, as are the next two */
 	struct access *access;
 	struct store *store;
 	struct parameters *parameters; /* admin/parameters.h: owned */
+	struct workers *workers;       /* for files; NULL until the first: admin_workers() */
+	/* admin/import.h */
+	struct pending_import *pending; /* found at the start; NULL: none */
+	struct import_work *import;	/* under way; NULL: none */
+	size_t n_stale_pieces;		/* of earlier ones, that are in the store still */
 };
 
-/* Before the loops run, when the store's definitions have been restored: takes the parameters, and
- * forgets permissions in vhosts that are not there. 0, or -1 with one line of reason. */
+/*
+ * Before the loops run, when the store's definitions have been restored: takes the parameters and a
+ * pending import, and forgets permissions and parameters in vhosts that are not there. 0, or -1
+ * with one line of reason.
+ */
 int admin_create(struct broker *broker, struct access *access, struct store *store,
 		 struct admin **ret_admin, char *ret_reason, size_t size) MUST_USE;
 /* After the broker's end. NULL is fine. */
 void admin_destroy(struct admin *admin);
+
+/* One thread of its own, as reading a file takes long, and logins need theirs. NULL: there is none
+ * to be had. workers.c's rules: ended by admin_end(). */
+struct workers *admin_workers(struct admin *admin);
+/* After the loops have stopped, before the broker's end. */
+void admin_end(struct admin *admin);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "access/accounts.h"
+#include "admin/parameters.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/broker.h"
@@ -21,9 +22,11 @@
 struct vhost_order {
 	struct vhost_change change; /* what the broker is asked */
 	struct vhost_change *asked;
-	struct access *access;
+	struct admin *admin;
 	struct access_edit edit;
 	struct access_edits edits;
+	struct parameters_edits parameters;
+	unsigned n_forgetting; /* the last two, when they are under way */
 	char by[ACTOR_SIZE], from[ACTOR_SIZE];
 };
 
@@ -68,23 +71,33 @@ static void finish(struct vhost_order *order)
 	asked->done(asked);
 }
 
-static void forgotten(struct access_edits *edits)
+static void half_forgotten(struct vhost_order *order, const char *what, int result,
+			   const char *reason)
 {
-	struct vhost_order *order = edits->context;
+	struct vhost_change *asked = order->asked;
 	char quoted[VHOST_NAME_MAX * 4 + 3];
 
-	if (edits->result != 0) {
-		log_error("admin",
-			  "a deleted vhost's permissions go at the next start: vhost=%s "
-			  "reason=\"%s\"",
-			  log_quote(quoted, sizeof(quoted), order->asked->name), edits->reason);
-		order->asked->result = edits->result;
-		(void)snprintf(order->asked->reason, sizeof(order->asked->reason),
-			       "the vhost is deleted, but its permissions are not: %.150s",
-			       edits->reason);
+	if (result != 0) {
+		log_error("admin", "a deleted vhost's %s go at the next start: vhost=%s reason=\"%s\"",
+			  what, log_quote(quoted, sizeof(quoted), asked->name), reason);
+		asked->result = result;
+		(void)snprintf(asked->reason, sizeof(asked->reason),
+			       "the vhost is deleted, but its %s are not: %.150s", what, reason);
 	}
+	if (--order->n_forgetting > 0)
+		return;
 	say(order, "vhost.deleted", "");
 	finish(order);
+}
+
+static void forgotten(struct access_edits *edits)
+{
+	half_forgotten(edits->context, "permissions", edits->result, edits->reason);
+}
+
+static void parameters_forgotten(struct parameters_edits *edits)
+{
+	half_forgotten(edits->context, "parameters", edits->result, strerror(-edits->result));
 }
 
 static void forget(struct vhost_order *order)
@@ -93,7 +106,11 @@ static void forget(struct vhost_order *order)
 					   .permission.vhost = order->asked->name};
 	order->edits = (struct access_edits){
 		.items = &order->edit, .n = 1, .done = forgotten, .context = order};
-	access_edit(order->access, &order->edits);
+	order->parameters = (struct parameters_edits){
+		.forget = order->asked->name, .done = parameters_forgotten, .context = order};
+	order->n_forgetting = 2;
+	access_edit(order->admin->access, &order->edits);
+	parameters_edit(order->admin->parameters, &order->parameters);
 }
 
 static void changed(struct vhost_change *change)
@@ -124,7 +141,7 @@ void admin_change_vhost(struct admin *admin, struct vhost_change *change,
 
 	change->broker = admin->broker;
 	order->asked = change;
-	order->access = admin->access;
+	order->admin = admin;
 	order->change = (struct vhost_change){
 		.operation = change->operation,
 		.broker = admin->broker,

@@ -8,7 +8,7 @@
  * on loop 0's thread; the other loops are visited.
  *
  * The vhosts are those of the store; only when it has none at all, default_vhost is made and
- * stored. An exchange whose type is not registered is there without one, and so are its bindings. A
+ * stored (NULL: none is). An exchange whose type is not registered is there without one, and so are its bindings. A
  * binding whose end is not there goes out of the store, with a warning: it was never visible.
  * Messages of queues that are no more go, too. Whatever else cannot be brought back as it was makes
  * this fail, and then it stays in the store.

@@ -130,5 +130,5 @@ int restore_vhosts(struct restore *restore)
 	if (r != 0 || restore->n_vhosts > 0 || restore->n_failed > 0 ||
 	    map_count(&restore->doomed_vhosts) > 0)
 		return r;
-	return make_default_vhost(restore);
+	return restore->default_vhost ? make_default_vhost(restore) : 0;
 }

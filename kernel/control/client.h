@@ -56,6 +56,14 @@ void control_client_when_ready(struct control_client *client, void (*ready)(void
 void control_client_when_gone(struct control_client *client, void (*gone)(void *context),
 			      void *context);
 
+/*
+ * Takes the next `size` bytes of the client as they are, not as requests: received() for each piece,
+ * perhaps inside the call. The client is told before that they may come, or how many they are. If
+ * it goes before, gone() is called (control_client_when_gone()), and received() no more.
+ */
+void control_client_receive(struct control_client *client, size_t size,
+			    void (*received)(void *context, struct slice bytes), void *context);
+
 /* The end of the answer; the next request may come. */
 void control_client_ok(struct control_client *client);
 void control_client_fail(struct control_client *client, enum control_status status,
@@ -80,6 +88,9 @@ void control_plugin_list(struct control_client *client, const json_t *request);
 void control_plugin_info(struct control_client *client, const json_t *request);
 void control_plugin_change(struct control_client *client, const json_t *request);
 void control_plugin_run(struct control_client *client, const json_t *request);
+
+/* control/definition_commands.c */
+extern const struct control_command control_definition_commands[];
 
 /* control/explain.c */
 void control_explain_route(struct control_client *client, const json_t *request);

@@ -78,6 +78,7 @@ const struct control_command *const control_commands[] = {
 	general_commands,
 	node_commands,
 	topology_commands,
+	control_definition_commands,
 	control_user_commands,
 	control_user_limit_commands,
 	control_permission_commands,

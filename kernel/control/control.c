@@ -58,6 +58,9 @@ struct control_client {
 	void *context;
 	void (*gone)(void *context); /* who wants to know that it has gone; NULL: nobody */
 	void *gone_context;
+	size_t n_to_receive; /* bytes that are no requests */
+	void (*received)(void *context, struct slice bytes);
+	void *received_context;
 };
 
 static void client_run_requests(struct control_client *client);
@@ -158,6 +161,36 @@ void control_client_fail(struct control_client *client, enum control_status stat
 	control_client_send(client, json_pack("{s:o, s:i}", "error", column_text(slice_cstr(text)),
 					      "status", (int)status));
 	client_finish(client);
+}
+
+/* ---- Bytes ---- */
+
+static void client_take_bytes(struct control_client *client)
+{
+	struct evbuffer *input = bufferevent_get_input(client->stream);
+	struct actor_ref ref = client->ref;
+
+	while (control_client_get(ref) != NULL && client->n_to_receive > 0) {
+		struct evbuffer_iovec piece;
+		size_t size;
+
+		if (evbuffer_peek(input, -1, NULL, &piece, 1) < 1 || piece.iov_len == 0)
+			return;
+		size = piece.iov_len < client->n_to_receive ? piece.iov_len : client->n_to_receive;
+		client->n_to_receive -= size;
+		client->received(client->received_context, slice_make(piece.iov_base, size));
+		if (control_client_get(ref) != NULL)
+			evbuffer_drain(input, size);
+	}
+}
+
+void control_client_receive(struct control_client *client, size_t size,
+			    void (*received)(void *context, struct slice bytes), void *context)
+{
+	client->n_to_receive = size;
+	client->received = received;
+	client->received_context = context;
+	client_take_bytes(client);
 }
 
 /* ---- Requests ---- */
@@ -289,6 +322,8 @@ static void client_read(struct bufferevent *stream, void *context)
 	struct control_client *client = context;
 
 	(void)loop_now_ms(); /* the turn begins here: loop/loop.h */
+	if (client->n_to_receive > 0)
+		client_take_bytes(client);
 	client_run_requests(client);
 	if (!client->is_busy &&
 	    evbuffer_get_length(bufferevent_get_input(stream)) >= CONTROL_REQUEST_MAX) {

@@ -211,6 +211,13 @@ int client_ask(struct client *client, json_t *request)
 	return error == 0 || error == -EPIPE ? EXIT_OK : client_report_failure(client, error);
 }
 
+int client_put(struct client *client, const void *bytes, size_t size)
+{
+	int error = client_send(client, bytes, size);
+
+	return error == 0 || error == -EPIPE ? EXIT_OK : client_report_failure(client, error);
+}
+
 /* Reads some more. 0, a negative errno, -ECONNRESET at the end. */
 static int client_fill(struct client *client)
 {

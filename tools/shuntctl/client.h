@@ -45,6 +45,9 @@ void client_close(struct client *client);
 /* Sends the request and takes its reference. An exit status; prints what went wrong. */
 int client_ask(struct client *client, json_t *request);
 
+/* Sends bytes as they are, when the answer has said that they may come. An exit status. */
+int client_put(struct client *client, const void *bytes, size_t size);
+
 /*
  * The next line of the answer: EXIT_OK with *ret_line, which is NULL at {"ok": true}; otherwise what went wrong has
  * been printed.

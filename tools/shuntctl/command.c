@@ -12,12 +12,12 @@
 
 extern const struct command commands_help[], commands_nodes[], commands_users[], commands_access[];
 extern const struct command commands_monitoring[], commands_vhosts[], commands_settings[];
-extern const struct command commands_operations[], commands_queues[], commands_plugins[];
+extern const struct command commands_definitions[], commands_operations[], commands_queues[], commands_plugins[];
 
 /* In the order of help; each table ends with a name of NULL. */
 const struct command *const command_tables[] = {
 	commands_help, commands_nodes, commands_users, commands_access, commands_monitoring, commands_vhosts,
-	commands_settings, commands_operations, commands_queues, commands_plugins, NULL,
+	commands_settings, commands_definitions, commands_operations, commands_queues, commands_plugins, NULL,
 };
 
 const struct command *command_find(const char *name)

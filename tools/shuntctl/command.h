@@ -74,6 +74,8 @@ int set_log_level_run(const struct command *command, const struct options *optio
 int wait_run(const struct command *command, const struct options *options); /* wait.c */
 int await_startup_run(const struct command *command, const struct options *options);
 int explain_run(const struct command *command, const struct options *options); /* explain.c */
+int import_run(const struct command *command, const struct options *options); /* definitions.c */
+int export_run(const struct command *command, const struct options *options);
 int list_run(const struct command *command, const struct options *options);   /* list.c */
 int status_run(const struct command *command, const struct options *options); /* status.c */
 int ping_run(const struct command *command, const struct options *options);   /* node.c */

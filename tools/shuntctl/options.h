@@ -37,6 +37,8 @@ enum option_id {
 	OPTION_DESCRIPTION = 1 << 24,
 	OPTION_TAGS = 1 << 25,
 	OPTION_DEFAULT_QUEUE_TYPE = 1 << 26,
+	OPTION_FORMAT = 1 << 28,
+	OPTION_SKIP_UNSUPPORTED = 1 << 29,
 };
 /* An enum's constants end at 31. */
 #define OPTION_IF_EMPTY		    (UINT64_C(1) << 32)
@@ -66,7 +68,7 @@ struct options {
 	const char *command; /* the first word; NULL: none */
 	const char **words;  /* those behind it */
 	size_t n_words;
-	const char *vhost, *formatter, *socket, *unit, *node, *percent, *user;
+	const char *vhost, *formatter, *socket, *unit, *node, *percent, *user, *format;
 	const char *description, *tags, *default_queue_type;
 	struct option_values headers, properties; /* KEY=VALUE each */
 	const char *type, *arguments, *destination_type;

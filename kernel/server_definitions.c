@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "server_definitions.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "admin/import.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "loop/loop.h"
+
+struct loading {
+	struct import import;
+	bool is_done, is_abandoned;
+};
+
+static void loading_free(struct loading *loading)
+{
+	buffer_fini(&loading->import.warnings);
+	mem_free(loading);
+}
+
+static void loaded(struct import *import)
+{
+	struct loading *loading = container_of(import, struct loading, import);
+
+	loading->is_done = true;
+	if (loading->is_abandoned)
+		loading_free(loading);
+}
+
+static struct loading *loading_create(struct admin *admin)
+{
+	struct loading *loading = mem_zalloc(sizeof(*loading));
+
+	loading->import.admin = admin;
+	loading->import.actor = (struct audit_actor){SLICE_LITERAL("shuntd"), SLICE_LITERAL("start")};
+	loading->import.done = loaded;
+	return loading;
+}
+
+/* A line for each, as they come in one text. */
+static void log_warnings(const struct import *import, const char *path)
+{
+	struct slice lines = buffer_slice(&import->warnings);
+	char quoted[1300];
+
+	while (lines.size > 0) {
+		const uint8_t *end = memchr(lines.data, '\n', lines.size);
+		size_t size = end ? (size_t)(end - lines.data) : lines.size;
+
+		log_warning("definitions", "imported, but: path=\"%s\" what=%s", path,
+			    log_quote(quoted, sizeof(quoted), slice_make(lines.data, size)));
+		size += end != NULL;
+		lines = slice_make(lines.data + size, lines.size - size);
+	}
+}
+
+static enum server_status say(const struct import *import, const char *path)
+{
+	char quoted[1300];
+
+	log_warnings(import, path);
+	if (import->result == 0) {
+		log_info("definitions", "loaded: path=\"%s\" queues=%zu exchanges=%zu bindings=%zu",
+			 path, import->counts[PLAN_QUEUES], import->counts[PLAN_EXCHANGES],
+			 import->counts[PLAN_BINDINGS]);
+		return SERVER_OK;
+	}
+	log_error("definitions", "not loaded: path=\"%s\" reason=%s", path,
+		  log_quote(quoted, sizeof(quoted), slice_cstr(import->reason)));
+	return SERVER_CONFIG;
+}
+
+/* Turns this loop until the import has ended; takes the loading. */
+static enum server_status finish(struct loading *loading, const char *path)
+{
+	enum server_status status = SERVER_OK;
+
+	while (!loading->is_done && !loop_pool_is_stopping())
+		loop_run_once(true);
+	if (loading->is_done) {
+		status = say(&loading->import, path);
+		loading_free(loading);
+	} else {
+		loading->is_abandoned = true;
+	}
+	return status;
+}
+
+static enum server_status load_file(struct admin *admin, const char *path)
+{
+	struct loading *loading = loading_create(admin);
+
+	loading->import.path = path;
+	import_submit(&loading->import);
+	return finish(loading, path);
+}
+
+static enum server_status load_pending(struct admin *admin)
+{
+	struct loading *loading = loading_create(admin);
+
+	log_info("definitions", "an import was cut off, and is done again");
+	import_resume(&loading->import);
+	return finish(loading, "(cut off)");
+}
+
+static int is_definitions(const struct dirent *entry)
+{
+	size_t size = strlen(entry->d_name);
+
+	return entry->d_name[0] != '.' && size > 5 &&
+	       strcmp(entry->d_name + size - 5, ".json") == 0;
+}
+
+/* In the order of their names. */
+static enum server_status load_directory(struct admin *admin, const char *path)
+{
+	enum server_status status = SERVER_OK;
+	struct dirent **entries;
+	int n = scandir(path, &entries, is_definitions, alphasort);
+
+	if (n < 0) {
+		log_error("definitions", "not loaded: path=\"%s\" reason=\"%s\"", path,
+			  strerror(errno));
+		return SERVER_CONFIG;
+	}
+	for (int i = 0; i < n; i++) {
+		char *file = mem_printf("%s/%s", path, entries[i]->d_name);
+
+		if (status == SERVER_OK && !loop_pool_is_stopping())
+			status = load_file(admin, file);
+		mem_free(file);
+		free(entries[i]);
+	}
+	free(entries);
+	return status;
+}
+
+enum server_status server_load_definitions(struct admin *admin, const struct config *config)
+{
+	enum server_status status = SERVER_OK;
+	struct stat file;
+
+	if (import_is_pending(admin))
+		status = load_pending(admin);
+	if (status != SERVER_OK || !config->definitions || loop_pool_is_stopping())
+		return status;
+	if (stat(config->definitions, &file) == 0 && S_ISDIR(file.st_mode))
+		return load_directory(admin, config->definitions);
+	return load_file(admin, config->definitions);
+}
