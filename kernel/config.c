@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "config_entry.h"
 #include "config_set.h"
+#include "config_show.h"
 #include "machine.h"
 #include "net/address.h"
 
@@ -29,17 +30,6 @@ static int config_frame_max(struct config_entry *e)
 		return 0;
 	}
 	return config_u32(e);
-}
-
-static int config_log_level(struct config_entry *e)
-{
-	static const char *const words[] = {"error", "warning", "info", "debug", NULL};
-	unsigned level;
-
-	if (config_choice(e, words, "error, warning, info or debug", &level) != 0)
-		return -1;
-	e->config->log_level = (enum log_level)level;
-	return 0;
 }
 
 static int config_placement(struct config_entry *e)
@@ -219,8 +209,6 @@ static const struct config_key config_keys[] = {
 	 INT64_MAX},
 	{"disk_free_limit.relative", config_disk_relative, 0, 0, 0},
 	{"disk_free_limit.absolute", config_bytes, CONFIG_PLACE(disk_free_limit), 0, INT64_MAX},
-	{"log.level", config_log_level, 0, 0, 0},
-	{"log.console.level", config_log_level, 0, 0, 0},
 	{"cluster_name", config_text, CONFIG_PLACE(cluster_name), 0, 0},
 	{"compat.product", config_text, CONFIG_PLACE(product), 0, 0},
 	{"compat.version", config_text, CONFIG_PLACE(version), 0, 0},
@@ -236,11 +224,10 @@ static const struct config_key config_keys[] = {
 	{NULL, NULL, 0, 0, 0},
 };
 
-static const struct config_key *const config_tables[] = {
-	config_keys,
-	config_access_keys,
-	config_tls_keys,
-	config_definitions_keys,
+const struct config_key *const config_tables[] = {
+	config_keys,	 config_access_keys, config_login_keys,
+	config_tls_keys, config_log_keys,    config_definitions_keys,
+	NULL,
 };
 
 /* A key that ends in a dot stands for all that begin so. */
@@ -255,7 +242,7 @@ static bool config_key_fits(const struct config_key *key, const char *name)
 
 static const struct config_key *config_find_key(const char *name)
 {
-	for (size_t i = 0; i < sizeof(config_tables) / sizeof(*config_tables); i++)
+	for (size_t i = 0; config_tables[i] != NULL; i++)
 		for (const struct config_key *key = config_tables[i]; key->name != NULL; key++)
 			if (config_key_fits(key, name))
 				return key;
@@ -268,16 +255,17 @@ int config_set(struct config *config, const char *name, const char *value, const
 	struct config_entry entry = {.config = config, .key = name, .value = value, .where = where};
 	const struct config_key *key = config_find_key(name);
 
-	if (key == NULL) {
-		snprintf(ret_error, CONFIG_ERROR_MAX, "%s: unknown key '%s'", where, name);
-		return -1;
-	}
+	entry.error = ret_error;
+	if (key == NULL)
+		return config_unknown(&entry);
 	entry.rest = name + strlen(key->name);
 	entry.target = (char *)config + key->offset;
 	entry.minimum = key->minimum;
 	entry.maximum = key->maximum;
-	entry.error = ret_error;
-	return key->read(&entry);
+	if (key->read(&entry) != 0)
+		return -1;
+	config_note(config, name, value);
+	return 0;
 }
 
 /* ---- Beginning and end ---- */
@@ -296,7 +284,6 @@ void config_init(struct config *config)
 		.handshake_timeout_ms = 10000,
 		.memory_limit = (uint64_t)(0.6 * (double)machine_memory_bytes()),
 		.disk_free_limit = 50u * 1000 * 1000,
-		.log_level = LOG_LEVEL_INFO,
 		.product = mem_strdup("Shunt"),
 		.version = mem_strdup(PACKAGE_VERSION),
 		.cluster_name = mem_printf("shunt@%s", host),
@@ -306,6 +293,7 @@ void config_init(struct config *config)
 		.control_socket = mem_strdup(SHUNT_RUNDIR "/shunt/control.sock"),
 		.plugins_dir = mem_strdup(SHUNT_PLUGINS_DIR),
 	};
+	log_settings_init(&config->log);
 	config_access_init(config);
 	config_tls_init(config);
 }
@@ -332,9 +320,11 @@ static void config_add_default_listener(struct config *config)
 
 void config_complete(struct config *config)
 {
+	config_complete_log(config);
 	config_tls_complete(config);
 	config_add_default_listener(config);
 	config_access_complete(config);
+	config_login_complete(config);
 	if (!config->has_plugins)
 		for (size_t i = 0;
 		     i < sizeof(config_shipped_plugins) / sizeof(*config_shipped_plugins); i++)
@@ -356,7 +346,7 @@ void config_fini(struct config *config)
 {
 	char *texts[] = {config->product,  config->version,	   config->cluster_name,
 			 config->data_dir, config->control_socket, config->plugins_dir,
-			 config->definitions};
+			 config->log_dir,  config->log_file,	   config->definitions};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		mem_free(texts[i]);
@@ -365,12 +355,14 @@ void config_fini(struct config *config)
 		mem_free(config->listeners[i].address);
 	}
 	config_access_fini(config);
+	config_login_fini(config);
 	for (size_t i = 0; i < config->n_plugins; i++) {
 		mem_free(config->plugins[i].name);
 		mem_free(config->plugins[i].where);
 	}
 	for (size_t i = 0; i < config->n_settings; i++)
 		config_free_setting(&config->settings[i]);
+	config_forget_notes(config);
 	config_tls_fini(config);
 	mem_free(config->plugins);
 	mem_free(config->settings);

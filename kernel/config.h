@@ -11,9 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/log.h"
+#include "base/log_settings.h"
 #include "conn/service.h"
-#include "net/range.h"
 #include "net/tls.h"
 #include "plugin/loader.h"
 #include "store/store.h"
@@ -26,18 +25,27 @@ struct config_listener {
 	bool is_tls;
 };
 
+/* Values of keys that differ in their last part, in the order in which these came. */
+struct config_list {
+	char **names, **values;
+	size_t n;
+};
+
 /* ssl_options.*; texts may be NULL. config_tls.c */
 struct config_tls {
 	char *certificate_file, *key_file, *password, *authorities_file, *dh_file;
 	char *where[TLS_PART_COUNT]; /* "file:line" of what a failure may be about; NULL: nowhere */
 	bool verifies_peer, demands_certificate, prefers_own_order, has_sessions;
 	uint32_t depth;
-	bool has_versions, has_1_2, has_1_3; /* has_versions: they were named */
-	char **ciphers;
-	size_t n_ciphers;
-	uint32_t handshake_timeout_ms; /* 0: the same as for all */
-	bool has_no_listeners;	       /* listeners.ssl = none */
+	struct config_list versions; /* "tlsv1.2", "tlsv1.3"; none: both */
+	struct config_list ciphers;
+	uint32_t handshake_timeout_ms;	   /* 0: the same as for all */
+	bool has_no_listeners;		   /* listeners.ssl = none */
 	bool has_alert_log, has_quiet_log; /* log_alert; log_level is above a warning */
+};
+
+struct config_written {
+	char *key, *value;
 };
 
 struct config_plugin {
@@ -52,8 +60,8 @@ struct config {
 	unsigned backlog;
 	struct config_tls tls;
 	bool proxy_protocol;
-	struct net_range *proxies; /* that are trusted */
-	size_t n_proxies;	   /* 0: those on the loopback */
+	struct config_list proxies; /* that are trusted, as net/range.h takes them; none: those on
+				       the loopback */
 
 	/* What a broker without any user begins with. */
 	char *default_user, *default_pass, *default_vhost, *default_user_tags;
@@ -63,11 +71,15 @@ struct config {
 	size_t n_loopback_users;
 	bool loopback_users_are_none; /* loopback_users = none */
 
+	struct sasl_settings sasl; /* its texts are ours */
+	char *anonymous_user, *anonymous_pass; /* "none": NULL */
+
 	uint16_t heartbeat_s, channel_max;
 	uint32_t frame_max, max_message_size, handshake_timeout_ms;
 	uint64_t memory_limit;	  /* bytes; 0: none */
 	uint64_t disk_free_limit; /* bytes; 0: none */
-	enum log_level log_level;
+	struct log_settings log;
+	char *log_dir, *log_file; /* NULL: none */
 	char *product, *version; /* what clients are told */
 	char *cluster_name;
 
@@ -84,6 +96,9 @@ struct config {
 	bool has_plugins; /* named by the user: the built-in list does not count */
 	struct plugin_setting *settings;
 	size_t n_settings;
+
+	struct config_written *notes; /* what was set: config_show.h */
+	size_t n_notes;
 };
 
 #define CONFIG_ERROR_MAX 512

@@ -33,10 +33,13 @@ struct config_key {
 	uint64_t minimum, maximum;
 };
 
-/* Those of the parts: config_PART.c. */
-extern const struct config_key config_definitions_keys[];
+/* All tables; config.c. Ends with NULL. */
+extern const struct config_key *const config_tables[];
 
 #define CONFIG_PLACE(member) offsetof(struct config, member)
+
+/* "where: unknown key ..."; -1. */
+int config_unknown(const struct config_entry *e);
 
 /* "where: bad value ...: expected ..."; -1. */
 int config_refuse(const struct config_entry *e, const char *expected);
@@ -62,16 +65,25 @@ int config_listener(struct config_entry *e, bool is_tls);
 int config_choice(struct config_entry *e, const char *const *words, const char *expected,
 		  unsigned *ret_choice);
 
-/* config_access.c */
+/* ---- The parts' tables, and what they need before and after ---- */
+
 extern const struct config_key config_access_keys[];
 void config_access_init(struct config *config);
 void config_access_complete(struct config *config);
 void config_access_fini(struct config *config);
-/* ---- The parts' tables, and what they need before and after ---- */
+
+extern const struct config_key config_login_keys[];
+void config_login_complete(struct config *config);
+void config_login_fini(struct config *config);
+
+extern const struct config_key config_definitions_keys[];
 
 extern const struct config_key config_tls_keys[];
 void config_tls_init(struct config *config);
 void config_tls_complete(struct config *config);
 void config_tls_fini(struct config *config);
+
+extern const struct config_key config_log_keys[];
+void config_complete_log(struct config *config);
 
 #endif

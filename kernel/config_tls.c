@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "config_entry.h"
+#include "net/range.h"
 
 #define TLS_PLACE(member) CONFIG_PLACE(tls.member)
 #define TLS_DEPTH	  10
@@ -25,6 +26,34 @@ static int tls_refuse(const struct config_entry *e, const char *reason)
 	snprintf(e->error, CONFIG_ERROR_MAX, "%s: '%s' is not supported: %s", e->where, e->key,
 		 reason);
 	return -1;
+}
+
+/* ---- Lists ---- */
+
+/* The same name again replaces the value. */
+static void tls_put(struct config_list *list, const char *name, const char *value)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (strcmp(list->names[i], name) != 0)
+			continue;
+		mem_free(list->values[i]);
+		list->values[i] = mem_strdup(value);
+		return;
+	}
+	list->names = mem_realloc(list->names, (list->n + 1) * sizeof(char *));
+	list->values = mem_realloc(list->values, (list->n + 1) * sizeof(char *));
+	list->names[list->n] = mem_strdup(name);
+	list->values[list->n++] = mem_strdup(value);
+}
+
+static void tls_free_list(struct config_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		mem_free(list->names[i]);
+		mem_free(list->values[i]);
+	}
+	mem_free(list->names);
+	mem_free(list->values);
 }
 
 /* ---- Listeners ---- */
@@ -109,30 +138,19 @@ static int tls_demand(struct config_entry *e)
 
 static int tls_version(struct config_entry *e)
 {
-	struct config_tls *tls = &e->config->tls;
-
-	if (!tls->has_versions)
-		tls->has_1_2 = tls->has_1_3 = false;
-	tls->has_versions = true;
-	tls_note_where(e, TLS_PART_VERSIONS);
-	if (strcmp(e->value, "tlsv1.2") == 0)
-		tls->has_1_2 = true;
-	else if (strcmp(e->value, "tlsv1.3") == 0)
-		tls->has_1_3 = true;
-	else
+	if (strcmp(e->value, "tlsv1.2") != 0 && strcmp(e->value, "tlsv1.3") != 0)
 		return config_refuse(e, "tlsv1.2 or tlsv1.3; what came before is broken");
+	tls_note_where(e, TLS_PART_VERSIONS);
+	tls_put(&e->config->tls.versions, e->rest, e->value);
 	return 0;
 }
 
 static int tls_cipher(struct config_entry *e)
 {
-	struct config_tls *tls = &e->config->tls;
-
 	if (e->value[0] == '\0')
 		return config_refuse(e, "the name of a cipher suite");
 	tls_note_where(e, TLS_PART_CIPHERS);
-	tls->ciphers = mem_realloc(tls->ciphers, (tls->n_ciphers + 1) * sizeof(char *));
-	tls->ciphers[tls->n_ciphers++] = mem_strdup(e->value);
+	tls_put(&e->config->tls.ciphers, e->rest, e->value);
 	return 0;
 }
 
@@ -196,9 +214,8 @@ static void tls_free(struct config_tls *tls)
 	mem_free(tls->dh_file);
 	for (size_t i = 0; i < TLS_PART_COUNT; i++)
 		mem_free(tls->where[i]);
-	for (size_t i = 0; i < tls->n_ciphers; i++)
-		mem_free(tls->ciphers[i]);
-	mem_free(tls->ciphers);
+	tls_free_list(&tls->versions);
+	tls_free_list(&tls->ciphers);
 }
 
 static int tls_none(struct config_entry *e)
@@ -217,14 +234,11 @@ static int tls_none(struct config_entry *e)
 
 static int proxy_trusted(struct config_entry *e)
 {
-	struct config *config = e->config;
 	struct net_range range;
 
 	if (net_range_parse(e->value, &range) != 0)
 		return config_refuse(e, "an address, or a range as in 10.0.0.0/8 or 2001:db8::/32");
-	config->proxies =
-		mem_realloc(config->proxies, (config->n_proxies + 1) * sizeof(*config->proxies));
-	config->proxies[config->n_proxies++] = range;
+	tls_put(&e->config->proxies, e->rest, e->value);
 	return 0;
 }
 
@@ -270,8 +284,6 @@ void config_tls_init(struct config *config)
 {
 	config->tls = (struct config_tls){
 		.depth = TLS_DEPTH,
-		.has_1_2 = true,
-		.has_1_3 = true,
 		.has_sessions = true,
 		.has_alert_log = true,
 	};
@@ -280,5 +292,5 @@ void config_tls_init(struct config *config)
 void config_tls_fini(struct config *config)
 {
 	tls_free(&config->tls);
-	mem_free(config->proxies);
+	tls_free_list(&config->proxies);
 }

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "config_entry.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/mem.h"
+
+int config_unknown(const struct config_entry *e)
+{
+	snprintf(e->error, CONFIG_ERROR_MAX, "%s: unknown key '%s'", e->where, e->key);
+	return -1;
+}
 
 int config_refuse(const struct config_entry *e, const char *expected)
 {
@@ -29,28 +33,7 @@ int config_text(struct config_entry *e)
 
 bool config_parse_number(const char *text, bool has_unit, uint64_t *ret_number)
 {
-	static const struct {
-		const char *name;
-		uint64_t factor;
-	} units[] = {
-		{"", 1},	 {"k", 1024},	    {"kiB", 1024},
-		{"KiB", 1024},	 {"kB", 1000},	    {"KB", 1000},
-		{"M", 1u << 20}, {"MiB", 1u << 20}, {"MB", 1000 * 1000},
-		{"G", 1u << 30}, {"GiB", 1u << 30}, {"GB", 1000 * 1000 * 1000},
-	};
-	unsigned long long number;
-	char *end;
-
-	if (!isdigit((unsigned char)text[0]))
-		return false;
-	errno = 0;
-	number = strtoull(text, &end, 10);
-	if (errno != 0)
-		return false;
-	for (size_t i = 0; i < (has_unit ? sizeof(units) / sizeof(*units) : 1); i++)
-		if (strcmp(end, units[i].name) == 0)
-			return !__builtin_mul_overflow(number, units[i].factor, ret_number);
-	return false;
+	return bytes_parse(text, has_unit, ret_number);
 }
 
 int config_range(struct config_entry *e, bool has_unit, uint64_t *ret_number)

@@ -67,6 +67,30 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 	return SERVER_USAGE;
 }
 
+/* Looking at the configuration touches no file, and says what it has to where it was asked. */
+static enum server_status open_no_log(const struct config *config)
+{
+	struct log_settings settings = config->log;
+
+	settings.console.is_on = true;
+	settings.file.is_on = false;
+	log_settings_apply(&settings);
+	return SERVER_OK;
+}
+
+static enum server_status open_log(const struct config *config)
+{
+	int result = config->log_file != NULL ? log_file_open(config->log_file) : 0;
+
+	if (result == 0) {
+		log_settings_apply(&config->log);
+		return SERVER_OK;
+	}
+	log_error("config", "cannot open the log file: path=\"%s\" reason=\"%s\"", config->log_file,
+		  strerror(-result));
+	return SERVER_CONFIG;
+}
+
 static enum server_status configure(struct config *config, const struct arguments *arguments)
 {
 	char error[CONFIG_ERROR_MAX];
@@ -77,8 +101,7 @@ static enum server_status configure(struct config *config, const struct argument
 		return SERVER_CONFIG;
 	}
 	config_complete(config);
-	log_set_level(config->log_level);
-	return SERVER_OK;
+	return arguments->only_check ? open_no_log(config) : open_log(config);
 }
 
 /* Room in the table of descriptors, 128 KiB of the kernel's memory. More are served, too. */

@@ -30,6 +30,7 @@
 #include "loop/meter.h"
 #include "loop/pool.h"
 #include "loop/timer.h"
+#include "machine.h"
 #include "plugin/change.h"
 #include "plugin/file.h"
 #include "plugin/publisher.h"
@@ -38,6 +39,7 @@
 #include "server_definitions.h"
 #include "server_listen.h"
 #include "server_plugins.h"
+#include "server_reload.h"
 #include "server_store.h"
 #include "store/store.h"
 
@@ -150,37 +152,33 @@ static void server_stop(void *context)
 			    server_connection_count() == 0 ? 0 : SERVER_DRAIN_LOOK_MS);
 }
 
-/* SIGHUP: what may change while running is taken from the file again. */
-static void server_reload(struct server *server)
+static struct server_reload server_reload_of(struct server *server)
 {
-	char error[CONFIG_ERROR_MAX];
-	struct config fresh;
+	return (struct server_reload){server->config, server->source, server->broker->alarms,
+				      &server->listen};
+}
 
-	if (server->source->path == NULL) {
-		log_warning("server", "nothing to reload: started without a configuration file");
-		return;
-	}
-	config_init(&fresh);
-	if (config_read(&fresh, server->source, error) != 0) {
-		log_error("server", "configuration not reloaded: %s", error);
-	} else if (server_listen_reload(&server->listen, &fresh, error, sizeof(error)) != 0) {
-		log_error("server", "configuration not reloaded: %s", error);
-	} else {
-		log_set_level(fresh.log_level);
-		alarms_set_memory_limit(server->broker->alarms, fresh.memory_limit);
-		alarms_set_disk_limit(server->broker->alarms, fresh.disk_free_limit);
-		log_info("server",
-			 "configuration reloaded: log.level, vm_memory_high_watermark, "
-			 "disk_free_limit and the files of ssl_options are in force");
-	}
-	config_fini(&fresh);
+static int server_control_reload(void *context, char *ret_said, size_t size)
+{
+	const struct server_reload reload = server_reload_of(context);
+
+	return server_reload(&reload, ret_said, size);
+}
+
+static json_t *server_control_environment(void *context)
+{
+	const struct server_reload reload = server_reload_of(context);
+
+	return server_environment(&reload);
 }
 
 static void server_signal(evutil_socket_t number, short what, void *context)
 {
+	char said[CONFIG_ERROR_MAX];
+
 	(void)what;
 	if (number == SIGHUP)
-		server_reload(context);
+		(void)server_control_reload(context, said, sizeof(said));
 	else
 		server_stop(context);
 }
@@ -272,6 +270,7 @@ static void server_create_connections(struct server *server)
 		.product = config->product,
 		.version = config->version,
 		.cluster_name = config->cluster_name,
+		.sasl = config->sasl,
 		.hooks = &server->hooks,
 	};
 
@@ -385,7 +384,10 @@ static enum server_status server_open(struct server *server)
 		.data_dir = server->config->data_dir,
 		.config_file = server->source->path,
 		.started_at_ms = clock_monotonic_ms(),
+		.memory_bytes = machine_memory_bytes(),
 		.stop = server_stop,
+		.reload = server_control_reload,
+		.environment = server_control_environment,
 		.context = server,
 	};
 	int result = data_dir_make_parents(server->config->control_socket);

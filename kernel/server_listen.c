@@ -12,12 +12,14 @@
 #include "loop/loop.h"
 #include "loop/mailbox.h"
 #include "loop/workers.h"
-#include "net/tls_session.h"
+#include "net/range.h"
 
 /* A ticket is good for two hours, with the key of its time or the one after that. */
 #define LISTEN_TICKET_KEY_MS (UINT64_C(2) * 3600 * 1000)
 /* More would not be faster, as the loops want the cores first. */
 #define LISTEN_WORKERS_MAX 8u
+/* On each loop, without having shown who they are: 3 MiB. */
+#define LISTEN_ARRIVALS_MAX 4096u
 
 /* ---- Certificates ---- */
 
@@ -50,6 +52,16 @@ static void listen_explain(const struct config *config, const struct tls_failure
 		 where != NULL ? ": " : "", keys[failure->part], failure->text);
 }
 
+static bool listen_speaks(const struct config *config, const char *version)
+{
+	const struct config_list *versions = &config->tls.versions;
+
+	for (size_t i = 0; i < versions->n; i++)
+		if (strcmp(versions->values[i], version) == 0)
+			return true;
+	return versions->n == 0;
+}
+
 /* *ret_tls stays NULL where there is nothing of TLS to be looked at. */
 static int listen_load(const struct config *config, struct tls_tickets *tickets, SSL_CTX **ret_tls,
 		       char *ret_reason, size_t size)
@@ -64,10 +76,10 @@ static int listen_load(const struct config *config, struct tls_tickets *tickets,
 		.verifies_peer = tls->verifies_peer,
 		.demands_certificate = tls->demands_certificate,
 		.depth = tls->depth,
-		.has_1_2 = tls->has_1_2,
-		.has_1_3 = tls->has_1_3,
-		.ciphers = (const char *const *)tls->ciphers,
-		.n_ciphers = tls->n_ciphers,
+		.has_1_2 = listen_speaks(config, "tlsv1.2"),
+		.has_1_3 = listen_speaks(config, "tlsv1.3"),
+		.ciphers = (const char *const *)tls->ciphers.values,
+		.n_ciphers = tls->ciphers.n,
 		.prefers_own_order = tls->prefers_own_order,
 		.has_sessions = tls->has_sessions,
 	};
@@ -228,6 +240,20 @@ static const struct arrivals_handler listen_arrivals = {
 	.gone = server_listen_again,
 };
 
+/* Returns how many there are. */
+static size_t listen_find_proxies(struct server_listen *listen, const struct config *config)
+{
+	static const char *const loopback[] = {"127.0.0.0/8", "::1"};
+	const struct config_list *named = &config->proxies;
+	size_t n = named->n != 0 ? named->n : 2;
+
+	listen->proxies = mem_zalloc(n * sizeof(*listen->proxies));
+	for (size_t i = 0; i < n; i++)
+		bug_on(net_range_parse(named->n != 0 ? named->values[i] : loopback[i],
+				       &listen->proxies[i]) != 0);
+	return n;
+}
+
 static enum server_status listen_make_arrivals(struct server_listen *listen,
 					       const struct config *config)
 {
@@ -238,8 +264,6 @@ static enum server_status listen_make_arrivals(struct server_listen *listen,
 		log_error("net", "cannot start threads: reason=\"%s\"", strerror(-result));
 		return SERVER_OWN_FAULT;
 	}
-	bug_on(net_range_parse("127.0.0.0/8", &listen->loopback[0]) != 0 ||
-	       net_range_parse("::1", &listen->loopback[1]) != 0);
 	listen->has_alert_log = config->tls.has_alert_log && !config->tls.has_quiet_log;
 	listen->arrivals_config = (struct arrivals_config){
 		.handler = &listen_arrivals,
@@ -248,10 +272,11 @@ static enum server_status listen_make_arrivals(struct server_listen *listen,
 		.timeout_ms = config->tls.handshake_timeout_ms != 0
 				      ? config->tls.handshake_timeout_ms
 				      : config->handshake_timeout_ms,
+		.max = LISTEN_ARRIVALS_MAX,
 		.expects_proxy = config->proxy_protocol,
-		.trusted = config->n_proxies != 0 ? config->proxies : listen->loopback,
-		.n_trusted = config->n_proxies != 0 ? config->n_proxies : 2,
+		.n_trusted = listen_find_proxies(listen, config),
 	};
+	listen->arrivals_config.trusted = listen->proxies;
 	listen->arrivals = arrivals_create(&listen->arrivals_config);
 	return SERVER_OK;
 }
@@ -314,6 +339,7 @@ void server_listen_end(struct server_listen *listen)
 void server_listen_fini(struct server_listen *listen)
 {
 	arrivals_destroy(listen->arrivals);
+	mem_free(listen->proxies);
 	SSL_CTX_free(listen->tls);
 	tls_tickets_destroy(listen->tickets);
 }

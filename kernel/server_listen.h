@@ -17,7 +17,7 @@ struct server_listen {
 	struct workers *workers; /* for handshakes; NULL: no listener of TLS */
 	struct tls_tickets *tickets;
 	SSL_CTX *tls; /* for connections that come from now on; NULL: there is no certificate */
-	struct net_range loopback[2];
+	struct net_range *proxies; /* that are trusted */
 	struct arrivals_config arrivals_config;
 	struct arrivals *arrivals;
 	unsigned next_loop;

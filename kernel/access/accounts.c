@@ -5,6 +5,7 @@
 
 #include "access/accounts_state.h"
 #include "base/bug.h"
+#include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "loop/loop.h"
@@ -16,25 +17,38 @@ struct directory *directory_create(size_t capacity)
 	return mem_zalloc(sizeof(struct directory) + capacity * sizeof(struct account *));
 }
 
-struct account *directory_find(const struct directory *directory, struct slice name)
+size_t directory_place(const struct directory *directory, struct slice name)
 {
 	size_t low = 0, high = directory->n;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		int order = slice_compare(slice_cstr(directory->items[middle]->name), name);
 
-		if (order == 0)
-			return directory->items[middle];
-		if (order < 0)
+		if (slice_compare(slice_cstr(directory->items[middle]->name), name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return NULL;
+	return low;
 }
 
-/* ---- Edits: one list of them after the other ---- */
+struct account *directory_find(const struct directory *directory, struct slice name)
+{
+	size_t i = directory_place(directory, name);
+
+	return i < directory->n && slice_equal(slice_cstr(directory->items[i]->name), name)
+		       ? directory->items[i]
+		       : NULL;
+}
+
+/*
+ * ---- Edits: one list of them after the other ----
+ *
+ * A list goes into a draft, the draft's changes to the store, and when they are there the draft
+ * comes in force. A long one (an import) is prepared in steps, between which the loop turns.
+ */
+
+#define STEP_NS UINT64_C(200000)
 
 static void finish(struct accounts *accounts, int result)
 {
@@ -42,6 +56,7 @@ static void finish(struct accounts *accounts, int result)
 
 	draft_destroy(accounts->draft);
 	accounts->draft = NULL;
+	accounts->is_committing = false;
 	chain_drop_first(&accounts->waiting);
 	edits->result = result;
 	edits->done(edits);
@@ -64,34 +79,40 @@ static void committed(struct store_commit *commit, enum store_result result, uin
 		loop_defer(&accounts->turn);
 }
 
-static int apply(struct accounts *accounts, struct access_edits *edits)
-{
-	for (size_t i = 0; i < edits->n; i++) {
-		int r = draft_apply(accounts->draft, &edits->items[i], edits->reason,
-				    sizeof(edits->reason));
-
-		if (r == 0)
-			continue;
-		edits->failed = i;
-		return r;
-	}
-	return 0;
-}
-
 static void begin(struct accounts *accounts)
 {
 	struct access_edits *edits = accounts->waiting.first;
-	const struct store_change *changes = NULL;
-	size_t n = 0;
-	int r;
 
 	edits->failed = 0;
 	edits->reason[0] = '\0';
 	accounts->draft = draft_create(accounts);
-	r = apply(accounts, edits);
-	if (r == 0)
-		r = draft_changes(accounts->draft, &changes, &n);
-	if (r == -ENOMEM)
+	accounts->n_applied = 0;
+}
+
+/* False: that was the time of a step. */
+static bool apply(struct accounts *accounts, uint64_t until_ns, int *ret_result)
+{
+	struct access_edits *edits = accounts->waiting.first;
+
+	while (*ret_result == 0 && accounts->n_applied < edits->n) {
+		if (clock_monotonic_ns() >= until_ns)
+			return false;
+		edits->failed = accounts->n_applied;
+		*ret_result = draft_apply(accounts->draft, &edits->items[accounts->n_applied++],
+					  edits->reason, sizeof(edits->reason));
+	}
+	return true;
+}
+
+/* What there is to be stored; if that is nothing, all is done. */
+static void commit(struct accounts *accounts)
+{
+	struct access_edits *edits = accounts->waiting.first;
+	const struct store_change *changes = NULL;
+	size_t n = 0;
+	int r = draft_changes(accounts->draft, &changes, &n);
+
+	if (r != 0)
 		(void)snprintf(edits->reason, sizeof(edits->reason), "out of memory");
 	if (r != 0 || n == 0) {
 		finish(accounts, r);
@@ -102,15 +123,40 @@ static void begin(struct accounts *accounts)
 		.n_changes = n,
 		.done = committed,
 	};
+	accounts->is_committing = true;
 	store_commit(accounts->store, &accounts->commit);
+}
+
+/* One step of the first list. False: it needs another one. */
+static bool advance(struct accounts *accounts)
+{
+	uint64_t until_ns = clock_monotonic_ns() + STEP_NS;
+	int result = 0;
+
+	if (accounts->draft == NULL)
+		begin(accounts);
+	if (!apply(accounts, until_ns, &result))
+		return false;
+	if (result != 0) {
+		finish(accounts, result);
+		return true;
+	}
+	if (!draft_encode(accounts->draft, until_ns))
+		return false;
+	commit(accounts);
+	return true;
 }
 
 static void turn(struct loop_task *task)
 {
 	struct accounts *accounts = container_of(task, struct accounts, turn);
 
-	while (accounts->waiting.first != NULL && accounts->draft == NULL)
-		begin(accounts);
+	while (accounts->waiting.first != NULL && !accounts->is_committing) {
+		if (advance(accounts))
+			continue;
+		loop_defer_background(task);
+		return;
+	}
 }
 
 void access_edit(struct access *access, struct access_edits *edits)
@@ -194,6 +240,37 @@ void access_each_account(const struct access *access,
 
 		visit(context, &view);
 	}
+}
+
+/* How many of them do not come behind the name. */
+static size_t directory_behind(const struct directory *directory, struct slice name)
+{
+	size_t low = 0, high = name.data != NULL ? directory->n : 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (slice_compare(slice_cstr(directory->items[middle]->name), name) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+bool access_some_accounts(const struct access *access, struct slice after, size_t n,
+			  void (*visit)(void *context, const struct account_view *account),
+			  void *context)
+{
+	const struct directory *directory = accounts_directory(access->accounts);
+	size_t i = directory_behind(directory, after);
+
+	for (; n != 0 && i < directory->n; i++, n--) {
+		const struct account_view view = account_view(directory->items[i]);
+
+		visit(context, &view);
+	}
+	return i < directory->n;
 }
 
 /* What is asked for, and what is called for each of it. */

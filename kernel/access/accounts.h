@@ -131,6 +131,11 @@ bool access_find_account(const struct access *access, struct slice name,
 void access_each_account(const struct access *access,
 			 void (*visit)(void *context, const struct account_view *account),
 			 void *context);
+/* At most n of those that come behind the name `after` (data NULL: from the first on). False: there
+ * are no more. */
+bool access_some_accounts(const struct access *access, struct slice after, size_t n,
+			  void (*visit)(void *context, const struct account_view *account),
+			  void *context);
 void access_each_permission(const struct access *access, struct slice vhost, struct slice user,
 			    void (*visit)(void *context, const struct permission_view *permission),
 			    void *context);
@@ -166,15 +171,16 @@ void access_give_channel(struct access *access, struct access_user *user);
 
 /* ---- Before the loops run ---- */
 
-/* What a broker without any user begins with. */
+/* What a broker that never had a user begins with. */
 struct access_first {
 	const char *user, *pass, *tags, *vhost;
 	const char *configure, *write, *read; /* permissions there */
 };
 
 /*
- * Takes what the store holds. If that is no user at all, the first one is made, and stored. 0, or
- * -1 with one line of reason: something that cannot be read stays as it is in the store.
+ * Takes what the store holds. If there is no user, and never was, the first one is made, and
+ * stored; not if `first` is NULL. 0, or -1 with one line of reason: something that cannot be read
+ * stays as it is in the store.
  */
 int accounts_restore(struct access *access, struct store *store, const struct access_first *first,
 		     char *ret_reason, size_t size) MUST_USE;

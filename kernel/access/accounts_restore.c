@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The start: accounts from the store, then permissions, which need them; no loop runs, so what is
- * made is changed in place. Without any user the first one is made, by an ordinary edit.
+ * made is changed in place.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,8 +9,6 @@
 #include <string.h>
 
 #include "access/accounts_state.h"
-#include "access/audit.h"
-#include "access/password.h"
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -189,66 +187,6 @@ static int restore_topics(struct restore *restore)
 				      visit_topic, restore);
 }
 
-/* ---- The first user ---- */
-
-static void made(struct access_edits *edits)
-{
-	*(bool *)edits->context = true;
-}
-
-static void say_made(const struct access_first *first)
-{
-	static const struct audit_actor start = {SLICE_LITERAL("shuntd"), SLICE_LITERAL("shuntd")};
-	char user[ACCESS_NAME_MAX + 16], vhost[ACCESS_NAME_MAX + 16];
-
-	log_quote(user, sizeof(user), slice_cstr(first->user));
-	log_quote(vhost, sizeof(vhost), slice_cstr(first->vhost));
-	audit(&start, NULL, "user.created", "name=%s", user);
-	audit(&start, NULL, "permission.created", "user=%s vhost=%s", user, vhost);
-}
-
-static int make_first(struct accounts *accounts, const struct access_first *first, char *ret_reason,
-		      size_t size)
-{
-	char hash[ACCESS_HASH_MAX];
-	bool is_done = false;
-
-	if (password_hash(slice_cstr(first->pass), PASSWORD_ARGON2ID, hash) != 0) {
-		(void)snprintf(ret_reason, size, "cannot hash the first user's password");
-		return -1;
-	}
-
-	const struct access_edit items[] = {
-		{
-			.kind = ACCESS_ADD_USER,
-			.account = {.name = slice_cstr(first->user),
-				    .tags = slice_cstr(first->tags),
-				    .algorithm = PASSWORD_ARGON2ID,
-				    .password_hash = slice_cstr(hash)},
-		},
-		{
-			.kind = ACCESS_SET_PERMISSION,
-			.permission = {.user = slice_cstr(first->user),
-				       .vhost = slice_cstr(first->vhost),
-				       .configure = slice_cstr(first->configure),
-				       .write = slice_cstr(first->write),
-				       .read = slice_cstr(first->read)},
-		},
-	};
-	struct access_edits edits = {.items = items, .n = 2, .done = made, .context = &is_done};
-
-	access_edit(accounts->access, &edits);
-	access_end_edits(accounts->access);
-	bug_on(!is_done);
-	explicit_bzero(hash, sizeof(hash));
-	if (edits.result == 0) {
-		say_made(first);
-		return 0;
-	}
-	(void)snprintf(ret_reason, size, "cannot make the first user: %s", edits.reason);
-	return -1;
-}
-
 /* ---- All of it ---- */
 
 static const struct {
@@ -299,11 +237,9 @@ int accounts_restore(struct access *access, struct store *store, const struct ac
 	if (r != 0)
 		return r;
 	access_has_changed(access);
-	if (restore.directory->n > 0) {
+	if (restore.directory->n > 0)
 		log_info("access", "recovered: users=%zu permissions=%llu topic_permissions=%llu",
 			 restore.directory->n, (unsigned long long)restore.n_permissions,
 			 (unsigned long long)restore.n_topics);
-		return 0;
-	}
-	return first != NULL ? make_first(accounts, first, ret_reason, size) : 0;
+	return accounts_make_first(accounts, first, ret_reason, size);
 }

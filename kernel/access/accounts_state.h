@@ -78,6 +78,8 @@ struct accounts {
 	uint64_t last_serial;
 	CHAIN(struct access_edits) waiting; /* the first one may be under way: then draft is set */
 	struct draft *draft;
+	size_t n_applied; /* edits of the first list that are in the draft */
+	bool is_committing;
 	struct store_commit commit;
 	struct loop_task turn;
 	void (*deleted)(void *context, struct slice name); /* NULL: nobody wants to know */
@@ -145,7 +147,13 @@ static inline const struct directory *accounts_directory(const struct accounts *
 
 /* Empty, with room for so many. */
 struct directory *directory_create(size_t capacity) MUST_USE;
+/* Of the first account whose name is not before it. */
+size_t directory_place(const struct directory *directory, struct slice name);
 struct account *directory_find(const struct directory *directory, struct slice name);
+
+/* accounts_first.c: if there never was a user. 0, or -1 with a reason. */
+int accounts_make_first(struct accounts *accounts, const struct access_first *first,
+			char *ret_reason, size_t size) MUST_USE;
 
 /* ---- accounts_users.c: any loop ---- */
 
@@ -160,10 +168,12 @@ bool accounts_have_topics(const struct accounts *accounts, struct slice user, st
 struct draft *draft_create(struct accounts *accounts) MUST_USE;
 /* What was made for it goes, unless it was published. */
 void draft_destroy(struct draft *draft);
-/* Fills the edits' reason, if it is not 0. */
+/* Fills the reason, if it is not 0: then the draft is of no use. */
 int draft_apply(struct draft *draft, const struct access_edit *edit, char *ret_reason,
 		size_t size) MUST_USE;
-/* What is to be stored; valid until the draft goes. -ENOMEM. */
+/* Afterwards: writes what is to be stored. False: it is that late; call it again. */
+bool draft_encode(struct draft *draft, uint64_t until_ns);
+/* And then: what was written, valid until the draft goes. 0, or -ENOMEM. */
 int draft_changes(struct draft *draft, const struct store_change **ret_changes,
 		  size_t *ret_n) MUST_USE;
 /* All loops see it from now on. */

@@ -9,19 +9,9 @@
 
 #include "base/bug.h"
 #include "base/clock.h"
+#include "base/log_settings.h"
 
-static _Atomic int current_level = LOG_LEVEL_INFO;
 static _Thread_local int current_loop = -1;
-
-void log_set_level(enum log_level level)
-{
-	atomic_store_explicit(&current_level, (int)level, memory_order_relaxed);
-}
-
-enum log_level log_level(void)
-{
-	return (enum log_level)atomic_load_explicit(&current_level, memory_order_relaxed);
-}
 
 void log_set_thread(int loop)
 {
@@ -86,14 +76,12 @@ static void write_line(enum log_level level, const char *category, uint64_t supp
 	if (suppressed > 0)
 		n = put_suppressed(line, n, suppressed);
 	line[n++] = '\n';
-	if (write(STDERR_FILENO, line, n) < 0) {
-		/* A log that cannot be written has nowhere to complain. */
-	}
+	log_put_line(level, category, line, n);
 }
 
 void log_vwrite(enum log_level level, const char *category, const char *format, va_list args)
 {
-	if (level <= log_level())
+	if ((int)level <= log_level())
 		write_line(level, category, 0, format, args);
 }
 
@@ -127,7 +115,7 @@ static bool limit_allows(struct log_limit *limit)
 
 bool log_limit_take(struct log_limit *limit, enum log_level level)
 {
-	return level <= log_level() && limit_allows(limit);
+	return (int)level <= log_level() && limit_allows(limit);
 }
 
 static void write_taken(struct log_limit *limit, enum log_level level, const char *category,

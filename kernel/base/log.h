@@ -12,7 +12,7 @@
 #include "base/slice.h"
 
 /*
- * One event, one line on standard error, written by one write():
+ * One event, one line on standard error or in a file (base/log_settings.h), written by one write():
  *
  *	2026-01-02T03:04:05.678Z W conn[2]: handshake refused: reason=auth user="bob"
  *
@@ -29,9 +29,11 @@ enum log_level {
 	LOG_LEVEL_DEBUG,
 };
 
-/* Lines above this level are not written. Any thread, any time. At first INFO. */
+/* Lines above this level are not written anywhere, whatever their category. Any thread. */
+int log_level(void);
+
+/* For tests and tools: one level for everything. Any thread, any time. At first INFO. */
 void log_set_level(enum log_level level);
-enum log_level log_level(void);
 
 /* The loop number of the calling thread; -1 (as at first): none. */
 void log_set_thread(int loop);
@@ -42,7 +44,7 @@ void log_vwrite(enum log_level level, const char *category, const char *format, 
 	PRINTF_FORMAT(3, 0);
 
 /* Arguments are evaluated only if the line is written. */
-#define log_at(level, ...) ((level) <= log_level() ? log_write((level), __VA_ARGS__) : (void)0)
+#define log_at(level, ...) ((int)(level) <= log_level() ? log_write((level), __VA_ARGS__) : (void)0)
 #define log_error(...)	   log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...)   log_at(LOG_LEVEL_WARNING, __VA_ARGS__)
 #define log_info(...)	   log_at(LOG_LEVEL_INFO, __VA_ARGS__)

@@ -177,8 +177,17 @@ static void sum_add_message(struct backlog_sum *sum, const struct message *m)
 	sum->alloc_bytes += m->alloc_size;
 }
 
+static bool slot_is_persistent(const struct slot *slot)
+{
+	return (slot->marks & SLOT_PERSISTENT) != 0;
+}
+
 void backlog_sum_add(struct backlog_sum *sum, const struct slot *slot)
 {
+	if (slot_is_persistent(slot)) {
+		sum->persistent_count++;
+		sum->persistent_bytes += slot_body_size(slot);
+	}
 	if (LIKELY(!slot_is_away(slot))) {
 		sum_add_message(sum, slot_message_there(slot));
 		return;
@@ -193,6 +202,10 @@ void backlog_sum_subtract(struct backlog_sum *sum, const struct slot *slot)
 {
 	const struct message *m = slot_message(slot);
 
+	if (slot_is_persistent(slot)) {
+		sum->persistent_count--;
+		sum->persistent_bytes -= slot_body_size(slot);
+	}
 	sum->count--;
 	if (LIKELY(m)) {
 		sum->body_bytes -= m->body_size;
@@ -266,7 +279,7 @@ __attribute__((noinline)) static struct chunk *newest_chunk(struct backlog *b, u
 }
 
 uint64_t backlog_append(struct backlog *b, struct message *message, uint64_t expires_at,
-			bool logged)
+			uint64_t marks)
 {
 	uint64_t seq = b->next_seq;
 	struct chunk *chunk = b->newest;
@@ -277,10 +290,14 @@ uint64_t backlog_append(struct backlog *b, struct message *message, uint64_t exp
 	chunk->slots[seq % CHUNK_SLOTS] = (struct slot){
 		.word = (uint64_t)(uintptr_t)message,
 		.marks = (expires_at & SLOT_NEVER) | (uint64_t)SLOT_READY << SLOT_STATE_SHIFT |
-			 (logged ? SLOT_LOGGED : 0),
+			 marks,
 	};
 	chunk->n_live++;
 	sum_add_message(&b->all, message);
+	if ((marks & SLOT_PERSISTENT) != 0) {
+		b->all.persistent_count++;
+		b->all.persistent_bytes += message->body_size;
+	}
 	return seq;
 }
 

@@ -47,8 +47,9 @@ enum slot_state {
  * the functions below.
  *
  * marks, from the lowest bit: 40 bits when it expires, 16 how often it came back from a delivery, 2
- * its state, then whether it was delivered before, whether there is a record of it in the log, and
- * whether that record could not be written. By hand, as bit-fields make slow code.
+ * its state, then whether it was delivered before, whether there is a record of it in the log,
+ * whether that record could not be written, and whether it is there to stay: not only as memory is
+ * short. By hand, as bit-fields make slow code.
  */
 struct slot {
 	uint64_t word;
@@ -63,6 +64,7 @@ static_assert(sizeof(struct slot) == 16, "a long queue's cost in memory");
 #define SLOT_REDELIVERED      (UINT64_C(1) << 58)
 #define SLOT_LOGGED	      (UINT64_C(1) << 59)
 #define SLOT_UNSTORED	      (UINT64_C(1) << 60)
+#define SLOT_PERSISTENT	      (UINT64_C(1) << 61)
 
 /* Not in memory. */
 static inline bool slot_is_away(const struct slot *slot)
@@ -153,6 +155,7 @@ void chunk_pool_fini(struct chunk_pool *pool);
 struct backlog_sum {
 	uint64_t count, body_bytes, alloc_bytes;
 	uint64_t away_count, away_bytes; /* those that are away, and their bodies */
+	uint64_t persistent_count, persistent_bytes;
 };
 
 struct backlog {
@@ -176,9 +179,10 @@ void backlog_init(struct backlog *b, struct chunk_pool *pool);
 /* Drops all messages: some now, most of a long backlog later, by the pool. */
 void backlog_fini(struct backlog *b);
 
-/* Takes the message's reference; returns its sequence number. */
+/* Takes the message's reference; returns its sequence number. marks: 0, SLOT_LOGGED, or that and
+ * SLOT_PERSISTENT. */
 uint64_t backlog_append(struct backlog *b, struct message *message, uint64_t expires_at,
-			bool logged);
+			uint64_t marks);
 
 static inline uint64_t backlog_ready(const struct backlog *b)
 {
@@ -282,9 +286,9 @@ void backlog_drop_away(struct backlog *b, uint64_t seq, struct slot *slot);
 
 /*
  * At the start, while it is empty: numbers up to last_seq have been given away. Then those of them
- * that are still in the log, ready and away, in any order; marks are deliveries, SLOT_REDELIVERED
- * and SLOT_LOGGED. -EEXIST: there is one of that number, -ERANGE: it was not given away. Until the
- * end of it nothing else may be done but backlog_fini().
+ * that are still in the log, ready and away, in any order; marks are deliveries, SLOT_REDELIVERED,
+ * SLOT_LOGGED and SLOT_PERSISTENT. -EEXIST: there is one of that number, -ERANGE: it was not given
+ * away. Until the end of it nothing else may be done but backlog_fini().
  */
 void backlog_restore_begin(struct backlog *b, uint64_t last_seq);
 int backlog_restore(struct backlog *b, uint64_t seq, uint32_t body_size, uint64_t expires_at,

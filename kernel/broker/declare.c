@@ -257,8 +257,7 @@ void declare_submit(struct declare_request *request)
 	(void)vhost_hold(request->vhost);
 	request->error.code = 0;
 	request->step = 0;
-	request->created = false;
-	request->stored = false;
+	request->created = request->changed = request->stored = false;
 	request->queue = ACTOR_REF_NONE;
 	request->owner = 0;
 	request->message_count = request->consumer_count = 0;

@@ -71,6 +71,7 @@ struct declare_request {
 	};
 	/* answers */
 	bool created;		 /* a queue that was not there before */
+	bool changed; /* what was declared or deleted was not there, or was there, before */
 	bool stored;		 /* without an error: something durable has changed */
 	struct actor_ref queue;	 /* DECLARE_QUEUE: where it is */
 	uint64_t owner;		 /* DECLARE_QUEUE: its exclusive owner, 0: none */

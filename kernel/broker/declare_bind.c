@@ -266,6 +266,7 @@ static void bind_new(struct declare_request *request, struct binding *binding,
 	/* A binding that is not durable belongs to everybody now; a durable one is ours until the
 	 * store has it. */
 	if (progress == ENTERED) {
+		request->changed = true;
 		entered(request, binding, is_durable);
 		return;
 	}
@@ -341,6 +342,7 @@ static void unbind(struct declare_request *request, const struct binding *like)
 	topology_write_end(topology);
 
 	if (progress == ENTERED) {
+		request->changed = true;
 		removal_continue(removal);
 		return;
 	}

@@ -183,6 +183,7 @@ static void create(struct declare_request *request, struct exchange_type *type)
 	}
 	switch (enter(request, exchange)) {
 	case ENTERED:
+		request->changed = true;
 		break;
 	case REFUSED:
 		exchange_unref(exchange);
@@ -272,6 +273,7 @@ void declare_exchange_delete(struct declare_request *request)
 	}
 	topology_write_end(topology);
 
+	request->changed |= is_removable;
 	if (is_removable) {
 		removal_continue(removal);
 		return;

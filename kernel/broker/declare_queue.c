@@ -219,7 +219,7 @@ static void go_on(struct declare_request *request, enum entering result)
 
 static void answer_created(struct declare_request *request, const struct queue_entry *entry)
 {
-	request->created = true;
+	request->created = request->changed = true;
 	request->queue = entry->queue;
 	request->owner = entry->owner;
 	request->message_count = request->consumer_count = 0;
@@ -244,7 +244,7 @@ static void create_transient(struct declare_request *request, struct queue_entry
 		declare_finish(request);
 		return;
 	}
-	request->created = false;
+	request->created = request->changed = false;
 	(void)queue_destroy(queue);
 	loop_retire(entry, drop_entry);
 	go_on(request, result);
@@ -425,6 +425,7 @@ static void delete_here(struct declare_request *request, struct queue_entry *ent
 		declare_finish(request);
 		return;
 	}
+	request->changed = true;
 	removal = removal_create(request->broker, removed, request);
 	topology_write_begin(topology);
 	removal_add_queue(removal, entry);

@@ -143,6 +143,7 @@ static enum queue_publish_result log_publish(struct queue *q, uint64_t seq, stru
 	uint64_t wall =
 		expires_at == SLOT_NEVER ? 0 : loop_now_wall_ms() + (expires_at - loop_now_ms());
 
+	q->n_disk_writes++;
 	queue_log_publish(q->home->log, &q->log, seq, m, wall, publisher, publisher_seq);
 	return publisher_seq > 0 ? QUEUE_PENDING : QUEUE_ACCEPTED;
 }
@@ -153,7 +154,8 @@ enum queue_publish_result queue_publish_take(struct queue *q, struct message *m,
 	bool logged = m->persistent && q->durable;
 	bool paged = !logged && queue_must_page(q);
 	uint64_t expires_at = expiry_of(q, m);
-	uint64_t seq = backlog_append(&q->backlog, m, expires_at, logged || paged);
+	uint64_t marks = logged ? SLOT_LOGGED | SLOT_PERSISTENT : paged ? SLOT_LOGGED : 0;
+	uint64_t seq = backlog_append(&q->backlog, m, expires_at, marks);
 
 	if (expires_at != SLOT_NEVER)
 		loop_defer(&q->run);
@@ -163,6 +165,7 @@ enum queue_publish_result queue_publish_take(struct queue *q, struct message *m,
 		loop_lag_fed();
 	if (UNLIKELY(paged)) {
 		q->has_transient_records = true;
+		q->n_disk_writes++;
 		queue_log_publish_transient(q->home->log, &q->log, seq, m);
 	}
 	return logged ? log_publish(q, seq, m, expires_at, publisher, publisher_seq)
@@ -188,41 +191,15 @@ void queue_stats(const struct queue *q, struct queue_stats *ret_stats)
 		.memory_bytes = sizeof(*q) + backlog_overhead(b) + b->all.alloc_bytes +
 				q->consumers.count * sizeof(struct consumer),
 		.body_bytes = b->all.body_bytes,
+		.unacknowledged_bytes = b->taken.body_bytes,
 		.ready_away = b->all.away_count - b->taken.away_count,
 		.unacknowledged_away = b->taken.away_count,
 		.away_bytes = b->all.away_bytes,
+		.persistent = b->all.persistent_count,
+		.persistent_bytes = b->all.persistent_bytes,
+		.disk_reads = q->n_disk_reads,
+		.disk_writes = q->n_disk_writes,
 	};
-}
-
-struct consumer_visit {
-	void (*visit)(void *context, const struct queue_consumer_info *info);
-	void *context;
-};
-
-static void visit_consumer(void *context, const struct consumer *c)
-{
-	const struct consumer_visit *visit = context;
-	const struct queue_consumer_info info = {
-		.endpoint = c->key.endpoint,
-		.tag = c->tag,
-		.arguments = c->arguments,
-		.prefetch = c->prefetch,
-		.priority = c->level->priority,
-		.no_ack = c->no_ack,
-		.exclusive = c->exclusive,
-		.active = true,
-	};
-
-	visit->visit(visit->context, &info);
-}
-
-void queue_for_each_consumer(const struct queue *q,
-			     void (*visit)(void *context, const struct queue_consumer_info *info),
-			     void *context)
-{
-	struct consumer_visit consumer_visit = {.visit = visit, .context = context};
-
-	consumer_for_each(&q->consumers, visit_consumer, &consumer_visit);
 }
 
 bool queue_has_consumers(const struct queue *q)
@@ -242,33 +219,4 @@ void queue_for_each(struct broker *broker, void (*visit)(void *context, struct q
 
 	list_for_each_safe(link, next, &broker_loop_self(broker)->queues)
 		visit(context, container_of(link, struct queue, on_loop));
-}
-
-/* Serials grow on a loop, so they are in the order of the list. */
-static struct list *queue_list_begin(struct list *queues, struct actor_ref after)
-{
-	struct queue *last = actor_ref_is_none(after) ? NULL : slots_get(after);
-	struct list *link;
-
-	if (last != NULL)
-		return last->on_loop.next;
-	list_for_each(link, queues)
-		if (container_of(link, struct queue, on_loop)->ref.serial > after.serial)
-			break;
-	return link;
-}
-
-struct actor_ref queue_list(struct broker *broker, struct actor_ref after, unsigned limit,
-			    void (*visit)(void *context, struct queue *queue), void *context)
-{
-	struct list *queues = &broker_loop_self(broker)->queues;
-	struct list *link = queue_list_begin(queues, after);
-
-	for (; link != queues && limit-- != 0; link = link->next) {
-		struct queue *q = container_of(link, struct queue, on_loop);
-
-		after = q->ref;
-		visit(context, q);
-	}
-	return link == queues ? ACTOR_REF_NONE : after;
 }

@@ -201,24 +201,43 @@ void queue_request_submit(struct queue_request *request);
 void queue_refresh(struct queue *queue);
 
 struct queue_stats {
-	uint64_t ready, unacknowledged, consumers, memory_bytes, body_bytes;
+	uint64_t ready, unacknowledged, consumers, memory_bytes;
+	uint64_t body_bytes, unacknowledged_bytes;
 	/* Of these, not in memory: messages, and bytes of bodies. */
 	uint64_t ready_away, unacknowledged_away, away_bytes;
+	/* Of all, those that are there after a restart. */
+	uint64_t persistent, persistent_bytes;
+	uint64_t disk_reads, disk_writes; /* of messages, by this process */
 };
 void queue_stats(const struct queue *queue, struct queue_stats *ret_stats);
 
-/* For lists: calls visit for every consumer. */
+/* The timestamp of the message at the head. False: it has none, is not in memory, or there is no
+ * message. */
+bool queue_head_timestamp(struct queue *queue, uint64_t *ret_seconds);
+
+/* A message that came now would be handed to a consumer at once. */
+bool queue_has_able_consumer(const struct queue *queue);
+
+/* For lists: the consumers, by who they are, in slices: at most `limit` of those behind the cursor,
+ * which is all zero at first. False: there are no more. Looks at every consumer of the queue. */
 struct queue_consumer_info {
 	struct actor_ref endpoint;
+	uint64_t number;
 	const char *tag;
 	struct slice arguments;
 	uint32_t prefetch;
 	int32_t priority;
 	bool no_ack, exclusive, active;
 };
-void queue_for_each_consumer(const struct queue *queue,
-			     void (*visit)(void *context, const struct queue_consumer_info *info),
-			     void *context);
+struct queue_consumer_cursor {
+	struct actor_ref endpoint;
+	uint64_t number;
+};
+#define QUEUE_CONSUMERS_MAX 64u
+bool queue_list_consumers(const struct queue *queue, struct queue_consumer_cursor *cursor,
+			  unsigned limit,
+			  void (*visit)(void *context, const struct queue_consumer_info *info),
+			  void *context);
 
 bool queue_has_consumers(const struct queue *queue);
 bool queue_is_empty(const struct queue *queue); /* no ready messages */
@@ -228,12 +247,14 @@ void queue_for_each(struct broker *broker, void (*visit)(void *context, struct q
 		    void *context);
 
 /*
- * The same in slices, in the order of creation: at most `limit` of those after the queue `after`
- * (none: from the first), which may be gone by now. Returns the last one visited, or none when
- * there are no more.
+ * The same in slices, in the order of creation: at most `limit` of those behind the cursor, which
+ * is all zero at first; its queues may be gone by now. False: there are no more.
  */
-struct actor_ref queue_list(struct broker *broker, struct actor_ref after, unsigned limit,
-			    void (*visit)(void *context, struct queue *queue), void *context);
+struct queue_cursor {
+	struct actor_ref first, last; /* of the slice before */
+};
+bool queue_list(struct broker *broker, struct queue_cursor *cursor, unsigned limit,
+		void (*visit)(void *context, struct queue *queue), void *context);
 
 /* Memory is out: of the messages of the loop's queues, what is in the log leaves memory soon. */
 void queue_page_out_all(struct broker *broker);

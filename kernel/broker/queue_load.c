@@ -73,6 +73,7 @@ static void body_came(struct store_read *read, size_t index, enum store_result r
 	if (!slot || !slot_is_away(slot))
 		return;
 	struct message *m = result == STORE_DURABLE ? message_from_stored(body, &reason) : NULL;
+	q->n_disk_reads++;
 	if (m)
 		backlog_page_in(&q->backlog, seq, slot, m);
 	else if (reason != -ENOMEM)

@@ -37,7 +37,7 @@ static uint64_t marks_of(const struct store_recovered *recovered, bool redeliver
 	uint64_t deliveries = recovered->deliveries < SLOT_DELIVERIES_MAX ? recovered->deliveries
 									  : SLOT_DELIVERIES_MAX;
 
-	return SLOT_LOGGED | deliveries << SLOT_DELIVERIES_SHIFT |
+	return SLOT_LOGGED | SLOT_PERSISTENT | deliveries << SLOT_DELIVERIES_SHIFT |
 	       (redelivered || deliveries > 0 ? SLOT_REDELIVERED : 0);
 }
 

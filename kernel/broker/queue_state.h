@@ -52,6 +52,7 @@ struct queue {
 	uint64_t id;
 	struct queue_options options;
 	struct list on_loop;
+	uint64_t n_disk_reads, n_disk_writes; /* of messages */
 	struct loop_timer timer; /* expiry of the message at the head, or of the queue */
 	uint64_t used_at_ms;	 /* x-expires counts from here while there are no consumers */
 };

@@ -161,6 +161,7 @@ void connection_fail(struct connection *c, const struct amqp_error *error)
 {
 	static struct log_limit limit = LOG_LIMIT(20);
 	char name[CONNECTION_NAME_MAX];
+	bool is_open;
 
 	if (c->state >= CONNECTION_CLOSING)
 		return;
@@ -170,10 +171,23 @@ void connection_fail(struct connection *c, const struct amqp_error *error)
 		    c->user != NULL ? c->user->name : "",
 		    error->method_id != 0 ? amqp_method_name(error->method_id) : "none",
 		    error->text);
-	/* Before connection.open an error ends with the socket after 3 s, as RabbitMQ does; clients
-	 * have read it by then. */
-	connection_send_close(c, error,
-			      c->state == CONNECTION_RUNNING ? CONNECTION_CLOSE_LIMIT_MS : 3000);
+	is_open = c->state == CONNECTION_RUNNING;
+	connection_send_close(c, error, CONNECTION_CLOSE_LIMIT_MS);
+	if (!is_open && !c->is_broken)
+		connection_hold(c);
+}
+
+void connection_hold(struct connection *c)
+{
+	unsigned n = atomic_fetch_add_explicit(&c->service->n_held, 1, memory_order_relaxed);
+
+	if (n < CONNECTION_HELD_MAX) {
+		c->is_held = true;
+		loop_timer_start_ms(&c->timer, CONNECTION_HOLD_MS);
+		return;
+	}
+	atomic_fetch_sub_explicit(&c->service->n_held, 1, memory_order_relaxed);
+	connection_finish(c, 0);
 }
 
 void connection_force(struct connection *c, const char *text, unsigned limit_ms)
@@ -226,6 +240,8 @@ void connection_destroy(struct connection *c)
 	slots_remove(c->ref);
 	list_remove(&c->link);
 	c->home->n_connections--;
+	if (c->is_held)
+		atomic_fetch_sub_explicit(&service->n_held, 1, memory_order_relaxed);
 	counter_add(COUNTER_CONNECTIONS_CLOSED, 1);
 	loop_retire(c, connection_free);
 	if (service->connection_gone != NULL)

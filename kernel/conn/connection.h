@@ -118,6 +118,7 @@ struct connection {
 	bool is_garbled;   /* its bytes were no frame: all that comes is discarded */
 	bool is_broken;	 /* output was lost for want of memory: it ends as soon as the loop is free
 			    to */
+	bool is_held;	 /* counts in conn_service.n_held */
 	bool is_blocked; /* connection.blocked was sent, if it understands that */
 
 	struct loop_timer timer; /* handshake, then heartbeat, then closing */
@@ -149,6 +150,14 @@ void connection_fail(struct connection *c, const struct amqp_error *error);
 
 /* As above, by the server's own will (320): `text` is the reason. */
 void connection_force(struct connection *c, const char *text, unsigned limit_ms);
+
+/*
+ * It was refused before it was open, and has been told so: its socket is closed in 3 s, as RabbitMQ
+ * does, so that guessing is slow; at once if CONNECTION_HELD_MAX others are held already.
+ */
+#define CONNECTION_HELD_MAX 1000u
+#define CONNECTION_HOLD_MS  3000u
+void connection_hold(struct connection *c);
 
 /* Takes it out of everything, closes its socket at once and retires it. */
 void connection_destroy(struct connection *c);

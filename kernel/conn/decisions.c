@@ -7,9 +7,14 @@
 #include "conn/decisions.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/account.h"
 #include "base/mem.h"
+
+/* Odd, with bits all over. */
+#define DIGEST_HEAD UINT64_C(0x9e3779b97f4a7c15)
+#define DIGEST_TAIL UINT64_C(0xc2b2ae3d27d4eb4f)
 
 struct decision_entry {
 	uint8_t operation, resource, name_size, key_size;
@@ -70,13 +75,35 @@ void decisions_destroy(struct decisions *decisions)
 	mem_free(decisions);
 }
 
+/* Its beginning and its end, and how long it is. */
+static inline uint64_t name_digest(struct slice name)
+{
+	uint64_t head = 0, tail = 0;
+	uint32_t head_32, tail_32;
+
+	if (name.size >= 8) {
+		memcpy(&head, name.data, 8);
+		memcpy(&tail, name.data + name.size - 8, 8);
+	} else if (name.size >= 4) {
+		memcpy(&head_32, name.data, 4);
+		memcpy(&tail_32, name.data + name.size - 4, 4);
+		head = head_32;
+		tail = tail_32;
+	} else if (name.size != 0) {
+		head = name.data[0];
+		tail = (uint64_t)name.data[name.size / 2] << 8 | name.data[name.size - 1];
+	}
+	return (head ^ tail * DIGEST_TAIL ^ name.size) * DIGEST_HEAD;
+}
+
+/* A connection uses few names, but perhaps many routing keys. Equal hashes cost a question, no
+ * more: who aims at that hurts himself. */
 static inline uint64_t decision_hash(const struct decision *d)
 {
-	uint64_t hash = slice_hash(d->name) + (uint64_t)d->operation * 8 + d->resource;
+	uint64_t hash = name_digest(d->name) + (uint64_t)d->operation * 8 + d->resource;
 
-	if (d->routing_key.size != 0)
-		hash = (hash << 31 | hash >> 33) ^ slice_hash(d->routing_key);
-	return hash;
+	hash ^= hash >> 32;
+	return d->routing_key.size != 0 ? hash ^ slice_hash(d->routing_key) : hash * DIGEST_HEAD;
 }
 
 static inline bool entry_is(const struct decision_entry *entry, const struct decision *d)
@@ -96,9 +123,9 @@ bool decisions_have(struct decisions *decisions, uint64_t generation, const stru
 	if (decisions == NULL || decisions->generation != generation)
 		return false;
 	hash = decision_hash(d);
-	set = &decisions->sets[hash & (DECISION_SETS - 1)];
+	set = &decisions->sets[hash >> 32 & (DECISION_SETS - 1)];
 	for (unsigned i = 0; i < DECISION_WAYS; i++)
-		if (set->tags[i] == (uint32_t)(hash >> 32) && entry_is(&set->entries[i], d))
+		if (set->tags[i] == (uint32_t)hash && entry_is(&set->entries[i], d))
 			return true;
 	return false;
 }
@@ -106,7 +133,7 @@ bool decisions_have(struct decisions *decisions, uint64_t generation, const stru
 void decisions_add(struct decisions *decisions, uint64_t generation, const struct decision *d)
 {
 	uint64_t hash = decision_hash(d);
-	unsigned at = hash & (DECISION_SETS - 1), way;
+	unsigned at = hash >> 32 & (DECISION_SETS - 1), way;
 	struct decision_entry *entry;
 
 	if (decisions == NULL || d->name.size > UINT8_MAX || d->routing_key.size > UINT8_MAX)
@@ -130,5 +157,5 @@ void decisions_add(struct decisions *decisions, uint64_t generation, const struc
 	account_add(ACCOUNT_CONNECTION, (ptrdiff_t)entry_size(entry));
 	slice_copy(entry->bytes, d->name);
 	slice_copy(entry->bytes + entry->name_size, d->routing_key);
-	decisions->sets[at].tags[way] = (uint32_t)(hash >> 32);
+	decisions->sets[at].tags[way] = (uint32_t)hash;
 }

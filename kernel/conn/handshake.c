@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "access/audit.h"
 #include "amqp/table.h"
 #include "amqp/table_writer.h"
 #include "base/buffer.h"
@@ -18,10 +19,6 @@
 #include "conn/connection.h"
 #include "conn/opening.h"
 #include "conn/pressure.h"
-
-#define HANDSHAKE_MECHANISMS "PLAIN AMQPLAIN"
-#define HANDSHAKE_SILENT_CLOSE_MS                                                                  \
-	3000u /* a refused login is kept waiting, so that guessing is slow */
 
 /* A login under way: in place until done(), or until its connection goes. */
 struct handshake_login {
@@ -58,12 +55,14 @@ void handshake_prepare(const struct conn_settings *settings, struct buffer *ret_
 void handshake_begin(struct connection *c)
 {
 	struct amqp_method m = {.id = AMQP_CONNECTION_START};
+	char mechanisms[SASL_OFFER_MAX];
 
+	sasl_offer(&c->service->settings.sasl, &c->peer, mechanisms);
 	c->state = CONNECTION_START_OK;
 	m.connection_start.version_major = 0;
 	m.connection_start.version_minor = 9;
 	m.connection_start.server_properties = buffer_slice(&c->service->server_properties);
-	m.connection_start.mechanisms = slice_cstr(HANDSHAKE_MECHANISMS);
+	m.connection_start.mechanisms = slice_cstr(mechanisms);
 	m.connection_start.locales = slice_cstr("en_US");
 	connection_send(c, 0, &m);
 }
@@ -101,43 +100,21 @@ static int handshake_keep_properties(struct connection *c, struct slice properti
 	return 0;
 }
 
-/* PLAIN (RFC 4616): authzid NUL user NUL password. */
-static bool handshake_plain(struct slice response, struct slice *ret_user,
-			    struct slice *ret_password)
+/* Where from, and how; the user is whom the client claims to be. */
+static void handshake_audit(const struct connection *c, const char *mechanism, struct slice user,
+			    const char *reason)
 {
-	const uint8_t *end = response.data + response.size, *user, *password;
+	static struct log_limit limit = LOG_LIMIT(20);
+	char name[CONNECTION_NAME_MAX], quoted[400];
+	struct audit_actor actor = {.by = user};
 
-	if (response.size == 0)
-		return false;
-	user = memchr(response.data, 0, response.size);
-	if (user == NULL || ++user == end)
-		return false;
-	password = memchr(user, 0, (size_t)(end - user));
-	if (password == NULL)
-		return false;
-	*ret_user = slice_make(user, (size_t)(password - user));
-	password++;
-	*ret_password = slice_make(password, (size_t)(end - password));
-	return memchr(password, 0, ret_password->size) == NULL || ret_password->size == 0;
-}
-
-/* AMQPLAIN: a table with LOGIN and PASSWORD, without its length. No NUL in the user, as in PLAIN:
- * policies would see a name that is not the one which the user has afterwards. */
-static bool handshake_amqplain(struct slice response, struct slice *ret_user,
-			       struct slice *ret_password)
-{
-	struct amqp_value user, password;
-
-	if (amqp_table_validate(response, AMQP_TABLE_DEPTH_MAX) != 0)
-		return false;
-	if (!amqp_table_find(response, "LOGIN", &user) ||
-	    !amqp_table_find(response, "PASSWORD", &password))
-		return false;
-	if (user.type != AMQP_VALUE_STRING || password.type != AMQP_VALUE_STRING)
-		return false;
-	*ret_user = user.bytes;
-	*ret_password = password.bytes;
-	return user.bytes.size == 0 || memchr(user.bytes.data, 0, user.bytes.size) == NULL;
+	connection_print_name(c, name);
+	actor.from = slice_cstr(name);
+	if (reason == NULL)
+		audit(&actor, NULL, "user.authentication.success", "mechanism=\"%s\"", mechanism);
+	else
+		audit(&actor, &limit, "user.authentication.failure", "mechanism=\"%s\" reason=%s",
+		      mechanism, log_quote(quoted, sizeof(quoted), slice_cstr(reason)));
 }
 
 static void handshake_refuse(struct connection *c, const char *mechanism, const char *reason)
@@ -160,7 +137,7 @@ static void handshake_refuse(struct connection *c, const char *mechanism, const 
 	}
 	c->state = CONNECTION_CLOSING;
 	pressure_resume(c, CONNECTION_PAUSE_LOGIN);
-	loop_timer_start_ms(&c->timer, HANDSHAKE_SILENT_CLOSE_MS);
+	connection_hold(c);
 }
 
 static void handshake_tune(struct connection *c)
@@ -195,6 +172,8 @@ static void handshake_login_done(struct access_login *login)
 	char reason[sizeof(login->reason)];
 
 	memcpy(reason, login->reason, sizeof(reason));
+	handshake_audit(c, mechanism, user != NULL ? slice_cstr(user->name) : login->user,
+			user != NULL ? NULL : reason);
 	handshake_forget_login(login);
 	if (c->state != CONNECTION_LOGIN) {
 		access_user_unref(user);
@@ -216,9 +195,10 @@ void handshake_abandon_login(struct connection *c)
 	handshake_forget_login(login);
 }
 
-static int handshake_login(struct connection *c, const char *mechanism, struct slice user,
-			   struct slice password, struct amqp_error *error)
+static int handshake_login(struct connection *c, const char *mechanism,
+			   const struct sasl_claim *claim, struct amqp_error *error)
 {
+	struct slice user = claim->user, password = claim->password;
 	struct handshake_login *attempt =
 		mem_try_zalloc(sizeof(*attempt) + user.size + password.size);
 
@@ -234,6 +214,7 @@ static int handshake_login(struct connection *c, const char *mechanism, struct s
 		.user = slice_make(attempt->bytes, user.size),
 		.password = slice_make(attempt->bytes + user.size, password.size),
 		.mechanism = mechanism,
+		.is_proven = claim->is_proven,
 		.peer = &c->peer,
 		.done = handshake_login_done,
 	};
@@ -248,26 +229,25 @@ static int handshake_login(struct connection *c, const char *mechanism, struct s
 static int handshake_start_ok(struct connection *c, const struct amqp_connection_start_ok *m,
 			      struct amqp_error *error)
 {
-	struct slice user, password;
-	char quoted[300];
+	const struct sasl_settings *settings = &c->service->settings.sasl;
+	enum sasl_mechanism mechanism;
+	struct sasl_claim claim;
+	char quoted[300], reason[128];
 
 	if (handshake_keep_properties(c, m->client_properties) != 0)
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
-	if (slice_equal(m->mechanism, SLICE_LITERAL("PLAIN"))) {
-		if (handshake_plain(m->response, &user, &password))
-			return handshake_login(c, "PLAIN", user, password, error);
-		handshake_refuse(c, "PLAIN", "malformed response");
-		return 0;
+	if (!sasl_find(m->mechanism, &mechanism) ||
+	    !sasl_is_offered(settings, mechanism, &c->peer)) {
+		snprintf(quoted, sizeof(quoted), SLICE_FMT, SLICE_ARG(m->mechanism));
+		return amqp_error_set(error, AMQP_COMMAND_INVALID,
+				      "unknown authentication mechanism '%s'", quoted);
 	}
-	if (slice_equal(m->mechanism, SLICE_LITERAL("AMQPLAIN"))) {
-		if (handshake_amqplain(m->response, &user, &password))
-			return handshake_login(c, "AMQPLAIN", user, password, error);
-		handshake_refuse(c, "AMQPLAIN", "malformed response");
-		return 0;
-	}
-	snprintf(quoted, sizeof(quoted), SLICE_FMT, SLICE_ARG(m->mechanism));
-	return amqp_error_set(error, AMQP_COMMAND_INVALID, "unknown authentication mechanism '%s'",
-			      quoted);
+	if (sasl_read(settings, mechanism, &c->peer, m->response, &claim, reason, sizeof(reason)) ==
+	    0)
+		return handshake_login(c, sasl_name(mechanism), &claim, error);
+	handshake_audit(c, sasl_name(mechanism), SLICE_EMPTY, reason);
+	handshake_refuse(c, sasl_name(mechanism), reason);
+	return 0;
 }
 
 /* ---- Tuning and opening ---- */

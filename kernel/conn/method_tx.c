@@ -127,6 +127,12 @@ static void tx_forget_publishes(struct tx *tx)
 	tx->n_publishes = 0;
 }
 
+void tx_counts(const struct channel *ch, size_t *ret_publishes, size_t *ret_acks)
+{
+	*ret_publishes = ch->tx != NULL ? ch->tx->n_publishes : 0;
+	*ret_acks = ch->tx != NULL ? ch->tx->n_acks : 0;
+}
+
 void tx_destroy(struct channel *ch)
 {
 	struct tx *tx = ch->tx;

@@ -21,4 +21,7 @@ void tx_published(struct channel *ch, const struct publish_outcome *outcomes, si
 void tx_add_pending(struct channel *ch, const struct publication *p);
 void tx_destroy(struct channel *ch);
 
+/* What is kept until the commit; 0 without a transaction. */
+void tx_counts(const struct channel *ch, size_t *ret_publishes, size_t *ret_acks);
+
 #endif

@@ -197,6 +197,19 @@ static NO_INLINE int permission_ask_topic(struct channel *ch, uint64_t generatio
 	return 0;
 }
 
+bool permission_has_topic(struct channel *ch, uint64_t generation, struct slice exchange,
+			  struct slice routing_key)
+{
+	const struct decision decision = {
+		.operation = ACCESS_WRITE_TOPIC,
+		.resource = ACCESS_RESOURCE_EXCHANGE,
+		.name = exchange,
+		.routing_key = routing_key,
+	};
+
+	return decisions_have(ch->connection->decisions, generation, &decision);
+}
+
 int permission_check_topic(struct channel *ch, enum access_operation operation,
 			   struct slice exchange, struct slice routing_key,
 			   struct amqp_error *error)

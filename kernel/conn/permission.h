@@ -46,6 +46,10 @@ int permission_check_topic(struct channel *ch, enum access_operation operation,
 			   struct slice exchange, struct slice routing_key,
 			   struct amqp_error *error);
 
+/* It is remembered that this may be published, to the exchange and with the key. */
+bool permission_has_topic(struct channel *ch, uint64_t generation, struct slice exchange,
+			  struct slice routing_key);
+
 /* A bind or unbind: writes to the destination, reads from the source, topics as well. */
 struct permission_binding {
 	enum access_resource destination_kind;

@@ -43,7 +43,7 @@ static int publish_ask_access(struct channel *ch, struct slice exchange, uint64_
 	return 0;
 }
 
-/* It may have become a topic exchange, or one no more. */
+/* The channel's last exchange may have become a topic exchange, or one no more. */
 static bool publish_covers_topics(struct channel *ch, struct slice exchange)
 {
 	uint64_t topology = topology_generation(ch->connection->service->broker->topology);
@@ -56,15 +56,28 @@ static bool publish_covers_topics(struct channel *ch, struct slice exchange)
 	return p->access_covers_topics;
 }
 
+/* Another exchange than the last one, but the key was found right for it, which comes behind
+ * writing to it: so it is, whatever type the exchange is of by now. */
+static bool publish_is_known_topic(struct channel *ch, const struct amqp_basic_publish *m,
+				   uint64_t generation)
+{
+	const struct channel_publish *p = ch->publish;
+
+	return p->access == PUBLISH_WITH_TOPICS && p->access_generation == generation &&
+	       permission_has_topic(ch, generation, m->exchange, m->routing_key);
+}
+
 int publish_examine_access(struct channel *ch, const struct amqp_basic_publish *m,
 			   uint64_t generation, struct amqp_error *error)
 {
 	struct channel_publish *p = ch->publish;
-	bool is_known =
-		p->access != PUBLISH_NOT_ASKED && publish_was_asked(p, m->exchange, generation);
 
-	if (!is_known && publish_ask_access(ch, m->exchange, generation, error) != 0)
-		return -EPROTO;
+	if (p->access == PUBLISH_NOT_ASKED || !publish_was_asked(p, m->exchange, generation)) {
+		if (publish_is_known_topic(ch, m, generation))
+			return 0;
+		if (publish_ask_access(ch, m->exchange, generation, error) != 0)
+			return -EPROTO;
+	}
 	if (p->access == PUBLISH_ALLOWED || !publish_covers_topics(ch, m->exchange))
 		return 0;
 	return permission_check_topic(ch, ACCESS_WRITE_TOPIC, m->exchange, m->routing_key, error);
@@ -77,7 +90,7 @@ int publish_access_extra_topics(struct channel *ch, struct amqp_error *error)
 	int result = 0;
 
 	if (p->access != PUBLISH_WITH_TOPICS || p->extra.n == 0 ||
-	    !publish_covers_topics(ch, p->exchange))
+	    !permission_covers_topics(ch, p->exchange))
 		return 0;
 	keys = mem_try_alloc(p->extra.n * sizeof(*keys));
 	if (keys == NULL)

@@ -15,6 +15,7 @@
 #include "broker/broker.h"
 #include "broker/router.h"
 #include "conn/hooks.h"
+#include "conn/sasl.h"
 #include "loop/task.h"
 
 /* Where connections are: conn/placement.h. */
@@ -36,6 +37,7 @@ struct conn_settings {
 	uint32_t max_message_size; /* bytes */
 	enum placement placement;
 	const char *product, *version, *cluster_name;
+	struct sasl_settings sasl;
 	struct hooks *hooks; /* borrowed; NULL: there never are any */
 };
 
@@ -94,6 +96,7 @@ struct conn_service {
 	unsigned n_loops;
 	struct conn_loop *loops;
 	_Atomic uint64_t next_number;
+	_Atomic unsigned n_held; /* connections that were refused: connection_hold() */
 	/* Called on the loop of a connection that is gone: a descriptor is free again. May be NULL.
 	 */
 	void (*connection_gone)(void *context);

@@ -27,6 +27,7 @@ enum control_status {
 	CONTROL_NO_USER = 67,
 	CONTROL_UNAVAILABLE = 69,
 	CONTROL_SOFTWARE = 70,
+	CONTROL_CONFIG = 78,
 };
 
 /* Finds the client again later; NULL when it has gone. */

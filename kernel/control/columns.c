@@ -48,6 +48,11 @@ json_t *column_connection_pid(uint64_t number)
 	return column_pid(0, number, 0);
 }
 
+json_t *column_actor(struct actor_ref ref)
+{
+	return column_pid(ref.loop, ref.slot, ref.serial);
+}
+
 json_t *column_address(const char *host)
 {
 	unsigned char bytes[16];

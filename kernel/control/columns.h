@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
+#include "broker/queue.h"
 #include "loop/slots.h"
 
 struct conn_service;
@@ -31,10 +32,12 @@ struct listing_scope {
 	struct vhost *vhost; /* held by the list; NULL where it does not matter */
 };
 
-/* Where a list stands on a loop; all zero at the beginning. Which member counts is the kind's. */
+/* Where a list stands on a loop; all zero at the beginning. Which members count is the kind's. */
 struct listing_position {
-	uint64_t number;
-	struct actor_ref ref;
+	uint64_t number, part;
+	struct queue_cursor queue;
+	struct actor_ref consumers_of;
+	struct queue_consumer_cursor consumer; /* of that queue */
 };
 
 /* A list command. */
@@ -44,14 +47,14 @@ struct listing_kind {
 	const char *const *defaults;  /* end with NULL */
 	bool has_vhost;
 	bool on_every_loop; /* else on loop 0 only */
-	unsigned slice;	    /* objects at a time */
+	unsigned slice;	    /* objects at a time, at most */
 	/* Puts the next `slice` objects into the sink, on the loop; false at the end. */
 	bool (*visit)(const struct listing_scope *scope, struct listing_position *position,
 		      unsigned slice, struct listing_sink *sink);
 };
 
 extern const struct listing_kind listing_queues, listing_exchanges, listing_bindings,
-	listing_connections, listing_consumers, listing_vhosts;
+	listing_connections, listing_channels, listing_consumers, listing_vhosts;
 
 /*
  * Values, as `rabbitmqctl --formatter json` shows them; shuntctl makes its other formats from their
@@ -65,5 +68,6 @@ json_t *column_number(uint64_t number);
 json_t *column_address(const char *host);
 json_t *column_pid(uint64_t first, uint64_t second, uint64_t third); /* "<1.2.3>" */
 json_t *column_connection_pid(uint64_t number);
+json_t *column_actor(struct actor_ref ref); /* a pid, too */
 
 #endif

@@ -115,6 +115,16 @@ static json_t *connection_send_oct(const void *object)
 		transport_bytes_written(((const struct connection *)object)->transport));
 }
 
+static json_t *connection_recv_cnt(const void *object)
+{
+	return column_number(transport_reads(((const struct connection *)object)->transport));
+}
+
+static json_t *connection_send_cnt(const void *object)
+{
+	return column_number(transport_writes(((const struct connection *)object)->transport));
+}
+
 static json_t *connection_send_pend(const void *object)
 {
 	return column_number(transport_queued(((const struct connection *)object)->transport));
@@ -147,7 +157,9 @@ static const struct column connection_columns[] = {
 	{"client_properties", connection_client_properties},
 	{"connected_at", connection_connected_at},
 	{"recv_oct", connection_recv_oct},
+	{"recv_cnt", connection_recv_cnt},
 	{"send_oct", connection_send_oct},
+	{"send_cnt", connection_send_cnt},
 	{"send_pend", connection_send_pend},
 	{NULL, NULL},
 };

@@ -1,22 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* list_queues and list_consumers: on the loops that own the queues. */
+/* list_queues: on the loops that own the queues. */
 #include "broker/broker.h"
 #include "broker/queue.h"
 #include "broker/topology.h"
 #include "control/columns.h"
 
 struct queue_row {
-	const struct queue *queue;
+	struct queue *queue;
 	const struct queue_entry *entry;
 	const struct queue_options *options;
 	struct queue_stats stats;
 	struct actor_ref ref;
 };
-
-static json_t *column_actor(struct actor_ref ref)
-{
-	return column_pid(ref.loop, ref.slot, ref.serial);
-}
 
 struct queue_visit {
 	const struct listing_scope *scope;
@@ -161,6 +156,60 @@ static json_t *queue_nothing(const void *object)
 	return json_string("");
 }
 
+static json_t *queue_message_bytes_ready(const void *object)
+{
+	const struct queue_row *row = object;
+
+	return column_number(row->stats.body_bytes - row->stats.unacknowledged_bytes);
+}
+
+static json_t *queue_message_bytes_unacknowledged(const void *object)
+{
+	return column_number(((const struct queue_row *)object)->stats.unacknowledged_bytes);
+}
+
+static json_t *queue_messages_persistent(const void *object)
+{
+	return column_number(((const struct queue_row *)object)->stats.persistent);
+}
+
+static json_t *queue_message_bytes_persistent(const void *object)
+{
+	return column_number(((const struct queue_row *)object)->stats.persistent_bytes);
+}
+
+static json_t *queue_disk_reads(const void *object)
+{
+	return column_number(((const struct queue_row *)object)->stats.disk_reads);
+}
+
+static json_t *queue_disk_writes(const void *object)
+{
+	return column_number(((const struct queue_row *)object)->stats.disk_writes);
+}
+
+static json_t *queue_head_message_timestamp(const void *object)
+{
+	uint64_t seconds;
+
+	return queue_head_timestamp(((const struct queue_row *)object)->queue, &seconds)
+		       ? column_number(seconds)
+		       : json_string("");
+}
+
+/*
+ * RabbitMQ shows the share of the time in which a message would have been delivered at once; this
+ * is whether one would be now.
+ */
+static json_t *queue_consumer_capacity(const void *object)
+{
+	const struct queue_row *row = object;
+
+	if (row->stats.consumers == 0)
+		return json_integer(0);
+	return json_real(queue_has_able_consumer(row->queue) ? 1.0 : 0.0);
+}
+
 /* ---- The exclusive consumer ---- */
 
 struct exclusive_consumer {
@@ -171,28 +220,35 @@ static void queue_see_exclusive(void *context, const struct queue_consumer_info 
 {
 	struct exclusive_consumer *found = context;
 
-	if (!info->exclusive || found->tag != NULL)
+	if (!info->exclusive)
 		return;
 	found->tag = column_text(slice_cstr(info->tag));
 	found->pid = column_actor(info->endpoint);
 }
 
-static json_t *queue_exclusive_consumer_tag(const void *object)
+/* It is the only one. */
+static struct exclusive_consumer queue_exclusive_consumer(const struct queue_row *row)
 {
 	struct exclusive_consumer found = {NULL, NULL};
+	struct queue_consumer_cursor cursor = {0};
 
-	queue_for_each_consumer(((const struct queue_row *)object)->queue, queue_see_exclusive,
-				&found);
+	if (row->stats.consumers == 1)
+		(void)queue_list_consumers(row->queue, &cursor, 1, queue_see_exclusive, &found);
+	return found;
+}
+
+static json_t *queue_exclusive_consumer_tag(const void *object)
+{
+	struct exclusive_consumer found = queue_exclusive_consumer(object);
+
 	json_decref(found.pid);
 	return found.tag != NULL ? found.tag : json_string("");
 }
 
 static json_t *queue_exclusive_consumer_pid(const void *object)
 {
-	struct exclusive_consumer found = {NULL, NULL};
+	struct exclusive_consumer found = queue_exclusive_consumer(object);
 
-	queue_for_each_consumer(((const struct queue_row *)object)->queue, queue_see_exclusive,
-				&found);
 	json_decref(found.tag);
 	return found.pid != NULL ? found.pid : json_string("");
 }
@@ -220,6 +276,15 @@ static const struct column queue_columns[] = {
 	{"message_bytes", queue_message_bytes},
 	{"message_bytes_ram", queue_message_bytes_ram},
 	{"message_bytes_paged_out", queue_message_bytes_paged_out},
+	{"message_bytes_ready", queue_message_bytes_ready},
+	{"message_bytes_unacknowledged", queue_message_bytes_unacknowledged},
+	{"messages_persistent", queue_messages_persistent},
+	{"message_bytes_persistent", queue_message_bytes_persistent},
+	{"disk_reads", queue_disk_reads},
+	{"disk_writes", queue_disk_writes},
+	{"head_message_timestamp", queue_head_message_timestamp},
+	{"consumer_capacity", queue_consumer_capacity},
+	{"consumer_utilisation", queue_consumer_capacity},
 	{"consumers", queue_consumers},
 	{"memory", queue_memory},
 	{"leader", queue_nothing},
@@ -267,8 +332,7 @@ static bool queue_visit_some(const struct listing_scope *scope, struct listing_p
 {
 	struct queue_visit visit = {scope, sink};
 
-	position->ref = queue_list(scope->broker, position->ref, slice, queue_visit_one, &visit);
-	return !actor_ref_is_none(position->ref);
+	return queue_list(scope->broker, &position->queue, slice, queue_visit_one, &visit);
 }
 
 const struct listing_kind listing_queues = {
@@ -279,124 +343,4 @@ const struct listing_kind listing_queues = {
 	.on_every_loop = true,
 	.slice = 64,
 	.visit = queue_visit_some,
-};
-
-/* ---- Consumers ---- */
-
-struct consumer_row {
-	struct slice queue;
-	const struct queue_consumer_info *info;
-};
-
-struct consumer_visit {
-	struct queue_visit visit;
-	struct slice queue;
-};
-
-static json_t *consumer_queue(const void *object)
-{
-	return column_text(((const struct consumer_row *)object)->queue);
-}
-
-static json_t *consumer_channel(const void *object)
-{
-	return column_actor(((const struct consumer_row *)object)->info->endpoint);
-}
-
-static json_t *consumer_tag(const void *object)
-{
-	return column_text(slice_cstr(((const struct consumer_row *)object)->info->tag));
-}
-
-static json_t *consumer_ack_required(const void *object)
-{
-	return json_boolean(!((const struct consumer_row *)object)->info->no_ack);
-}
-
-static json_t *consumer_prefetch(const void *object)
-{
-	return column_number(((const struct consumer_row *)object)->info->prefetch);
-}
-
-static json_t *consumer_active(const void *object)
-{
-	return json_boolean(((const struct consumer_row *)object)->info->active);
-}
-
-static json_t *consumer_activity_status(const void *object)
-{
-	return json_string(((const struct consumer_row *)object)->info->active ? "up" : "waiting");
-}
-
-static json_t *consumer_exclusive(const void *object)
-{
-	return json_boolean(((const struct consumer_row *)object)->info->exclusive);
-}
-
-static json_t *consumer_priority(const void *object)
-{
-	return json_integer(((const struct consumer_row *)object)->info->priority);
-}
-
-static json_t *consumer_arguments(const void *object)
-{
-	return column_table(((const struct consumer_row *)object)->info->arguments);
-}
-
-static const struct column consumer_columns[] = {
-	{"queue_name", consumer_queue},
-	{"channel_pid", consumer_channel},
-	{"consumer_tag", consumer_tag},
-	{"ack_required", consumer_ack_required},
-	{"prefetch_count", consumer_prefetch},
-	{"active", consumer_active},
-	{"activity_status", consumer_activity_status},
-	{"arguments", consumer_arguments},
-	{"exclusive", consumer_exclusive},
-	{"priority", consumer_priority},
-	{NULL, NULL},
-};
-static const char *const consumer_defaults[] = {
-	"queue_name",	  "channel_pid", "consumer_tag", "ack_required",
-	"prefetch_count", "active",	 "arguments",	 NULL,
-};
-
-static void consumer_visit_one(void *context, const struct queue_consumer_info *info)
-{
-	const struct consumer_visit *visit = context;
-	struct consumer_row row = {visit->queue, info};
-
-	visit->visit.sink->row(visit->visit.sink, &row);
-}
-
-static void consumer_visit_queue(void *context, struct queue *queue)
-{
-	struct consumer_visit *visit = context;
-	const struct queue_entry *entry = queue_entry_of(queue);
-
-	if (entry->vhost != visit->visit.scope->vhost)
-		return;
-	visit->queue = entry->node.key;
-	queue_for_each_consumer(queue, consumer_visit_one, visit);
-}
-
-static bool consumer_visit_some(const struct listing_scope *scope,
-				struct listing_position *position, unsigned slice,
-				struct listing_sink *sink)
-{
-	struct consumer_visit visit = {{scope, sink}, SLICE_LITERAL("")};
-
-	position->ref =
-		queue_list(scope->broker, position->ref, slice, consumer_visit_queue, &visit);
-	return !actor_ref_is_none(position->ref);
-}
-
-const struct listing_kind listing_consumers = {
-	.command = "list_consumers",
-	.columns = consumer_columns,
-	.defaults = consumer_defaults,
-	.has_vhost = true,
-	.on_every_loop = true,
-	.slice = 64,
-	.visit = consumer_visit_some,
 };

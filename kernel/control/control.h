@@ -76,7 +76,12 @@ struct control_config {
 	unsigned n_listeners;
 	const char *version, *cluster_name, *data_dir, *config_file; /* config_file may be NULL */
 	uint64_t started_at_ms;					     /* monotonic */
+	uint64_t memory_bytes; /* of the machine; 0: unknown */
 	void (*stop)(void *context);				     /* the `stop` command */
+	/* Takes the configuration again: 0 and what has changed, or shuntctl's exit status and what
+	 * is wrong. */
+	int (*reload)(void *context, char *ret_said, size_t size);
+	json_t *(*environment)(void *context); /* what is in force: an object by key */
 	void *context;
 };
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/topology.h"
@@ -19,9 +20,16 @@
 
 #define LISTING_COLUMNS_MAX 64
 
+/*
+ * What a slice may take. How much that is depends on columns and arguments: slices begin small, and
+ * grow or shrink with what the last one took.
+ */
+#define LISTING_SLICE_FIRST 8u
+#define LISTING_SLICE_US    400u
+
 static const struct listing_kind *const listing_kinds[] = {
-	&listing_queues,      &listing_exchanges, &listing_bindings,
-	&listing_connections, &listing_consumers, &listing_vhosts,
+	&listing_queues,   &listing_exchanges, &listing_bindings, &listing_connections,
+	&listing_channels, &listing_consumers, &listing_vhosts,
 };
 
 /* One list on its way; goes between loop 0 and the others as the letter itself. */
@@ -33,7 +41,7 @@ struct listing {
 	const struct column *columns[LISTING_COLUMNS_MAX];
 	size_t n_columns;
 	struct actor_ref client;
-	unsigned loop;
+	unsigned loop, slice;
 	struct listing_position position;
 	bool has_more; /* on this loop */
 	struct buffer lines;
@@ -111,14 +119,30 @@ static void listing_came_back(struct letter *letter)
 	control_client_ok(client);
 }
 
+static void listing_adapt(struct listing *listing, uint64_t taken_us)
+{
+	unsigned wanted = listing->slice;
+
+	if (taken_us > LISTING_SLICE_US)
+		wanted /= 2;
+	else if (taken_us < LISTING_SLICE_US / 3)
+		wanted *= 2;
+	if (wanted == 0)
+		wanted = 1;
+	listing->slice = wanted < listing->kind->slice ? wanted : listing->kind->slice;
+}
+
 /* On the loop that owns the objects. */
 static void listing_make(struct letter *letter)
 {
 	struct listing *listing = container_of(letter, struct listing, letter);
 	const struct listing_kind *kind = listing->kind;
 
+	uint64_t began_us = clock_monotonic_us();
+
 	listing->has_more =
-		kind->visit(&listing->scope, &listing->position, kind->slice, &listing->sink);
+		kind->visit(&listing->scope, &listing->position, listing->slice, &listing->sink);
+	listing_adapt(listing, clock_monotonic_us() - began_us);
 	listing->letter.deliver = listing_came_back;
 	loop_post(0, &listing->letter);
 }
@@ -218,6 +242,7 @@ static struct listing *listing_create(struct control_client *client, const json_
 	listing->client = control_client_ref(client);
 	listing->scope.broker = config->broker;
 	listing->scope.connections = config->connections;
+	listing->slice = LISTING_SLICE_FIRST;
 	buffer_init(&listing->lines);
 	return listing;
 }

@@ -3,6 +3,7 @@
 #include "access/access.h"
 #include "broker/broker.h"
 #include "broker/topology.h"
+#include "control/account_list.h"
 #include "control/account_request.h"
 #include "control/columns.h"
 
@@ -127,33 +128,19 @@ static struct slice text_of(const json_t *request, const char *key)
 	return slice_make(json_string_value(text), json_string_length(text));
 }
 
-struct rows {
-	struct control_client *client;
-	bool of_user; /* the other name is shown */
-};
-
-static void send_permission(void *context, const struct permission_view *permission)
+static json_t *permission_row(struct slice other, const struct permission_view *permission)
 {
-	const struct rows *rows = context;
-
-	control_client_send(
-		rows->client,
-		json_pack("[o, o, o, o]",
-			  column_text(rows->of_user ? permission->vhost : permission->user),
-			  column_text(permission->configure), column_text(permission->write),
-			  column_text(permission->read)));
+	return json_pack("[o, o, o, o]", column_text(other), column_text(permission->configure),
+			 column_text(permission->write), column_text(permission->read));
 }
 
-static void send_topic_permission(void *context, const struct topic_permission_view *topic)
+static json_t *topic_row(struct slice other, const struct topic_permission_view *topic)
 {
-	const struct rows *rows = context;
-
-	control_client_send(rows->client,
-			    json_pack("[o, o, o, o]",
-				      column_text(rows->of_user ? topic->vhost : topic->user),
-				      column_text(topic->exchange), column_text(topic->write),
-				      column_text(topic->read)));
+	return json_pack("[o, o, o, o]", column_text(other), column_text(topic->exchange),
+			 column_text(topic->write), column_text(topic->read));
 }
+
+/* ---- Of a vhost ---- */
 
 static bool list_vhost_exists(struct control_client *client, struct slice vhost)
 {
@@ -164,56 +151,78 @@ static bool list_vhost_exists(struct control_client *client, struct slice vhost)
 	return false;
 }
 
+static void row_of_permission(void *context, const struct permission_view *permission)
+{
+	account_list_row(context, permission_row(permission->user, permission));
+}
+
+static void show_permissions(const struct account_list *list, const struct account_view *account)
+{
+	access_each_permission(list->access, list->vhost, account->name, row_of_permission,
+			       (void *)(uintptr_t)list);
+}
+
 static void command_list_permissions(struct control_client *client, const json_t *request)
 {
-	struct rows rows = {client, false};
 	struct slice vhost = text_of(request, "vhost");
 
-	if (!list_vhost_exists(client, vhost))
-		return;
-	account_send_columns(client, "user configure write read");
-	access_each_permission(control_client_config(client)->access, vhost, SLICE_EMPTY,
-			       send_permission, &rows);
-	control_client_ok(client);
+	if (list_vhost_exists(client, vhost))
+		account_list_begin(client, "user configure write read", vhost, show_permissions);
+}
+
+static void row_of_topic(void *context, const struct topic_permission_view *topic)
+{
+	account_list_row(context, topic_row(topic->user, topic));
+}
+
+static void show_topics(const struct account_list *list, const struct account_view *account)
+{
+	access_each_topic_permission(list->access, list->vhost, account->name, row_of_topic,
+				     (void *)(uintptr_t)list);
+}
+
+static void command_list_topic_permissions(struct control_client *client, const json_t *request)
+{
+	struct slice vhost = text_of(request, "vhost");
+
+	if (list_vhost_exists(client, vhost))
+		account_list_begin(client, "user exchange write read", vhost, show_topics);
+}
+
+/* ---- Of a user ---- */
+
+static void send_permission(void *context, const struct permission_view *permission)
+{
+	control_client_send(context, permission_row(permission->vhost, permission));
 }
 
 static void command_list_user_permissions(struct control_client *client, const json_t *request)
 {
-	struct rows rows = {client, true};
 	struct slice user = text_of(request, "user");
 
 	if (!account_exists(client, user, true))
 		return;
 	account_send_columns(client, "vhost configure write read");
 	access_each_permission(control_client_config(client)->access, SLICE_EMPTY, user,
-			       send_permission, &rows);
+			       send_permission, client);
 	control_client_ok(client);
 }
 
-static void command_list_topic_permissions(struct control_client *client, const json_t *request)
+static void send_topic(void *context, const struct topic_permission_view *topic)
 {
-	struct rows rows = {client, false};
-	struct slice vhost = text_of(request, "vhost");
-
-	if (!list_vhost_exists(client, vhost))
-		return;
-	account_send_columns(client, "user exchange write read");
-	access_each_topic_permission(control_client_config(client)->access, vhost, SLICE_EMPTY,
-				     send_topic_permission, &rows);
-	control_client_ok(client);
+	control_client_send(context, topic_row(topic->vhost, topic));
 }
 
 static void command_list_user_topic_permissions(struct control_client *client,
 						const json_t *request)
 {
-	struct rows rows = {client, true};
 	struct slice user = text_of(request, "user");
 
 	if (!account_exists(client, user, true))
 		return;
 	account_send_columns(client, "vhost exchange write read");
 	access_each_topic_permission(control_client_config(client)->access, SLICE_EMPTY, user,
-				     send_topic_permission, &rows);
+				     send_topic, client);
 	control_client_ok(client);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/account.h"
 #include "base/clock.h"
+#include "base/log_settings.h"
 #include "broker/alarm.h"
 #include "broker/broker.h"
 #include "broker/topology.h"
@@ -236,6 +237,20 @@ static void status_runtime(json_t *value, const struct control_config *config)
 	set_number(value, "loops", loop_count());
 }
 
+static json_t *status_log_files(void)
+{
+	const char *file = log_file_path();
+	struct log_settings settings;
+	json_t *files = json_array();
+
+	log_settings_get(&settings);
+	if (file != NULL)
+		json_array_append_new(files, column_text(slice_cstr(file)));
+	if (settings.console.is_on)
+		json_array_append_new(files, json_string("<stderr>"));
+	return files;
+}
+
 static void status_files(json_t *value, const struct control_config *config)
 {
 	json_t *files = json_array();
@@ -244,7 +259,7 @@ static void status_files(json_t *value, const struct control_config *config)
 		json_array_append_new(files, column_text(slice_cstr(config->config_file)));
 	set_text(value, "data_directory", config->data_dir);
 	json_object_set_new(value, "config_files", files);
-	json_object_set_new(value, "log_files", json_pack("[s]", "<stderr>"));
+	json_object_set_new(value, "log_files", status_log_files());
 }
 
 void control_status(struct control_client *client, const json_t *request)

@@ -5,6 +5,7 @@
 #include "access/access.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "control/account_list.h"
 #include "control/account_request.h"
 #include "control/columns.h"
 
@@ -160,18 +161,16 @@ static json_t *tags_as_array(struct slice tags)
 	return array;
 }
 
-static void send_user(void *context, const struct account_view *account)
+static void show_user(const struct account_list *list, const struct account_view *account)
 {
-	control_client_send(context, json_pack("[o, o]", column_text(account->name),
-					       tags_as_array(account->tags)));
+	account_list_row(list, json_pack("[o, o]", column_text(account->name),
+					 tags_as_array(account->tags)));
 }
 
 static void command_list_users(struct control_client *client, const json_t *request)
 {
 	(void)request;
-	account_send_columns(client, "user tags");
-	access_each_account(control_client_config(client)->access, send_user, client);
-	control_client_ok(client);
+	account_list_begin(client, "user tags", SLICE_EMPTY, show_user);
 }
 
 /* ---- authenticate_user ---- */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/account_list.h"
 #include "control/account_request.h"
 #include "control/columns.h"
 #include "control/limits.h"
@@ -78,11 +79,11 @@ static json_t *limits_text(const struct account_view *account)
 }
 
 /* Those that have any. */
-static void send_limits(void *context, const struct account_view *account)
+static void show_limits(const struct account_list *list, const struct account_view *account)
 {
 	if (account->max_channels != ACCESS_NO_LIMIT || account->max_connections != ACCESS_NO_LIMIT)
-		control_client_send(context, json_pack("[o, o]", column_text(account->name),
-						       limits_text(account)));
+		account_list_row(list, json_pack("[o, o]", column_text(account->name),
+						 limits_text(account)));
 }
 
 static void list_limits_of(struct control_client *client, struct slice user)
@@ -106,9 +107,7 @@ static void command_list_user_limits(struct control_client *client, const json_t
 		list_limits_of(client, slice_cstr(user));
 		return;
 	}
-	account_send_columns(client, "user limits");
-	access_each_account(control_client_config(client)->access, send_limits, client);
-	control_client_ok(client);
+	account_list_begin(client, "user limits", SLICE_EMPTY, show_limits);
 }
 
 const struct control_command control_user_limit_commands[] = {

@@ -255,18 +255,17 @@ static void skip_header(struct arrival *a)
 		wait_for(a, ARRIVAL_SKIP, EV_READ);
 }
 
-static void header_parsed(struct arrival *a, const struct proxy_header *header)
+/* `n` bytes are there, behind those that were taken. */
+static void header_parsed(struct arrival *a, const struct proxy_header *header, size_t n)
 {
-	size_t had = a->header->size, use = header->size < sizeof(a->header->bytes)
-						    ? header->size
-						    : sizeof(a->header->bytes);
+	size_t lacking = header->size - a->header->size, taken = lacking < n ? lacking : n;
 
-	if (use > had && !take_bytes(a, use - had)) {
+	if (!take_bytes(a, taken)) {
 		fail(a, "the socket lost bytes");
 		return;
 	}
 	take_addresses(a, header);
-	a->to_skip = header->size - use;
+	a->to_skip = lacking - taken;
 	if (a->to_skip > 0)
 		wait_for(a, ARRIVAL_SKIP, EV_READ);
 	else
@@ -290,7 +289,7 @@ static void read_header(struct arrival *a)
 		return;
 	}
 	if (r == 1) {
-		header_parsed(a, &header);
+		header_parsed(a, &header, (size_t)n);
 		return;
 	}
 	h->size += n > 0 ? (size_t)n : 0;
@@ -492,11 +491,11 @@ static void begin(struct arrivals *arrivals, int fd, SSL_CTX *ctx)
 }
 
 /* Room for one more; false: all are with the workers, or about to be. */
-static bool make_room(struct arrivals_loop *home)
+static bool make_room(struct arrivals_loop *home, unsigned max)
 {
 	struct arrival *oldest;
 
-	if (home->n < ARRIVALS_MAX)
+	if (home->n < max)
 		return true;
 	if (list_is_empty(&home->waiting))
 		return false;
@@ -522,7 +521,7 @@ void arrivals_add(struct arrivals *arrivals, int fd, SSL_CTX *ctx)
 	if (!loop_of(arrivals)->is_cut) {
 		if (config->expects_proxy && !is_trusted(config, fd)) {
 			reason = "not from a trusted proxy";
-		} else if (make_room(loop_of(arrivals))) {
+		} else if (make_room(loop_of(arrivals), config->max)) {
 			begin(arrivals, fd, ctx);
 			return;
 		}

@@ -8,7 +8,7 @@
  * added; steps of handshakes run on workers, so that none holds up the loop.
  *
  * One that says nothing costs its descriptor and some hundred bytes, for timeout_ms. On each loop
- * at most ARRIVALS_MAX are under way: for one more, the one that has been silent for the longest
+ * at most `max` are under way: for one more, the one that has been silent for the longest
  * time goes.
  */
 
@@ -22,7 +22,6 @@
 struct tls_session;
 struct workers;
 
-#define ARRIVALS_MAX 4096u
 /* Of one loop, with the workers at the same time; the others wait on the loop. */
 #define ARRIVALS_STEPS_MAX 4u
 
@@ -54,6 +53,7 @@ struct arrivals_config {
 	void *context;
 	struct workers *workers; /* NULL: TLS is never asked for */
 	unsigned timeout_ms;
+	unsigned max;	    /* on each loop */
 	bool expects_proxy; /* a header, from one of the trusted; others are turned away */
 	const struct net_range *trusted;
 	size_t n_trusted;

@@ -178,6 +178,7 @@ static void input(struct stream *s, struct slice bytes)
 	int r;
 
 	s->bytes_read += bytes.size;
+	s->n_reads++;
 	counter_add(COUNTER_BYTES_IN, bytes.size);
 	s->last_read_ms = loop_now_ms();
 	if (s->state != STREAM_OPEN)

@@ -84,6 +84,7 @@ static bool send_some(struct stream *s)
 	if (sent > 0) {
 		net_output_sent(&s->t.out, (size_t)sent);
 		s->bytes_written += (uint64_t)sent;
+		s->n_writes++;
 		counter_add(COUNTER_BYTES_OUT, (uint64_t)sent);
 		s->last_write_ms = loop_now_ms();
 	}

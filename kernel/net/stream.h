@@ -61,6 +61,8 @@ struct stream {
 	size_t low_watermark;
 	uint64_t bytes_read;
 	uint64_t bytes_written;
+	uint64_t n_reads; /* that brought something */
+	uint64_t n_writes;
 	uint64_t last_read_ms;
 	uint64_t last_write_ms;
 	struct net_address peer;

@@ -21,8 +21,13 @@
 
 #define RECORD_SIZE ((size_t)16 * 1024)
 
-/* Records without bytes (a change of keys) that one read takes: each costs as much as one with. */
-#define ROUNDS_MAX 16
+/*
+ * A round is what OpenSSL takes at once of records that bring no bytes (changes of keys): as many
+ * as its buffer has, which may be 2 ms of work. One read takes no more than these, the second to
+ * see that nothing is left; and a peer that sends nothing else for so many has no good in mind.
+ */
+#define ROUNDS_MAX	 2
+#define EMPTY_ROUNDS_MAX 32
 
 /* What one write takes, for it holds up the loop: sealing is some 4 us for a record. */
 #define WRITE_MAX ((size_t)256 * 1024)
@@ -52,10 +57,16 @@ static int look_at_read(struct tls_session *s, unsigned round)
 		s->end = reading_ended(s, error);
 		return s->end;
 	}
-	if (!s->is_dry && round < ROUNDS_MAX)
-		return 1;
-	s->may_pend = !s->is_dry;
-	return -EAGAIN;
+	if (s->is_dry) {
+		s->may_pend = false;
+		return -EAGAIN;
+	}
+	if (++s->n_empty_rounds > EMPTY_ROUNDS_MAX) {
+		s->has_ended = true;
+		s->end = -EPROTO;
+		return -EPROTO;
+	}
+	return round < ROUNDS_MAX ? 1 : -EAGAIN;
 }
 
 static ssize_t tls_read(void *context, int fd, void *buffer, size_t size)
@@ -79,6 +90,8 @@ static ssize_t tls_read(void *context, int fd, void *buffer, size_t size)
 		else
 			r = look_at_read(s, round++);
 	}
+	if (got > 0)
+		s->n_empty_rounds = 0;
 	return got > 0 ? (ssize_t)got : r;
 }
 

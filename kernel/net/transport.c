@@ -237,3 +237,13 @@ void transport_set_addresses(struct transport *t, const struct net_address *peer
 		s->local = mem_alloc(sizeof(*s->local));
 	*s->local = *local;
 }
+
+uint64_t transport_reads(const struct transport *t)
+{
+	return stream_of_const(t)->n_reads;
+}
+
+uint64_t transport_writes(const struct transport *t)
+{
+	return stream_of_const(t)->n_writes;
+}

@@ -213,6 +213,9 @@ uint64_t transport_last_write_ms(const struct transport *t);
 bool transport_is_readable(const struct transport *t);
 uint64_t transport_bytes_read(const struct transport *t);
 uint64_t transport_bytes_written(const struct transport *t);
+/* How often, in system calls. */
+uint64_t transport_reads(const struct transport *t);
+uint64_t transport_writes(const struct transport *t);
 const struct net_address *transport_peer(const struct transport *t);
 /* Asks the system each time, as few want to know; without a port once it is destroyed. */
 struct net_address transport_local(const struct transport *t);

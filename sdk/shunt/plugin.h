@@ -294,7 +294,7 @@ enum shunt_verdict {
 struct shunt_login {
 	size_t size;
 	uint64_t id; /* for shunt_host.login_done */
-	struct shunt_bytes mechanism; /* "PLAIN", "AMQPLAIN" */
+	struct shunt_bytes mechanism; /* "PLAIN", "AMQPLAIN"; without a password "EXTERNAL", "ANONYMOUS" */
 	struct shunt_bytes user, password;
 	const struct shunt_peer *peer;
 };

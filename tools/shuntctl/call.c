@@ -209,7 +209,12 @@ static int print_answer(struct client *client, const struct command *command, co
 
 int call_run(const struct command *command, const struct options *options)
 {
-	json_t *request = call_request(command, options), *value = NULL;
+	return call_send(command, options, call_request(command, options));
+}
+
+int call_send(const struct command *command, const struct options *options, json_t *request)
+{
+	json_t *value = NULL;
 	struct client client;
 	int status;
 

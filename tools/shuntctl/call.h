@@ -3,10 +3,15 @@
 #define TOOLS_SHUNTCTL_CALL_H
 
 #include "client.h"
+#include "command.h"
 
 /* The request of a command: its arguments are its members, as its `parameters` name them. NULL: an argument is not
  * valid UTF-8; that has been said. */
 json_t *call_request(const struct command *command, const struct options *options);
+
+/* Shows the banner, sends the request (takes its reference; NULL: what was wrong has been said), and shows the answer.
+ * An exit status. */
+int call_send(const struct command *command, const struct options *options, json_t *request);
 
 /* Reads a password from the standard input. NULL: there is none. */
 char *secret_read(const struct options *options);

@@ -10,13 +10,14 @@
 #include "formatter.h"
 #include "help.h"
 
-extern const struct command commands_help[], commands_nodes[], commands_users[], commands_access[],
-	commands_vhosts[], commands_definitions[], commands_monitoring[], commands_plugins[];
+extern const struct command commands_help[], commands_nodes[], commands_users[], commands_access[];
+extern const struct command commands_monitoring[], commands_vhosts[], commands_settings[];
+extern const struct command commands_definitions[], commands_operations[], commands_queues[], commands_plugins[];
 
 /* In the order of help; each table ends with a name of NULL. */
 const struct command *const command_tables[] = {
-	commands_help, commands_nodes, commands_users, commands_access, commands_vhosts,
-	commands_definitions, commands_monitoring, commands_plugins, NULL,
+	commands_help, commands_nodes, commands_users, commands_access, commands_monitoring, commands_vhosts,
+	commands_settings, commands_definitions, commands_operations, commands_queues, commands_plugins, NULL,
 };
 
 const struct command *command_find(const char *name)
@@ -171,14 +172,14 @@ static int check_words(const struct command *command, const struct options *opti
 
 int command_check(const struct command *command, struct options *options)
 {
-	unsigned allowed = OPTIONS_GENERAL | command->options;
+	uint64_t allowed = OPTIONS_GENERAL | command->options;
 
 	if (options->formatter != NULL && formatter_find(options->formatter) == NULL)
 		return help_refuse(command, options, "Formatter '%s' is not supported: use table, json, csv or pretty_table",
 				   options->formatter);
 	/* it belongs to the table */
 	if (options->formatter != NULL && strcmp(options->formatter, "table") != 0)
-		allowed &= ~(unsigned)OPTION_NO_TABLE_HEADERS;
+		allowed &= ~(uint64_t)OPTION_NO_TABLE_HEADERS;
 	options_restrict(options, allowed);
 	if (options->invalid.size != 0)
 		return help_refuse(command, options, "Invalid options for this command:\n%.*s",

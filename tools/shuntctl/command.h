@@ -42,7 +42,7 @@ struct command {
 	bool has_vhost; /* the request has a member vhost; lists of columns have it anyway */
 	bool has_no_titles; /* a list whose table shows none, as rabbitmqctl's */
 	size_t n_words_max;
-	unsigned options;    /* beside the general ones */
+	uint64_t options;    /* beside the general ones */
 	int (*run)(const struct command *command, const struct options *options);
 };
 
@@ -65,6 +65,14 @@ extern const char *program_name;
 
 /* Each an exit status. */
 int call_run(const struct command *command, const struct options *options);   /* call.c */
+int declare_run(const struct command *command, const struct options *options); /* declare.c */
+int close_all_run(const struct command *command, const struct options *options); /* close.c */
+int environment_run(const struct command *command, const struct options *options); /* settings.c */
+int set_memory_run(const struct command *command, const struct options *options);
+int set_disk_run(const struct command *command, const struct options *options);
+int set_log_level_run(const struct command *command, const struct options *options);
+int wait_run(const struct command *command, const struct options *options); /* wait.c */
+int await_startup_run(const struct command *command, const struct options *options);
 int explain_run(const struct command *command, const struct options *options); /* explain.c */
 int import_run(const struct command *command, const struct options *options); /* definitions.c */
 int export_run(const struct command *command, const struct options *options);

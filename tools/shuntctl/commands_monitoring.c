@@ -32,6 +32,18 @@ const struct command commands_monitoring[] = {
 		.run = list_run,
 	},
 	{
+		.name = "list_channels",
+		.banner = "Listing channels ...",
+		.group = "Monitoring, observability and health checks",
+		.usage = "[--no-table-headers] [<column> ...]",
+		.summary = "Lists all channels in the node",
+		.columns = "acks_uncommitted confirm connection consumer_count global_prefetch_count "
+			   "messages_unacknowledged messages_uncommitted messages_unconfirmed name number pid "
+			   "prefetch_count transactional user vhost",
+		.options = OPTION_NO_TABLE_HEADERS,
+		.run = list_run,
+	},
+	{
 		.name = "list_connections",
 		.banner = "Listing connections ...",
 		.group = "Monitoring, observability and health checks",
@@ -39,7 +51,7 @@ const struct command commands_monitoring[] = {
 		.summary = "Lists AMQP 0.9.1 connections for the node",
 		.columns = "auth_mechanism channel_max channels client_properties connected_at frame_max host name "
 			   "peer_cert_issuer peer_cert_subject peer_cert_validity peer_host peer_port pid port protocol "
-			   "recv_oct send_oct send_pend ssl ssl_cipher ssl_hash ssl_key_exchange ssl_protocol state "
+			   "recv_cnt recv_oct send_cnt send_oct send_pend ssl ssl_cipher ssl_hash ssl_key_exchange ssl_protocol state "
 			   "timeout user vhost",
 		.options = OPTION_NO_TABLE_HEADERS,
 		.run = list_run,
@@ -75,11 +87,13 @@ const struct command commands_monitoring[] = {
 		.details = "--online\n\tlists only queues on reachable nodes: all of them\n\n"
 			   "--offline\n\tlists only queues on unreachable nodes: none\n\n"
 			   "--local\n\tonly return queues of this node: all of them\n",
-		.columns = "arguments auto_delete consumers durable exclusive exclusive_consumer_pid "
-			   "exclusive_consumer_tag leader members memory message_bytes message_bytes_paged_out "
-			   "message_bytes_ram messages messages_paged_out messages_ram messages_ready "
-			   "messages_ready_ram messages_unacknowledged messages_unacknowledged_ram name "
-			   "online owner_pid pid policy slave_pids state synchronised_slave_pids type vhost",
+		.columns = "arguments auto_delete consumer_capacity consumer_utilisation consumers disk_reads "
+			   "disk_writes durable exclusive exclusive_consumer_pid exclusive_consumer_tag "
+			   "head_message_timestamp leader members memory message_bytes message_bytes_paged_out "
+			   "message_bytes_persistent message_bytes_ram message_bytes_ready "
+			   "message_bytes_unacknowledged messages messages_paged_out messages_persistent messages_ram "
+			   "messages_ready messages_ready_ram messages_unacknowledged messages_unacknowledged_ram "
+			   "name online owner_pid pid policy slave_pids state synchronised_slave_pids type vhost",
 		.options = OPTION_NO_TABLE_HEADERS | OPTION_ONLINE | OPTION_OFFLINE | OPTION_LOCAL,
 		.run = list_run,
 	},

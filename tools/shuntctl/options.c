@@ -11,14 +11,14 @@
 
 #define TIMEOUT_MAX_S 4000000u
 
-enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_TEXTS, OPTION_SECONDS };
+enum option_kind { OPTION_FLAG, OPTION_TEXT, OPTION_TEXTS, OPTION_SECONDS, OPTION_NUMBER, OPTION_TRUTH };
 
 static const struct option_name {
-	enum option_id id;
+	uint64_t id;
 	char letter; /* 0: none */
 	const char *name;
 	enum option_kind kind;
-	size_t place; /* OPTION_TEXT, OPTION_TEXTS: of the member */
+	size_t place; /* of the member, but for flags and seconds */
 } option_names[] = {
 	{ OPTION_NODE, 'n', "node", OPTION_TEXT, offsetof(struct options, node) },
 	{ OPTION_LONGNAMES, 'l', "longnames", OPTION_FLAG, 0 },
@@ -47,6 +47,18 @@ static const struct option_name {
 	{ OPTION_TAGS, 0, "tags", OPTION_TEXT, offsetof(struct options, tags) },
 	{ OPTION_DEFAULT_QUEUE_TYPE, 0, "default-queue-type", OPTION_TEXT,
 	  offsetof(struct options, default_queue_type) },
+	{ OPTION_IF_EMPTY, 'e', "if-empty", OPTION_FLAG, 0 },
+	{ OPTION_IF_UNUSED, 'u', "if-unused", OPTION_FLAG, 0 },
+	{ OPTION_DURABLE, 0, "durable", OPTION_TRUTH, offsetof(struct options, durable) },
+	{ OPTION_AUTO_DELETE, 0, "auto-delete", OPTION_TRUTH, offsetof(struct options, auto_delete) },
+	{ OPTION_INTERNAL, 0, "internal", OPTION_TRUTH, offsetof(struct options, internal) },
+	{ OPTION_TYPE, 0, "type", OPTION_TEXT, offsetof(struct options, type) },
+	{ OPTION_ARGUMENTS, 0, "arguments", OPTION_TEXT, offsetof(struct options, arguments) },
+	{ OPTION_DESTINATION_TYPE, 0, "destination-type", OPTION_TEXT, offsetof(struct options, destination_type) },
+	{ OPTION_LIMIT, 0, "limit", OPTION_NUMBER, offsetof(struct options, limit) },
+	{ OPTION_PER_CONNECTION_DELAY, 0, "per-connection-delay", OPTION_NUMBER,
+	  offsetof(struct options, per_connection_delay_ms) },
+	{ OPTION_PID, 'P', "pid", OPTION_NUMBER, offsetof(struct options, pid) },
 	{ OPTION_SKIP_UNSUPPORTED, 0, "skip-unsupported", OPTION_FLAG, 0 },
 	{ OPTION_FORMAT, 0, "format", OPTION_TEXT, offsetof(struct options, format) },
 };
@@ -67,19 +79,25 @@ static const struct option_name *find_letter(char letter)
 	return NULL;
 }
 
-static bool parse_seconds(const char *text, uint32_t *ret_seconds)
+static bool parse_number(const char *text, uint32_t max, uint32_t *ret_number)
 {
-	unsigned long seconds;
+	unsigned long number;
 	char *end;
 
 	if (!isdigit((unsigned char)text[0]))
 		return false;
 	errno = 0;
-	seconds = strtoul(text, &end, 10);
-	if (errno != 0 || *end != '\0' || seconds > TIMEOUT_MAX_S)
+	number = strtoul(text, &end, 10);
+	if (errno != 0 || *end != '\0' || number > max)
 		return false;
-	*ret_seconds = (uint32_t)seconds;
+	*ret_number = (uint32_t)number;
 	return true;
+}
+
+static bool parse_truth(const char *text, bool *ret_truth)
+{
+	*ret_truth = strcmp(text, "true") == 0;
+	return *ret_truth || strcmp(text, "false") == 0;
 }
 
 /* A key and a value. */
@@ -97,13 +115,24 @@ static bool add_value(struct option_values *values, const char *value)
 /* value NULL: there is none. */
 static bool take_value(struct options *options, const struct option_name *option, const char *value)
 {
+	void *place = (char *)options + option->place;
+
 	if (value == NULL)
 		return false;
-	if (option->kind == OPTION_SECONDS)
-		return parse_seconds(value, &options->timeout_s);
-	if (option->kind == OPTION_TEXTS)
-		return add_value((struct option_values *)(void *)((char *)options + option->place), value);
-	*(const char **)(void *)((char *)options + option->place) = value;
+	switch (option->kind) {
+	case OPTION_SECONDS:
+		return parse_number(value, TIMEOUT_MAX_S, &options->timeout_s);
+	case OPTION_NUMBER:
+		return parse_number(value, INT32_MAX, place);
+	case OPTION_TRUTH:
+		return parse_truth(value, place);
+	case OPTION_TEXTS:
+		return add_value(place, value);
+	case OPTION_TEXT:
+	case OPTION_FLAG:
+		break;
+	}
+	*(const char **)place = value;
 	return true;
 }
 
@@ -184,7 +213,7 @@ void options_parse(struct options *options, int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		const char *argument = argv[i];
 
-		if (only_words || argument[0] != '-' || argument[1] == '\0')
+		if (only_words || argument[0] != '-' || argument[1] == '\0' || isdigit((unsigned char)argument[1]))
 			take_word(options, argument);
 		else if (strcmp(argument, "--") == 0)
 			only_words = true;
@@ -203,7 +232,7 @@ void options_fini(struct options *options)
 	buffer_fini(&options->invalid);
 }
 
-void options_restrict(struct options *options, unsigned allowed)
+void options_restrict(struct options *options, uint64_t allowed)
 {
 	for (size_t i = 0; i < sizeof(option_names) / sizeof(*option_names); i++) {
 		const struct option_name *option = &option_names[i];
@@ -215,7 +244,7 @@ void options_restrict(struct options *options, unsigned allowed)
 	}
 }
 
-void options_each(unsigned which, void (*visit)(void *context, const char *name), void *context)
+void options_each(uint64_t which, void (*visit)(void *context, const char *name), void *context)
 {
 	for (size_t i = 0; i < sizeof(option_names) / sizeof(*option_names); i++)
 		if ((which & option_names[i].id) != 0)

@@ -40,6 +40,18 @@ enum option_id {
 	OPTION_FORMAT = 1 << 28,
 	OPTION_SKIP_UNSUPPORTED = 1 << 29,
 };
+/* An enum's constants end at 31. */
+#define OPTION_IF_EMPTY		    (UINT64_C(1) << 32)
+#define OPTION_IF_UNUSED	    (UINT64_C(1) << 33)
+#define OPTION_DURABLE		    (UINT64_C(1) << 34)
+#define OPTION_AUTO_DELETE	    (UINT64_C(1) << 35)
+#define OPTION_INTERNAL		    (UINT64_C(1) << 36)
+#define OPTION_TYPE		    (UINT64_C(1) << 37)
+#define OPTION_ARGUMENTS	    (UINT64_C(1) << 38)
+#define OPTION_DESTINATION_TYPE	    (UINT64_C(1) << 39)
+#define OPTION_LIMIT		    (UINT64_C(1) << 40)
+#define OPTION_PER_CONNECTION_DELAY (UINT64_C(1) << 41)
+#define OPTION_PID		    (UINT64_C(1) << 42)
 /* Any command takes these. */
 #define OPTIONS_GENERAL                                                                                               \
 	(OPTION_NODE | OPTION_LONGNAMES | OPTION_TIMEOUT | OPTION_QUIET | OPTION_SILENT | OPTION_VHOST |              \
@@ -52,20 +64,23 @@ struct option_values {
 };
 
 struct options {
-	unsigned given;	 /* enum option_id */
+	uint64_t given;	 /* enum option_id, and those above */
 	const char *command; /* the first word; NULL: none */
 	const char **words;  /* those behind it */
 	size_t n_words;
 	const char *vhost, *formatter, *socket, *unit, *node, *percent, *user, *format;
 	const char *description, *tags, *default_queue_type;
 	struct option_values headers, properties; /* KEY=VALUE each */
+	const char *type, *arguments, *destination_type;
 	uint32_t timeout_s; /* with OPTION_TIMEOUT */
+	uint32_t limit, per_connection_delay_ms, pid; /* each with its option */
+	bool durable, auto_delete, internal;
 	struct buffer invalid; /* "--nosuch : value" a line: what is no option, or has no good value */
 	char **argv;
 	int argc;
 };
 
-static inline bool options_have(const struct options *options, enum option_id id)
+static inline bool options_have(const struct options *options, uint64_t id)
 {
 	return (options->given & id) != 0;
 }
@@ -75,10 +90,10 @@ void options_parse(struct options *options, int argc, char **argv);
 void options_fini(struct options *options);
 
 /* Adds those that were given but are not among `allowed` to `invalid`. */
-void options_restrict(struct options *options, unsigned allowed);
+void options_restrict(struct options *options, uint64_t allowed);
 
 /* The long names of those. */
-void options_each(unsigned which, void (*visit)(void *context, const char *name), void *context);
+void options_each(uint64_t which, void (*visit)(void *context, const char *name), void *context);
 /* Whether the next word is the value of this one: "--vhost", "-p". */
 bool option_takes_value(const char *word);
 

@@ -375,8 +375,10 @@ def test_carbon_copies_are_topics_too(t):
     name = user(t, write=".*")
     topics(t, name, exchange, write="^a$")
     client = wire(t, name)
+    other = t.exchange(t.channel(), "topic")
     for header in ("CC", "BCC"):
         published(client, exchange, "a", properties={"headers": {header: ["a", "a"]}})
+        published(client, other, "b", properties={"headers": {header: ["c"]}})
         publish_refused(client, topic_text_of(t, "write", "b", exchange, name), exchange, "a",
                         properties={"headers": {header: ["a", "b"]}})
 
@@ -556,3 +558,110 @@ def test_an_impersonator_may_use_any_user_id(t):
     client = wire(t, name)
     client.publish(1, "", "nowhere", properties={"user_id": "somebody"})
     client.expect_channel_close(1, 406)
+
+
+# ---- Vhosts ----
+
+def vhost(t, name):
+    """A vhost of the test's own, in which the user of the tests and `name` may do all."""
+    own = t.name("v")
+    ctl(t, "add_vhost", own)
+    t.cleanup(lambda: own in ctl(t, "-q", "list_vhosts") and ctl(t, "delete_vhost", own))
+    for somebody in (t.broker.user, name):
+        ctl(t, "set_permissions", "-p", own, somebody, ".*", ".*", ".*")
+    return own
+
+
+@limit(60)
+def test_a_vhost_has_so_many_connections(t):
+    name = user(t)
+    own = vhost(t, name)
+    ctl(t, "set_vhost_limits", "-p", own, '{"max-connections": 1}')
+    ctl(t, "set_user_limits", name, '{"max-connections": 0}')
+    t.wire(vhost=own)
+    open_refused(t, name, "NOT_ALLOWED - access to vhost '%s' refused for user '%s': connection limit (1) is reached"
+                 % (own, name), vhost=own)
+    ctl(t, "set_vhost_limits", "-p", own, '{"max-connections": -1}')
+    open_refused(t, name, "NOT_ALLOWED - connection refused for user '%s': user connection limit (0) is reached" % name,
+                 vhost=own)
+
+
+@limit(60)
+def test_the_connections_of_a_deleted_vhost_are_closed(t):
+    name = user(t)
+    own = vhost(t, name)
+    clients = [wire(t, name, vhost=own) for _ in range(4)] + [wire(t, name)]
+    clients[0].call(1, "queue.declare", queue="kept", durable=True)
+    clients[1].call(1, "queue.declare", queue="own", exclusive=True)
+    clients[1].call(1, "basic.consume", queue="own")
+    ctl(t, "delete_vhost", own)
+    for client in clients[:4]:
+        client.expect_connection_close(320, "CONNECTION_FORCED - vhost '%s' is deleted" % own)
+    clients[4].call(1, "basic.qos", prefetch_count=1)
+    open_refused(t, name, "NOT_ALLOWED - vhost %s not found" % own, vhost=own)
+
+
+# ---- The audit trail ----
+
+def audit_lines(broker, event):
+    with open(broker.log_path, encoding="utf-8") as log:
+        return [match.group(1) for match in re.finditer(r" audit\S*: event=%s (.*)" % re.escape(event), log.read())]
+
+
+def test_refusals_are_audited(t):
+    broker = t.shuntd()
+    ctl(t, "add_user", "lim\"ited", SECRET, broker=broker)
+    ctl(t, "set_permissions", "lim\"ited", "", "", "", broker=broker)
+    client = t.wire_to(broker, user="lim\"ited", password=SECRET)
+    client.send(1, "queue.declare", queue="a\nqueue\x1b")
+    client.expect_channel_close(1, 403)
+    line, = audit_lines(broker, "access.refused")
+    assert re.fullmatch(r'by="lim\\"ited" from="127\.0\.0\.1:\d+ -> 127\.0\.0\.1:%d" vhost="/" operation=configure '
+                        r'queue="aqueue\\x1b"' % broker.port, line), line
+
+
+def test_refusals_at_the_door_are_audited(t):
+    broker = t.shuntd()
+    ctl(t, "add_user", "nobody", SECRET, broker=broker)
+    client = t.socket_to(broker)
+    client.start(user="nobody", password=SECRET)
+    client.tune()
+    client.send(0, "connection.open", virtual_host="/")
+    client.expect_connection_close(530)
+    line, = audit_lines(broker, "access.refused")
+    assert line.startswith('by="nobody" from="127.0.0.1:') and line.endswith(' operation=connect vhost="/"'), line
+
+
+def test_durable_definitions_are_audited_and_others_are_not(t):
+    broker = t.shuntd()
+    client = t.wire_to(broker)
+    for _ in range(2):   # the second time nothing changes
+        client.call(1, "queue.declare", queue="kept", durable=True)
+        client.call(1, "exchange.declare", exchange="kept", type="topic", durable=True)
+        client.call(1, "queue.bind", queue="kept", exchange="kept", routing_key="a.#")
+    client.call(1, "queue.declare", queue="passing")
+    client.call(1, "exchange.declare", exchange="passing", type="topic")
+    client.call(1, "queue.bind", queue="passing", exchange="kept", routing_key="a")
+    client.call(1, "queue.delete", queue="passing")
+    client.call(1, "exchange.delete", exchange="passing")
+    client.call(1, "exchange.declare", exchange="other", type="fanout", durable=True)
+    client.call(1, "exchange.bind", destination="other", source="kept", routing_key="b")
+    client.call(1, "queue.unbind", queue="kept", exchange="kept", routing_key="a.#")
+    for _ in range(2):
+        client.call(1, "exchange.delete", exchange="kept")
+        client.call(1, "queue.delete", queue="kept")
+    actor = r'by="guest" from="127\.0\.0\.1:\d+ -> 127\.0\.0\.1:%d" vhost="/" ' % broker.port
+    binding = r'source="kept" queue="kept" routing_key="a\.#"'
+    expected = {
+        "queue.created": ['name="kept"'],
+        "exchange.created": ['name="kept"', 'name="other"'],
+        "binding.created": [binding, r'source="kept" exchange="other" routing_key="b"'],
+        "binding.deleted": [binding],
+        "exchange.deleted": ['name="kept"'],
+        "queue.deleted": ['name="kept"'],
+    }
+    for event, patterns in expected.items():
+        lines = audit_lines(broker, event)
+        assert len(lines) == len(patterns), (event, lines)
+        for pattern, line in zip(patterns, lines):
+            assert re.fullmatch(actor + pattern, line), (event, line)

@@ -137,12 +137,12 @@ def ends(client):
 
 def test_handshake_timeout(t):
     """In milliseconds, as RabbitMQ's; it ends with connection.open."""
-    broker = t.shuntd("handshake_timeout=300")
+    broker = t.shuntd("handshake_timeout=1500")
     silent, begun, opened = t.socket_to(broker), t.socket_to(broker), t.wire_to(broker)
     begun.send_protocol_header()
     ends(silent)
     ends(begun)
-    opened.expect_quiet(1)
+    opened.expect_quiet(2)
 
 
 def test_memory_alarm_blocks_publishers_only(t):

@@ -8,13 +8,15 @@ import os
 import pty
 import re
 import select
+import socket
 import subprocess
+import threading
 
 import pika
 import pika.exceptions
 
 from lib.case import Skip
-from lib.runner import limit
+from lib.runner import limit, slow
 from lib.shuntctl import ctl, only_shunt, shuntctl_of, start_ctl
 
 
@@ -230,6 +232,57 @@ def test_limits_in_parts(t):
 def start_in_background(t, broker, *arguments):
     return subprocess.Popen([shuntctl_of(broker)] + list(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                             env=dict(os.environ, SHUNT_SOCKET=broker.control_socket))
+
+
+# --- Very many of them
+
+
+def ask(t, broker, requests):
+    """The requests in one go over the control socket; all answers, as lines."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(t.limit)
+        connection.connect(broker.control_socket)
+        sender = threading.Thread(target=connection.sendall, args=(
+            "".join(json.dumps(request) + "\n" for request in requests).encode(),))
+        sender.start()
+        lines, left = [], len(requests)
+        with connection.makefile("r", encoding="utf-8") as answers:
+            while left:
+                lines.append(json.loads(answers.readline()))
+                left -= isinstance(lines[-1], dict) and ("ok" in lines[-1] or "error" in lines[-1])
+        sender.join()
+        return lines
+
+
+@slow
+@limit(120)
+def test_many_users(t):
+    """Lists of them are made in slices: all come, each once, in order."""
+    broker = t.shuntd()
+    names = ["user %05d" % number for number in range(2500)]
+    secret = rabbit_hash("secret")
+    answers = ask(t, broker, [{"command": "add_user", "user": name, "hash": secret} for name in names] +
+                  [{"command": "set_permissions", "user": name, "vhost": "/", "configure": name, "write": "w", "read": "r"}
+                   for name in names])
+    assert answers == [{"ok": True}] * 2 * len(names)
+    assert ctl(t, "list_users", "-s", broker=broker) == "guest\t[administrator]\n" + "".join(
+        name + "\t[]\n" for name in names)
+    rows = ctl(t, "list_permissions", "-s", broker=broker).split("\n")
+    assert rows == ["guest\t.*\t.*\t.*"] + ["%s\t%s\tw\tr" % (name, name) for name in names] + [""]
+    assert ctl(t, "list_topic_permissions", "-s", broker=broker) == "\n"
+    assert ctl(t, "list_user_limits", "--global", "-s", broker=broker) == "\n"
+
+
+def test_a_list_that_nobody_reads(t):
+    """The client goes away in the middle of it."""
+    broker = t.shuntd()
+    ask(t, broker, [{"command": "add_user", "user": "%0250d" % number, "hash": rabbit_hash("x")} for number in range(600)])
+    for _ in range(5):
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(broker.control_socket)
+            connection.sendall(b'{"command":"list_users"}\n')
+            connection.recv(10)
+    assert len(ask(t, broker, [{"command": "list_users"}])) == 600 + 1 + 2
 
 
 # --- Who may not

@@ -77,14 +77,14 @@ def listens_on(pid, port):
     return False
 
 
-def wait_until_serving(host, port, process, limit, tls=None):
+def wait_until_serving(host, port, process, limit, **options):
     """Returns once the broker answers an AMQP header with connection.start."""
     deadline = time.monotonic() + limit
     while True:
         if process is not None and process.poll() is not None:
             raise BrokerFailed("the broker ended with status %s" % process.returncode)
         try:
-            with wire.Client(host, port, limit=5, tls=tls) as client:
+            with wire.Client(host, port, limit=5, **options) as client:
                 client.send_protocol_header()
                 client.read_method("connection.start")
                 return
@@ -139,13 +139,14 @@ class ShuntBroker(Broker):
     kind = "shunt"
     checked_end = True
 
-    def __init__(self, shuntd, plugins, loops=2, options=(), wrapper=(), is_tls=False):
+    def __init__(self, shuntd, plugins, loops=2, options=(), wrapper=(), is_tls=False, header=b"", source=None):
         self.shuntd = shuntd
         self.plugins = plugins
         self.loops = loops
         self.options = list(options)
         self.wrapper = list(wrapper)
         self.is_tls = is_tls
+        self.header, self.source = header, source   # with what, and from where, we look whether it serves
         self.directory = None
         self.was_told_to_end = False
 
@@ -194,7 +195,8 @@ class ShuntBroker(Broker):
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            wait_until_serving(self.host, self.port, self.process, limit=30, tls=self.tls)
+            wait_until_serving(self.host, self.port, self.process, limit=30, tls=self.tls,
+                               header=self.header, source=self.source)
             if not listens_on(self.process.pid, self.port):
                 raise BrokerFailed("the port is in use by another process")
         except BaseException:

@@ -216,12 +216,12 @@ class Case:
 
     # -- another broker
 
-    def shuntd(self, *options, loops=2, wrapper=()):
+    def shuntd(self, *options, loops=2, wrapper=(), **how):
         """A shuntd of the test's own with these settings; where another broker is under test, the test is skipped."""
         if not isinstance(self.broker, brokers.ShuntBroker):
             raise Skip("needs a shuntd of its own")
         own = brokers.ShuntBroker(self.broker.shuntd, self.broker.plugins, loops, options,
-                                  list(self.broker.wrapper) + list(wrapper))
+                                  list(self.broker.wrapper) + list(wrapper), **how)
         own.patience = self.broker.patience
         own.start()
         self.cleanup(own.stop)
@@ -235,8 +235,8 @@ class Case:
         client.open_channel(1)
         return client
 
-    def socket_to(self, broker, limit=8):
-        client = wire.Client(broker.host, broker.port, limit * self.broker.patience, broker.tls)
+    def socket_to(self, broker, limit=8, **how):
+        client = wire.Client(broker.host, broker.port, limit * self.broker.patience, broker.tls, **how)
         self._wires.append(client)
         return client
 

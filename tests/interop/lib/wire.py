@@ -22,14 +22,17 @@ class TimedOut(AssertionError):
 
 class Client:
     """A connection on a bare socket. `limit` is how long, in seconds, each read may wait; `tls` is an ssl.SSLContext for
-    one that is not so bare."""
+    one that is not so bare; `header` comes before anything else, `source` is the address to come from."""
 
-    def __init__(self, host, port, limit=8, tls=None):
+    def __init__(self, host, port, limit=8, tls=None, header=b"", source=None):
         self.limit = limit
         self.frame_max = 131072
         self._input = b""
-        self.socket = socket.create_connection((host, port), timeout=limit)
+        self.socket = socket.create_connection((host, port), timeout=limit,
+                                               source_address=(source, 0) if source else None)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if header:
+            self.socket.sendall(header)
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
 

@@ -24,12 +24,53 @@ static void first_user_is_made_once(void)
 	scene_end();
 }
 
+static void forget_the_first_user(void)
+{
+	const struct store_change change = { SLICE_LITERAL("first-user"), SLICE_EMPTY, STORE_ANY_REVISION };
+	struct store_commit commit = { .changes = &change, .n_changes = 1, .done = is_stored };
+
+	store_commit(moody->inner, &commit);
+	loop_run_once(false);
+}
+
+/* Its password is known to all, so it must not come back. */
+static void first_user_does_not_come_back(void)
+{
+	scene_begin();
+	CU_ASSERT_EQUAL(edit(user_edit(ACCESS_DELETE_USER, "guest")), 0);
+	ASSERT_KEPT(accounts(), "");
+	CU_ASSERT_EQUAL(moody->n_commits, 1);
+	/* as in a data directory of a version without users */
+	forget_the_first_user();
+	CU_ASSERT_EQUAL_FATAL(restart(), 0);
+	ASSERT_KEPT(accounts(), "guest[administrator] ");
+	/* as after the end of the process between the two commits: a user is there */
+	forget_the_first_user();
+	CU_ASSERT_EQUAL_FATAL(restart(), 0);
+	CU_ASSERT_EQUAL(edit(user_edit(ACCESS_DELETE_USER, "guest")), 0);
+	ASSERT_KEPT(accounts(), "");
+	scene_end();
+}
+
+static void no_first_user_is_wanted(void)
+{
+	scene_begin();
+	CU_ASSERT_EQUAL(edit(user_edit(ACCESS_DELETE_USER, "guest")), 0);
+	forget_the_first_user();
+	access_destroy(door);
+	door = access_create(&the_config);
+	CU_ASSERT_EQUAL(accounts_restore(door, &moody->store, NULL, why, sizeof(why)), 0);
+	CU_ASSERT_STRING_EQUAL(accounts(), "");
+	scene_end();
+}
+
 static void first_user_who_cannot_be(void)
 {
 	struct access_first first = the_first;
 
 	scene_begin();
 	CU_ASSERT_EQUAL(edit(user_edit(ACCESS_DELETE_USER, "guest")), 0);
+	forget_the_first_user();
 	access_destroy(door);
 	door = access_create(&the_config);
 	first.write = "(";
@@ -38,9 +79,15 @@ static void first_user_who_cannot_be(void)
 	CU_ASSERT_STRING_EQUAL(accounts(), "");
 	moody->refusal = STORE_ERROR;
 	CU_ASSERT_EQUAL(restart(), -1);
+	CU_ASSERT_STRING_EQUAL(why, "cannot make the first user: the store has failed");
 	moody->refusal = STORE_DURABLE;
 	CU_ASSERT_EQUAL(restart(), 0);
 	CU_ASSERT_STRING_EQUAL(accounts(), "guest[administrator] ");
+	forget_the_first_user();
+	moody->refusal = STORE_ERROR;
+	CU_ASSERT_EQUAL(restart(), -1);
+	CU_ASSERT_STRING_EQUAL(why, "cannot store that there was a first user");
+	moody->refusal = STORE_DURABLE;
 	scene_end();
 }
 
@@ -363,6 +410,51 @@ static void edits_from_an_answer(void)
 	scene_end();
 }
 
+/* An import: other things have their turns meanwhile; what comes behind it comes after it. */
+static void long_list(void)
+{
+	enum { N = 20000 };
+	static struct access_edit items[N];
+	static char names[N][8];
+	struct access_edit after = user_edit(ACCESS_DELETE_USER, "u7");
+	struct access_edits edits = { .items = items, .n = N, .done = note_answer };
+	struct access_edits behind = { .items = &after, .n = 1, .done = note_answer };
+	unsigned numbers[] = { 0, 1 }, n_turns = 0;
+
+	scene_begin();
+	for (unsigned i = 0; i < N / 2; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "u%u", i);
+		items[i] = user_edit(ACCESS_ADD_USER, names[i]);
+		items[N - 1 - i] = permission_edit("/", names[i], ".*", names[i], "");
+	}
+	edits.context = &numbers[0];
+	behind.context = &numbers[1];
+	for (int is_wrong = 1; is_wrong >= 0; is_wrong--) {
+		n_answers = 0;
+		items[N - 1].permission.read = is_wrong ? SLICE_LITERAL("(") : SLICE_EMPTY;
+		access_edit(door, &edits);
+		access_edit(door, &behind);
+		for (; n_answers < 2 && n_turns < 1000000; n_turns++)
+			loop_run_once(false);
+		CU_ASSERT_TRUE(n_turns > 10);
+		CU_ASSERT_TRUE_FATAL(n_answers == 2 && answers[0] == 0 && answers[1] == 1);
+		CU_ASSERT_EQUAL(edits.result, is_wrong ? -EINVAL : 0);
+		CU_ASSERT_EQUAL(behind.result, is_wrong ? -ENOENT : 0);
+		CU_ASSERT_EQUAL(edits.failed, N - 1);
+	}
+	CU_ASSERT_EQUAL_FATAL(restart(), 0);
+	CU_ASSERT_TRUE(is_allowed("u9999", ACCESS_WRITE, "/", "u9999", ""));
+	CU_ASSERT_FALSE(is_allowed("u7", ACCESS_WRITE, "/", "u7", ""));
+	/* also if nobody turns the loop but for the end */
+	items[0] = user_edit(ACCESS_ADD_USER, "u7");
+	edits.n = N / 2;
+	for (unsigned i = 1; i < N / 2; i++)
+		items[i] = user_edit(ACCESS_DELETE_USER, names[i == 7 ? 0 : i]);
+	access_edit(door, &edits);
+	scene_end();
+	CU_ASSERT_EQUAL(edits.result, 0);
+}
+
 static void store_that_fails(void)
 {
 	static const enum store_result results[] = { STORE_ERROR, STORE_UNKNOWN, STORE_FENCED };
@@ -383,10 +475,11 @@ static void store_that_fails(void)
 	scene_end();
 }
 
-UNIT_MAIN("accounts", UNIT_TEST(first_user_is_made_once), UNIT_TEST(first_user_who_cannot_be),
+UNIT_MAIN("accounts", UNIT_TEST(first_user_is_made_once), UNIT_TEST(first_user_does_not_come_back),
+	  UNIT_TEST(no_first_user_is_wanted), UNIT_TEST(first_user_who_cannot_be),
 	  UNIT_TEST(users_are_added_in_the_order_of_names), UNIT_TEST(users_are_changed), UNIT_TEST(limits_that_stay),
 	  UNIT_TEST(password_only_if_it_is_still_the_same), UNIT_TEST(permissions_are_set_and_cleared),
 	  UNIT_TEST(topic_permissions_are_set_and_cleared), UNIT_TEST(deleted_user_leaves_nothing),
 	  UNIT_TEST(vhost_is_forgotten), UNIT_TEST(all_or_nothing), UNIT_TEST(only_changes_are_stored),
-	  UNIT_TEST(held_until_it_is_durable), UNIT_TEST(edits_end_with_the_access), UNIT_TEST(edits_from_an_answer),
+	  UNIT_TEST(held_until_it_is_durable), UNIT_TEST(edits_end_with_the_access), UNIT_TEST(edits_from_an_answer), UNIT_TEST(long_list),
 	  UNIT_TEST(store_that_fails))

@@ -26,17 +26,10 @@ static const struct topic_permission_view a_topic = {
 	.write = SLICE_LITERAL("{username}"),
 };
 
-static void is_put(struct store_commit *commit, enum store_result result, uint64_t revision)
-{
-	(void)commit;
-	(void)revision;
-	CU_ASSERT_EQUAL(result, STORE_DURABLE);
-}
-
 static void put(struct slice key, struct slice value)
 {
 	const struct store_change change = { key, value, STORE_ANY_REVISION };
-	struct store_commit commit = { .changes = &change, .n_changes = 1, .done = is_put };
+	struct store_commit commit = { .changes = &change, .n_changes = 1, .done = is_stored };
 
 	store_commit(moody->inner, &commit);
 	loop_run_once(false);

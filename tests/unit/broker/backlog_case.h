@@ -39,14 +39,14 @@ static inline struct message *make(uint32_t size)
 static inline void append(struct backlog *b, unsigned n)
 {
 	while (n-- > 0)
-		(void)backlog_append(b, make(1), SLOT_NEVER, false);
+		(void)backlog_append(b, make(1), SLOT_NEVER, 0);
 }
 
 /* In the log, so that they may leave memory. */
 static inline void append_stored(struct backlog *b, unsigned n)
 {
 	while (n-- > 0)
-		(void)backlog_append(b, make(1), SLOT_NEVER, true);
+		(void)backlog_append(b, make(1), SLOT_NEVER, SLOT_LOGGED | SLOT_PERSISTENT);
 	b->stored_through = b->next_seq - 1;
 }
 

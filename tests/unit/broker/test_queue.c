@@ -368,8 +368,8 @@ static void count_visit(void *context, const struct queue_consumer_info *info)
 	unsigned *n = context;
 
 	CU_ASSERT_STRING_EQUAL(info->tag, "tag");
-	CU_ASSERT_EQUAL(info->prefetch, *n == 0 ? 5 : 0);
-	CU_ASSERT_EQUAL(info->priority, *n == 0 ? 3 : 0);
+	CU_ASSERT_EQUAL(info->prefetch, *n == 1 ? 5 : 0);
+	CU_ASSERT_EQUAL(info->priority, *n == 1 ? 3 : 0);
 	++*n;
 }
 
@@ -382,13 +382,20 @@ static void queue_visit(void *context, struct queue *q)
 static void looks(void)
 {
 	struct queue_request r = {.consume = {.priority = 3, .prefetch = 5}};
+	struct queue_consumer_cursor cursor = {0};
 	struct queue_stats stats;
 	unsigned n = 0;
 
 	setup();
 	CU_ASSERT_EQUAL(consume(&ep, 1, 0), 0);
 	CU_ASSERT_EQUAL(consume_with(&r, &other, 1), 0);
-	queue_for_each_consumer(queue, count_visit, &n);
+	CU_ASSERT_FALSE(queue_list_consumers(queue, &cursor, 2, count_visit, &n));
+	CU_ASSERT_EQUAL(n, 2);
+	n = 0;
+	cursor = (struct queue_consumer_cursor){0};
+	CU_ASSERT_TRUE(queue_list_consumers(queue, &cursor, 1, count_visit, &n));
+	CU_ASSERT_EQUAL(n, 1);
+	CU_ASSERT_FALSE(queue_list_consumers(queue, &cursor, 1, count_visit, &n));
 	CU_ASSERT_EQUAL(n, 2);
 	cancel(&ep, 1);
 	publish(7);

@@ -143,5 +143,30 @@ static void the_connection_closes_before_the_answer(void)
 	stop();
 }
 
+/* What is refused is held, but for those that are too many: the socket is closed behind what it is told. */
+static void refused_connections_are_held_but_not_all(void)
+{
+	for (unsigned n = CONNECTION_HELD_MAX - 1; n <= CONNECTION_HELD_MAX; n++) {
+		start();
+		atomic_store(&service->n_held, n);
+		decide(NULL);
+		CU_ASSERT_EQUAL(list_is_empty(&service->loops[0].connections), n == CONNECTION_HELD_MAX);
+		CU_ASSERT_EQUAL(atomic_load(&service->n_held), CONNECTION_HELD_MAX);
+		stop();
+	}
+}
+
+static void who_was_held_counts_no_more_when_it_is_gone(void)
+{
+	start();
+	decide(NULL);
+	CU_ASSERT_EQUAL(atomic_load(&service->n_held), 1);
+	loop_pool_visit(0, cut, NULL);
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(atomic_load(&service->n_held), 0);
+	stop();
+}
+
 UNIT_MAIN("conn/login", UNIT_TEST(what_follows_waits), UNIT_TEST(nothing_follows_a_refusal), UNIT_TEST(passed_on),
+	  UNIT_TEST(refused_connections_are_held_but_not_all), UNIT_TEST(who_was_held_counts_no_more_when_it_is_gone),
 	  UNIT_TEST(the_connection_goes_before_the_answer), UNIT_TEST(the_connection_closes_before_the_answer))

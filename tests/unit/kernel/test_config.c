@@ -83,7 +83,9 @@ static void defaults(void)
 	CU_ASSERT_EQUAL(config.max_message_size, 128u << 20);
 	CU_ASSERT_EQUAL(config.handshake_timeout_ms, 10000);
 	CU_ASSERT_TRUE(config.memory_limit > 0);
-	CU_ASSERT_EQUAL(config.log_level, LOG_LEVEL_INFO);
+	CU_ASSERT_EQUAL(config.log.level, LOG_LEVEL_INFO);
+	CU_ASSERT_TRUE(config.log.console.is_on);
+	CU_ASSERT_PTR_NULL(config.log_file);
 	CU_ASSERT_STRING_EQUAL(config.product, "Shunt");
 	CU_ASSERT_EQUAL(strncmp(config.cluster_name, "shunt@", 6), 0);
 	CU_ASSERT_TRUE(config.loops >= 1);
@@ -276,14 +278,42 @@ static void store_keys(void)
 	clear();
 }
 
-static void log_levels(void)
+static void logins(void)
 {
 	set();
-	CU_ASSERT_TRUE(takes("log.level=debug"));
-	CU_ASSERT_EQUAL(config.log_level, LOG_LEVEL_DEBUG);
-	CU_ASSERT_TRUE(takes("log.console.level=error"));
-	CU_ASSERT_EQUAL(config.log_level, LOG_LEVEL_ERROR);
-	refused("log.level=loud", "-o: bad value 'loud' for 'log.level': expected error, warning, info or debug");
+	CU_ASSERT_EQUAL(config.sasl.mechanisms, 0);
+	CU_ASSERT_TRUE(takes("auth_mechanisms.1=PLAIN"));
+	CU_ASSERT_TRUE(takes("auth_mechanisms.2=EXTERNAL"));
+	CU_ASSERT_EQUAL(config.sasl.mechanisms, 1u << SASL_PLAIN | 1u << SASL_EXTERNAL);
+	refused("auth_mechanisms.3=plain", "-o: bad value 'plain' for 'auth_mechanisms.3': expected PLAIN, AMQPLAIN, "
+					   "EXTERNAL or ANONYMOUS");
+	CU_ASSERT_EQUAL(config.sasl.certificate.from, CERTIFICATE_DISTINGUISHED_NAME);
+	CU_ASSERT_TRUE(takes("ssl_cert_login_from=common_name"));
+	CU_ASSERT_EQUAL(config.sasl.certificate.from, CERTIFICATE_COMMON_NAME);
+	CU_ASSERT_TRUE(takes("ssl_cert_login_from=subject_alt_name"));
+	CU_ASSERT_EQUAL(config.sasl.certificate.from, CERTIFICATE_ALTERNATIVE_NAME);
+	CU_ASSERT_TRUE(takes("ssl_cert_login_from=subject_alternative_name"));
+	CU_ASSERT_EQUAL(config.sasl.certificate.from, CERTIFICATE_ALTERNATIVE_NAME);
+	refused("ssl_cert_login_from=name", "-o: bad value 'name' for 'ssl_cert_login_from': expected distinguished_name, "
+					    "common_name or subject_alternative_name");
+	CU_ASSERT_TRUE(takes("ssl_cert_login_san_type=other_name"));
+	CU_ASSERT_EQUAL(config.sasl.certificate.san_type, CERTIFICATE_SAN_OTHER_NAME);
+	refused("ssl_cert_login_san_type=x", "-o: bad value 'x' for 'ssl_cert_login_san_type': expected dns, ip, email, uri or "
+					     "other_name");
+	CU_ASSERT_TRUE(takes("ssl_cert_login_san_index=2"));
+	CU_ASSERT_EQUAL(config.sasl.certificate.san_index, 2);
+	CU_ASSERT_TRUE(takes("anonymous_login_user=a"));
+	CU_ASSERT_TRUE(takes("anonymous_login_pass=b"));
+	CU_ASSERT_TRUE(takes("anonymous_login_user=c"));
+	config_complete(&config);
+	CU_ASSERT_STRING_EQUAL(config.sasl.anonymous_user, "c");
+	CU_ASSERT_STRING_EQUAL(config.sasl.anonymous_pass, "b");
+	clear();
+	set();
+	CU_ASSERT_TRUE(takes("anonymous_login_user=a"));
+	CU_ASSERT_TRUE(takes("anonymous_login_user=none"));
+	config_complete(&config);
+	CU_ASSERT_PTR_NULL(config.sasl.anonymous_user);
 	clear();
 }
 
@@ -490,7 +520,7 @@ static void files_that_cannot_be_read(void)
 }
 
 UNIT_MAIN("config", UNIT_TEST(defaults), UNIT_TEST(texts), UNIT_TEST(numbers), UNIT_TEST(frame_max),
-	  UNIT_TEST(memory_with_units), UNIT_TEST(memory_as_a_share), UNIT_TEST(disk_limits), UNIT_TEST(store_keys), UNIT_TEST(log_levels), UNIT_TEST(listeners),
+	  UNIT_TEST(memory_with_units), UNIT_TEST(memory_as_a_share), UNIT_TEST(disk_limits), UNIT_TEST(store_keys), UNIT_TEST(logins), UNIT_TEST(listeners),
 	  UNIT_TEST(no_listeners), UNIT_TEST(too_many_listeners), UNIT_TEST(loopback_users),
 	  UNIT_TEST(no_loopback_users), UNIT_TEST(named_plugins_replace_the_list), UNIT_TEST(plugin_settings),
 	  UNIT_TEST(a_file), UNIT_TEST(an_empty_file), UNIT_TEST(errors_name_the_line), UNIT_TEST(keys_are_exact),
