@@ -169,6 +169,7 @@ void admin_end(struct admin *admin)
 {
 	if (!admin)
 		return;
+	admin->is_ending = true;
 	workers_destroy(admin->workers);
 	admin->workers = NULL;
 }

@@ -27,6 +27,7 @@ struct admin {
 	struct store *store;
 	struct parameters *parameters; /* admin/parameters.h: owned */
 	struct workers *workers;       /* for files; NULL until the first: admin_workers() */
+	bool is_ending;
 	/* admin/import.h */
 	struct pending_import *pending; /* found at the start; NULL: none */
 	struct import_work *import;	/* under way; NULL: none */

@@ -259,14 +259,18 @@ static void finish(struct export_work *work)
 
 static void written(struct work *base)
 {
-	finish(container_of(base, struct export_work, work));
+	struct export_work *work = container_of(base, struct export_work, work);
+
+	if (work->plan) /* the broker ends, and it was not run */
+		work->export->result = -ECANCELED;
+	finish(work);
 }
 
 static void gather(struct loop_task *task)
 {
 	struct export_work *work = container_of(task, struct export_work, gather);
 
-	if (loop_pool_is_stopping()) {
+	if (work->admin->is_ending || loop_pool_is_stopping()) {
 		work->export->result = -ECANCELED;
 		finish(work);
 		return;

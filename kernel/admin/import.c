@@ -92,6 +92,8 @@ void import_finish(struct import_work *work)
 {
 	struct import *import = work->import;
 
+	if (work->admin->is_ending)
+		return;
 	import->result = work->result;
 	if (work->plan) {
 		buffer_append_slice(&import->warnings, buffer_slice(&work->plan->warnings));
@@ -189,6 +191,8 @@ static void was_read(struct work *base)
 {
 	struct import_work *work = container_of(base, struct import_work, work);
 
+	if (work->admin->is_ending)
+		return; /* perhaps it was not even read */
 	if (work->result != 0)
 		import_finish(work);
 	else

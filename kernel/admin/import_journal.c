@@ -119,7 +119,7 @@ static void write_piece(struct import_work *work)
 	struct buffer value;
 	char key[KEY_MAX];
 
-	if (loop_pool_is_stopping())
+	if (import_must_stop(work))
 		return;
 	(void)snprintf(key, sizeof(key), PIECE_FORMAT, work->piece);
 	buffer_init(&value);

@@ -13,6 +13,7 @@
 #include "admin/import.h"
 #include "admin/plan.h"
 #include "broker/declare.h"
+#include "loop/pool.h"
 #include "loop/task.h"
 #include "loop/workers.h"
 #include "store/store.h"
@@ -56,6 +57,12 @@ void import_fail(struct import_work *work, int result, const struct plan_origin 
 		 const char *format, ...) PRINTF_FORMAT(4, 5);
 /* The end, with work.result; the import is the asker's. */
 void import_finish(struct import_work *work);
+
+/* Nothing more is begun: what is under way stays pending in the store. */
+static inline bool import_must_stop(const struct import_work *work)
+{
+	return work->admin->is_ending || loop_pool_is_stopping();
+}
 
 /* Each goes on with the next when it has ended, later or inside the call. */
 void import_check(struct import_work *work);

@@ -106,7 +106,7 @@ static void run_slice(struct loop_task *task)
 	const struct import_step *step = &steps[work->step];
 	size_t n_items = plan_count(work->plan, step->kind);
 
-	if (loop_pool_is_stopping())
+	if (import_must_stop(work))
 		return;
 	for (unsigned i = 0; i < SLICE && !is_over(work, n_items); i++) {
 		if (work->n_in_flight == step->window)
@@ -117,6 +117,8 @@ static void run_slice(struct loop_task *task)
 		return;
 	if (!is_over(work, n_items) || pass(work))
 		loop_defer_background(task);
+	else
+		loop_cancel(task); /* what ended inside its call has armed it */
 }
 
 void import_run_steps(struct import_work *work)

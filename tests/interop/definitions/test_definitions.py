@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Definitions in and out: RabbitMQ's file, what is refused, what a crash or a failure leaves."""
 
+import copy
 import json
 import os
 import re
@@ -45,7 +46,7 @@ def pairs_as_object(value):
 
 def normal(definitions, with_hashes=True):
     """What RabbitMQ's file and Shunt's have in common, each section as sorted texts."""
-    result = {name: list(definitions.get(name, [])) for name in SECTIONS}
+    result = {name: copy.deepcopy(definitions.get(name, [])) for name in SECTIONS}
     result["queues"] = [q for q in result["queues"] if q["durable"]]
     result["exchanges"] = [dict(e, internal=e.get("internal", False)) for e in result["exchanges"] if e["durable"]]
     names = {("queue", q["vhost"], q["name"]) for q in result["queues"]}

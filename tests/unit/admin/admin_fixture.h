@@ -184,7 +184,7 @@ static inline void assert_export(const char *expected)
 
 /* ---- What the store has ---- */
 
-static inline void count_definition(void *context, struct slice key, struct slice value, uint64_t revision)
+static inline void count_one(void *context, struct slice key, struct slice value, uint64_t revision)
 {
 	(void)key;
 	(void)value;
@@ -192,11 +192,11 @@ static inline void count_definition(void *context, struct slice key, struct slic
 	++*(size_t *)context;
 }
 
-static inline size_t count_stored(const char *prefix)
+static inline size_t count_keys(const char *prefix)
 {
 	size_t n = 0;
 
-	CU_ASSERT_EQUAL(store_definitions_load(store, slice_cstr(prefix), count_definition, &n), 0);
+	CU_ASSERT_EQUAL(store_definitions_load(store, slice_cstr(prefix), count_one, &n), 0);
 	return n;
 }
 

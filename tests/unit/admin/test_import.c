@@ -45,7 +45,7 @@ static void begin_with_some(void)
 {
 	admin_begin(2);
 	CU_ASSERT_EQUAL_FATAL(import_text(some), 0);
-	CU_ASSERT_EQUAL(count_stored("import/"), 0);
+	CU_ASSERT_EQUAL(count_keys("import/"), 0);
 }
 
 /* The exports of both, which are the same each time; the caller's. Returns how many commits the import makes. */
@@ -75,7 +75,7 @@ static void everything_is_imported(void)
 	/* what was there stays as it was */
 	CU_ASSERT_PTR_NOT_NULL(strstr(after, "[\"queues\",{\"arguments\":{},\"auto_delete\":false,\"durable\":true,"
 					     "\"name\":\"q\",\"type\":\"classic\",\"vhost\":\"v\"}]"));
-	CU_ASSERT_EQUAL(count_stored("import/"), 0);
+	CU_ASSERT_EQUAL(count_keys("import/"), 0);
 	admin_restart();
 	CU_ASSERT_FALSE(import_is_pending(admin));
 	assert_export(after);
@@ -145,7 +145,7 @@ static void done_again_after_a_crash(void)
 		CU_ASSERT_FALSE(import_is_pending(admin));
 		/* what may be left of it in the store goes with the next one */
 		CU_ASSERT_EQUAL(import_text(all), 0);
-		CU_ASSERT_EQUAL(count_stored("import/"), 0);
+		CU_ASSERT_EQUAL(count_keys("import/"), 0);
 		assert_export(after);
 		admin_finish();
 	}
@@ -169,7 +169,7 @@ static void undone_when_a_binding_is_refused(void)
 	CU_ASSERT_EQUAL(import_text(text), -EINVAL);
 	CU_ASSERT_STRING_EQUAL(imported.reason, "bindings[0]: PRECONDITION_FAILED - bad key");
 	assert_export(before);
-	CU_ASSERT_EQUAL(count_stored("import/"), 0);
+	CU_ASSERT_EQUAL(count_keys("import/"), 0);
 	mem_free(text);
 	mem_free(before);
 	mem_free(after);

@@ -5,10 +5,10 @@
 
 #include "../unit.h"
 
-static struct parameter_view parameter(const char *vhost, const char *component, const char *name, const char *value)
+static struct parameter_view parameter(const char *of, const char *component, const char *name, const char *value)
 {
 	return (struct parameter_view){
-		.vhost = vhost != NULL ? slice_cstr(vhost) : SLICE_EMPTY,
+		.vhost = of != NULL ? slice_cstr(of) : SLICE_EMPTY,
 		.component = slice_cstr(component),
 		.name = slice_cstr(name),
 		.value = value != NULL ? slice_cstr(value) : SLICE_EMPTY,
@@ -50,12 +50,12 @@ static void print(void *context, const struct parameter_view *view)
 		      SLICE_ARG(view->component), SLICE_ARG(view->name), SLICE_ARG(view->value));
 }
 
-static void assert_all(const char *vhost, const char *component, const char *expected)
+static void assert_all(const char *of, const char *component, const char *expected)
 {
 	struct buffer text;
 
 	buffer_init(&text);
-	parameters_each(admin->parameters, vhost != NULL ? slice_cstr(vhost) : SLICE_EMPTY,
+	parameters_each(admin->parameters, of != NULL ? slice_cstr(of) : SLICE_EMPTY,
 			component != NULL ? slice_cstr(component) : SLICE_EMPTY, print, &text);
 	CU_ASSERT_STRING_EQUAL(buffer_cstr(&text), expected);
 	buffer_fini(&text);
@@ -125,7 +125,7 @@ static void forgotten_with_its_vhost(void)
 	/* nobody has a vhost "/x": the next start finds that out */
 	admin_restart();
 	assert_all(NULL, NULL, "||p|3\n");
-	CU_ASSERT_EQUAL(count_stored("parameter/"), 0);
+	CU_ASSERT_EQUAL(count_keys("parameter/"), 0);
 	admin_finish();
 }
 
@@ -143,27 +143,6 @@ static void names_have_bounds(void)
 	admin_finish();
 }
 
-static bool is_put;
-
-static void put_done(struct store_commit *commit, enum store_result result, uint64_t revision)
-{
-	(void)commit;
-	(void)revision;
-	CU_ASSERT_EQUAL(result, STORE_DURABLE);
-	is_put = true;
-}
-
-static void put(const char *key, struct slice value)
-{
-	struct store_change change = {
-		.key = slice_cstr(key), .value = value, .expected_revision = STORE_ANY_REVISION};
-	struct store_commit commit = {.changes = &change, .n_changes = 1, .done = put_done};
-
-	is_put = false;
-	store_commit(store, &commit);
-	wait_until(&is_put);
-}
-
 /* A value that cannot be read stays, and ends the start. */
 static void damaged(void)
 {
@@ -171,10 +150,10 @@ static void damaged(void)
 	char why[128] = "";
 
 	admin_begin(1);
-	put("global-parameter/x", SLICE_LITERAL("\1gxxx"));
+	put(SLICE_LITERAL("global-parameter/x"), SLICE_LITERAL("\1gxxx"));
 	CU_ASSERT_EQUAL(parameters_restore(broker, &parameters, why, sizeof(why)), -1);
 	CU_ASSERT_STRING_EQUAL(why, "cannot bring back all of the parameters: failed=1");
-	CU_ASSERT_EQUAL(count_stored("global-parameter/"), 1);
+	CU_ASSERT_EQUAL(count_keys("global-parameter/"), 1);
 	admin_finish();
 }
 
