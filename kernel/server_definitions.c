@@ -37,7 +37,8 @@ static struct loading *loading_create(struct admin *admin)
 	struct loading *loading = mem_zalloc(sizeof(*loading));
 
 	loading->import.admin = admin;
-	loading->import.actor = (struct audit_actor){SLICE_LITERAL("shuntd"), SLICE_LITERAL("start")};
+	loading->import.actor =
+		(struct audit_actor){SLICE_LITERAL("shuntd"), SLICE_LITERAL("start")};
 	loading->import.done = loaded;
 	return loading;
 }

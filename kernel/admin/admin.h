@@ -22,7 +22,7 @@ struct store;
 struct workers;
 
 struct admin {
-	struct broker *broker;	       /* borrowed, as are the next two */
+	struct broker *broker; /* borrowed, as are the next two */
 	struct access *access;
 	struct store *store;
 	struct parameters *parameters; /* admin/parameters.h: owned */

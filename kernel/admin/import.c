@@ -28,8 +28,8 @@ void import_fail(struct import_work *work, int result, const struct plan_origin 
 		return;
 	work->result = result;
 	if (origin)
-		used = (size_t)snprintf(import->reason, sizeof(import->reason), "%s[%zu]: ",
-					origin->section, origin->index);
+		used = (size_t)snprintf(import->reason, sizeof(import->reason),
+					"%s[%zu]: ", origin->section, origin->index);
 	va_start(args, format);
 	(void)vsnprintf(import->reason + used, sizeof(import->reason) - used, format, args);
 	va_end(args);

@@ -70,8 +70,8 @@ static bool check_reference(struct import_work *work)
 
 /* ---- Exchanges ---- */
 
-static int ask_type(struct import_work *work, const struct plan_exchange *item,
-		    struct vhost *vhost, struct amqp_error *error)
+static int ask_type(struct import_work *work, const struct plan_exchange *item, struct vhost *vhost,
+		    struct amqp_error *error)
 {
 	struct exchange_type *type = exchange_type_find(topology_of(work), item->type);
 	const struct exchange_options options = {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An import that is under way is in the store: its file in pieces ("import/piece/NUMBER"), and then,
- * when all of them are durable, "import/pending", which says how many they are. From then on the
- * next start does it again. It is crossed out in the opposite order. Pieces beyond that number, or
- * without it, are what a crash has left: they mean nothing, and go when the next import ends.
+ * An import that is under way is in the store: its file in pieces ("import/piece/NUMBER"), and
+ * then, when all of them are durable, "import/pending", which says how many they are. From then on
+ * the next start does it again. It is crossed out in the opposite order. Pieces beyond that number,
+ * or without it, are what a crash has left: they mean nothing, and go when the next import ends.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,14 +16,14 @@
 #include "loop/loop.h"
 #include "store/fields.h"
 
-#define PIECE_SIZE    ((size_t)128 << 10)
-#define REMOVE_BATCH  64u
-#define KEY_MAX	      40
-#define KEY_PENDING   "import/pending"
-#define KEY_PIECE     "import/piece/"
-#define PIECE_FORMAT  KEY_PIECE "%08zu"
-#define KIND_PENDING  'i'
-#define KIND_PIECE    'I'
+#define PIECE_SIZE	   ((size_t)128 << 10)
+#define REMOVE_BATCH	   64u
+#define KEY_MAX		   40
+#define KEY_PENDING	   "import/pending"
+#define KEY_PIECE	   "import/piece/"
+#define PIECE_FORMAT	   KEY_PIECE "%08zu"
+#define KIND_PENDING	   'i'
+#define KIND_PIECE	   'I'
 #define FLAG_SKIPS_UNBUILT 1u
 
 /* Never given another meaning. */

@@ -92,8 +92,8 @@ struct import_op {
 		struct parameters_edits parameters;
 		struct vhost_change vhost;
 	};
-	void *items;	     /* edits, freed with the op */
-	struct vhost *held;  /* given back with it */
+	void *items;	      /* edits, freed with the op */
+	struct vhost *held;   /* given back with it */
 	struct binding *like; /* freed with it */
 };
 
