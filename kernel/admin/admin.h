@@ -16,6 +16,7 @@
 struct access;
 struct broker;
 struct import_work;
+struct loaded_file;
 struct parameters;
 struct pending_import;
 struct store;
@@ -31,6 +32,7 @@ struct admin {
 	/* admin/import.h */
 	struct pending_import *pending; /* found at the start; NULL: none */
 	struct import_work *import;	/* under way; NULL: none */
+	struct loaded_file *loaded;	/* files that need not be imported again as they are */
 	size_t n_stale_pieces;		/* of earlier ones, that are in the store still */
 };
 

@@ -182,6 +182,8 @@ static void pending_removed(struct store_commit *store_commit, enum store_result
 
 	(void)revision;
 	if (result == STORE_DURABLE) {
+		if (work->only_if_changed && work->result == 0)
+			import_remember_loaded(work);
 		remove_pieces(work);
 		return;
 	}
@@ -193,18 +195,36 @@ static void pending_removed(struct store_commit *store_commit, enum store_result
 	import_finish(work);
 }
 
+/* That it is done and that the file need not be done again are one change. */
+static void remove_pending(struct import_work *work)
+{
+	struct store_change changes[2] = {
+		{.key = SLICE_LITERAL(KEY_PENDING), .expected_revision = STORE_ANY_REVISION}};
+	bool is_loaded = work->only_if_changed && work->result == 0;
+	struct buffer key, value;
+
+	buffer_init(&key);
+	buffer_init(&value);
+	if (is_loaded)
+		import_put_loaded(work, &key, &value);
+	is_loaded &= !key.failed && !value.failed;
+	changes[1] = (struct store_change){.key = buffer_slice(&key),
+					   .value = buffer_slice(&value),
+					   .expected_revision = STORE_ANY_REVISION};
+	commit(work, changes, is_loaded ? 2 : 1, pending_removed);
+	buffer_fini(&key);
+	buffer_fini(&value);
+}
+
 void import_cross_out(struct import_work *work)
 {
-	struct store_change change = {.key = SLICE_LITERAL(KEY_PENDING),
-				      .expected_revision = STORE_ANY_REVISION};
-
 	if (work->is_written_down || work->admin->n_stale_pieces > 0)
 		work->piece = work->n_pieces;
 	if (work->piece < work->admin->n_stale_pieces)
 		work->piece = work->admin->n_stale_pieces;
 	work->admin->n_stale_pieces = 0;
 	if (work->is_written_down)
-		commit(work, &change, 1, pending_removed);
+		remove_pending(work);
 	else
 		remove_pieces(work);
 }
@@ -321,7 +341,9 @@ int import_restore(struct admin *admin, char *ret_reason, size_t size)
 
 	buffer_init(&pending->text);
 	buffer_init(&pending->names);
-	r = store_definitions_load(admin->store, SLICE_LITERAL("import/"), visit, pending);
+	r = store_definitions_load(admin->store, SLICE_LITERAL("import/p"), visit, pending);
+	if (r == 0)
+		r = import_restore_loaded(admin);
 	if (r == 0 && (pending->text.failed || pending->names.failed))
 		r = -ENOMEM;
 	if (r == 0 && (pending->is_damaged || pending->n_found != pending->n_pieces))

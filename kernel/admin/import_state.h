@@ -18,6 +18,22 @@
 #include "loop/workers.h"
 #include "store/store.h"
 
+/* Of a file as it is; zero: of none. */
+struct import_hash {
+	uint64_t halves[2];
+};
+static inline bool import_hash_equal(const struct import_hash *a, const struct import_hash *b)
+{
+	return a->halves[0] == b->halves[0] && a->halves[1] == b->halves[1];
+}
+
+/* A file that was imported with only_if_changed. */
+struct loaded_file {
+	struct loaded_file *next;
+	struct import_hash hash;
+	char path[];
+};
+
 struct import_work {
 	struct work work;
 	struct admin *admin;
@@ -27,8 +43,9 @@ struct import_work {
 	size_t size;
 	uint8_t *vhost; /* owned; NULL: none */
 	size_t vhost_size;
-	bool skips_unbuilt;
-	char by[300], from[300]; /* the actor's */
+	bool skips_unbuilt, only_if_changed, is_unchanged;
+	struct import_hash hash, hash_before; /* of the file; only_if_changed */
+	char by[300], from[300];	      /* the actor's */
 	struct audit_actor actor;
 	bool is_written_down; /* it is pending in the store */
 	bool is_resumed;
@@ -71,6 +88,14 @@ void import_run_steps(struct import_work *work);
 void import_cross_out(struct import_work *work);
 
 void import_forget_check(struct import_work *work);
+
+/* import_loaded.c: the path's; zero: it is not known. */
+struct import_hash import_loaded_hash(const struct admin *admin, const char *path);
+/* What the store is told of the file, and what is known when it has taken it. */
+void import_put_loaded(const struct import_work *work, struct buffer *key, struct buffer *value);
+void import_remember_loaded(struct import_work *work);
+int import_restore_loaded(struct admin *admin) MUST_USE;
+void import_drop_loaded(struct admin *admin);
 
 /* What was pending as an order; returns the number of its pieces. import_journal.c */
 size_t import_fill_pending(struct pending_import *pending, struct import *import);

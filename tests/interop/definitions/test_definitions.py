@@ -495,6 +495,21 @@ def test_load_directory(t):
     assert [q["name"] for q in after["queues"]] == ["q"]
 
 
+@limit(120)
+def test_skip_if_unchanged(t):
+    only_shunt(t)
+    path = write(t, definitions(users=[USER], permissions=[dict(PERMISSION, user="u")]))
+    own = t.shuntd("load_definitions=" + path, "definitions.skip_if_unchanged=true")
+    ctl(t, "set_user_tags", "u", "changed", broker=own)
+    for content, tags in ((None, ["changed"]), (definitions(users=[dict(USER, tags=["file"])]), ["file"])):
+        own.end()
+        if content:
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump(content, f)
+        own.launch()
+        assert [u["tags"] for u in export(t, own)["users"]] == [tags], tags
+
+
 @limit(90)
 def test_start_refused(t):
     only_shunt(t)
