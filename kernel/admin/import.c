@@ -102,7 +102,7 @@ void import_finish(struct import_work *work)
 		buffer_append_slice(&import->warnings, buffer_slice(&work->plan->warnings));
 		import->n_warnings = work->plan->n_warnings;
 		for (size_t i = 0; i < PLAN_KINDS; i++)
-			import->counts[i] = plan_count(work->plan, i);
+			import->counts[i] = plan_count(work->plan, (enum plan_kind)i);
 	}
 	log_end(work);
 	work->work.run = free_plan;
