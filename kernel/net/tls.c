@@ -3,6 +3,7 @@
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -98,6 +99,23 @@ static int load_dh(SSL_CTX *ctx, const struct tls_options *options, struct tls_f
 
 /* ---- Certificates of clients ---- */
 
+/*
+ * What OpenSSL finds out of a certificate at its first use is found out now, on one thread, and not
+ * by the first handshakes, on several.
+ */
+static void look_at_authorities(SSL_CTX *ctx)
+{
+	const STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
+
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		X509 *certificate = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+
+		if (certificate)
+			(void)X509_check_purpose(certificate, -1, 0);
+	}
+	ERR_clear_error();
+}
+
 static int load_authorities(SSL_CTX *ctx, const struct tls_options *options,
 			    struct tls_failure *failure)
 {
@@ -108,6 +126,7 @@ static int load_authorities(SSL_CTX *ctx, const struct tls_options *options,
 		return 0;
 	if (SSL_CTX_load_verify_file(ctx, file) != 1)
 		return fail_file(failure, TLS_PART_AUTHORITIES, file);
+	look_at_authorities(ctx);
 	if (!options->verifies_peer)
 		return 0;
 	names = SSL_load_client_CA_file(file);

@@ -83,7 +83,7 @@ def test_depth(t):
 
 def test_silence_ends_and_costs_nobody_else(t):
     """Hundreds that say nothing, or half of something, while others come and go."""
-    tls = certificates.Tls(t, "handshake_timeout=2000")
+    tls = certificates.Tls(t, "handshake_timeout=%d" % int(1000 * (1 + 2 * t.broker.patience)))
     silent = [tls.raw() for _ in range(300)]
     for s in silent[::2]:
         s.sendall(b"\x16\x03\x01\x02")

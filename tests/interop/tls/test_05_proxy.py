@@ -94,7 +94,7 @@ def test_untrusted(t):
 
 def test_cut_and_slow(t):
     """It may come in any pieces; one that does not go on ends after handshake_timeout."""
-    broker = proxied(t, "handshake_timeout=1000")
+    broker = proxied(t, "handshake_timeout=%d" % int(1000 * (1 + 2 * t.broker.patience)))
     header = binary(addresses=IPV4, more=bytes(300))
     for cut in range(0, len(header), 7):
         client = wire.Client(broker.host, broker.port, t.limit)
