@@ -224,7 +224,9 @@ def test_killed_while_a_vhost_is_deleted(t):
         was_under_way = deletion.wait() != 0
     broker.launch()
     with open(broker.log_path, encoding="utf-8") as log:
-        assert ("the deletion of a vhost goes on" in log.read()) == was_under_way
+        goes_on = "the deletion of a vhost goes on" in log.read()
+    # it may have been over, but for its permissions, before shuntctl was told
+    assert was_under_way or not goes_on
     assert ctl(t, "list_vhosts", "-s", broker=broker) == "/\n"
     assert ctl(t, "list_queues", "-s", broker=broker) == "stays\t1\n"
     ctl(t, "add_vhost", "v", broker=broker)
