@@ -12,6 +12,7 @@
  * learns on its own loop, and the home at its next look.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,8 +59,8 @@ struct login_attempt {
 	struct login_queued queued;
 	struct remembered_digest digest;
 	struct login_target target;
-	struct list
-		twins; /* of the one being hashed: those with the same password; of a twin: link */
+	struct list twins; /* with the same password, while it is hashed; of a twin: its link */
+	int result_of_twin;
 
 	/* the answer */
 	struct access_user *result;
@@ -82,6 +83,7 @@ struct logins {
 	struct remembered *remembered;
 	struct throttle *throttle;
 	struct login_queue queue;
+	struct list found; /* attempts, by twins: they have only to be told */
 	bool is_stopping;
 	struct letter again; /* the pump goes on in another turn */
 	bool is_to_go_on;
@@ -227,19 +229,30 @@ static void job_decide(struct login_attempt *attempt, int result)
 		attempt_refuse(attempt, "- the password could not be checked");
 }
 
-/* Each twin counts as if it had been hashed. */
-static void job_decide_twins(struct logins *logins, struct list *twins, int result)
+/* Some of those whose answer is known; each counts as if it had been hashed. How many. */
+static unsigned login_decide_found(struct logins *logins, unsigned limit)
 {
 	uint64_t now_ms = logins->access->now_ms();
-	struct list *link;
+	unsigned n = 0;
 
-	while ((link = list_pop(twins)) != NULL) {
+	for (struct list *link; n < limit && (link = list_pop(&logins->found)) != NULL; n++) {
 		struct login_attempt *twin = container_of(link, struct login_attempt, twins);
 
-		if (result == 1)
+		if (twin->result_of_twin == 1)
 			(void)throttle_take(logins->throttle, &twin->address, now_ms);
-		job_decide(twin, result);
+		job_decide(twin, twin->result_of_twin);
 	}
+	return n;
+}
+
+/* There may be very many of them: they are answered some at a time. */
+static void job_tell_twins(struct logins *logins, struct list *twins, int result)
+{
+	struct list *link;
+
+	list_for_each(link, twins)
+		container_of(link, struct login_attempt, twins)->result_of_twin = result;
+	list_splice_tail(&logins->found, twins);
 }
 
 /* The user was changed meanwhile: what was found holds no longer. They all wait once more. */
@@ -279,7 +292,7 @@ static void job_found(struct login_job *job, struct login_attempt *attempt)
 				     &attempt->digest, now.hash, job->new_hash);
 	}
 	job_decide(attempt, job->result);
-	job_decide_twins(logins, &twins, job->result);
+	job_tell_twins(logins, &twins, job->result);
 }
 
 /* Back at home. */
@@ -372,17 +385,18 @@ static void login_go_on(struct letter *letter)
  * without hashing, some at a time. */
 static void login_pump(struct logins *logins)
 {
+	unsigned n = login_decide_found(logins, logins->is_stopping ? UINT_MAX : LOGINS_AT_ONCE);
 	struct login_job *job = login_free_job(logins);
 	struct login_queued *queued;
 
-	for (unsigned i = 0; job != NULL && !logins->is_stopping && i < LOGINS_AT_ONCE; i++) {
+	for (; job != NULL && !logins->is_stopping && n < LOGINS_AT_ONCE; n++) {
 		queued = login_queue_take(&logins->queue);
 		if (queued == NULL)
-			return;
+			break;
 		if (login_begin(job, container_of(queued, struct login_attempt, queued)))
 			job = login_free_job(logins);
 	}
-	if (job == NULL || logins->is_stopping || logins->is_to_go_on)
+	if (n < LOGINS_AT_ONCE || logins->is_stopping || logins->is_to_go_on)
 		return;
 	logins->is_to_go_on = true;
 	loop_post(LOGINS_HOME, &logins->again);
@@ -486,6 +500,7 @@ struct logins *logins_create(struct access *access)
 	logins->remembered = remembered_create();
 	logins->throttle = throttle_create();
 	login_queue_init(&logins->queue);
+	list_init(&logins->found);
 	logins->again.deliver = login_go_on;
 	for (unsigned i = 0; i < LOGINS_JOBS_MAX; i++)
 		logins->jobs[i].logins = logins;
@@ -498,6 +513,7 @@ void logins_stop(struct logins *logins)
 	struct login_queued *queued;
 
 	logins->is_stopping = true;
+	(void)login_decide_found(logins, UINT_MAX);
 	while ((queued = login_queue_take(&logins->queue)) != NULL)
 		job_decide(container_of(queued, struct login_attempt, queued), -ECANCELED);
 	if (loop_count() != 0)

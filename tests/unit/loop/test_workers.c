@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 
 #include "../unit.h"
-#include "base/mem.h"
+#include "base/list.h"
 #include "loop/loop.h"
 
 struct job {
@@ -136,7 +136,7 @@ static void rally_run(struct work *work)
 
 static void rally_done(struct work *work)
 {
-	struct rally *rally = (struct rally *)((char *)work - offsetof(struct rally, work));
+	struct rally *rally = container_of(work, struct rally, work);
 
 	CU_ASSERT_EQUAL(loop_index(loop_self()), work->home);
 	if (--rally->left > 0)
