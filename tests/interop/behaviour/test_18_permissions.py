@@ -586,6 +586,14 @@ def test_a_vhost_has_so_many_connections(t):
                  vhost=own)
 
 
+def forced_text(client):
+    """RabbitMQ may delete the queues before it closes the connections, and waits for no answer then."""
+    while True:
+        method = client.read_method("basic.cancel", "connection.close")
+        if method.name == "connection.close":
+            return method.reply_text
+
+
 @limit(60)
 def test_the_connections_of_a_deleted_vhost_are_closed(t):
     name = user(t)
@@ -596,7 +604,9 @@ def test_the_connections_of_a_deleted_vhost_are_closed(t):
     clients[1].call(1, "basic.consume", queue="own")
     ctl(t, "delete_vhost", own)
     for client in clients[:4]:
-        client.expect_connection_close(320, "CONNECTION_FORCED - vhost '%s' is deleted" % own)
+        text = forced_text(client)
+        reasons = ("deleted",) if t.shunt else ("deleted", "down")   # RabbitMQ: whichever it notices first
+        assert text in ["CONNECTION_FORCED - vhost '%s' is %s" % (own, reason) for reason in reasons], text
     clients[4].call(1, "basic.qos", prefetch_count=1)
     open_refused(t, name, "NOT_ALLOWED - vhost %s not found" % own, vhost=own)
 
