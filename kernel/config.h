@@ -84,6 +84,7 @@ struct config {
 	char *cluster_name;
 
 	char *definitions; /* a file or a directory, imported at each start; NULL: none */
+	bool definitions_if_changed;
 	char *data_dir, *control_socket, *plugins_dir;
 	enum store_sync store_sync;
 	uint32_t store_sync_interval_ms; /* of STORE_SYNC_INTERVAL */

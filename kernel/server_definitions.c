@@ -37,7 +37,8 @@ static struct loading *loading_create(struct admin *admin)
 	struct loading *loading = mem_zalloc(sizeof(*loading));
 
 	loading->import.admin = admin;
-	loading->import.actor = (struct audit_actor){SLICE_LITERAL("shuntd"), SLICE_LITERAL("start")};
+	loading->import.actor =
+		(struct audit_actor){SLICE_LITERAL("shuntd"), SLICE_LITERAL("start")};
 	loading->import.done = loaded;
 	return loading;
 }
@@ -64,6 +65,10 @@ static enum server_status say(const struct import *import, const char *path)
 	char quoted[1300];
 
 	log_warnings(import, path);
+	if (import->is_unchanged) {
+		log_info("definitions", "unchanged since they were loaded: path=\"%s\"", path);
+		return SERVER_OK;
+	}
 	if (import->result == 0) {
 		log_info("definitions", "loaded: path=\"%s\" queues=%zu exchanges=%zu bindings=%zu",
 			 path, import->counts[PLAN_QUEUES], import->counts[PLAN_EXCHANGES],
@@ -91,11 +96,12 @@ static enum server_status finish(struct loading *loading, const char *path)
 	return status;
 }
 
-static enum server_status load_file(struct admin *admin, const char *path)
+static enum server_status load_file(struct admin *admin, const char *path, bool only_if_changed)
 {
 	struct loading *loading = loading_create(admin);
 
 	loading->import.path = path;
+	loading->import.only_if_changed = only_if_changed;
 	import_submit(&loading->import);
 	return finish(loading, path);
 }
@@ -118,7 +124,8 @@ static int is_definitions(const struct dirent *entry)
 }
 
 /* In the order of their names. */
-static enum server_status load_directory(struct admin *admin, const char *path)
+static enum server_status load_directory(struct admin *admin, const char *path,
+					 bool only_if_changed)
 {
 	enum server_status status = SERVER_OK;
 	struct dirent **entries;
@@ -133,7 +140,7 @@ static enum server_status load_directory(struct admin *admin, const char *path)
 		char *file = mem_printf("%s/%s", path, entries[i]->d_name);
 
 		if (status == SERVER_OK && !loop_pool_is_stopping())
-			status = load_file(admin, file);
+			status = load_file(admin, file, only_if_changed);
 		mem_free(file);
 		free(entries[i]);
 	}
@@ -151,6 +158,6 @@ enum server_status server_load_definitions(struct admin *admin, const struct con
 	if (status != SERVER_OK || !config->definitions || loop_pool_is_stopping())
 		return status;
 	if (stat(config->definitions, &file) == 0 && S_ISDIR(file.st_mode))
-		return load_directory(admin, config->definitions);
-	return load_file(admin, config->definitions);
+		return load_directory(admin, config->definitions, config->definitions_if_changed);
+	return load_file(admin, config->definitions, config->definitions_if_changed);
 }

@@ -124,7 +124,8 @@ static int restore_parameters(struct admin *admin, char *ret_reason, size_t size
 		return -1;
 	do {
 		stray.name = SLICE_EMPTY;
-		parameters_each(admin->parameters, SLICE_EMPTY, SLICE_EMPTY, look_for_stray, &stray);
+		parameters_each(admin->parameters, SLICE_EMPTY, SLICE_EMPTY, look_for_stray,
+				&stray);
 		if (stray.name.data)
 			r = forget_vhost(admin->parameters, stray.name);
 	} while (stray.name.data && r == 0);
@@ -169,6 +170,7 @@ void admin_end(struct admin *admin)
 {
 	if (!admin)
 		return;
+	admin->is_ending = true;
 	workers_destroy(admin->workers);
 	admin->workers = NULL;
 }

@@ -16,20 +16,23 @@
 struct access;
 struct broker;
 struct import_work;
+struct loaded_file;
 struct parameters;
 struct pending_import;
 struct store;
 struct workers;
 
 struct admin {
-	struct broker *broker;	       /* borrowed, as are the next two */
+	struct broker *broker; /* borrowed, as are the next two */
 	struct access *access;
 	struct store *store;
 	struct parameters *parameters; /* admin/parameters.h: owned */
 	struct workers *workers;       /* for files; NULL until the first: admin_workers() */
+	bool is_ending;
 	/* admin/import.h */
 	struct pending_import *pending; /* found at the start; NULL: none */
 	struct import_work *import;	/* under way; NULL: none */
+	struct loaded_file *loaded;	/* files that need not be imported again as they are */
 	size_t n_stale_pieces;		/* of earlier ones, that are in the store still */
 };
 

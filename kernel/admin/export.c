@@ -127,8 +127,7 @@ static void visit_exchange(void *context, const struct exchange *exchange)
 	struct slice name = exchange->node.key;
 	struct plan_exchange *item;
 
-	if (!exchange->durable || name.size == 0 ||
-	    slice_starts_with(name, SLICE_LITERAL("amq.")))
+	if (!exchange->durable || name.size == 0 || slice_starts_with(name, SLICE_LITERAL("amq.")))
 		return;
 	item = add(work, PLAN_EXCHANGES);
 	if (!item)
@@ -201,8 +200,8 @@ static bool gather_topology(struct export_work *work, struct vhost *vhost)
 						      visit_binding, work);
 		return work->cursor != 0;
 	}
-	work->cursor = topology_list_exchanges(topology, vhost, work->cursor, SLICE, visit_exchange,
-					       work);
+	work->cursor =
+		topology_list_exchanges(topology, vhost, work->cursor, SLICE, visit_exchange, work);
 	work->has_exchanges = work->cursor == 0;
 	return true;
 }
@@ -215,8 +214,8 @@ static void gather_permissions(struct export_work *work)
 	struct slice name = user->account.name;
 
 	access_each_permission(work->admin->access, SLICE_EMPTY, name, visit_permission, work);
-	access_each_topic_permission(work->admin->access, SLICE_EMPTY, name,
-				     visit_topic_permission, work);
+	access_each_topic_permission(work->admin->access, SLICE_EMPTY, name, visit_topic_permission,
+				     work);
 }
 
 static void gather_vhost(struct export_work *work)
@@ -259,14 +258,18 @@ static void finish(struct export_work *work)
 
 static void written(struct work *base)
 {
-	finish(container_of(base, struct export_work, work));
+	struct export_work *work = container_of(base, struct export_work, work);
+
+	if (work->plan) /* the broker ends, and it was not run */
+		work->export->result = -ECANCELED;
+	finish(work);
 }
 
 static void gather(struct loop_task *task)
 {
 	struct export_work *work = container_of(task, struct export_work, gather);
 
-	if (loop_pool_is_stopping()) {
+	if (work->admin->is_ending || loop_pool_is_stopping()) {
 		work->export->result = -ECANCELED;
 		finish(work);
 		return;
@@ -304,4 +307,41 @@ void export_submit(struct export *export)
 	work->is_out_of_memory |= !admin_workers(admin);
 	loop_task_init(&work->gather, gather);
 	loop_defer_background(&work->gather);
+}
+
+/* ---- Letting go ---- */
+
+struct disposal {
+	struct work work;
+	struct buffer lines;
+};
+
+static void dispose(struct work *work)
+{
+	buffer_fini(&container_of(work, struct disposal, work)->lines);
+}
+
+static void disposed(struct work *work)
+{
+	struct disposal *disposal = container_of(work, struct disposal, work);
+
+	buffer_fini(&disposal->lines); /* if it was not run */
+	mem_free(disposal);
+}
+
+void export_free_lines(struct export *export)
+{
+	struct admin *admin = export->admin;
+	struct disposal *disposal;
+
+	if (!export->lines.data || !admin->workers || admin->is_ending) {
+		buffer_fini(&export->lines);
+		return;
+	}
+	disposal = mem_zalloc(sizeof(*disposal));
+	disposal->lines = export->lines;
+	buffer_init(&export->lines);
+	disposal->work.run = dispose;
+	disposal->work.done = disposed;
+	workers_submit(admin->workers, &disposal->work);
 }

@@ -17,9 +17,10 @@
 struct admin;
 
 /* Filled by the asker, who keeps it until done(), which does not run inside the call. */
-struct export {
+struct export
+{
 	struct admin *admin;
-	void (*done)(struct export *export);
+	void (*done)(struct export * export);
 	void *context;
 	/* Answers. 0, or -ENOMEM, -ECANCELED (the broker ends). */
 	int result;
@@ -29,5 +30,8 @@ struct export {
 	size_t n_warnings; /* there may be more than there are lines */
 };
 void export_submit(struct export *export);
+
+/* Frees the lines, which may be long, on the worker. */
+void export_free_lines(struct export *export);
 
 #endif

@@ -28,8 +28,8 @@ void import_fail(struct import_work *work, int result, const struct plan_origin 
 		return;
 	work->result = result;
 	if (origin)
-		used = (size_t)snprintf(import->reason, sizeof(import->reason), "%s[%zu]: ",
-					origin->section, origin->index);
+		used = (size_t)snprintf(import->reason, sizeof(import->reason),
+					"%s[%zu]: ", origin->section, origin->index);
 	va_start(args, format);
 	(void)vsnprintf(import->reason + used, sizeof(import->reason) - used, format, args);
 	va_end(args);
@@ -79,6 +79,8 @@ static void log_end(const struct import_work *work)
 			    log_quote(reason, sizeof(reason), slice_cstr(import->reason)));
 		return;
 	}
+	if (work->is_unchanged)
+		return;
 	audit(&work->actor, NULL, "definitions.imported",
 	      "vhosts=%zu users=%zu permissions=%zu topic_permissions=%zu parameters=%zu "
 	      "exchanges=%zu queues=%zu bindings=%zu warnings=%zu",
@@ -92,12 +94,15 @@ void import_finish(struct import_work *work)
 {
 	struct import *import = work->import;
 
+	if (work->admin->is_ending)
+		return;
 	import->result = work->result;
+	import->is_unchanged = work->is_unchanged;
 	if (work->plan) {
 		buffer_append_slice(&import->warnings, buffer_slice(&work->plan->warnings));
 		import->n_warnings = work->plan->n_warnings;
 		for (size_t i = 0; i < PLAN_KINDS; i++)
-			import->counts[i] = plan_count(work->plan, i);
+			import->counts[i] = plan_count(work->plan, (enum plan_kind)i);
 	}
 	log_end(work);
 	work->work.run = free_plan;
@@ -164,6 +169,11 @@ static void replace_text(struct import_work *work, struct buffer *text)
 	buffer_init(text);
 }
 
+static struct import_hash hash_of(struct slice text)
+{
+	return (struct import_hash){{slice_stable_hash(text, 1), slice_stable_hash(text, 2)}};
+}
+
 static void read_definitions(struct work *base)
 {
 	struct import_work *work = container_of(base, struct import_work, work);
@@ -177,6 +187,12 @@ static void read_definitions(struct work *base)
 		import_fail(work, r, NULL, "cannot read the file: %s", strerror(-r));
 		return;
 	}
+	if (work->only_if_changed) {
+		work->hash = hash_of(slice_make(work->text, work->size));
+		work->is_unchanged = import_hash_equal(&work->hash, &work->hash_before);
+	}
+	if (work->is_unchanged)
+		return;
 	buffer_init(&text);
 	work->result = plan_read(slice_make(work->text, work->size), &options, &work->plan, &text,
 				 import->reason, sizeof(import->reason));
@@ -189,7 +205,9 @@ static void was_read(struct work *base)
 {
 	struct import_work *work = container_of(base, struct import_work, work);
 
-	if (work->result != 0)
+	if (work->admin->is_ending)
+		return; /* perhaps it was not even read */
+	if (work->result != 0 || work->is_unchanged)
 		import_finish(work);
 	else
 		import_check(work);
@@ -208,6 +226,9 @@ static void copy_order(struct import_work *work, const struct import *import)
 	work->size = import->size;
 	work->skips_unbuilt = import->skips_unbuilt;
 	work->path = import->path ? mem_strdup(import->path) : NULL;
+	work->only_if_changed = work->path && import->only_if_changed;
+	if (work->only_if_changed)
+		work->hash_before = import_loaded_hash(work->admin, work->path);
 	if (import->vhost.data) {
 		work->vhost = mem_alloc(import->vhost.size + 1);
 		work->vhost_size = import->vhost.size;
@@ -253,6 +274,7 @@ static void prepare(struct import *import)
 	import->result = 0;
 	import->reason[0] = '\0';
 	import->n_warnings = 0;
+	import->is_unchanged = false;
 	memset(import->counts, 0, sizeof(import->counts));
 	buffer_init(&import->warnings);
 }
@@ -305,6 +327,7 @@ void import_end(struct admin *admin)
 	struct import_work *work = admin->import;
 
 	import_drop_pending(admin);
+	import_drop_loaded(admin);
 	if (!work)
 		return;
 	import_forget_check(work);

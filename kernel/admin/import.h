@@ -37,8 +37,10 @@ struct import {
 	/* One of both. text: from mem_try_alloc(); the import takes it, wipes and frees it. */
 	char *text;
 	size_t size;
-	const char *path;	  /* a file; copied */
-	struct slice vhost;	  /* of items that name none; data NULL: they are refused. Copied */
+	const char *path;   /* a file; copied */
+	struct slice vhost; /* of items that name none; data NULL: they are refused. Copied */
+	/* Of a path: nothing is done if it is as it was when it was imported so the last time. */
+	bool only_if_changed;
 	bool skips_unbuilt; /* queues that Shunt cannot have yet are left out, with warnings */
 	struct audit_actor actor; /* copied */
 	void (*done)(struct import *import);
@@ -49,9 +51,11 @@ struct import {
 	 */
 	int result;
 	char reason[1024];
-	struct buffer warnings; /* lines: what was taken otherwise than the file says; the asker's */
-	size_t n_warnings;	/* there may be more than there are lines */
+	struct buffer
+		warnings;  /* lines: what was taken otherwise than the file says; the asker's */
+	size_t n_warnings; /* there may be more than there are lines */
 	size_t counts[PLAN_KINDS];
+	bool is_unchanged; /* only_if_changed: nothing was done */
 };
 void import_submit(struct import *import);
 

@@ -157,8 +157,7 @@ static void submit(struct import_op *op, size_t n, void (*done)(struct access_ed
 		import_op_done(op);
 		return;
 	}
-	op->access = (struct access_edits){
-		.items = op->items, .n = n, .done = done, .context = op};
+	op->access = (struct access_edits){.items = op->items, .n = n, .done = done, .context = op};
 	access_edit(op->work->admin->access, &op->access);
 }
 
@@ -166,7 +165,8 @@ static void submit(struct import_op *op, size_t n, void (*done)(struct access_ed
 static void edits_done(struct access_edits *edits)
 {
 	struct import_op *op = edits->context;
-	const struct plan_origin *origin = import_op_item(op, edits->failed < op->n ? edits->failed : 0);
+	const struct plan_origin *origin =
+		import_op_item(op, edits->failed < op->n ? edits->failed : 0);
 
 	if (edits->result != 0)
 		import_fail(op->work, edits->result, origin, "%s",
@@ -326,8 +326,7 @@ void import_run_permissions(struct import_op *op)
 
 	for (size_t i = 0; i < op->n; i++) {
 		struct plan_permission *item = import_op_item(op, i);
-		struct keeping keeping = {.plan = op->work->plan,
-					  .previous = &item->past.previous};
+		struct keeping keeping = {.plan = op->work->plan, .previous = &item->past.previous};
 
 		access_each_permission(op->work->admin->access, item->view.vhost, item->view.user,
 				       keep_permission, &keeping);
@@ -443,8 +442,8 @@ static void submit_parameters(struct import_op *op, size_t n,
 		import_op_done(op);
 		return;
 	}
-	op->parameters = (struct parameters_edits){
-		.items = op->items, .n = n, .done = done, .context = op};
+	op->parameters =
+		(struct parameters_edits){.items = op->items, .n = n, .done = done, .context = op};
 	parameters_edit(op->work->admin->parameters, &op->parameters);
 }
 
@@ -454,8 +453,7 @@ static void parameters_done(struct parameters_edits *edits)
 	struct plan_parameter *first = import_op_item(op, 0);
 
 	if (edits->result != 0)
-		import_fail(op->work, edits->result, &first->origin, "%s",
-			    word_for(edits->result));
+		import_fail(op->work, edits->result, &first->origin, "%s", word_for(edits->result));
 	for (size_t i = 0; edits->result == 0 && i < op->n; i++) {
 		struct plan_parameter *parameter = import_op_item(op, i);
 

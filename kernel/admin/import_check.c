@@ -70,8 +70,8 @@ static bool check_reference(struct import_work *work)
 
 /* ---- Exchanges ---- */
 
-static int ask_type(struct import_work *work, const struct plan_exchange *item,
-		    struct vhost *vhost, struct amqp_error *error)
+static int ask_type(struct import_work *work, const struct plan_exchange *item, struct vhost *vhost,
+		    struct amqp_error *error)
 {
 	struct exchange_type *type = exchange_type_find(topology_of(work), item->type);
 	const struct exchange_options options = {
@@ -215,7 +215,7 @@ static void check_slice(struct loop_task *task)
 
 	for (unsigned i = 0; i < SLICE && has_more && work->result == 0; i++)
 		has_more = check_reference(work) || check_item(work);
-	if (loop_pool_is_stopping())
+	if (import_must_stop(work))
 		return;
 	if (has_more && work->result == 0) {
 		loop_defer_background(task);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An import that is under way is in the store: its file in pieces ("import/piece/NUMBER"), and then,
- * when all of them are durable, "import/pending", which says how many they are. From then on the
- * next start does it again. It is crossed out in the opposite order. Pieces beyond that number, or
- * without it, are what a crash has left: they mean nothing, and go when the next import ends.
+ * An import that is under way is in the store: its file in pieces ("import/piece/NUMBER"), and
+ * then, when all of them are durable, "import/pending", which says how many they are. From then on
+ * the next start does it again. It is crossed out in the opposite order. Pieces beyond that number,
+ * or without it, are what a crash has left: they mean nothing, and go when the next import ends.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,14 +16,14 @@
 #include "loop/loop.h"
 #include "store/fields.h"
 
-#define PIECE_SIZE    ((size_t)128 << 10)
-#define REMOVE_BATCH  64u
-#define KEY_MAX	      40
-#define KEY_PENDING   "import/pending"
-#define KEY_PIECE     "import/piece/"
-#define PIECE_FORMAT  KEY_PIECE "%08zu"
-#define KIND_PENDING  'i'
-#define KIND_PIECE    'I'
+#define PIECE_SIZE	   ((size_t)128 << 10)
+#define REMOVE_BATCH	   64u
+#define KEY_MAX		   40
+#define KEY_PENDING	   "import/pending"
+#define KEY_PIECE	   "import/piece/"
+#define PIECE_FORMAT	   KEY_PIECE "%08zu"
+#define KIND_PENDING	   'i'
+#define KIND_PIECE	   'I'
 #define FLAG_SKIPS_UNBUILT 1u
 
 /* Never given another meaning. */
@@ -119,7 +119,7 @@ static void write_piece(struct import_work *work)
 	struct buffer value;
 	char key[KEY_MAX];
 
-	if (loop_pool_is_stopping())
+	if (import_must_stop(work))
 		return;
 	(void)snprintf(key, sizeof(key), PIECE_FORMAT, work->piece);
 	buffer_init(&value);
@@ -182,6 +182,8 @@ static void pending_removed(struct store_commit *store_commit, enum store_result
 
 	(void)revision;
 	if (result == STORE_DURABLE) {
+		if (work->only_if_changed && work->result == 0)
+			import_remember_loaded(work);
 		remove_pieces(work);
 		return;
 	}
@@ -193,18 +195,36 @@ static void pending_removed(struct store_commit *store_commit, enum store_result
 	import_finish(work);
 }
 
+/* That it is done and that the file need not be done again are one change. */
+static void remove_pending(struct import_work *work)
+{
+	struct store_change changes[2] = {
+		{.key = SLICE_LITERAL(KEY_PENDING), .expected_revision = STORE_ANY_REVISION}};
+	bool is_loaded = work->only_if_changed && work->result == 0;
+	struct buffer key, value;
+
+	buffer_init(&key);
+	buffer_init(&value);
+	if (is_loaded)
+		import_put_loaded(work, &key, &value);
+	is_loaded &= !key.failed && !value.failed;
+	changes[1] = (struct store_change){.key = buffer_slice(&key),
+					   .value = buffer_slice(&value),
+					   .expected_revision = STORE_ANY_REVISION};
+	commit(work, changes, is_loaded ? 2 : 1, pending_removed);
+	buffer_fini(&key);
+	buffer_fini(&value);
+}
+
 void import_cross_out(struct import_work *work)
 {
-	struct store_change change = {.key = SLICE_LITERAL(KEY_PENDING),
-				      .expected_revision = STORE_ANY_REVISION};
-
 	if (work->is_written_down || work->admin->n_stale_pieces > 0)
 		work->piece = work->n_pieces;
 	if (work->piece < work->admin->n_stale_pieces)
 		work->piece = work->admin->n_stale_pieces;
 	work->admin->n_stale_pieces = 0;
 	if (work->is_written_down)
-		commit(work, &change, 1, pending_removed);
+		remove_pending(work);
 	else
 		remove_pieces(work);
 }
@@ -321,7 +341,9 @@ int import_restore(struct admin *admin, char *ret_reason, size_t size)
 
 	buffer_init(&pending->text);
 	buffer_init(&pending->names);
-	r = store_definitions_load(admin->store, SLICE_LITERAL("import/"), visit, pending);
+	r = store_definitions_load(admin->store, SLICE_LITERAL("import/p"), visit, pending);
+	if (r == 0)
+		r = import_restore_loaded(admin);
 	if (r == 0 && (pending->text.failed || pending->names.failed))
 		r = -ENOMEM;
 	if (r == 0 && (pending->is_damaged || pending->n_found != pending->n_pieces))

@@ -13,9 +13,26 @@
 #include "admin/import.h"
 #include "admin/plan.h"
 #include "broker/declare.h"
+#include "loop/pool.h"
 #include "loop/task.h"
 #include "loop/workers.h"
 #include "store/store.h"
+
+/* Of a file as it is; zero: of none. */
+struct import_hash {
+	uint64_t halves[2];
+};
+static inline bool import_hash_equal(const struct import_hash *a, const struct import_hash *b)
+{
+	return a->halves[0] == b->halves[0] && a->halves[1] == b->halves[1];
+}
+
+/* A file that was imported with only_if_changed. */
+struct loaded_file {
+	struct loaded_file *next;
+	struct import_hash hash;
+	char path[];
+};
 
 struct import_work {
 	struct work work;
@@ -26,8 +43,9 @@ struct import_work {
 	size_t size;
 	uint8_t *vhost; /* owned; NULL: none */
 	size_t vhost_size;
-	bool skips_unbuilt;
-	char by[300], from[300]; /* the actor's */
+	bool skips_unbuilt, only_if_changed, is_unchanged;
+	struct import_hash hash, hash_before; /* of the file; only_if_changed */
+	char by[300], from[300];	      /* the actor's */
 	struct audit_actor actor;
 	bool is_written_down; /* it is pending in the store */
 	bool is_resumed;
@@ -57,6 +75,12 @@ void import_fail(struct import_work *work, int result, const struct plan_origin 
 /* The end, with work.result; the import is the asker's. */
 void import_finish(struct import_work *work);
 
+/* Nothing more is begun: what is under way stays pending in the store. */
+static inline bool import_must_stop(const struct import_work *work)
+{
+	return work->admin->is_ending || loop_pool_is_stopping();
+}
+
 /* Each goes on with the next when it has ended, later or inside the call. */
 void import_check(struct import_work *work);
 void import_write_down(struct import_work *work);
@@ -64,6 +88,14 @@ void import_run_steps(struct import_work *work);
 void import_cross_out(struct import_work *work);
 
 void import_forget_check(struct import_work *work);
+
+/* import_loaded.c: the path's; zero: it is not known. */
+struct import_hash import_loaded_hash(const struct admin *admin, const char *path);
+/* What the store is told of the file, and what is known when it has taken it. */
+void import_put_loaded(const struct import_work *work, struct buffer *key, struct buffer *value);
+void import_remember_loaded(struct import_work *work);
+int import_restore_loaded(struct admin *admin) MUST_USE;
+void import_drop_loaded(struct admin *admin);
 
 /* What was pending as an order; returns the number of its pieces. import_journal.c */
 size_t import_fill_pending(struct pending_import *pending, struct import *import);
@@ -85,8 +117,8 @@ struct import_op {
 		struct parameters_edits parameters;
 		struct vhost_change vhost;
 	};
-	void *items;	     /* edits, freed with the op */
-	struct vhost *held;  /* given back with it */
+	void *items;	      /* edits, freed with the op */
+	struct vhost *held;   /* given back with it */
 	struct binding *like; /* freed with it */
 };
 

@@ -25,8 +25,7 @@ static struct vhost *hold_vhost(struct import_op *op, struct slice name,
 	if (!vhost) {
 		if (!op->work->is_undoing)
 			import_fail(op->work, -EINVAL, origin,
-				    "Virtual host '" SLICE_FMT "' does not exist",
-				    SLICE_ARG(name));
+				    "Virtual host '" SLICE_FMT "' does not exist", SLICE_ARG(name));
 		import_op_done(op);
 		return NULL;
 	}
@@ -171,7 +170,12 @@ void import_undo_queue(struct import_op *op)
 
 /* ---- Bindings ---- */
 
-enum state { BINDING_THERE, BINDING_NOT_THERE, BINDING_WITHOUT_SOURCE, BINDING_WITHOUT_DESTINATION };
+enum state {
+	BINDING_THERE,
+	BINDING_NOT_THERE,
+	BINDING_WITHOUT_SOURCE,
+	BINDING_WITHOUT_DESTINATION
+};
 
 static enum state look(struct import_op *op, struct vhost *vhost,
 		       const struct plan_binding *binding)
@@ -181,9 +185,8 @@ static enum state look(struct import_op *op, struct vhost *vhost,
 	topology_read_begin(topology_of(op));
 	if (!topology_exchange(vhost, binding->source))
 		state = BINDING_WITHOUT_SOURCE;
-	else if (binding->destination_is_exchange
-			 ? !topology_exchange(vhost, binding->destination)
-			 : !topology_queue(vhost, binding->destination))
+	else if (binding->destination_is_exchange ? !topology_exchange(vhost, binding->destination)
+						  : !topology_queue(vhost, binding->destination))
 		state = BINDING_WITHOUT_DESTINATION;
 	else if (binding_find(vhost, op->like))
 		state = BINDING_THERE;

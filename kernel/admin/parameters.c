@@ -150,8 +150,8 @@ static void insert(struct parameters *parameters, struct parameter *parameter)
 	}
 	if (parameters->n == parameters->capacity) {
 		parameters->capacity = parameters->capacity > 0 ? parameters->capacity * 2 : 16;
-		parameters->items = mem_realloc(parameters->items, parameters->capacity *
-									   sizeof(*parameters->items));
+		parameters->items = mem_realloc(parameters->items,
+						parameters->capacity * sizeof(*parameters->items));
 	}
 	memmove(parameters->items + at + 1, parameters->items + at,
 		(parameters->n - at) * sizeof(*parameters->items));

@@ -182,7 +182,7 @@ void plan_sort(struct plan *plan);
 void plan_write(struct plan *plan, struct buffer *ret_lines);
 
 /* "queues[3]" */
-#define PLAN_ORIGIN	     "%s[%zu]"
+#define PLAN_ORIGIN	      "%s[%zu]"
 #define PLAN_ORIGIN_ARG(item) (item)->origin.section, (item)->origin.index
 
 #endif

@@ -29,8 +29,7 @@ int plan_set_vhost_limits(struct plan_reader *reader, struct plan_vhost *vhost,
 
 /* `metadata` has them since 3.8, they stood beside it before; a text that is not there says
  * nothing. */
-static int read_metadata(struct plan_reader *reader, struct plan_vhost *vhost,
-			 const json_t *object)
+static int read_metadata(struct plan_reader *reader, struct plan_vhost *vhost, const json_t *object)
 {
 	struct vhost_settings *settings = &vhost->settings;
 	int r = plan_get_text(reader, object, "description", ACCESS_TAGS_MAX, false,
@@ -52,8 +51,7 @@ static int read_metadata(struct plan_reader *reader, struct plan_vhost *vhost,
 	return r;
 }
 
-static int read_settings(struct plan_reader *reader, struct plan_vhost *vhost,
-			 const json_t *object)
+static int read_settings(struct plan_reader *reader, struct plan_vhost *vhost, const json_t *object)
 {
 	const json_t *metadata = json_object_get(object, "metadata"),
 		     *limits = json_object_get(object, "limits");
@@ -109,9 +107,8 @@ static int hash_password(struct plan_reader *reader, json_t *object, struct acco
 
 	if (!json_is_string(password))
 		return plan_fail(reader, "password", "expected a text");
-	r = password_hash(
-		slice_make(json_string_value(password), json_string_length(password)),
-		PASSWORD_ARGON2ID, hash);
+	r = password_hash(slice_make(json_string_value(password), json_string_length(password)),
+			  PASSWORD_ARGON2ID, hash);
 	if (r != 0)
 		return plan_fail_memory(reader);
 	account->algorithm = PASSWORD_ARGON2ID;
@@ -188,8 +185,7 @@ static int read_user_limits(struct plan_reader *reader, struct plan_user *user,
 	return limits ? plan_get_limits(reader, limits, "limits", known, 2) : 0;
 }
 
-static int read_user_tags(struct plan_reader *reader, struct plan_user *user,
-			  const json_t *object)
+static int read_user_tags(struct plan_reader *reader, struct plan_user *user, const json_t *object)
 {
 	const json_t *administrator = json_object_get(object, "administrator");
 
@@ -253,8 +249,7 @@ int plan_read_permission(struct plan_reader *reader, json_t *object)
 
 int plan_read_topic_permission(struct plan_reader *reader, json_t *object)
 {
-	struct plan_topic_permission *permission =
-		plan_reader_add(reader, PLAN_TOPIC_PERMISSIONS);
+	struct plan_topic_permission *permission = plan_reader_add(reader, PLAN_TOPIC_PERMISSIONS);
 	struct topic_permission_view *view = permission ? &permission->view : NULL;
 	int r;
 

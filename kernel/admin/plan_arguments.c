@@ -52,7 +52,8 @@ static int put_object(struct conversion *conversion, const struct place *place,
 	json_t *value;
 	int r = 0;
 
-	json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	{
 		const struct place inner = {.outer = place, .key = key};
 
 		r = strlen(key) > 255 ? refuse(conversion, &inner, "a name above 255 bytes")
@@ -63,14 +64,14 @@ static int put_object(struct conversion *conversion, const struct place *place,
 	return r;
 }
 
-static int put_array(struct conversion *conversion, const struct place *place,
-		     const json_t *array)
+static int put_array(struct conversion *conversion, const struct place *place, const json_t *array)
 {
 	const json_t *value;
 	size_t i;
 	int r = 0;
 
-	json_array_foreach(array, i, value) {
+	json_array_foreach(array, i, value)
+	{
 		const struct place inner = {.outer = place, .index = i};
 
 		r = put(conversion, &inner, value);
@@ -80,8 +81,7 @@ static int put_array(struct conversion *conversion, const struct place *place,
 	return r;
 }
 
-static int put_nested(struct conversion *conversion, const struct place *place,
-		      const json_t *value)
+static int put_nested(struct conversion *conversion, const struct place *place, const json_t *value)
 {
 	struct amqp_table_writer *writer = &conversion->writer;
 	int r;
@@ -109,9 +109,9 @@ static int put(struct conversion *conversion, const struct place *place, const j
 	case JSON_ARRAY:
 		return put_nested(conversion, place, value);
 	case JSON_STRING:
-		amqp_table_put_string(writer, place->key,
-				      slice_make(json_string_value(value),
-						 json_string_length(value)));
+		amqp_table_put_string(
+			writer, place->key,
+			slice_make(json_string_value(value), json_string_length(value)));
 		break;
 	case JSON_INTEGER:
 		amqp_table_put_int64(writer, place->key, json_integer_value(value));
@@ -130,8 +130,7 @@ static int put(struct conversion *conversion, const struct place *place, const j
 }
 
 /* The type may stand beside the arguments. */
-static void put_queue_type(struct conversion *conversion, const json_t *arguments,
-			   const char *type)
+static void put_queue_type(struct conversion *conversion, const json_t *arguments, const char *type)
 {
 	if (type && strcmp(type, "classic") != 0 && !json_object_get(arguments, "x-queue-type"))
 		amqp_table_put_string(&conversion->writer, "x-queue-type", slice_cstr(type));

@@ -26,8 +26,7 @@ struct policy {
 	const char *prefix;
 };
 
-static const char *member_of(const struct policy *policy, const char *name, char *path,
-			     size_t size)
+static const char *member_of(const struct policy *policy, const char *name, char *path, size_t size)
 {
 	(void)snprintf(path, size, "%s%s", policy->prefix, name);
 	return path;
@@ -41,17 +40,17 @@ static int check_pattern(struct plan_reader *reader, const struct policy *policy
 	(void)member_of(policy, "pattern", path, sizeof(path));
 	if (!json_is_string(pattern))
 		return plan_fail(reader, path, pattern ? "expected a text" : "missing");
-	if (!access_pattern_is_valid(slice_make(json_string_value(pattern),
-						json_string_length(pattern)),
-				     reason, sizeof(reason)))
+	if (!access_pattern_is_valid(
+		    slice_make(json_string_value(pattern), json_string_length(pattern)), reason,
+		    sizeof(reason)))
 		return plan_fail(reader, path, "%s", reason);
 	return 0;
 }
 
 static int check_apply_to(struct plan_reader *reader, const struct policy *policy)
 {
-	static const char *const words[] = {"all",	     "queues",	      "exchanges",
-					    "classic_queues", "quorum_queues", "streams"};
+	static const char *const words[] = {
+		"all", "queues", "exchanges", "classic_queues", "quorum_queues", "streams"};
 	const json_t *value = json_object_get(policy->object, "apply-to");
 	const char *text = value ? json_string_value(value) : "all";
 	char path[64];

@@ -20,16 +20,11 @@ static const struct section {
 	const char *name;
 	int (*read)(struct plan_reader *reader, json_t *object);
 } sections[] = {
-	{"vhosts", plan_read_vhost},
-	{"users", plan_read_user},
-	{"permissions", plan_read_permission},
-	{"topic_permissions", plan_read_topic_permission},
-	{"parameters", plan_read_parameter},
-	{"global_parameters", plan_read_global_parameter},
-	{"policies", plan_read_policy},
-	{"exchanges", plan_read_exchange},
-	{"queues", plan_read_queue},
-	{"bindings", plan_read_binding},
+	{"vhosts", plan_read_vhost},	       {"users", plan_read_user},
+	{"permissions", plan_read_permission}, {"topic_permissions", plan_read_topic_permission},
+	{"parameters", plan_read_parameter},   {"global_parameters", plan_read_global_parameter},
+	{"policies", plan_read_policy},	       {"exchanges", plan_read_exchange},
+	{"queues", plan_read_queue},	       {"bindings", plan_read_binding},
 };
 #define N_SECTIONS (sizeof(sections) / sizeof(sections[0]))
 
@@ -124,7 +119,8 @@ static int join(struct plan_reader *reader, const char *member, const json_t *ar
 	const json_t *tag;
 	size_t i;
 
-	json_array_foreach(array, i, tag) {
+	json_array_foreach(array, i, tag)
+	{
 		if (!json_is_string(tag) || strchr(json_string_value(tag), ',') ||
 		    plan_has_nul(text_of(tag)))
 			return plan_fail(reader, member, "expected texts without commas");
@@ -241,7 +237,8 @@ static json_t *object_of_pairs(const json_t *array)
 	const json_t *pair;
 	size_t i;
 
-	json_array_foreach(array, i, pair) {
+	json_array_foreach(array, i, pair)
+	{
 		const char *key = json_string_value(json_array_get(pair, 0));
 
 		if (json_array_size(pair) != 2 || !key ||
@@ -298,7 +295,8 @@ int plan_get_limits(struct plan_reader *reader, const json_t *limits, const char
 
 	if (!object)
 		return plan_fail(reader, member, "expected an object");
-	json_object_foreach(object, name, value) {
+	json_object_foreach(object, name, value)
+	{
 		r = set_limit(reader, member, name, value, known, n_known);
 		if (r != 0)
 			break;
@@ -333,15 +331,15 @@ static bool is_flat_enough(struct slice text)
 	return true;
 }
 
-static int read_section(struct plan_reader *reader, const struct section *section,
-			json_t *array)
+static int read_section(struct plan_reader *reader, const struct section *section, json_t *array)
 {
 	json_t *item;
 	size_t i;
 	int r = 0;
 
 	reader->origin = (struct plan_origin){section->name, 0};
-	json_array_foreach(array, i, item) {
+	json_array_foreach(array, i, item)
+	{
 		reader->origin.index = i;
 		r = json_is_object(item) ? section->read(reader, item)
 					 : plan_fail(reader, NULL, "expected an object");
@@ -365,7 +363,8 @@ static int check_sections(struct plan_reader *reader, const json_t *file)
 	const json_t *value;
 	const char *name;
 
-	json_object_foreach((json_t *)(uintptr_t)file, name, value) {
+	json_object_foreach((json_t *)(uintptr_t)file, name, value)
+	{
 		bool is_known = find_section(name) != NULL;
 
 		if (is_known ? json_is_array(value) || json_is_null(value)

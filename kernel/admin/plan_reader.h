@@ -66,8 +66,8 @@ int plan_get_limits(struct plan_reader *reader, const json_t *limits, const char
 		    const struct plan_limit *known, size_t n_known) MUST_USE;
 
 /* An object of an item as a raw field table. plan_arguments.c */
-int plan_get_arguments(struct plan_reader *reader, const json_t *object,
-		       const char *queue_type, struct slice *ret_table) MUST_USE;
+int plan_get_arguments(struct plan_reader *reader, const json_t *object, const char *queue_type,
+		       struct slice *ret_table) MUST_USE;
 
 /* One for each section: of the file's object that is item number reader->origin.index. */
 int plan_read_vhost(struct plan_reader *reader, json_t *object) MUST_USE;

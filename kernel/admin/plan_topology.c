@@ -78,8 +78,8 @@ static int read_exchange_arguments(struct plan_reader *reader, const json_t *obj
 	struct amqp_error error;
 	int r = plan_get_arguments(reader, object, NULL, &exchange->arguments);
 
-	if (r == 0 && arguments_check_exchange(exchange->arguments, exchange->name,
-					       exchange->vhost, &error) != 0)
+	if (r == 0 && arguments_check_exchange(exchange->arguments, exchange->name, exchange->vhost,
+					       &error) != 0)
 		r = refuse_arguments(reader, object, &error);
 	return r;
 }

@@ -217,13 +217,13 @@ static void write_user(struct plan_writer *writer, const void *item)
 {
 	const struct account_view *account = &((const struct plan_user *)item)->account;
 	bool is_own = account->algorithm == PASSWORD_ARGON2ID && account->password_hash.size > 0;
-	json_t *user = json_pack(
-		"{s:o, s:o, s:s, s:o, s:o}", "name", text(account->name), "password_hash",
-		text(is_own ? SLICE_EMPTY : account->password_hash), "hashing_algorithm",
-		password_algorithm_name(account->algorithm == PASSWORD_ARGON2ID
-						? PASSWORD_SHA256
-						: account->algorithm),
-		"tags", tags(account->tags), "limits", user_limits(account));
+	json_t *user =
+		json_pack("{s:o, s:o, s:s, s:o, s:o}", "name", text(account->name), "password_hash",
+			  text(is_own ? SLICE_EMPTY : account->password_hash), "hashing_algorithm",
+			  password_algorithm_name(account->algorithm == PASSWORD_ARGON2ID
+							  ? PASSWORD_SHA256
+							  : account->algorithm),
+			  "tags", tags(account->tags), "limits", user_limits(account));
 	char quoted[600];
 
 	if (user && is_own) {
@@ -308,8 +308,7 @@ static bool is_quorum(struct slice arguments)
 	struct amqp_value type;
 
 	return amqp_table_find(arguments, "x-queue-type", &type) &&
-	       type.type == AMQP_VALUE_STRING &&
-	       slice_equal(type.bytes, SLICE_LITERAL("quorum"));
+	       type.type == AMQP_VALUE_STRING && slice_equal(type.bytes, SLICE_LITERAL("quorum"));
 }
 
 static void write_queue(struct plan_writer *writer, const void *item)

@@ -164,7 +164,7 @@ struct export_order {
 
 static void export_free(struct export_order *order)
 {
-	buffer_fini(&order->export.lines);
+	export_free_lines(&order->export);
 	buffer_fini(&order->export.warnings);
 	mem_free(order);
 }
@@ -209,10 +209,10 @@ static void send_head(struct control_client *client)
 {
 	const struct control_config *config = control_client_config(client);
 
-	control_client_send(client, json_pack("{s:{s:s, s:s, s:s, s:s}}", "value", "rabbit_version",
-					      RABBITMQ_VERSION, "rabbitmq_version",
-					      RABBITMQ_VERSION, "product_name", "Shunt",
-					      "product_version", config->version));
+	control_client_send(client,
+			    json_pack("{s:{s:s, s:s, s:s, s:s}}", "value", "rabbit_version",
+				      RABBITMQ_VERSION, "rabbitmq_version", RABBITMQ_VERSION,
+				      "product_name", "Shunt", "product_version", config->version));
 }
 
 static void exported(struct export *export)

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "admin_fixture.h"
+
+#include "../unit.h"
+
+#define HASH "kyGY7uG7IJ8AmlSxfOKjav1EoeIKy04wvJxcDLecSkFzqUld"
+
+/* What is there before: some of it is what `all` changes. */
+static const char some[] =
+	"{\"vhosts\":[{\"name\":\"v\",\"description\":\"old\"}],"
+	"\"users\":[{\"name\":\"u\",\"tags\":\"old\",\"password_hash\":\"" HASH "\"}],"
+	"\"permissions\":[{\"user\":\"u\",\"vhost\":\"v\",\"configure\":\"old\",\"write\":\"\",\"read\":\"\"}],"
+	"\"topic_permissions\":[{\"user\":\"u\",\"vhost\":\"v\",\"exchange\":\"x\",\"write\":\"old\",\"read\":\"\"}],"
+	"\"policies\":[{\"vhost\":\"v\",\"name\":\"p\",\"pattern\":\"old\",\"definition\":{\"a\":1}}],"
+	"\"queues\":[{\"vhost\":\"v\",\"name\":\"q\",\"durable\":true,\"auto_delete\":false}],"
+	"\"bindings\":[{\"vhost\":\"v\",\"source\":\"amq.direct\",\"destination\":\"q\",\"destination_type\":\"queue\","
+	"\"routing_key\":\"old\"}]}";
+
+static const char all[] =
+	"{\"vhosts\":[{\"name\":\"v\",\"description\":\"new\"},{\"name\":\"w\",\"tags\":[\"a\",\"b\"]}],"
+	"\"users\":[{\"name\":\"u\",\"tags\":\"new\",\"password_hash\":\"\"},{\"name\":\"u2\",\"tags\":[],"
+	"\"limits\":{\"max-channels\":7}}],"
+	"\"permissions\":[{\"user\":\"u\",\"vhost\":\"v\",\"configure\":\"new\",\"write\":\"\",\"read\":\"\"},"
+	"{\"user\":\"u2\",\"vhost\":\"w\",\"configure\":\"\",\"write\":\"\",\"read\":\"\"}],"
+	"\"topic_permissions\":[{\"user\":\"u\",\"vhost\":\"v\",\"exchange\":\"x\",\"write\":\"new\",\"read\":\"\"},"
+	"{\"user\":\"u2\",\"vhost\":\"v\",\"exchange\":\"x\",\"write\":\"\",\"read\":\"\"}],"
+	"\"parameters\":[{\"vhost\":\"w\",\"component\":\"vhost-limits\",\"name\":\"limits\",\"value\":"
+	"{\"max-queues\":5}},{\"vhost\":\"v\",\"component\":\"operator_policy\",\"name\":\"o\",\"value\":"
+	"{\"pattern\":\"\",\"definition\":[[\"expires\",9]]}}],"
+	"\"global_parameters\":[{\"name\":\"g\",\"value\":[1]}],"
+	"\"policies\":[{\"vhost\":\"v\",\"name\":\"p\",\"pattern\":\"new\",\"definition\":{\"a\":1}}],"
+	"\"exchanges\":[{\"vhost\":\"v\",\"name\":\"e\",\"type\":\"direct\",\"durable\":true,\"auto_delete\":false},"
+	"{\"vhost\":\"w\",\"name\":\"e\",\"type\":\"fanout\",\"durable\":true,\"auto_delete\":false}],"
+	"\"queues\":[{\"vhost\":\"v\",\"name\":\"q\",\"durable\":true,\"auto_delete\":true},"
+	"{\"vhost\":\"v\",\"name\":\"q2\",\"durable\":true,\"auto_delete\":false,\"arguments\":{\"x-expires\":60000}},"
+	"{\"vhost\":\"w\",\"name\":\"q\",\"durable\":true,\"auto_delete\":false}],"
+	"\"bindings\":[{\"vhost\":\"v\",\"source\":\"amq.direct\",\"destination\":\"q\",\"destination_type\":\"queue\","
+	"\"routing_key\":\"new\"},{\"vhost\":\"v\",\"source\":\"e\",\"destination\":\"q2\",\"destination_type\":\"queue\","
+	"\"routing_key\":\"k\"},{\"vhost\":\"w\",\"source\":\"e\",\"destination\":\"e\",\"destination_type\":"
+	"\"exchange\",\"routing_key\":\"\"}]}";
+
+static void begin_with_some(void)
+{
+	admin_begin(2);
+	CU_ASSERT_EQUAL_FATAL(import_text(some), 0);
+	CU_ASSERT_EQUAL(count_keys("import/"), 0);
+}
+
+/* The exports of both, which are the same each time; the caller's. Returns how many commits the import makes. */
+static size_t states(char **ret_before, char **ret_after)
+{
+	size_t n;
+
+	begin_with_some();
+	*ret_before = export_text();
+	fail_commit(0, false);
+	CU_ASSERT_EQUAL_FATAL(import_text(all), 0);
+	n = n_commits;
+	*ret_after = export_text();
+	CU_ASSERT_STRING_NOT_EQUAL(*ret_before, *ret_after);
+	return n;
+}
+
+static void everything_is_imported(void)
+{
+	char *before, *after;
+
+	(void)states(&before, &after);
+	CU_ASSERT_PTR_NOT_NULL(strstr(after, "[\"users\",{\"hashing_algorithm\":\"rabbit_password_hashing_sha256\","
+					     "\"limits\":{\"max-channels\":7},\"name\":\"u2\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(after, "\"max-queues\":5"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(after, "\"definition\":{\"expires\":9}"));
+	/* what was there stays as it was */
+	CU_ASSERT_PTR_NOT_NULL(strstr(after, "[\"queues\",{\"arguments\":{},\"auto_delete\":false,\"durable\":true,"
+					     "\"name\":\"q\",\"type\":\"classic\",\"vhost\":\"v\"}]"));
+	CU_ASSERT_EQUAL(count_keys("import/"), 0);
+	admin_restart();
+	CU_ASSERT_FALSE(import_is_pending(admin));
+	assert_export(after);
+	/* once more changes nothing */
+	CU_ASSERT_EQUAL(import_text(all), 0);
+	assert_export(after);
+	mem_free(before);
+	mem_free(after);
+	admin_finish();
+}
+
+/* One commit fails, whichever it is: then nothing of it is there, nor after a restart. */
+static void undone_when_a_commit_fails(void)
+{
+	char *before, *after;
+	size_t n = states(&before, &after), n_undone = 0;
+
+	admin_finish();
+	CU_ASSERT_TRUE(n > 10);
+	for (size_t i = 1; i <= n; i++) {
+		begin_with_some();
+		fail_commit(i, false);
+		bool has_failed = import_text(all) != 0;
+
+		fail_commit(0, false);
+		if (has_failed)
+			CU_ASSERT_EQUAL(imported.result, -EIO);
+		n_undone += has_failed;
+		assert_export(has_failed ? before : after);
+		admin_restart();
+		/* that it has ended could not be stored: it is done again, to the same end */
+		if (import_is_pending(admin)) {
+			CU_ASSERT_FALSE(has_failed);
+			CU_ASSERT_EQUAL(import_again(), 0);
+		}
+		assert_export(has_failed ? before : after);
+		admin_finish();
+	}
+	CU_ASSERT_TRUE(n_undone >= n - 2); /* all but the last ones, which cross it out */
+	mem_free(before);
+	mem_free(after);
+}
+
+/* Nothing is stored from some commit on, as if the process had ended there. */
+static void done_again_after_a_crash(void)
+{
+	char *before, *after;
+	size_t n = states(&before, &after), n_again = 0;
+
+	admin_finish();
+	for (size_t i = 1; i <= n; i++) {
+		begin_with_some();
+		fail_commit(i, true);
+		(void)import_text(all);
+		admin_restart();
+		if (import_is_pending(admin)) {
+			CU_ASSERT_EQUAL(import_again(), 0);
+			assert_export(after);
+			n_again++;
+		} else if (i < n - 1) {
+			assert_export(before);
+		} else {
+			assert_export(after);
+		}
+		CU_ASSERT_FALSE(import_is_pending(admin));
+		admin_restart();
+		CU_ASSERT_FALSE(import_is_pending(admin));
+		/* what may be left of it in the store goes with the next one */
+		CU_ASSERT_EQUAL(import_text(all), 0);
+		CU_ASSERT_EQUAL(count_keys("import/"), 0);
+		assert_export(after);
+		admin_finish();
+	}
+	CU_ASSERT_TRUE(n_again > 10);
+	mem_free(before);
+	mem_free(after);
+}
+
+/* The exchange's type refuses a binding, when everything before it is done. */
+static void undone_when_a_binding_is_refused(void)
+{
+	static const char bad[] = "\"routing_key\":\"bad\"";
+	char *before, *after, *text = mem_strdup(all), *key;
+
+	(void)states(&before, &after);
+	admin_finish();
+	begin_with_some();
+	key = strstr(text, "\"routing_key\":\"new\"");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(key);
+	memcpy(key, bad, sizeof(bad) - 1);
+	CU_ASSERT_EQUAL(import_text(text), -EINVAL);
+	CU_ASSERT_STRING_EQUAL(imported.reason, "bindings[0]: PRECONDITION_FAILED - bad key");
+	assert_export(before);
+	CU_ASSERT_EQUAL(count_keys("import/"), 0);
+	mem_free(text);
+	mem_free(before);
+	mem_free(after);
+	admin_finish();
+}
+
+static bool second_is_done;
+
+static void second_done(struct import *import)
+{
+	CU_ASSERT_EQUAL(import->result, -EBUSY);
+	second_is_done = true;
+}
+
+static void one_at_a_time(void)
+{
+	struct import second = {.size = 2, .done = second_done};
+
+	admin_begin(1);
+	prepare_import();
+	imported.size = sizeof(some) - 1;
+	imported.text = mem_strdup(some);
+	import_submit(&imported);
+	second.admin = admin;
+	second.text = mem_strdup("{}");
+	second_is_done = false;
+	import_submit(&second);
+	CU_ASSERT_FALSE(second_is_done);
+	wait_until(&second_is_done);
+	CU_ASSERT_EQUAL(finish_import(), 0);
+	admin_finish();
+}
+
+/* What is named has to be there, in the file or in the broker. */
+static void references(void)
+{
+	static const struct {
+		const char *text, *says;
+	} cases[] = {
+		{"{\"queues\":[{\"vhost\":\"no\",\"name\":\"q\",\"durable\":true,\"auto_delete\":false}]}",
+		 "queues[0].vhost: Virtual host 'no' does not exist"},
+		{"{\"permissions\":[{\"vhost\":\"/\",\"user\":\"no\",\"configure\":\"\",\"write\":\"\",\"read\":\"\"}]}",
+		 "permissions[0].user: User 'no' does not exist"},
+		{"{\"exchanges\":[{\"vhost\":\"/\",\"name\":\"e\",\"type\":\"no\",\"durable\":true,"
+		 "\"auto_delete\":false}]}",
+		 "exchanges[0].type: unknown exchange type 'no'"},
+		{"{\"exchanges\":[{\"vhost\":\"/\",\"name\":\"e\",\"type\":\"picky\",\"durable\":true,"
+		 "\"auto_delete\":false}]}",
+		 "exchanges[0]: PRECONDITION_FAILED - picky"},
+	};
+
+	admin_begin(1);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fail_commit(0, false);
+		CU_ASSERT_EQUAL(import_text(cases[i].text), -EINVAL);
+		CU_ASSERT_STRING_EQUAL(imported.reason, cases[i].says);
+		CU_ASSERT_EQUAL(n_commits, 0);
+	}
+	admin_finish();
+}
+
+/* It ends while one is under way: that one is told so, and is done at the next start. */
+static void ended_meanwhile(void)
+{
+	admin_begin(2);
+	prepare_import();
+	imported.size = sizeof(some) - 1;
+	imported.text = mem_strdup(some);
+	import_submit(&imported);
+	admin_stop();
+	CU_ASSERT_TRUE(import_is_done);
+	CU_ASSERT_EQUAL(imported.result, -ECANCELED);
+	buffer_fini(&imported.warnings);
+	CU_ASSERT_EQUAL_FATAL(start("/"), 0);
+	admin_start();
+	CU_ASSERT_EQUAL(import_text(some), 0);
+	admin_finish();
+}
+
+UNIT_MAIN("import", UNIT_TEST(everything_is_imported), UNIT_TEST(undone_when_a_commit_fails),
+	  UNIT_TEST(done_again_after_a_crash), UNIT_TEST(undone_when_a_binding_is_refused), UNIT_TEST(one_at_a_time),
+	  UNIT_TEST(references), UNIT_TEST(ended_meanwhile))
