@@ -177,17 +177,8 @@ static void sum_add_message(struct backlog_sum *sum, const struct message *m)
 	sum->alloc_bytes += m->alloc_size;
 }
 
-static bool slot_is_persistent(const struct slot *slot)
-{
-	return (slot->marks & SLOT_PERSISTENT) != 0;
-}
-
 void backlog_sum_add(struct backlog_sum *sum, const struct slot *slot)
 {
-	if (slot_is_persistent(slot)) {
-		sum->persistent_count++;
-		sum->persistent_bytes += slot_body_size(slot);
-	}
 	if (LIKELY(!slot_is_away(slot))) {
 		sum_add_message(sum, slot_message_there(slot));
 		return;
@@ -202,10 +193,6 @@ void backlog_sum_subtract(struct backlog_sum *sum, const struct slot *slot)
 {
 	const struct message *m = slot_message(slot);
 
-	if (slot_is_persistent(slot)) {
-		sum->persistent_count--;
-		sum->persistent_bytes -= slot_body_size(slot);
-	}
 	sum->count--;
 	if (LIKELY(m)) {
 		sum->body_bytes -= m->body_size;
@@ -217,11 +204,20 @@ void backlog_sum_subtract(struct backlog_sum *sum, const struct slot *slot)
 	sum->away_bytes -= slot_body_size(slot);
 }
 
+/* Not inlined: who sends others pays for no more than the question. */
+static NO_INLINE void uncount_persistent(struct backlog *b, const struct slot *slot)
+{
+	b->persistent_count--;
+	b->persistent_bytes -= slot_body_size(slot);
+}
+
 struct message *backlog_clear_slot(struct backlog *b, struct chunk *chunk, struct slot *slot)
 {
 	struct message *m = slot_message(slot);
 
 	backlog_sum_subtract(&b->all, slot);
+	if (UNLIKELY((slot->marks & SLOT_PERSISTENT) != 0))
+		uncount_persistent(b, slot);
 	if (UNLIKELY(!m))
 		chunk->n_away--;
 	*slot = (struct slot){0};
@@ -250,6 +246,7 @@ static void drop_all(struct backlog *b)
 	b->n_chunks = 0;
 	b->newest = b->at_cursor = b->found = NULL;
 	b->all = b->taken = (struct backlog_sum){0};
+	b->persistent_count = b->persistent_bytes = 0;
 	chunk_table_clear(&b->table);
 	heap_fini(&b->returned);
 	b->cursor = b->next_seq;
@@ -294,10 +291,6 @@ uint64_t backlog_append(struct backlog *b, struct message *message, uint64_t exp
 	};
 	chunk->n_live++;
 	sum_add_message(&b->all, message);
-	if ((marks & SLOT_PERSISTENT) != 0) {
-		b->all.persistent_count++;
-		b->all.persistent_bytes += message->body_size;
-	}
 	return seq;
 }
 
@@ -461,6 +454,22 @@ static void drop_rest(struct backlog *b, struct chunk *chunk)
 	loop_defer_background(&b->pool->reap);
 }
 
+/* What has gone was not looked at. */
+static void recount_persistent(struct backlog *b)
+{
+	struct list *link;
+
+	b->persistent_count = b->persistent_bytes = 0;
+	list_for_each(link, &b->chunks) {
+		const struct chunk *chunk = container_of(link, struct chunk, link);
+
+		for (unsigned i = 0; i < CHUNK_SLOTS; i++) {
+			if ((chunk->slots[i].marks & SLOT_PERSISTENT) != 0)
+				backlog_count_persistent(b, slot_body_size(&chunk->slots[i]));
+		}
+	}
+}
+
 /* In chunks behind the cursor's all that is there is ready, and they go whole. */
 static void purge_around_taken(struct backlog *b)
 {
@@ -474,6 +483,7 @@ static void purge_around_taken(struct backlog *b)
 			message_unref(backlog_shift(b, seq, slot));
 	}
 	b->all = b->taken;
+	recount_persistent(b);
 }
 
 uint64_t backlog_purge(struct backlog *b)

@@ -155,13 +155,13 @@ void chunk_pool_fini(struct chunk_pool *pool);
 struct backlog_sum {
 	uint64_t count, body_bytes, alloc_bytes;
 	uint64_t away_count, away_bytes; /* those that are away, and their bodies */
-	uint64_t persistent_count, persistent_bytes;
 };
 
 struct backlog {
 	uint64_t next_seq; /* of the next message; the first is 1 */
 	uint64_t cursor;
 	struct backlog_sum all, taken;
+	uint64_t persistent_count, persistent_bytes; /* of all */
 	uint64_t stored_through; /* what is logged up to here is in the log, or SLOT_UNSTORED */
 	uint64_t away_from;	 /* no ready message before it is away; UINT64_MAX: none is */
 	struct heap returned;	 /* ready ones before the cursor */
@@ -180,9 +180,16 @@ void backlog_init(struct backlog *b, struct chunk_pool *pool);
 void backlog_fini(struct backlog *b);
 
 /* Takes the message's reference; returns its sequence number. marks: 0, SLOT_LOGGED, or that and
- * SLOT_PERSISTENT. */
+ * SLOT_PERSISTENT; then backlog_count_persistent() follows. */
 uint64_t backlog_append(struct backlog *b, struct message *message, uint64_t expires_at,
 			uint64_t marks);
+
+/* Apart from the append, so that others pay nothing for it. */
+static inline void backlog_count_persistent(struct backlog *b, uint32_t body_size)
+{
+	b->persistent_count++;
+	b->persistent_bytes += body_size;
+}
 
 static inline uint64_t backlog_ready(const struct backlog *b)
 {

@@ -204,6 +204,8 @@ int backlog_restore(struct backlog *b, uint64_t seq, uint32_t body_size, uint64_
 	chunk->n_live++;
 	chunk->n_away++;
 	backlog_sum_add(&b->all, slot);
+	if ((marks & SLOT_PERSISTENT) != 0)
+		backlog_count_persistent(b, body_size);
 	return 0;
 }
 

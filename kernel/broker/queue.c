@@ -144,6 +144,7 @@ static enum queue_publish_result log_publish(struct queue *q, uint64_t seq, stru
 		expires_at == SLOT_NEVER ? 0 : loop_now_wall_ms() + (expires_at - loop_now_ms());
 
 	q->n_disk_writes++;
+	backlog_count_persistent(&q->backlog, m->body_size);
 	queue_log_publish(q->home->log, &q->log, seq, m, wall, publisher, publisher_seq);
 	return publisher_seq > 0 ? QUEUE_PENDING : QUEUE_ACCEPTED;
 }
@@ -195,8 +196,8 @@ void queue_stats(const struct queue *q, struct queue_stats *ret_stats)
 		.ready_away = b->all.away_count - b->taken.away_count,
 		.unacknowledged_away = b->taken.away_count,
 		.away_bytes = b->all.away_bytes,
-		.persistent = b->all.persistent_count,
-		.persistent_bytes = b->all.persistent_bytes,
+		.persistent = b->persistent_count,
+		.persistent_bytes = b->persistent_bytes,
 		.disk_reads = q->n_disk_reads,
 		.disk_writes = q->n_disk_writes,
 	};

@@ -46,7 +46,7 @@ static inline void append(struct backlog *b, unsigned n)
 static inline void append_stored(struct backlog *b, unsigned n)
 {
 	while (n-- > 0)
-		(void)backlog_append(b, make(1), SLOT_NEVER, SLOT_LOGGED | SLOT_PERSISTENT);
+		(void)backlog_append(b, make(1), SLOT_NEVER, SLOT_LOGGED);
 	b->stored_through = b->next_seq - 1;
 }
 

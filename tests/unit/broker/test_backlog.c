@@ -182,6 +182,54 @@ static void purge_behind_what_is_taken(void)
 }
 
 /* A long backlog is dropped in steps of the pool's task, and all of it in the end. */
+/* Every third message is persistent: 3, 6 and so on. */
+static void append_mixed(struct backlog *b, unsigned n)
+{
+	while (n-- > 0) {
+		uint64_t marks = b->next_seq % 3 == 0 ? SLOT_LOGGED | SLOT_PERSISTENT : 0;
+
+		(void)backlog_append(b, make(10), SLOT_NEVER, marks);
+		if (marks != 0)
+			backlog_count_persistent(b, 10);
+	}
+}
+
+static void has_persistent(const struct backlog *b, uint64_t count)
+{
+	CU_ASSERT_EQUAL(b->persistent_count, count);
+	CU_ASSERT_EQUAL(b->persistent_bytes, 10 * count);
+}
+
+static void persistent_ones_are_counted(void)
+{
+	struct backlog b;
+
+	setup();
+	backlog_init(&b, &pool);
+	append_mixed(&b, 900);
+	has_persistent(&b, 300);
+	for (unsigned i = 0; i < 9; i++)
+		(void)take(&b);
+	has_persistent(&b, 300); /* of all, delivered or not */
+	CU_ASSERT_TRUE(settle(&b, 3));
+	CU_ASSERT_TRUE(settle(&b, 4));
+	has_persistent(&b, 299);
+	CU_ASSERT_TRUE(give_back(&b, 6));
+	CU_ASSERT_EQUAL(shift(&b), 6);
+	has_persistent(&b, 298);
+	(void)backlog_purge(&b);
+	has_persistent(&b, 1); /* 9 is taken */
+	append_mixed(&b, 3);
+	has_persistent(&b, 2);
+	for (uint64_t seq = 1; seq <= 9; seq++)
+		(void)settle(&b, seq);
+	has_persistent(&b, 1);
+	(void)backlog_purge(&b);
+	has_persistent(&b, 0);
+	backlog_fini(&b);
+	teardown();
+}
+
 static void long_ones_are_dropped_in_the_background(void)
 {
 	struct backlog b;
@@ -353,4 +401,5 @@ UNIT_MAIN("backlog", UNIT_TEST(first_in_first_out), UNIT_TEST(unknown_numbers_ar
 	  UNIT_TEST(returned_ones_come_first_and_in_order), UNIT_TEST(runs_come_back_cheaply),
 	  UNIT_TEST(gaps_are_given_back), UNIT_TEST(purge_of_all),
 	  UNIT_TEST(purge_leaves_what_is_taken), UNIT_TEST(purge_behind_what_is_taken),
+	  UNIT_TEST(persistent_ones_are_counted),
 	  UNIT_TEST(long_ones_are_dropped_in_the_background), UNIT_TEST(like_the_model))
