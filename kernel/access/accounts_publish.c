@@ -37,19 +37,19 @@ static void end_change(struct draft *draft, size_t key, size_t value, bool is_de
 
 static void store_account(struct draft *draft, const struct touched *touched)
 {
+	const struct account *old = touched->old, *account = touched->new;
 	size_t key = draft->bytes.size, value;
 
-	if (touched->old != NULL &&
-	    touched->new != NULL &&account_is_same(touched->old, touched->new))
+	if (old != NULL && account != NULL && account_is_same(old, account))
 		return;
 	account_put_key(&draft->bytes, slice_cstr(touched->name));
 	value = draft->bytes.size;
-	if (touched->new != NULL) {
-		const struct account_view view = account_view(touched->new);
+	if (account != NULL) {
+		const struct account_view view = account_view(account);
 
 		account_put_value(&draft->bytes, &view);
 	}
-	end_change(draft, key, value, touched->new == NULL);
+	end_change(draft, key, value, account == NULL);
 }
 
 /* `of` is who has it, or had it. */

@@ -16,11 +16,26 @@
 #include "base/compiler.h"
 #include "base/log.h"
 
-/* Every category that is used; a line of another one has the place's or the general level. */
+/* Every category that is used (tests/check-log-categories); a line of another one has the place's or the general level. */
 #define LOG_CATEGORIES(X)                                                                          \
 	X(access)                                                                                  \
-	X(admin) X(alarm) X(audit) X(broker) X(config) X(conn) X(control) X(exchange) X(hooks)     \
-		X(loop) X(net) X(plugin) X(queue) X(restore) X(server) X(store) X(tls) X(vhost)
+	X(admin)                                                                                   \
+	X(alarm)                                                                                   \
+	X(audit)                                                                                   \
+	X(broker)                                                                                  \
+	X(config)                                                                                  \
+	X(conn)                                                                                    \
+	X(control)                                                                                 \
+	X(definitions)                                                                             \
+	X(exchange)                                                                                \
+	X(hooks)                                                                                   \
+	X(loop)                                                                                    \
+	X(net)                                                                                     \
+	X(plugin)                                                                                  \
+	X(queue)                                                                                   \
+	X(restore)                                                                                 \
+	X(server)                                                                                  \
+	X(store)
 
 enum log_category {
 #define LOG_CATEGORY_MEMBER(name) LOG_CATEGORY_##name,

@@ -78,6 +78,18 @@ int declare_error_store(struct declare_request *request, enum store_result resul
 			      "the definition could not be stored");
 }
 
+bool declare_may_create(struct declare_request *request)
+{
+	uint32_t method_id = request->error.method_id;
+
+	if (!request->forbidden)
+		return true;
+	request->error = *request->forbidden;
+	request->error.method_id = method_id;
+	request->was_forbidden = true;
+	return false;
+}
+
 /* ---- A request's way ---- */
 
 static void run(struct declare_request *request)
@@ -257,7 +269,7 @@ void declare_submit(struct declare_request *request)
 	(void)vhost_hold(request->vhost);
 	request->error.code = 0;
 	request->step = 0;
-	request->created = request->changed = request->stored = false;
+	request->created = request->changed = request->stored = request->was_forbidden = false;
 	request->queue = ACTOR_REF_NONE;
 	request->owner = 0;
 	request->message_count = request->consumer_count = 0;

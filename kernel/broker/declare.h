@@ -69,10 +69,14 @@ struct declare_request {
 			bool if_unused, if_empty;
 		} queue_delete;
 	};
+	/* Why the asker may not make it: of a queue or exchange that is there he may be told all
+	 * the same. The asker's; NULL: he may. */
+	const struct amqp_error *forbidden;
 	/* answers */
-	bool created;		 /* a queue that was not there before */
-	bool changed; /* what was declared or deleted was not there, or was there, before */
-	bool stored;		 /* without an error: something durable has changed */
+	bool was_forbidden; /* the error is that one */
+	bool created;	    /* a queue that was not there before */
+	bool changed;	    /* what was declared or deleted was not there, or was there, before */
+	bool stored;	    /* without an error: something durable has changed */
 	struct actor_ref queue;	 /* DECLARE_QUEUE: where it is */
 	uint64_t owner;		 /* DECLARE_QUEUE: its exclusive owner, 0: none */
 	uint32_t message_count;	 /* DECLARE_QUEUE: ready; DECLARE_QUEUE_DELETE: deleted */

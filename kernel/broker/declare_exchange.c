@@ -97,6 +97,8 @@ static struct exchange *make(struct declare_request *request, struct exchange_ty
 		(void)declare_error_reserved(request, "exchange");
 		return NULL;
 	}
+	if (!declare_may_create(request))
+		return NULL;
 	if (arguments_check_exchange(request->arguments, request->name,
 				     slice_cstr(request->vhost->name), &request->error) != 0)
 		return NULL;

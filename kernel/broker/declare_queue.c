@@ -373,8 +373,10 @@ void declare_queue(struct declare_request *request)
 		declare_finish(request);
 	} else if (found == FOUND_CHANGING) {
 		wait(request, declare_queue);
-	} else {
+	} else if (declare_may_create(request)) {
 		create(request);
+	} else {
+		declare_finish(request);
 	}
 }
 

@@ -61,6 +61,9 @@ int declare_error_no_exchange(struct declare_request *request, struct slice name
 int declare_error_no_queue(struct declare_request *request, struct slice name);
 int declare_error_default_exchange(struct declare_request *request);
 int declare_error_unknown_type(struct declare_request *request, struct slice type);
+/* False: the asker may not, which is the error now. */
+bool declare_may_create(struct declare_request *request);
+
 int declare_error_reserved(struct declare_request *request, const char *kind);
 int declare_error_locked(struct declare_request *request);
 int declare_error_memory(struct declare_request *request);

@@ -16,22 +16,34 @@ struct audit_actor conn_audit_actor(const struct connection *c, char name[CONNEC
 	};
 }
 
+/* What all clients of all loops may cause in a second. */
+static struct log_limit audit_refusals = LOG_LIMIT(20);
+
+void conn_audit_forbidden(const struct audit_actor *actor, const struct declare_request *request)
+{
+	char vhost[AUDIT_TEXT_SIZE], name[AUDIT_TEXT_SIZE];
+
+	audit(actor, &audit_refusals, "access.refused", "vhost=%s operation=declare %s=%s",
+	      log_quote(vhost, sizeof(vhost), slice_cstr(request->vhost->name)),
+	      request->operation == DECLARE_QUEUE ? "queue" : "exchange",
+	      log_quote(name, sizeof(name), request->name));
+}
+
 void conn_audit_refusal(const struct connection *c, const char *operation, const char *kind,
 			struct slice name, struct slice routing_key)
 {
-	static struct log_limit limit = LOG_LIMIT(20);
 	char from[CONNECTION_NAME_MAX], vhost[AUDIT_TEXT_SIZE], quoted[AUDIT_TEXT_SIZE];
 	char key[AUDIT_TEXT_SIZE] = "";
 	struct audit_actor actor = conn_audit_actor(c, from);
 
 	if (c->vhost == NULL) {
-		audit(&actor, &limit, "access.refused", "operation=%s %s=%s", operation, kind,
-		      log_quote(quoted, sizeof(quoted), name));
+		audit(&actor, &audit_refusals, "access.refused", "operation=%s %s=%s", operation,
+		      kind, log_quote(quoted, sizeof(quoted), name));
 		return;
 	}
 	if (routing_key.size != 0)
 		log_quote(key, sizeof(key), routing_key);
-	audit(&actor, &limit, "access.refused", "vhost=%s operation=%s %s=%s%s%s",
+	audit(&actor, &audit_refusals, "access.refused", "vhost=%s operation=%s %s=%s%s%s",
 	      log_quote(vhost, sizeof(vhost), slice_cstr(c->vhost->name)), operation, kind,
 	      log_quote(quoted, sizeof(quoted), name), key[0] != '\0' ? " routing_key=" : "", key);
 }

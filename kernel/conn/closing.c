@@ -40,7 +40,7 @@ struct closing_part {
 	unsigned loop;
 	uint64_t n_to_visit; /* of CLOSING_SWEEP; 0: through, or not begun */
 	uint64_t n_closed;
-	bool is_through; /* CLOSING_FORGET: it waits for exclusive queues only */
+	bool is_through;	/* CLOSING_FORGET: it waits for exclusive queues only */
 	struct loop_timer rest; /* armed: it waits before the next one */
 };
 

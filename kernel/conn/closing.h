@@ -28,7 +28,8 @@ struct closing_part; /* conn/closing.c */
  * Filled by the asker, who keeps it, and what it points to, in place until done(), which is not
  * called inside the call. done() comes when all that were meant have ended: their channels,
  * consumers and exclusive queues are gone, their unacknowledged messages are on their way back,
- * nothing more is done for them. Their sockets are closed when the clients have answered, or 30 s later.
+ * nothing more is done for them. Their sockets are closed when the clients have answered, or 30 s
+ * later.
  */
 struct conn_closing {
 	struct conn_service *service;

@@ -3,33 +3,22 @@
 #include <errno.h>
 
 #include "amqp/table.h"
-#include "broker/topology.h"
 #include "conn/permission.h"
 #include "conn/request.h"
 
-static bool exchange_is_there(const struct channel *ch, struct slice name)
-{
-	struct topology *topology = ch->connection->service->broker->topology;
-	bool is_there;
-
-	topology_read_begin(topology);
-	is_there = topology_exchange(ch->connection->vhost, name) != NULL;
-	topology_read_end(topology);
-	return is_there;
-}
-
-/* One that is made; of one that is there the arguments are only compared. */
-static int exchange_check_alternate(struct channel *ch, struct slice name, struct slice arguments,
-				    struct amqp_error *error)
+/* Whether it may be made with these arguments; of one that is there they are only compared. */
+static void exchange_check_alternate(struct channel *ch, struct slice name, struct slice arguments,
+				     struct amqp_error *ret_forbidden)
 {
 	struct amqp_value value;
 
 	if (!amqp_table_find(arguments, "alternate-exchange", &value) ||
-	    value.type != AMQP_VALUE_STRING || exchange_is_there(ch, name))
-		return 0;
-	if (permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_EXCHANGE, name, error) != 0)
-		return -EPROTO;
-	return permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, value.bytes, error);
+	    value.type != AMQP_VALUE_STRING ||
+	    permission_check_quietly(ch, ACCESS_READ, ACCESS_RESOURCE_EXCHANGE, name,
+				     ret_forbidden) != 0)
+		return;
+	(void)permission_check_quietly(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, value.bytes,
+				       ret_forbidden);
 }
 
 static int exchange_check_declare(struct channel *ch, const struct amqp_exchange_declare *m,
@@ -39,10 +28,8 @@ static int exchange_check_declare(struct channel *ch, const struct amqp_exchange
 		return -EPROTO;
 	if (m->passive)
 		return permission_check_passive(ch, ACCESS_RESOURCE_EXCHANGE, name, error);
-	if (permission_check_with(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_EXCHANGE, name,
-				  m->arguments, error) != 0)
-		return -EPROTO;
-	return exchange_check_alternate(ch, name, m->arguments, error);
+	return permission_check_with(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_EXCHANGE, name,
+				     m->arguments, error);
 }
 
 static int exchange_declare_finish(struct channel *ch, struct channel_request *request,
@@ -60,6 +47,7 @@ int method_exchange_declare(struct channel *ch, const struct amqp_exchange_decla
 {
 	struct permission_name room;
 	struct slice name = permission_strip(m->exchange, &room);
+	struct amqp_error forbidden = {.code = 0};
 	struct channel_request *request;
 
 	if (exchange_check_declare(ch, m, name, error) != 0)
@@ -77,6 +65,9 @@ int method_exchange_declare(struct channel *ch, const struct amqp_exchange_decla
 	request->declare.exchange.durable = m->durable;
 	request->declare.exchange.auto_delete = m->auto_delete;
 	request->declare.exchange.internal = m->internal;
+	if (!m->passive)
+		exchange_check_alternate(ch, name, m->arguments, &forbidden);
+	request_forbid(request, &forbidden);
 	request_submit_declare(ch, request);
 	return 0;
 }

@@ -7,7 +7,6 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "broker/router.h"
-#include "broker/topology.h"
 #include "conn/exclusive.h"
 #include "conn/permission.h"
 #include "conn/request.h"
@@ -96,30 +95,19 @@ static int queue_declare_reply_to(struct channel *ch, const struct amqp_queue_de
 	return 0;
 }
 
-static bool queue_is_there(const struct channel *ch, struct slice name)
-{
-	struct topology *topology = ch->connection->service->broker->topology;
-	bool is_there;
-
-	topology_read_begin(topology);
-	is_there = topology_queue(ch->connection->vhost, name) != NULL;
-	topology_read_end(topology);
-	return is_there;
-}
-
-/* What a queue that is made may dead-letter; of one that is there the arguments are only compared.
- */
-static int queue_check_dead_letters(struct channel *ch, struct slice name, struct slice arguments,
-				    struct amqp_error *error)
+/* Whether it may be made with these arguments; of one that is there they are only compared. */
+static void queue_check_dead_letters(struct channel *ch, struct slice name, struct slice arguments,
+				     struct amqp_error *ret_forbidden)
 {
 	struct amqp_value value;
 
 	if (!amqp_table_find(arguments, "x-dead-letter-exchange", &value) ||
-	    value.type != AMQP_VALUE_STRING || queue_is_there(ch, name))
-		return 0;
-	if (permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_QUEUE, name, error) != 0)
-		return -EPROTO;
-	return permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, value.bytes, error);
+	    value.type != AMQP_VALUE_STRING ||
+	    permission_check_quietly(ch, ACCESS_READ, ACCESS_RESOURCE_QUEUE, name, ret_forbidden) !=
+		    0)
+		return;
+	(void)permission_check_quietly(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, value.bytes,
+				       ret_forbidden);
 }
 
 /* In RabbitMQ's order: a name that nobody may declare comes first. */
@@ -132,10 +120,8 @@ static int queue_check_declare(struct channel *ch, const struct amqp_queue_decla
 		return amqp_error_set(error, AMQP_ACCESS_REFUSED,
 				      "queue name '" SLICE_FMT "' contains reserved prefix 'amq.*'",
 				      SLICE_ARG(name));
-	if (permission_check_with(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_QUEUE, name, m->arguments,
-				  error) != 0)
-		return -EPROTO;
-	return queue_check_dead_letters(ch, name, m->arguments, error);
+	return permission_check_with(ch, ACCESS_CONFIGURE, ACCESS_RESOURCE_QUEUE, name,
+				     m->arguments, error);
 }
 
 /* The name that is declared; `made` has room for one of the server's own making. */
@@ -154,6 +140,7 @@ int method_queue_declare(struct channel *ch, const struct amqp_queue_declare *m,
 {
 	bool server_named = m->queue.size == 0 && !m->passive;
 	struct channel_request *request;
+	struct amqp_error forbidden = {.code = 0};
 	struct permission_name made;
 	struct slice name;
 
@@ -177,6 +164,9 @@ int method_queue_declare(struct channel *ch, const struct amqp_queue_declare *m,
 	request->declare.queue_declare.exclusive = m->exclusive;
 	request->declare.queue_declare.auto_delete = m->auto_delete;
 	request->declare.queue_declare.server_named = server_named;
+	if (!m->passive)
+		queue_check_dead_letters(ch, name, m->arguments, &forbidden);
+	request_forbid(request, &forbidden);
 	request_submit_declare(ch, request);
 	return 0;
 }

@@ -41,8 +41,6 @@ static COLD int permission_refused(struct channel *ch, const struct access_quest
 {
 	const struct connection *c = ch->connection;
 
-	conn_audit_refusal(c, permission_verbs[question->operation],
-			   permission_kind(question->resource), question->name, SLICE_EMPTY);
 	return amqp_error_set(error, AMQP_ACCESS_REFUSED,
 			      "%s access to %s '" SLICE_FMT "' in vhost '%s' refused for user '%s'",
 			      permission_verbs[question->operation],
@@ -69,7 +67,22 @@ int permission_check_with(struct channel *ch, enum access_operation operation,
 
 	if (permission_ask(ch, &question))
 		return 0;
+	conn_audit_refusal(ch->connection, permission_verbs[operation], permission_kind(resource),
+			   question.name, SLICE_EMPTY);
 	return permission_refused(ch, &question, error);
+}
+
+int permission_check_quietly(struct channel *ch, enum access_operation operation,
+			     enum access_resource resource, struct slice name,
+			     struct amqp_error *error)
+{
+	struct access_question question = {
+		.operation = operation,
+		.resource = resource,
+		.name = permission_resource_name(resource, name),
+	};
+
+	return permission_ask(ch, &question) ? 0 : permission_refused(ch, &question, error);
 }
 
 /* ---- What is remembered ---- */

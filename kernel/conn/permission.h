@@ -13,6 +13,11 @@
 int permission_check(struct channel *ch, enum access_operation operation,
 		     enum access_resource resource, struct slice name, struct amqp_error *error);
 
+/* The same for what will perhaps not matter: nothing of it is logged. */
+int permission_check_quietly(struct channel *ch, enum access_operation operation,
+			     enum access_resource resource, struct slice name,
+			     struct amqp_error *error);
+
 /* The same for what has arguments: a declare or a bind. */
 int permission_check_with(struct channel *ch, enum access_operation operation,
 			  enum access_resource resource, struct slice name, struct slice arguments,

@@ -154,7 +154,19 @@ static void request_audit(const struct channel_request *request)
 
 	if (ch != NULL)
 		actor = conn_audit_actor(ch->connection, name);
-	conn_audit_declare(&actor, &request->declare);
+	if (request->declare.was_forbidden)
+		conn_audit_forbidden(&actor, &request->declare);
+	else
+		conn_audit_declare(&actor, &request->declare);
+}
+
+void request_forbid(struct channel_request *request, const struct amqp_error *error)
+{
+	if (error->code == 0)
+		return;
+	request->forbidden = mem_alloc(sizeof(*error));
+	*request->forbidden = *error;
+	request->declare.forbidden = request->forbidden;
 }
 
 static void request_declare_done(struct declare_request *declare)
@@ -162,8 +174,9 @@ static void request_declare_done(struct declare_request *declare)
 	struct channel_request *request = container_of(declare, struct channel_request, declare);
 	struct amqp_error error = declare->error;
 
-	if (UNLIKELY(conn_audit_concerns(declare)))
+	if (UNLIKELY(conn_audit_concerns(declare) || declare->was_forbidden))
 		request_audit(request);
+	mem_free(request->forbidden);
 	buffer_fini(&request->left_user);
 	buffer_fini(&request->left_name);
 	request_done(request, &error);

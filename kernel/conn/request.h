@@ -38,6 +38,7 @@ struct channel_request {
 	struct loop_task again;
 	/* Of a declare whose channel has ended: who it was for, for the audit trail. */
 	struct buffer left_user, left_name;
+	struct amqp_error *forbidden; /* declare.forbidden; NULL: nothing is */
 	size_t used, size;
 	uint8_t bytes[]; /* copies of names and arguments */
 };
@@ -59,6 +60,9 @@ struct channel_request *request_create_for_queue(struct channel *ch, uint32_t me
 						 struct amqp_error *error);
 /* A copy that lives as long as the request. */
 struct slice request_copy(struct channel_request *request, struct slice bytes);
+
+/* It is not to be made, if it is not there: the error, unless its code is 0. */
+void request_forbid(struct channel_request *request, const struct amqp_error *error);
 
 /* Asks; the answer may be there, and the channel may have failed by it, on return. */
 void request_submit_declare(struct channel *ch, struct channel_request *request);

@@ -35,6 +35,12 @@ void account_request_free(struct account_request *request)
 	mem_free(request);
 }
 
+static bool is_of_permission(enum access_edit_kind kind)
+{
+	return kind == ACCESS_SET_PERMISSION || kind == ACCESS_CLEAR_PERMISSION ||
+	       kind == ACCESS_SET_TOPIC_PERMISSION || kind == ACCESS_CLEAR_TOPIC_PERMISSION;
+}
+
 struct slice account_request_secret(struct account_request *request, const char *key)
 {
 	json_t *text = json_deep_copy(json_object_get(request->request, key));
@@ -48,13 +54,21 @@ struct slice account_request_secret(struct account_request *request, const char 
 	return slice_make(json_string_value(text), json_string_length(text));
 }
 
+/* What the audit trail calls it, as RabbitMQ's events do. */
+static const char *audit_key(const struct account_request *request, const char *key)
+{
+	bool is_subject = strcmp(key, "user") == 0 && !is_of_permission(request->edit.kind);
+
+	return is_subject ? "name" : key;
+}
+
 struct slice account_request_text(struct account_request *request, const char *key)
 {
 	struct slice text = account_request_secret(request, key);
 	char quoted[300];
 
-	buffer_printf(&request->details, "%s%s=%s", request->details.size != 0 ? " " : "", key,
-		      log_quote(quoted, sizeof(quoted), text));
+	buffer_printf(&request->details, "%s%s=%s", request->details.size != 0 ? " " : "",
+		      audit_key(request, key), log_quote(quoted, sizeof(quoted), text));
 	return text;
 }
 
@@ -74,12 +88,6 @@ static void request_audit(struct account_request *request)
 	const struct audit_actor actor = {slice_cstr(request->by), slice_cstr(request->from)};
 
 	audit(&actor, NULL, request->event, "%s", buffer_cstr(&request->details));
-}
-
-static bool is_of_permission(enum access_edit_kind kind)
-{
-	return kind == ACCESS_SET_PERMISSION || kind == ACCESS_CLEAR_PERMISSION ||
-	       kind == ACCESS_SET_TOPIC_PERMISSION || kind == ACCESS_CLEAR_TOPIC_PERMISSION;
 }
 
 /* rabbitmqctl has it in both ways. */

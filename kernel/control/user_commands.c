@@ -107,10 +107,17 @@ static void command_change_password(struct control_client *client, const json_t 
 
 /* ---- Other edits ---- */
 
-/* What an edit sets beside the name is in it already. */
-static void submit_for_user(struct control_client *client, struct account_request *self)
+static struct account_request *create_for_user(struct control_client *client, const json_t *request,
+					       enum access_edit_kind kind, const char *event)
 {
+	struct account_request *self = account_request_create(client, request, kind, event);
+
 	self->edit.account.name = account_request_text(self, "user");
+	return self;
+}
+
+static void submit_if_whole(struct control_client *client, struct account_request *self)
+{
 	if (account_request_is_whole(client, self))
 		account_request_submit(self);
 }
@@ -118,30 +125,30 @@ static void submit_for_user(struct control_client *client, struct account_reques
 /* Without a hash nobody logs in with a password. */
 static void command_clear_password(struct control_client *client, const json_t *request)
 {
-	struct account_request *self = account_request_create(client, request, ACCESS_SET_PASSWORD,
-							      "user.password.cleared");
+	struct account_request *self =
+		create_for_user(client, request, ACCESS_SET_PASSWORD, "user.password.cleared");
 
 	self->edit.account.algorithm = PASSWORD_SHA256;
 	self->edit.account.password_hash = SLICE_LITERAL("");
-	submit_for_user(client, self);
+	submit_if_whole(client, self);
 }
 
 static void command_delete_user(struct control_client *client, const json_t *request)
 {
-	submit_for_user(client, account_request_create(client, request, ACCESS_DELETE_USER,
-						       "user.deleted"));
+	submit_if_whole(client,
+			create_for_user(client, request, ACCESS_DELETE_USER, "user.deleted"));
 }
 
 static void command_set_user_tags(struct control_client *client, const json_t *request)
 {
 	struct account_request *self =
-		account_request_create(client, request, ACCESS_SET_TAGS, "user.tags.set");
+		create_for_user(client, request, ACCESS_SET_TAGS, "user.tags.set");
 	char quoted[300];
 
 	self->edit.account.tags = tags_of(self);
-	buffer_printf(&self->details, "tags=%s",
+	buffer_printf(&self->details, " tags=%s",
 		      log_quote(quoted, sizeof(quoted), self->edit.account.tags));
-	submit_for_user(client, self);
+	submit_if_whole(client, self);
 }
 
 /* ---- The list ---- */

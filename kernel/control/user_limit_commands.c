@@ -20,7 +20,6 @@ static void limits_fill(struct limit limits[N_LIMITS], int64_t value)
 static void submit_limits(struct control_client *client, struct account_request *self,
 			  const struct limit limits[N_LIMITS])
 {
-	self->edit.account.name = account_request_text(self, "user");
 	self->edit.account.max_channels = limits[MAX_CHANNELS].value;
 	self->edit.account.max_connections = limits[MAX_CONNECTIONS].value;
 	if (account_request_is_whole(client, self))
@@ -31,10 +30,12 @@ static void command_set_user_limits(struct control_client *client, const json_t 
 {
 	struct account_request *self =
 		account_request_create(client, request, ACCESS_SET_USER_LIMITS, "user.limits.set");
-	struct slice definition = account_request_text(self, "definition");
+	struct slice definition;
 	struct limit limits[N_LIMITS];
 	char reason[400];
 
+	self->edit.account.name = account_request_text(self, "user");
+	definition = account_request_text(self, "definition");
 	limits_fill(limits, ACCESS_KEEP_LIMIT);
 	if (definition.data == NULL || limits_read((const char *)definition.data, "user-limits",
 						   limits, N_LIMITS, reason, sizeof(reason))) {
@@ -50,9 +51,11 @@ static void command_clear_user_limits(struct control_client *client, const json_
 {
 	struct account_request *self = account_request_create(
 		client, request, ACCESS_SET_USER_LIMITS, "user.limits.cleared");
-	struct slice which = account_request_text(self, "limit");
 	struct limit limits[N_LIMITS];
+	struct slice which;
 
+	self->edit.account.name = account_request_text(self, "user");
+	which = account_request_text(self, "limit");
 	limits_fill(limits, ACCESS_KEEP_LIMIT);
 	for (size_t i = 0; i < N_LIMITS; i++)
 		if (slice_equal(which, SLICE_LITERAL("all")) ||

@@ -15,66 +15,22 @@
 
 #include <errno.h>
 #include <event2/event.h>
-#include <event2/event_struct.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/account.h"
-#include "base/list.h"
 #include "base/mem.h"
-#include "loop/loop.h"
-#include "loop/workers.h"
-#include "net/proxy.h"
+#include "net/arrival_state.h"
 #include "net/tls_session.h"
 
 #define LINGER_MS 1000u
 
-enum arrival_state {
-	ARRIVAL_HEADER, /* reads the PROXY header */
-	ARRIVAL_SKIP,	/* and what it has behind the addresses */
-	ARRIVAL_HELLO,	/* waits for the first byte of a handshake */
-	ARRIVAL_SHAKE,	/* waits for more */
-	ARRIVAL_QUEUED, /* for a worker */
-	ARRIVAL_WORKED, /* a worker has it */
-	ARRIVAL_LINGER, /* has failed */
-};
-
-/* While its header is being read. */
-struct arrival_header {
-	size_t size;
-	uint8_t bytes[PROXY_LOOK_MAX];
-};
-
-struct arrivals_loop {
-	_Alignas(128) struct list waiting; /* for their sockets; the longest time first */
-	struct list queued;		   /* for a worker */
-	unsigned n, n_worked;
-	bool is_cut;
-};
-
-struct arrivals {
-	struct arrivals_config config;
-	struct arrivals_loop *loops;
-};
-
-struct arrival {
-	struct work work; /* first */
-	struct list link; /* arrivals_loop.waiting or .queued */
-	struct arrivals *arrivals;
-	struct arrivals_loop *home;
-	enum arrival_state state;
-	bool is_doomed; /* goes when it comes back */
-	bool is_header_read;
-	struct arrived made;
-	struct arrival_header *header;
-	size_t to_skip;
-	SSL_CTX *ctx; /* NULL: no TLS */
-	struct event event;
-	struct loop_timer limit;
-	int result; /* of the step */
-	char reason[TLS_REASON_MAX];
-};
+/*
+ * Of those that may be under way, one in so many may be in the midst of a handshake and wait for
+ * its peer: OpenSSL holds some 46 KiB then, beside the 700 bytes of one that has said nothing.
+ */
+#define SHAKE_SHARE 4u
 
 static void advance(struct arrival *a);
 
@@ -86,14 +42,22 @@ void arrived_discard(const struct arrived *arrived)
 
 /* ---- Beginning and end ---- */
 
+static void unlink_it(struct arrival *a)
+{
+	if (!list_is_linked(&a->link))
+		return;
+	list_remove(&a->link);
+	if (a->state == ARRIVAL_SHAKE)
+		a->home->n_shaking--;
+}
+
 /* All but what has been made. */
 static void forget(struct arrival *a)
 {
 	if (a->state != ARRIVAL_QUEUED && a->state != ARRIVAL_WORKED)
 		(void)event_del(&a->event);
 	loop_timer_stop(&a->limit);
-	if (list_is_linked(&a->link))
-		list_remove(&a->link);
+	unlink_it(a);
 	a->home->n--;
 	account_add(ACCOUNT_CONNECTION, -(ptrdiff_t)sizeof(*a));
 	SSL_CTX_free(a->ctx);
@@ -101,7 +65,7 @@ static void forget(struct arrival *a)
 	mem_free(a);
 }
 
-static void end(struct arrival *a)
+void arrival_end(struct arrival *a)
 {
 	const struct arrivals_config *config = &a->arrivals->config;
 
@@ -110,7 +74,7 @@ static void end(struct arrival *a)
 	config->handler->gone(config->context);
 }
 
-static void finish(struct arrival *a)
+void arrival_finish(struct arrival *a)
 {
 	const struct arrivals_config *config = &a->arrivals->config;
 	struct arrived made = a->made;
@@ -119,7 +83,7 @@ static void finish(struct arrival *a)
 	config->handler->arrived(config->context, &made);
 }
 
-static struct net_address peer_of(int fd)
+struct net_address arrival_socket_peer(int fd)
 {
 	union {
 		struct sockaddr any;
@@ -134,7 +98,8 @@ static struct net_address peer_of(int fd)
 static void say(const struct arrival *a, const char *what, const char *reason)
 {
 	const struct arrivals_config *config = &a->arrivals->config;
-	struct net_address peer = a->made.has_addresses ? a->made.peer : peer_of(a->made.fd);
+	struct net_address peer =
+		a->made.has_addresses ? a->made.peer : arrival_socket_peer(a->made.fd);
 
 	config->handler->failed(config->context, &peer, what, reason);
 }
@@ -145,23 +110,23 @@ static const char *phase(const struct arrival *a)
 								      : "TLS handshake failed";
 }
 
-static void fail(struct arrival *a, const char *reason)
+void arrival_fail(struct arrival *a, const char *reason)
 {
 	say(a, phase(a), reason);
-	end(a);
+	arrival_end(a);
 }
 
 static void limit_reached(struct loop_timer *timer)
 {
 	struct arrival *a = container_of(timer, struct arrival, limit);
 
-	if (a->state == ARRIVAL_LINGER || a->is_doomed) {
-		end(a);
+	if (a->state == ARRIVAL_LINGER) {
+		arrival_end(a);
 	} else if (a->state == ARRIVAL_WORKED) {
 		say(a, phase(a), "timed out");
 		a->is_doomed = true;
 	} else {
-		fail(a, "timed out");
+		arrival_fail(a, "timed out");
 	}
 }
 
@@ -174,126 +139,26 @@ static void on_event(int fd, short what, void *argument)
 	advance(argument);
 }
 
-static void wait_for(struct arrival *a, enum arrival_state state, short what)
+void arrival_wait_for(struct arrival *a, enum arrival_state state, short what)
 {
+	struct arrivals_loop *home = a->home;
+
 	a->state = state;
 	if (!list_is_linked(&a->link))
-		list_add_tail(&a->home->waiting, &a->link);
+		list_add_tail(state == ARRIVAL_SHAKE ? &home->shaking : &home->waiting, &a->link);
 	bug_on(event_assign(&a->event, loop_base(loop_self()), a->made.fd, what, on_event, a) < 0);
 	if (event_add(&a->event, NULL) < 0)
-		fail(a, strerror(ENOMEM));
+		arrival_fail(a, strerror(ENOMEM));
 }
 
-/* ---- The PROXY header ---- */
-
-/*
- * Who is behind a proxy that does not say so may be anybody. And what the proxy calls a loopback
- * address is one of its own machine, which is ours if the proxy has come by the loopback, too.
- */
-static void take_addresses(struct arrival *a, const struct proxy_header *header)
-{
-	struct net_address proxy = peer_of(a->made.fd);
-
-	if (header->kind == PROXY_ITSELF)
-		return;
-	a->made.has_addresses = true;
-	if (header->kind == PROXY_ADDRESSES) {
-		a->made.peer = header->source;
-		a->made.local = header->destination;
-		a->made.peer.is_loopback = header->source.is_loopback && proxy.is_loopback;
-		return;
-	}
-	a->made.peer = proxy;
-	a->made.peer.is_loopback = false;
-	a->made.local = proxy;
-	a->made.local.port = 0;
-}
-
-static void header_is_read(struct arrival *a)
-{
-	mem_free(a->header);
-	a->header = NULL;
-	if (a->ctx)
-		wait_for(a, ARRIVAL_HELLO, EV_READ);
-	else
-		finish(a);
-}
-
-/* Bytes that belong to the header, and to nothing behind it, are taken off the socket. */
-static bool take_bytes(struct arrival *a, size_t size)
-{
-	uint8_t gone[PROXY_LOOK_MAX];
-
-	return recv(a->made.fd, gone, size, 0) == (ssize_t)size;
-}
-
-/* 1: something has come, 0: later, -1: it has ended. */
-static int has_come(struct arrival *a, ssize_t n)
+int arrival_has_come(struct arrival *a, ssize_t n)
 {
 	if (n > 0)
 		return 1;
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
 		return 0;
-	end(a);
+	arrival_end(a);
 	return -1;
-}
-
-static void skip_header(struct arrival *a)
-{
-	uint8_t gone[1024];
-	size_t size = a->to_skip < sizeof(gone) ? a->to_skip : sizeof(gone);
-	ssize_t n = recv(a->made.fd, gone, size, 0);
-	int r = has_come(a, n);
-
-	if (r < 0)
-		return;
-	if (r > 0)
-		a->to_skip -= (size_t)n;
-	if (a->to_skip == 0)
-		header_is_read(a);
-	else
-		wait_for(a, ARRIVAL_SKIP, EV_READ);
-}
-
-/* `n` bytes are there, behind those that were taken. */
-static void header_parsed(struct arrival *a, const struct proxy_header *header, size_t n)
-{
-	size_t lacking = header->size - a->header->size, taken = lacking < n ? lacking : n;
-
-	if (!take_bytes(a, taken)) {
-		fail(a, "the socket lost bytes");
-		return;
-	}
-	take_addresses(a, header);
-	a->to_skip = lacking - taken;
-	if (a->to_skip > 0)
-		wait_for(a, ARRIVAL_SKIP, EV_READ);
-	else
-		header_is_read(a);
-}
-
-/* Looks at what is there, and takes what is the header's. */
-static void read_header(struct arrival *a)
-{
-	struct arrival_header *h = a->header;
-	struct proxy_header header;
-	ssize_t n = recv(a->made.fd, h->bytes + h->size, sizeof(h->bytes) - h->size, MSG_PEEK);
-	int r = has_come(a, n);
-
-	if (r < 0)
-		return;
-	if (r > 0)
-		r = proxy_header_parse(slice_make(h->bytes, h->size + (size_t)n), &header);
-	if (r < 0 || (r == 0 && n > 0 && !take_bytes(a, (size_t)n))) {
-		fail(a, "its first bytes are none");
-		return;
-	}
-	if (r == 1) {
-		header_parsed(a, &header, (size_t)n);
-		return;
-	}
-	h->size += n > 0 ? (size_t)n : 0;
-	wait_for(a, ARRIVAL_HEADER, EV_READ);
 }
 
 /* ---- The handshake ---- */
@@ -329,8 +194,7 @@ static void submit_steps(struct arrivals *arrivals, struct arrivals_loop *home)
 
 static void queue_step(struct arrival *a)
 {
-	if (list_is_linked(&a->link))
-		list_remove(&a->link);
+	unlink_it(a);
 	a->state = ARRIVAL_QUEUED;
 	list_add_tail(&a->home->queued, &a->link);
 	submit_steps(a->arrivals, a->home);
@@ -342,12 +206,30 @@ static void linger(struct arrival *a)
 	tls_session_destroy(a->made.tls);
 	a->made.tls = NULL;
 	if (shutdown(a->made.fd, SHUT_WR) < 0) {
-		end(a);
+		arrival_end(a);
 		return;
 	}
 	loop_timer_start_ms(&a->limit, LINGER_MS);
 	list_add_head(&a->home->waiting, &a->link);
-	wait_for(a, ARRIVAL_LINGER, EV_READ);
+	arrival_wait_for(a, ARRIVAL_LINGER, EV_READ);
+}
+
+/* The one that has been silent for the longest time makes room. */
+static void make_way(struct list *list)
+{
+	struct arrival *oldest = container_of(list_first(list), struct arrival, link);
+
+	if (oldest->state != ARRIVAL_LINGER)
+		say(oldest, phase(oldest), "too many at the same time");
+	arrival_end(oldest);
+}
+
+static void wait_for_peer(struct arrival *a, short what)
+{
+	if (a->home->n_shaking >= a->arrivals->config.max / SHAKE_SHARE)
+		make_way(&a->home->shaking);
+	a->home->n_shaking++;
+	arrival_wait_for(a, ARRIVAL_SHAKE, what);
 }
 
 static void step_done(struct work *work)
@@ -358,13 +240,13 @@ static void step_done(struct work *work)
 
 	home->n_worked--;
 	if (a->is_doomed || home->is_cut || a->result == -ECANCELED) {
-		end(a);
+		arrival_end(a);
 	} else if (a->result == 0) {
-		finish(a);
+		arrival_finish(a);
 	} else if (a->result == -EAGAIN) {
-		wait_for(a, ARRIVAL_SHAKE, EV_READ);
+		wait_for_peer(a, EV_READ);
 	} else if (a->result == -EINPROGRESS) {
-		wait_for(a, ARRIVAL_SHAKE, EV_WRITE);
+		wait_for_peer(a, EV_WRITE);
 	} else {
 		say(a, phase(a), a->result == -ENOMEM ? strerror(ENOMEM) : a->reason);
 		linger(a);
@@ -376,10 +258,10 @@ static void step_done(struct work *work)
 static void first_byte(struct arrival *a)
 {
 	uint8_t byte;
-	int r = has_come(a, recv(a->made.fd, &byte, 1, MSG_PEEK));
+	int r = arrival_has_come(a, recv(a->made.fd, &byte, 1, MSG_PEEK));
 
 	if (r == 0)
-		wait_for(a, ARRIVAL_HELLO, EV_READ);
+		arrival_wait_for(a, ARRIVAL_HELLO, EV_READ);
 	else if (r > 0)
 		queue_step(a);
 }
@@ -387,20 +269,20 @@ static void first_byte(struct arrival *a)
 static void discard_input(struct arrival *a)
 {
 	uint8_t gone[16 * 1024];
-	int r = has_come(a, recv(a->made.fd, gone, sizeof(gone), 0));
+	int r = arrival_has_come(a, recv(a->made.fd, gone, sizeof(gone), 0));
 
 	if (r >= 0)
-		wait_for(a, ARRIVAL_LINGER, EV_READ);
+		arrival_wait_for(a, ARRIVAL_LINGER, EV_READ);
 }
 
 static void advance(struct arrival *a)
 {
 	switch (a->state) {
 	case ARRIVAL_HEADER:
-		read_header(a);
+		arrival_read_header(a);
 		return;
 	case ARRIVAL_SKIP:
-		skip_header(a);
+		arrival_skip_header(a);
 		return;
 	case ARRIVAL_HELLO:
 		first_byte(a);
@@ -429,6 +311,7 @@ struct arrivals *arrivals_create(const struct arrivals_config *config)
 					     loop_count() * sizeof(*arrivals->loops));
 	for (unsigned i = 0; i < loop_count(); i++) {
 		list_init(&arrivals->loops[i].waiting);
+		list_init(&arrivals->loops[i].shaking);
 		list_init(&arrivals->loops[i].queued);
 	}
 	return arrivals;
@@ -483,26 +366,21 @@ static void begin(struct arrivals *arrivals, int fd, SSL_CTX *ctx)
 	loop_timer_init(&a->limit, limit_reached);
 	loop_timer_start_ms(&a->limit, arrivals->config.timeout_ms);
 	if (!arrivals->config.expects_proxy) {
-		wait_for(a, ARRIVAL_HELLO, EV_READ);
+		arrival_wait_for(a, ARRIVAL_HELLO, EV_READ);
 		return;
 	}
 	a->header = mem_zalloc(sizeof(*a->header));
-	wait_for(a, ARRIVAL_HEADER, EV_READ);
+	arrival_wait_for(a, ARRIVAL_HEADER, EV_READ);
 }
 
 /* Room for one more; false: all are with the workers, or about to be. */
 static bool make_room(struct arrivals_loop *home, unsigned max)
 {
-	struct arrival *oldest;
-
 	if (home->n < max)
 		return true;
-	if (list_is_empty(&home->waiting))
+	if (list_is_empty(&home->waiting) && list_is_empty(&home->shaking))
 		return false;
-	oldest = container_of(list_first(&home->waiting), struct arrival, link);
-	if (oldest->state != ARRIVAL_LINGER)
-		say(oldest, phase(oldest), "too many at the same time");
-	end(oldest);
+	make_way(list_is_empty(&home->waiting) ? &home->shaking : &home->waiting);
 	return true;
 }
 
@@ -525,7 +403,7 @@ void arrivals_add(struct arrivals *arrivals, int fd, SSL_CTX *ctx)
 			begin(arrivals, fd, ctx);
 			return;
 		}
-		peer = peer_of(fd);
+		peer = arrival_socket_peer(fd);
 		config->handler->failed(config->context, &peer, "connection refused", reason);
 	}
 	SSL_CTX_free(ctx);
@@ -536,10 +414,10 @@ void arrivals_add(struct arrivals *arrivals, int fd, SSL_CTX *ctx)
 void arrivals_cut(struct arrivals *arrivals)
 {
 	struct arrivals_loop *home = loop_of(arrivals);
+	struct list *lists[] = {&home->queued, &home->shaking, &home->waiting};
 
 	home->is_cut = true;
-	while (!list_is_empty(&home->queued))
-		end(container_of(list_first(&home->queued), struct arrival, link));
-	while (!list_is_empty(&home->waiting))
-		end(container_of(list_first(&home->waiting), struct arrival, link));
+	for (size_t i = 0; i < 3; i++)
+		while (!list_is_empty(lists[i]))
+			arrival_end(container_of(list_first(lists[i]), struct arrival, link));
 }

@@ -53,7 +53,7 @@ struct arrivals_config {
 	void *context;
 	struct workers *workers; /* NULL: TLS is never asked for */
 	unsigned timeout_ms;
-	unsigned max;	    /* on each loop */
+	unsigned max;	    /* on each loop; a quarter of them in the midst of a handshake */
 	bool expects_proxy; /* a header, from one of the trusted; others are turned away */
 	const struct net_range *trusted;
 	size_t n_trusted;

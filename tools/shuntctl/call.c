@@ -207,6 +207,13 @@ static int print_answer(struct client *client, const struct command *command, co
 	return status;
 }
 
+int call_confirm(struct client *client, const struct options *options)
+{
+	static const struct command plain = { .name = "ping" };
+
+	return print_answer(client, &plain, options, NULL);
+}
+
 int call_run(const struct command *command, const struct options *options)
 {
 	return call_send(command, options, call_request(command, options));

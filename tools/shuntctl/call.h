@@ -13,6 +13,9 @@ json_t *call_request(const struct command *command, const struct options *option
  * An exit status. */
 int call_send(const struct command *command, const struct options *options, json_t *request);
 
+/* Says that it went well where the format has something for that: JSON. The client is open. An exit status. */
+int call_confirm(struct client *client, const struct options *options);
+
 /* Reads a password from the standard input. NULL: there is none. */
 char *secret_read(const struct options *options);
 /* Wiped. Accepts NULL. */

@@ -11,7 +11,7 @@
 
 #include "base/buffer.h"
 #include "base/mem.h"
-#include "client.h"
+#include "call.h"
 #include "formatter.h"
 #include "help.h"
 
@@ -131,6 +131,8 @@ int import_run(const struct command *command, const struct options *options)
 		if (status == EXIT_OK) {
 			print_import_banner(options);
 			status = send_file(&client, options, &text);
+			if (status == EXIT_OK)
+				status = call_confirm(&client, options);
 		}
 		client_close(&client);
 	}

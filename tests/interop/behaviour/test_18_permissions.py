@@ -620,6 +620,17 @@ def test_refusals_are_audited(t):
                         r'queue="aqueue\\x1b"' % broker.port, line), line
 
 
+def test_a_refused_dead_letter_exchange_is_audited(t):
+    broker = t.shuntd()
+    ctl(t, "add_user", "limited", SECRET, broker=broker)
+    ctl(t, "set_permissions", "limited", ".*", "", ".*", broker=broker)
+    client = t.wire_to(broker, user="limited", password=SECRET)
+    client.send(1, "queue.declare", queue="q", arguments={"x-dead-letter-exchange": "dead"})
+    client.expect_channel_close(1, 403)
+    line, = audit_lines(broker, "access.refused")
+    assert line.endswith(' vhost="/" operation=declare queue="q"'), line
+
+
 def test_refusals_at_the_door_are_audited(t):
     broker = t.shuntd()
     ctl(t, "add_user", "nobody", SECRET, broker=broker)

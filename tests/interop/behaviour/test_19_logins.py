@@ -70,6 +70,7 @@ def test_amqplain_logs_in_and_is_refused(t):
     client.handshake(mechanism="AMQPLAIN", response=response(t.broker.password))
 
 
+@limit(120)
 def test_a_users_password_counts_byte_for_byte(t):
     name = user(t, "päss wörd")
     enters(t, name, "päss wörd")
@@ -77,6 +78,7 @@ def test_a_users_password_counts_byte_for_byte(t):
         refused(t, name, wrong)
 
 
+@limit(120)
 def test_a_changed_password_counts_at_once(t):
     name = user(t)
     for _ in range(3):
@@ -87,6 +89,7 @@ def test_a_changed_password_counts_at_once(t):
         enters(t, name, "new")
 
 
+@limit(120)
 def test_a_deleted_user_is_refused_at_once(t):
     name = user(t)
     enters(t, name, SECRET)
@@ -94,6 +97,7 @@ def test_a_deleted_user_is_refused_at_once(t):
     refused(t, name, SECRET)
 
 
+@limit(120)
 def test_a_user_made_again_has_the_new_password_only(t):
     name = user(t)
     enters(t, name, SECRET)

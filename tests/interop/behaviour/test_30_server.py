@@ -142,7 +142,7 @@ def test_handshake_timeout(t):
     begun.send_protocol_header()
     ends(silent)
     ends(begun)
-    opened.expect_quiet(2)
+    opened.expect_quiet(1)
 
 
 def test_memory_alarm_blocks_publishers_only(t):

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 from lib.case import Skip
-from lib.shuntctl import only_shunt, shuntctl_of
+from lib.shuntctl import ctl, only_shunt, shuntctl_of
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 COMPLETION = os.path.join(HERE, "..", "..", "..", "tools", "shuntctl", "completion", "shuntctl")
@@ -44,9 +44,10 @@ LINES = [
 ]
 
 
-def complete(t, *words):
-    environment = dict(os.environ, COMPLETION=COMPLETION, SHUNTCTL=shuntctl_of(t.broker),
-                       SHUNT_SOCKET=t.broker.control_socket)
+def complete(t, *words, broker=None):
+    broker = broker or t.broker
+    environment = dict(os.environ, COMPLETION=COMPLETION, SHUNTCTL=shuntctl_of(broker),
+                       SHUNT_SOCKET=broker.control_socket)
     done = subprocess.run(["bash", "--norc", "-c", SCRIPT, "bash", "shuntctl"] + list(words), env=environment,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=t.limit, check=False, encoding="utf-8")
     assert (done.returncode, done.stderr) == (0, ""), done
@@ -61,6 +62,21 @@ def test_bash_completion(t):
         got = complete(t, *words)
         assert set(offered) <= set(got) and not set(not_offered) & set(got), (words, got)
         assert all(line.startswith(words[-1].lstrip("=")) for line in got), (words, got)
+
+
+def test_names_with_more_than_letters(t):
+    """They come so that bash reads them as one word again."""
+    only_shunt(t)
+    if not os.path.exists(COMPLETION):
+        raise Skip("not among the sources")
+    broker = t.shuntd()
+    names = ["two words", "*", "quote\"d", "$HOME"]
+    for name in names:
+        ctl(t, "add_user", name, "secret", broker=broker)
+    offered = complete(t, "delete_user", "", broker=broker)
+    read = subprocess.run(["bash", "-c", "printf '%%s\\n' %s" % " ".join(offered)], stdout=subprocess.PIPE,
+                          timeout=t.limit, check=True, encoding="utf-8").stdout
+    assert sorted(read.split("\n")[:-1]) == sorted(names + ["guest"]), (offered, read)
 
 
 def test_commands_are_completed_to_themselves(t):

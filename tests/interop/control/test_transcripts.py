@@ -73,3 +73,21 @@ def test_user_limits(t):
 @limit(900)
 def test_vhosts(t):
     compare(t, "vhosts")
+
+
+@slow
+@limit(900)
+def test_definitions(t):
+    compare(t, "definitions")
+
+
+@slow
+@limit(900)
+def test_node(t):
+    compare(t, "node")
+
+
+@slow
+@limit(900)
+def test_lists(t):
+    compare(t, "lists")

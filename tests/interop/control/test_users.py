@@ -190,20 +190,20 @@ def test_passwords_are_not_left_in_memory(t):
 def test_audit_trail(t):
     broker = t.shuntd()
     commands = [
-        (["add_user", "alice", "s"], 'user.created', 'user="alice"'),
-        (["set_user_tags", "alice", "a", "b"], 'user.tags.set', 'tags="a,b" user="alice"'),
-        (["set_permissions", "alice", "x", "y", "z"], 'permission.created',
+        (["add_user", "alice", "s"], "user.created", 'name="alice"'),
+        (["set_user_tags", "alice", "a", "b"], "user.tags.set", 'name="alice" tags="a,b"'),
+        (["set_permissions", "alice", "x", "y", "z"], "permission.created",
          'user="alice" vhost="/" configure="x" write="y" read="z"'),
-        (["set_topic_permissions", "alice", "amq.topic", "y", "z"], 'topic.permission.created',
+        (["set_topic_permissions", "alice", "amq.topic", "y", "z"], "topic.permission.created",
          'user="alice" vhost="/" exchange="amq.topic" write="y" read="z"'),
-        (["clear_topic_permissions", "alice"], 'topic.permission.deleted', 'user="alice" vhost="/"'),
-        (["clear_permissions", "alice"], 'permission.deleted', 'user="alice" vhost="/"'),
-        (["set_user_limits", "alice", '{"max-channels":1}'], 'user.limits.set',
-         r'definition="{\"max-channels\":1}" user="alice"'),
-        (["clear_user_limits", "alice", "all"], 'user.limits.cleared', 'limit="all" user="alice"'),
-        (["change_password", "alice", "t"], 'user.password.changed', 'user="alice"'),
-        (["clear_password", "alice"], 'user.password.cleared', 'user="alice"'),
-        (["delete_user", "alice"], 'user.deleted', 'user="alice"'),
+        (["clear_topic_permissions", "alice"], "topic.permission.deleted", 'user="alice" vhost="/"'),
+        (["clear_permissions", "alice"], "permission.deleted", 'user="alice" vhost="/"'),
+        (["set_user_limits", "alice", '{"max-channels":1}'], "user.limits.set",
+         r'name="alice" definition="{\"max-channels\":1}"'),
+        (["clear_user_limits", "alice", "all"], "user.limits.cleared", 'name="alice" limit="all"'),
+        (["change_password", "alice", "t"], "user.password.changed", 'name="alice"'),
+        (["clear_password", "alice"], "user.password.cleared", 'name="alice"'),
+        (["delete_user", "alice"], "user.deleted", 'name="alice"'),
     ]
     for command, _, _ in commands:
         ctl(t, *command, broker=broker)

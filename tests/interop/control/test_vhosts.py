@@ -145,6 +145,11 @@ def test_kept_by_a_restart(t):
     columns = ("list_vhosts", "-q", "name", "description", "tags")
     before = ctl(t, *columns, broker=broker)
     assert before == ("name\tdescription\ttags\n/\tDefault virtual host\t[]\nkept\ta text\t[a, b]\n"), before
+    with open(broker.log_path, encoding="utf-8") as log:
+        said = re.findall(r"audit\S* event=(vhost\S+) by=\"uid=\d+\" from=\"control socket, pid \d+\" (.*)", log.read())
+    assert said == [("vhost.created", 'name="kept"'), ("vhost.created", 'name="gone"'),
+                    ("vhost.limits.set", 'name="kept" max-connections=-1 max-queues=7'),
+                    ("vhost.deleted", 'name="gone"')], said
     broker.end()
     broker.launch()
     assert ctl(t, *columns, broker=broker) == before

@@ -13,11 +13,13 @@
       ...
     = 0
 
-Names of nodes, pids and the like are replaced (see `normalise`), in what was recorded and in what comes."""
+%FOLDER% is a folder that is removed at the end. Names of nodes, pids and the like are replaced (see `normalise`), in
+what was recorded and in what comes."""
 
 import re
 import shlex
 import subprocess
+import tempfile
 
 import pika
 
@@ -135,7 +137,8 @@ def write(path, steps, remarks, answers):
 # Names, numbers and times that differ from run to run, and what rabbitmqctl's own log adds.
 NORMALISATIONS = [(re.compile(pattern), replacement) for pattern, replacement in (
     (r"<?(?:rabbit|shunt)\w*@[\w.-]+>?", lambda match: "<NODE>" if match[0][0] == "<" else "NODE"),
-    (r"<\d+\.\d+\.\d+>", "<NODE>"),
+    (r"(?:#PID)?<(?:NODE|\d+\.\d+\.\d+)>", "<NODE>"),
+    (r"'?/\S*control\.sock'?", "NODE"),   # what a node is for shuntctl
     (r"\n?\d\d:\d\d:\d\d\.\d+ \[(?:warning|error|notice)\] .*\n", ""),
     (r"(127\.0\.0\.1[:\t])\d+", r"\1PORT"),
     (r"(\"peer_port\":)\d+", r"\1PORT"),
@@ -192,7 +195,8 @@ class Actions:
 
     def connect(self):
         credentials = pika.PlainCredentials("guest", "guest")
-        return pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", self.broker.port, "/", credentials))
+        return pika.BlockingConnection(pika.ConnectionParameters(
+            "127.0.0.1", self.broker.port, "/", credentials, heartbeat=0))
 
     def run(self, name, *arguments):
         getattr(self, "do_" + name)(*arguments)
@@ -250,20 +254,23 @@ def await_startup(command, environment, limit):
                    stdout=subprocess.DEVNULL)
 
 
+def run_step(step, command, environment, folder, limit):
+    done = subprocess.run([command] + [word.replace("%FOLDER%", folder) for word in step.arguments], env=environment,
+                          input=step.stdin, timeout=limit, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                          encoding="utf-8", errors="replace")
+    return Answer(done.stdout.replace(folder, "%FOLDER%"), done.stderr.replace(folder, "%FOLDER%"), done.returncode)
+
+
 def play(path, broker, command, environment, limit):
     """Runs a transcript; returns its steps, the remarks behind them, and the answers."""
     steps, remarks = read(path)
     actions, answers = Actions(broker), []
-    try:
-        for step in steps:
-            if step.is_action:
-                actions.run(*step.arguments)
-                answers.append(None)
-                continue
-            done = subprocess.run([command] + step.arguments, env=environment, input=step.stdin, timeout=limit,
-                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False, encoding="utf-8",
-                                  errors="replace")
-            answers.append(Answer(done.stdout, done.stderr, done.returncode))
-    finally:
-        actions.close()
+    with tempfile.TemporaryDirectory(prefix="transcript-") as folder:
+        try:
+            for step in steps:
+                if step.is_action:
+                    actions.run(*step.arguments)
+                answers.append(None if step.is_action else run_step(step, command, environment, folder, limit))
+        finally:
+            actions.close()
     return steps, remarks, answers

@@ -54,7 +54,7 @@ def test_bad_values(t):
             continue
         refused(t, ["", line], "PATH:2: bad value '%s' for 'channel_max': " % shown + number % (0, 65535))
     refused(t, ["log.level = loud"],
-            "PATH:1: bad value 'loud' for 'log.level': expected error, warning, info or debug")
+            "PATH:1: bad value 'loud' for 'log.level': expected debug, info, notice, warning, error, critical or none")
     refused(t, ["frame_max = 4095"], "PATH:1: bad value '4095' for 'frame_max': " + number % (4096, 1 << 30))
     refused(t, ["plugin ="], "PATH:1: bad value '' for 'plugin': expected a plugin's name or the path of its file")
 

@@ -61,7 +61,7 @@ def test_passed_on(t):
     broker = gated(t)
     t.wire_to(broker)
     denied(t, broker, "next")
-    t.wait(lambda: 'reason="unknown user or wrong password"' in broker.log_tail(), "the reason in the log")
+    t.wait(lambda: "user 'next' - invalid credentials" in broker.log_tail(), "the reason in the log")
 
 
 def test_what_follows_a_login_waits_for_it(t):

@@ -104,6 +104,33 @@ static void users_are_added_in_the_order_of_names(void)
 	scene_end();
 }
 
+/* At most n of those behind the name; whether there are more. */
+static bool some(const char *after, size_t n, const char *expected)
+{
+	bool has_more;
+
+	listed[0] = '\0';
+	has_more = access_some_accounts(door, after != NULL ? slice_cstr(after) : SLICE_EMPTY, n, list_account, NULL);
+	CU_ASSERT_STRING_EQUAL(listed, expected);
+	return has_more;
+}
+
+static void some_at_a_time(void)
+{
+	scene_begin();
+	CU_ASSERT_EQUAL(edit(user_edit(ACCESS_ADD_USER, "a")), 0);
+	CU_ASSERT_EQUAL(edit(user_edit(ACCESS_ADD_USER, "z")), 0);
+	CU_ASSERT_TRUE(some(NULL, 2, "a[a,b] guest[administrator] "));
+	CU_ASSERT_FALSE(some("guest", 2, "z[a,b] "));
+	CU_ASSERT_FALSE(some(NULL, 3, "a[a,b] guest[administrator] z[a,b] "));
+	CU_ASSERT_TRUE(some(NULL, 0, ""));
+	/* the name need not be there any more */
+	CU_ASSERT_TRUE(some("b", 1, "guest[administrator] "));
+	CU_ASSERT_FALSE(some("z", 5, ""));
+	CU_ASSERT_FALSE(some("zz", 5, ""));
+	scene_end();
+}
+
 static void account_of(const char *name, struct account_view *ret)
 {
 	CU_ASSERT_TRUE_FATAL(access_find_account(door, slice_cstr(name), ret));
@@ -477,7 +504,7 @@ static void store_that_fails(void)
 
 UNIT_MAIN("accounts", UNIT_TEST(first_user_is_made_once), UNIT_TEST(first_user_does_not_come_back),
 	  UNIT_TEST(no_first_user_is_wanted), UNIT_TEST(first_user_who_cannot_be),
-	  UNIT_TEST(users_are_added_in_the_order_of_names), UNIT_TEST(users_are_changed), UNIT_TEST(limits_that_stay),
+	  UNIT_TEST(users_are_added_in_the_order_of_names), UNIT_TEST(some_at_a_time), UNIT_TEST(users_are_changed), UNIT_TEST(limits_that_stay),
 	  UNIT_TEST(password_only_if_it_is_still_the_same), UNIT_TEST(permissions_are_set_and_cleared),
 	  UNIT_TEST(topic_permissions_are_set_and_cleared), UNIT_TEST(deleted_user_leaves_nothing),
 	  UNIT_TEST(vhost_is_forgotten), UNIT_TEST(all_or_nothing), UNIT_TEST(only_changes_are_stored),

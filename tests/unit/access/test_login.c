@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "access/access.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
@@ -334,27 +335,36 @@ static void a_changed_user_is_not(void)
 	end();
 }
 
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+
+static void wait_at_gate(struct work *work)
+{
+	(void)work;
+	pthread_mutex_lock(&gate);
+	pthread_mutex_unlock(&gate);
+}
+
+static void gone_through(struct work *work)
+{
+	(void)work;
+}
+
 /* What was found of the old password holds no longer. */
 static void a_user_that_is_changed_while_its_password_is_hashed(void)
 {
+	struct work before = { .run = wait_at_gate, .done = gone_through };
 	struct attempt old, new;
-	char hash[ACCESS_HASH_MAX];
-	bool is_done = false;
-	struct access_edit item = { .kind = ACCESS_SET_PASSWORD,
-				    .account = { .name = SLICE_LITERAL("guest"), .algorithm = PASSWORD_ARGON2ID } };
-	struct access_edits edits = { .items = &item, .n = 1, .done = edited, .context = &is_done };
 
-	CU_ASSERT_EQUAL_FATAL(password_hash(slice_cstr("new"), PASSWORD_ARGON2ID, hash), 0);
-	item.account.password_hash = slice_cstr(hash);
-	begin(1, 2);
+	begin(1, 1);
+	pthread_mutex_lock(&gate);
+	access_work(access, &before);
 	start(&old, "127.0.0.1", "guest", "secret");
 	start(&new, "127.0.0.1", "guest", "new");
-	access_edit(access, &edits);
+	set_user(ACCESS_SET_PASSWORD, "guest", "new", PASSWORD_SHA256);
+	CU_ASSERT_FALSE(old.is_done);
+	pthread_mutex_unlock(&gate);
 	wait_for(&old);
 	wait_for(&new);
-	while (!is_done)
-		turn_all();
-	/* the edit needs no hashing, so it is there first */
 	CU_ASSERT_FALSE(old.is_in);
 	CU_ASSERT_TRUE(new.is_in);
 	end();
@@ -426,11 +436,15 @@ static void rabbitmqs_hashes_are_replaced(void)
 static void a_hash_that_was_changed_meanwhile_stays(void)
 {
 	struct attempt attempt;
+	struct work before = { .run = wait_at_gate, .done = gone_through };
 
 	begin(1, 1);
 	set_user(ACCESS_ADD_USER, "old", "p", PASSWORD_SHA256);
+	pthread_mutex_lock(&gate);
+	access_work(access, &before);
 	start(&attempt, "127.0.0.1", "old", "p");
 	set_user(ACCESS_SET_PASSWORD, "old", "q", PASSWORD_SHA256);
+	pthread_mutex_unlock(&gate);
 	wait_for(&attempt);
 	CU_ASSERT_FALSE(attempt.is_in);
 	CU_ASSERT_TRUE(enters("127.0.0.1", "old", "q"));

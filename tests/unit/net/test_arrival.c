@@ -474,27 +474,46 @@ static void the_longest_silent_one_makes_room(void)
 	finish();
 }
 
+/* What holds memory of OpenSSL's has a smaller bound. */
+static void those_amid_a_handshake_are_fewer(void)
+{
+	int fds[N_MAX];
+
+	begin(false, LIMIT_MS);
+	for (unsigned i = 0; i < N_MAX; i++) {
+		fds[i] = unix_pair(true);
+		CU_ASSERT_EQUAL(send(fds[i], "\x16\x03\x01\x02", 4, 0), 4);
+	}
+	wait_until(&seen.n_gone, N_MAX - N_MAX / 4);
+	CU_ASSERT_EQUAL(arrivals_count(arrivals), N_MAX / 4);
+	CU_ASSERT_STRING_EQUAL(seen.reason, "too many at the same time");
+	for (unsigned i = 0; i < N_MAX; i++)
+		(void)close(fds[i]);
+	finish();
+	CU_ASSERT_EQUAL(seen.n_gone, N_MAX);
+}
+
 /* Many at once: each of them arrives, whatever the order of their steps. */
 static void many_shake_hands_at_once(void)
 {
-	static struct peer peers[100];
+	static struct peer peers[N_MAX / 4];
 	uint64_t limit = clock_monotonic_ms() + 3 * LIMIT_MS;
 
 	begin(false, 3 * LIMIT_MS);
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < N_MAX / 4; i++) {
 		peers[i] = (struct peer){.fd = -1};
 		peer_open(&peers[i], unix_pair(true), &client, i % 2 ? TLS1_2_VERSION : 0);
 	}
-	while (seen.n_arrived < 100 && clock_monotonic_ms() < limit) {
-		for (unsigned i = 0; i < 100; i++) {
+	while (seen.n_arrived < N_MAX / 4 && clock_monotonic_ms() < limit) {
+		for (unsigned i = 0; i < N_MAX / 4; i++) {
 			ERR_clear_error();
 			(void)SSL_do_handshake(peers[i].ssl);
 		}
 		loop_run_once(false);
 	}
-	CU_ASSERT_EQUAL(seen.n_arrived, 100);
+	CU_ASSERT_EQUAL(seen.n_arrived, N_MAX / 4);
 	CU_ASSERT_EQUAL(seen.n_failed, 0);
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < N_MAX / 4; i++) {
 		peer_close(&peers[i]);
 		SSL_SESSION_free(peers[i].session);
 	}
@@ -510,5 +529,5 @@ UNIT_MAIN("net/arrival", UNIT_TEST(certificates_make), UNIT_TEST(plain_ones_arri
 	  UNIT_TEST(what_follows_the_addresses_is_skipped), UNIT_TEST(who_is_unknown_is_not_local),
 	  UNIT_TEST(the_header_comes_before_tls), UNIT_TEST(who_is_not_trusted_is_turned_away),
 	  UNIT_TEST(without_a_header_it_does_not_arrive),
-	  UNIT_TEST(the_longest_silent_one_makes_room), UNIT_TEST(many_shake_hands_at_once),
-	  UNIT_TEST(certificates_remove))
+	  UNIT_TEST(the_longest_silent_one_makes_room), UNIT_TEST(those_amid_a_handshake_are_fewer),
+	  UNIT_TEST(many_shake_hands_at_once), UNIT_TEST(certificates_remove))
