@@ -101,8 +101,8 @@ void import_finish(struct import_work *work)
 	if (work->plan) {
 		buffer_append_slice(&import->warnings, buffer_slice(&work->plan->warnings));
 		import->n_warnings = work->plan->n_warnings;
-		for (size_t i = 0; i < PLAN_KINDS; i++)
-			import->counts[i] = plan_count(work->plan, (enum plan_kind)i);
+		for (enum plan_kind kind = 0; kind < PLAN_KINDS; kind++)
+			import->counts[kind] = plan_count(work->plan, kind);
 	}
 	log_end(work);
 	work->work.run = free_plan;

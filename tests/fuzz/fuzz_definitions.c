@@ -5,6 +5,8 @@
  */
 #include "fuzz.h"
 
+#include <errno.h>
+
 #include "admin/plan.h"
 #include "amqp/table.h"
 #include "base/log.h"

@@ -519,8 +519,28 @@ static void files_that_cannot_be_read(void)
 	clear();
 }
 
+static void definitions(void)
+{
+	set();
+	CU_ASSERT_PTR_NULL(config.definitions);
+	CU_ASSERT_TRUE(takes("load_definitions=/a.json"));
+	CU_ASSERT_STRING_EQUAL(config.definitions, "/a.json");
+	CU_ASSERT_TRUE(takes("definitions.local.path=/b"));
+	CU_ASSERT_STRING_EQUAL(config.definitions, "/b");
+	CU_ASSERT_TRUE(takes("definitions.import_backend=local_filesystem"));
+	refused("definitions.import_backend=https", "-o: bad value 'https' for 'definitions.import_backend': expected "
+						    "local_filesystem");
+	CU_ASSERT_FALSE(config.definitions_if_changed);
+	CU_ASSERT_TRUE(takes("definitions.skip_if_unchanged=true"));
+	CU_ASSERT_TRUE(config.definitions_if_changed);
+	CU_ASSERT_TRUE(takes("definitions.hashing.algorithm=sha256"));
+	refused("definitions.hashing.algorithm=crc", "-o: bad value 'crc' for 'definitions.hashing.algorithm': expected sha, "
+						     "sha224, sha256, sha384 or sha512, or sha3_224 and so on");
+	clear();
+}
+
 UNIT_MAIN("config", UNIT_TEST(defaults), UNIT_TEST(texts), UNIT_TEST(numbers), UNIT_TEST(frame_max),
-	  UNIT_TEST(memory_with_units), UNIT_TEST(memory_as_a_share), UNIT_TEST(disk_limits), UNIT_TEST(store_keys), UNIT_TEST(logins), UNIT_TEST(listeners),
+	  UNIT_TEST(memory_with_units), UNIT_TEST(memory_as_a_share), UNIT_TEST(disk_limits), UNIT_TEST(store_keys), UNIT_TEST(definitions), UNIT_TEST(logins), UNIT_TEST(listeners),
 	  UNIT_TEST(no_listeners), UNIT_TEST(too_many_listeners), UNIT_TEST(loopback_users),
 	  UNIT_TEST(no_loopback_users), UNIT_TEST(named_plugins_replace_the_list), UNIT_TEST(plugin_settings),
 	  UNIT_TEST(a_file), UNIT_TEST(an_empty_file), UNIT_TEST(errors_name_the_line), UNIT_TEST(keys_are_exact),
