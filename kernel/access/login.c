@@ -185,14 +185,18 @@ static struct login_target attempt_target(const struct login_attempt *attempt)
 	return target;
 }
 
+/* An address that may fail no more could guess here what others have: it is only let in with what
+ * was right from there. */
 static bool attempt_is_remembered(const struct login_attempt *attempt)
 {
 	const struct login_target *target = &attempt->target;
 	const struct logins *logins = attempt->logins;
+	uint64_t now_ms = logins->access->now_ms();
+	bool may_fail = throttle_may(logins->throttle, &attempt->address, now_ms);
 
 	return target->exists && target->hash[0] != '\0' &&
-	       remembered_has(logins->remembered, &attempt->digest, target->serial,
-			      logins->access->now_ms());
+	       remembered_has(logins->remembered, &attempt->digest,
+			      may_fail ? NULL : &attempt->address, target->serial, now_ms);
 }
 
 /* ---- Hashing ---- */
@@ -229,19 +233,32 @@ static void job_decide(struct login_attempt *attempt, int result)
 		attempt_refuse(attempt, "- the password could not be checked");
 }
 
-/* Some of those whose answer is known; each counts as if it had been hashed. How many. */
+/* The user was changed meanwhile: what was found holds no longer. It waits once more. */
+static void job_begin_anew(struct login_attempt *attempt)
+{
+	login_queue_leave(&attempt->logins->queue, &attempt->queued);
+	login_consider(attempt);
+}
+
+/* The user may have changed since its answer was found. It counts as if it had been hashed. */
+static void job_decide_twin(struct logins *logins, struct login_attempt *twin)
+{
+	if (attempt_target(twin).serial != twin->target.serial) {
+		job_begin_anew(twin);
+		return;
+	}
+	if (twin->result_of_twin == 1)
+		(void)throttle_take(logins->throttle, &twin->address, logins->access->now_ms());
+	job_decide(twin, twin->result_of_twin);
+}
+
+/* Some of those whose answer is known. How many. */
 static unsigned login_decide_found(struct logins *logins, unsigned limit)
 {
-	uint64_t now_ms = logins->access->now_ms();
 	unsigned n = 0;
 
-	for (struct list *link; n < limit && (link = list_pop(&logins->found)) != NULL; n++) {
-		struct login_attempt *twin = container_of(link, struct login_attempt, twins);
-
-		if (twin->result_of_twin == 1)
-			(void)throttle_take(logins->throttle, &twin->address, now_ms);
-		job_decide(twin, twin->result_of_twin);
-	}
+	for (struct list *link; n < limit && (link = list_pop(&logins->found)) != NULL; n++)
+		job_decide_twin(logins, container_of(link, struct login_attempt, twins));
 	return n;
 }
 
@@ -253,21 +270,6 @@ static void job_tell_twins(struct logins *logins, struct list *twins, int result
 	list_for_each(link, twins)
 		container_of(link, struct login_attempt, twins)->result_of_twin = result;
 	list_splice_tail(&logins->found, twins);
-}
-
-/* The user was changed meanwhile: what was found holds no longer. They all wait once more. */
-static void job_begin_anew(struct login_attempt *attempt, struct list *twins)
-{
-	struct list *link;
-
-	login_queue_leave(&attempt->logins->queue, &attempt->queued);
-	login_consider(attempt);
-	while ((link = list_pop(twins)) != NULL) {
-		struct login_attempt *twin = container_of(link, struct login_attempt, twins);
-
-		login_queue_leave(&twin->logins->queue, &twin->queued);
-		login_consider(twin);
-	}
 }
 
 static void job_found(struct login_job *job, struct login_attempt *attempt)
@@ -282,14 +284,16 @@ static void job_found(struct login_job *job, struct login_attempt *attempt)
 	if (job->result != 1)
 		throttle_give_back(logins->throttle, &attempt->address, now_ms);
 	if (now.serial != attempt->target.serial) {
-		job_begin_anew(attempt, &twins);
+		job_begin_anew(attempt);
+		job_tell_twins(logins, &twins, job->result); /* who see it, too */
 		return;
 	}
 	if (job->result == 0) {
-		remembered_add(logins->remembered, &attempt->digest, now.serial, now_ms);
+		remembered_add(logins->remembered, &attempt->digest, &attempt->address, now.serial,
+			       now_ms);
 		if (job->new_hash[0] != '\0')
 			rehash_begin(logins->access, logins->remembered, attempt->user,
-				     &attempt->digest, now.hash, job->new_hash);
+				     &attempt->digest, &attempt->address, now.hash, job->new_hash);
 	}
 	job_decide(attempt, job->result);
 	job_tell_twins(logins, &twins, job->result);
@@ -360,15 +364,16 @@ static bool login_begin(struct login_job *job, struct login_attempt *attempt)
 		attempt_accept(attempt);
 		return false;
 	}
+	if (!throttle_may(logins->throttle, &attempt->address, logins->access->now_ms())) {
+		login_refuse_throttled(attempt);
+		return false;
+	}
 	twin = login_twin(logins, attempt);
 	if (twin != NULL) {
 		list_add_tail(&twin->twins, &attempt->twins);
 		return false;
 	}
-	if (!throttle_take(logins->throttle, &attempt->address, logins->access->now_ms())) {
-		login_refuse_throttled(attempt);
-		return false;
-	}
+	(void)throttle_take(logins->throttle, &attempt->address, logins->access->now_ms());
 	job_begin(job, attempt);
 	return true;
 }

@@ -15,6 +15,7 @@ struct rehash {
 	struct access *access;
 	struct remembered *remembered;
 	struct remembered_digest digest;
+	struct throttle_address from;
 	struct access_edit edit;
 	struct access_edits edits;
 	char old_hash[ACCESS_HASH_MAX], new_hash[ACCESS_HASH_MAX];
@@ -32,7 +33,7 @@ static void rehash_remember(const struct rehash *rehash)
 	if (access_password_of(rehash->access, slice_make(rehash->user, rehash->user_size),
 			       &algorithm, hash, &serial) &&
 	    strcmp(hash, rehash->new_hash) == 0)
-		remembered_add(rehash->remembered, &rehash->digest, serial,
+		remembered_add(rehash->remembered, &rehash->digest, &rehash->from, serial,
 			       rehash->access->now_ms());
 }
 
@@ -57,14 +58,15 @@ static void rehash_done(struct access_edits *edits)
 }
 
 void rehash_begin(struct access *access, struct remembered *remembered, struct slice user,
-		  const struct remembered_digest *digest, const char *old_hash,
-		  const char *new_hash)
+		  const struct remembered_digest *digest, const struct throttle_address *from,
+		  const char *old_hash, const char *new_hash)
 {
 	struct rehash *rehash = mem_zalloc(sizeof(*rehash) + user.size);
 
 	rehash->access = access;
 	rehash->remembered = remembered;
 	rehash->digest = *digest;
+	rehash->from = *from;
 	rehash->user_size = user.size;
 	slice_copy((uint8_t *)rehash->user, user);
 	memcpy(rehash->old_hash, old_hash, strlen(old_hash));

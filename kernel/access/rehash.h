@@ -11,7 +11,7 @@
 #include "access/remembered.h"
 
 void rehash_begin(struct access *access, struct remembered *remembered, struct slice user,
-		  const struct remembered_digest *digest, const char *old_hash,
-		  const char *new_hash);
+		  const struct remembered_digest *digest, const struct throttle_address *from,
+		  const char *old_hash, const char *new_hash);
 
 #endif

@@ -13,6 +13,7 @@
 
 struct remembered_entry {
 	struct remembered_digest digest;
+	struct throttle_address from;
 	uint64_t serial;
 	uint64_t until_ms; /* 0: empty */
 };
@@ -72,19 +73,20 @@ static size_t remembered_set(const struct remembered_digest *digest)
 }
 
 bool remembered_has(const struct remembered *remembered, const struct remembered_digest *digest,
-		    uint64_t serial, uint64_t now_ms)
+		    const struct throttle_address *from, uint64_t serial, uint64_t now_ms)
 {
 	const struct remembered_entry *set = remembered->sets[remembered_set(digest)];
 
 	for (size_t i = 0; i < REMEMBERED_WAYS; i++)
 		if (set[i].until_ms > now_ms && set[i].serial == serial &&
+		    (from == NULL || throttle_address_equal(&set[i].from, from)) &&
 		    remembered_digest_equal(&set[i].digest, digest))
 			return true;
 	return false;
 }
 
 void remembered_add(struct remembered *remembered, const struct remembered_digest *digest,
-		    uint64_t serial, uint64_t now_ms)
+		    const struct throttle_address *from, uint64_t serial, uint64_t now_ms)
 {
 	struct remembered_entry *set = remembered->sets[remembered_set(digest)], *place = &set[0];
 
@@ -96,5 +98,5 @@ void remembered_add(struct remembered *remembered, const struct remembered_diges
 		if (set[i].until_ms < place->until_ms)
 			place = &set[i];
 	}
-	*place = (struct remembered_entry){*digest, serial, now_ms + REMEMBERED_MS};
+	*place = (struct remembered_entry){*digest, *from, serial, now_ms + REMEMBERED_MS};
 }

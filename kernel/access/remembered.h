@@ -5,7 +5,8 @@
 /*
  * Passwords that were right a short time ago, so that who comes again need not be hashed slowly
  * again. What is kept is a keyed hash (HMAC-SHA256, with a key that this process has drawn) of user
- * and password, and the serial that the user had: a user that was changed is not remembered.
+ * and password, the serial that the user had (a user that was changed is not remembered), and the
+ * address from where it was right last.
  *
  * Of a fixed size: where it is full, the oldest nearby is forgotten. One thread at a time.
  */
@@ -13,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "access/throttle.h"
 #include "base/compiler.h"
 #include "base/slice.h"
 
@@ -35,10 +37,11 @@ int remembered_digest_of(const struct remembered *remembered, struct slice user,
 			 struct slice password, struct remembered_digest *ret_digest) MUST_USE;
 bool remembered_digest_equal(const struct remembered_digest *a, const struct remembered_digest *b);
 
-/* now_ms is monotonic. A login that finds itself remembered does not prolong that. */
+/* now_ms is monotonic; from NULL: wherever it was right. A login that finds itself remembered does
+ * not prolong that. */
 bool remembered_has(const struct remembered *remembered, const struct remembered_digest *digest,
-		    uint64_t serial, uint64_t now_ms);
+		    const struct throttle_address *from, uint64_t serial, uint64_t now_ms);
 void remembered_add(struct remembered *remembered, const struct remembered_digest *digest,
-		    uint64_t serial, uint64_t now_ms);
+		    const struct throttle_address *from, uint64_t serial, uint64_t now_ms);
 
 #endif

@@ -53,7 +53,7 @@ struct throttle_address throttle_address_of(struct slice host, bool is_loopback)
 	return address;
 }
 
-static bool throttle_same(const struct throttle_address *a, const struct throttle_address *b)
+bool throttle_address_equal(const struct throttle_address *a, const struct throttle_address *b)
 {
 	return a->is_loopback == b->is_loopback && a->is_exempt == b->is_exempt &&
 	       memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
@@ -85,7 +85,7 @@ static const struct throttle_bucket *throttle_find(const struct throttle *thrott
 	const struct throttle_bucket *set = throttle->sets[throttle_set(address)];
 
 	for (size_t i = 0; i < THROTTLE_WAYS; i++)
-		if (set[i].full_at_ms != 0 && throttle_same(&set[i].address, address))
+		if (set[i].full_at_ms != 0 && throttle_address_equal(&set[i].address, address))
 			return &set[i];
 	return NULL;
 }
@@ -115,7 +115,7 @@ static void throttle_keep(struct throttle *throttle, const struct throttle_addre
 	struct throttle_bucket *set = throttle->sets[throttle_set(address)], *place = &set[0];
 
 	for (size_t i = 0; i < THROTTLE_WAYS; i++) {
-		if (set[i].full_at_ms != 0 && throttle_same(&set[i].address, address)) {
+		if (set[i].full_at_ms != 0 && throttle_address_equal(&set[i].address, address)) {
 			place = &set[i];
 			break;
 		}

@@ -29,6 +29,7 @@ struct throttle_address {
 
 /* Of "10.0.0.7", "fe80::1%eth0"; all that is neither (a Unix socket) is one address. */
 struct throttle_address throttle_address_of(struct slice host, bool is_loopback);
+bool throttle_address_equal(const struct throttle_address *a, const struct throttle_address *b);
 
 #define THROTTLE_BURST		20u   /* failures at once */
 #define THROTTLE_REFILL_MS	1000u /* and one more after each */

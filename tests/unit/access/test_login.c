@@ -394,6 +394,36 @@ static void many_with_the_same_password_are_hashed_once(void)
 	end();
 }
 
+/* Their answers come some at a time: the user may be changed between two of them. */
+static void a_user_that_is_changed_while_its_twins_are_answered(void)
+{
+	enum { N = 1000 };
+	static struct attempt attempts[N];
+	struct work before[2] = { { .run = wait_at_gate, .done = gone_through },
+				  { .run = wait_at_gate, .done = gone_through } };
+	unsigned n_late = 0;
+
+	begin(1, 2);
+	pthread_mutex_lock(&gate);
+	access_work(access, &before[0]);
+	access_work(access, &before[1]);
+	for (unsigned i = 0; i < N; i++)
+		start(&attempts[i], "127.0.0.1", "guest", "secret");
+	pthread_mutex_unlock(&gate);
+	wait_for(&attempts[0]);
+	CU_ASSERT_TRUE(attempts[0].is_in);
+	set_user(ACCESS_SET_PASSWORD, "guest", "new", PASSWORD_SHA256);
+	for (unsigned i = 0; i < N; i++) {
+		if (attempts[i].is_done)
+			continue;
+		n_late++;
+		wait_for(&attempts[i]);
+		CU_ASSERT_FALSE(attempts[i].is_in);
+	}
+	CU_ASSERT_NOT_EQUAL(n_late, 0);
+	end();
+}
+
 static void wrong_ones_of_the_same_count_each(void)
 {
 	enum { N = THROTTLE_BURST + 1 };
@@ -503,8 +533,14 @@ static void too_many_failures_are_refused_without_hashing(void)
 	start(&attempt, "10.0.0.1", "nobody", "wrong");
 	CU_ASSERT_TRUE(attempt.is_done); /* inside the call */
 	CU_ASSERT_STRING_EQUAL(attempt.reason, "user 'nobody' - too many failed logins from this address");
-	/* a password that is remembered passes, and other addresses do */
+	/* a password that is remembered passes, but not one that was right elsewhere: it could be
+	 * guessed */
+	set_cheap(ACCESS_ADD_USER, "elsewhere");
+	CU_ASSERT_TRUE(enters("10.0.0.2", "elsewhere", "secret"));
+	CU_ASSERT_FALSE(enters("10.0.0.1", "elsewhere", "secret"));
+	CU_ASSERT_TRUE(enters_at_once("10.0.0.3", "elsewhere", "secret"));
 	CU_ASSERT_TRUE(enters_at_once("10.0.0.1", "u", "secret"));
+	/* and other addresses do */
 	CU_ASSERT_FALSE(enters("10.0.0.2", "u", "wrong"));
 	start(&attempt, "10.0.0.2", "nobody", "wrong");
 	wait_for(&attempt);
@@ -641,7 +677,8 @@ UNIT_MAIN("access/login", UNIT_TEST(the_right_password), UNIT_TEST(others_are_re
 	  UNIT_TEST(a_nul_does_not_end_a_password), UNIT_TEST(reasons_are_rabbitmqs), UNIT_TEST(a_loopback_user_stays_at_home),
 	  UNIT_TEST(a_user_without_password_cannot), UNIT_TEST(who_comes_again_is_remembered),
 	  UNIT_TEST(a_changed_user_is_not), UNIT_TEST(a_user_that_is_changed_while_its_password_is_hashed),
-	  UNIT_TEST(many_with_the_same_password_are_hashed_once), UNIT_TEST(wrong_ones_of_the_same_count_each),
+	  UNIT_TEST(many_with_the_same_password_are_hashed_once),
+	  UNIT_TEST(a_user_that_is_changed_while_its_twins_are_answered), UNIT_TEST(wrong_ones_of_the_same_count_each),
 	  UNIT_TEST(rabbitmqs_hashes_are_replaced), UNIT_TEST(a_hash_that_was_changed_meanwhile_stays),
 	  UNIT_TEST(who_does_not_exist_costs_the_same), UNIT_TEST(too_many_failures_are_refused_without_hashing),
 	  UNIT_TEST(time_brings_another_try), UNIT_TEST(it_is_forgotten_after_a_time),
