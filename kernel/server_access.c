@@ -9,9 +9,6 @@
 struct access *server_make_access(const struct config *config, struct access_config *ret_settings)
 {
 	*ret_settings = (struct access_config){
-		.default_user = config->default_user,
-		.default_pass = config->default_pass,
-		.default_user_tags = config->default_user_tags,
 		.loopback_users = (const char *const *)config->loopback_users,
 	};
 	return access_create(ret_settings);

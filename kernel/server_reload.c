@@ -42,7 +42,9 @@ static bool is_reloadable(const char *key, bool has_tls)
 	for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++)
 		if (strncmp(key, begins[i], strlen(begins[i])) == 0)
 			return true;
-	return has_tls && strncmp(key, "ssl_options.", 12) == 0;
+	/* What is logged of handshakes is of the start. */
+	return has_tls && strncmp(key, "ssl_options.", 12) == 0 &&
+	       strncmp(key, "ssl_options.log_", 16) != 0;
 }
 
 struct reload_changes {

@@ -4,7 +4,7 @@
 
 /*
  * Who may enter and who may do what. Policies are registered; each is asked in turn until one does
- * not pass on. The built-in one knows the default_user of the configuration.
+ * not pass on. The built-in one knows the accounts (access/accounts.h).
  */
 
 #include <stdbool.h>
@@ -102,7 +102,6 @@ struct access_policy {
 
 /* Borrowed for the life of the access. */
 struct access_config {
-	const char *default_user, *default_pass, *default_user_tags;
 	const char *const *loopback_users; /* NULL-terminated: refused from elsewhere */
 };
 struct access *access_create(const struct access_config *config);

@@ -105,9 +105,6 @@ static void create(void)
 {
 	static const char *const loopback[] = {"guest", NULL};
 	static const struct access_config users = {
-		.default_user = "guest",
-		.default_pass = "guest",
-		.default_user_tags = "administrator",
 		.loopback_users = loopback,
 	};
 	static const struct access_first first = {

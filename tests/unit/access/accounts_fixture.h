@@ -22,9 +22,6 @@ enum { LOOPS = 3 };
 
 static const char *const nobody[] = { NULL };
 static const struct access_config the_config = {
-	.default_user = "guest",
-	.default_pass = "guest",
-	.default_user_tags = "",
 	.loopback_users = nobody,
 };
 static const struct access_first the_first = {

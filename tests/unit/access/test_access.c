@@ -12,9 +12,6 @@
 
 static const char *const loopback_users[] = { "guest", "other", NULL };
 static const struct access_config config = {
-	.default_user = "guest",
-	.default_pass = "secret",
-	.default_user_tags = "administrator",
 	.loopback_users = loopback_users,
 };
 static const struct shunt_peer near_peer = { .size = sizeof(near_peer), .is_loopback = true };

@@ -11,9 +11,6 @@
 
 static const char *const nobody[] = {NULL};
 static const struct access_config config = {
-	.default_user = "guest",
-	.default_pass = "guest",
-	.default_user_tags = "",
 	.loopback_users = nobody,
 };
 static struct access *access_;

@@ -57,9 +57,6 @@ static inline void world_create(void)
 {
 	static const char *const loopback[] = { NULL };
 	static const struct access_config users = {
-		.default_user = "guest",
-		.default_pass = "guest",
-		.default_user_tags = "",
 		.loopback_users = loopback,
 	};
 	const struct conn_settings settings = {

@@ -42,7 +42,7 @@ static inline void world_begin(void)
 {
 	static const char *const nobody[] = { NULL };
 	static const struct access_config users = {
-		.default_user = "guest", .default_pass = "guest", .default_user_tags = "", .loopback_users = nobody
+		.loopback_users = nobody
 	};
 
 	(void)alarm(LIMIT_S);
