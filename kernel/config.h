@@ -123,7 +123,7 @@ int config_read_file(struct config *config, const char *path, char ret_error[CON
 int config_read_option(struct config *config, const char *option, char ret_error[CONFIG_ERROR_MAX]);
 /* SHUNT_DEFAULT_USER, _PASS and _VHOST: they count for more than the file, and for less than -o. */
 int config_read_environment(struct config *config, char ret_error[CONFIG_ERROR_MAX]);
-/* The first user's, once that is made. */
+/* The first user's, once that is made, and the key's, which has been read; a reload reads anew. */
 void config_forget_password(struct config *config);
 /* After all was read: fills in what was left out. */
 void config_complete(struct config *config);

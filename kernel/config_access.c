@@ -228,6 +228,7 @@ void config_access_complete(struct config *config)
 void config_forget_password(struct config *config)
 {
 	config_set_secret(&config->default_pass, "");
+	config_tls_forget_password(config);
 }
 
 void config_access_fini(struct config *config)

@@ -83,5 +83,7 @@ void config_login_complete(struct config *config)
 void config_login_fini(struct config *config)
 {
 	mem_free(config->anonymous_user);
+	if (config->anonymous_pass != NULL)
+		explicit_bzero(config->anonymous_pass, strlen(config->anonymous_pass));
 	mem_free(config->anonymous_pass);
 }

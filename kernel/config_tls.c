@@ -289,6 +289,11 @@ void config_tls_init(struct config *config)
 	};
 }
 
+void config_tls_forget_password(struct config *config)
+{
+	tls_wipe(&config->tls.password);
+}
+
 void config_tls_fini(struct config *config)
 {
 	tls_free(&config->tls);

@@ -53,8 +53,11 @@ static void names_and_passwords(void)
 	CU_ASSERT_TRUE(takes("default_pass=another"));
 	refused("default_pass=", "-o: bad value for 'default_pass': expected some text");
 	CU_ASSERT_STRING_EQUAL(config.default_pass, "another");
+	CU_ASSERT_TRUE(takes("ssl_options.password=key"));
+	CU_ASSERT_STRING_EQUAL(config.tls.password, "key");
 	config_forget_password(&config);
 	CU_ASSERT_STRING_EQUAL(config.default_pass, "");
+	CU_ASSERT_PTR_NULL(config.tls.password);
 	config_fini(&config);
 }
 
