@@ -176,6 +176,38 @@ static void undone_when_a_binding_is_refused(void)
 	admin_finish();
 }
 
+/* Refused by the last step, with a crash anywhere, also while it is undone: it is given up at the next start, which would
+ * be refused for ever otherwise. */
+static void given_up_when_refused_after_a_crash(void)
+{
+	static const char bad[] = "\"routing_key\":\"bad\"";
+	char *before, *after, *text = mem_strdup(all), *key = strstr(text, "\"routing_key\":\"new\"");
+	size_t n = states(&before, &after), n_given_up = 0;
+
+	admin_finish();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(key);
+	memcpy(key, bad, sizeof(bad) - 1);
+	for (size_t i = 1; i <= n; i++) {
+		begin_with_some();
+		fail_commit(i, true);
+		CU_ASSERT_NOT_EQUAL(import_text(text), 0);
+		admin_restart();
+		if (import_is_pending(admin)) {
+			CU_ASSERT_EQUAL(import_again(), -EINVAL);
+			CU_ASSERT_PTR_NOT_NULL(strstr(imported.reason, "bindings[0]: PRECONDITION_FAILED - bad key; what was done"));
+			CU_ASSERT_EQUAL(count_keys("import/"), 0);
+			n_given_up++;
+		}
+		admin_restart();
+		CU_ASSERT_FALSE(import_is_pending(admin));
+		admin_finish();
+	}
+	CU_ASSERT_TRUE(n_given_up > 10);
+	mem_free(text);
+	mem_free(before);
+	mem_free(after);
+}
+
 static bool second_is_done;
 
 static void second_done(struct import *import)
@@ -250,5 +282,5 @@ static void ended_meanwhile(void)
 }
 
 UNIT_MAIN("import", UNIT_TEST(everything_is_imported), UNIT_TEST(undone_when_a_commit_fails),
-	  UNIT_TEST(done_again_after_a_crash), UNIT_TEST(undone_when_a_binding_is_refused), UNIT_TEST(one_at_a_time),
+	  UNIT_TEST(done_again_after_a_crash), UNIT_TEST(undone_when_a_binding_is_refused), UNIT_TEST(given_up_when_refused_after_a_crash), UNIT_TEST(one_at_a_time),
 	  UNIT_TEST(references), UNIT_TEST(ended_meanwhile))
