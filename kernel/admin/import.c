@@ -275,9 +275,7 @@ static void refuse(struct import *import, int result, const char *reason)
 
 	import->result = result;
 	(void)snprintf(import->reason, sizeof(import->reason), "%s", reason);
-	if (import->text)
-		explicit_bzero(import->text, import->size);
-	mem_free(import->text);
+	admin_dispose(import->admin, import->text, import->size);
 	import->text = NULL;
 	refusal->import = import;
 	loop_task_init(&refusal->task, tell_refusal);
