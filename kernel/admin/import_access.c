@@ -10,6 +10,7 @@
 #include "admin/vhosts.h"
 #include "base/mem.h"
 #include "broker/broker.h"
+#include "broker/topology.h"
 
 /* Out of memory while copying: the view is as good as the text that failed. */
 static bool keep(struct plan *plan, struct slice *text)
@@ -143,7 +144,22 @@ void import_undo_vhost(struct import_op *op)
 			     previous ? previous : &none, 0, vhost_undone);
 }
 
-/* ---- What edits of access have in common ---- */
+/* ---- What edits have in common ---- */
+
+/*
+ * False: it has gone since it was looked for; the op has ended. It must not get what the next vhost
+ * of that name would have; what is asked for in this call, before a deletion begins, goes with it.
+ */
+static bool is_vhost_there(struct import_op *op, struct slice vhost,
+			   const struct plan_origin *origin)
+{
+	if (!vhost.data || topology_vhost(op->work->admin->broker->topology, vhost))
+		return true;
+	import_fail(op->work, -EINVAL, origin, "Virtual host '" SLICE_FMT "' does not exist",
+		    SLICE_ARG(vhost));
+	import_op_done(op);
+	return false;
+}
 
 static struct access_edit *edits_of(struct import_op *op)
 {
@@ -328,6 +344,8 @@ void import_run_permissions(struct import_op *op)
 		struct plan_permission *item = import_op_item(op, i);
 		struct keeping keeping = {.plan = op->work->plan, .previous = &item->past.previous};
 
+		if (!is_vhost_there(op, item->view.vhost, &item->origin))
+			return;
 		access_each_permission(op->work->admin->access, item->view.vhost, item->view.user,
 				       keep_permission, &keeping);
 		if (keeping.is_out_of_memory) {
@@ -402,6 +420,8 @@ void import_run_topic_permissions(struct import_op *op)
 					  .previous = &item->past.previous,
 					  .exchange = item->view.exchange};
 
+		if (!is_vhost_there(op, item->view.vhost, &item->origin))
+			return;
 		access_each_topic_permission(op->work->admin->access, item->view.vhost,
 					     item->view.user, keep_topic_permission, &keeping);
 		if (keeping.is_out_of_memory) {
@@ -488,6 +508,8 @@ void import_run_parameters(struct import_op *op)
 	for (size_t i = 0; i < op->n; i++) {
 		struct plan_parameter *item = import_op_item(op, i);
 
+		if (!is_vhost_there(op, item->view.vhost, &item->origin))
+			return;
 		if (!keep_parameter(op->work, item)) {
 			fail_memory(op);
 			return;

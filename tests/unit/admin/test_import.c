@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "admin/vhosts.h"
 #include "admin_fixture.h"
 
 #include "../unit.h"
@@ -208,6 +209,50 @@ static void given_up_when_refused_after_a_crash(void)
 	mem_free(after);
 }
 
+static bool is_deleted;
+
+static void vhost_deleted(struct vhost_change *change)
+{
+	CU_ASSERT_EQUAL(change->result, 0);
+	is_deleted = true;
+}
+
+static struct vhost_change deletion = {
+	.operation = VHOST_DELETE, .name = SLICE_LITERAL("v"), .settings = VHOST_SETTINGS_NONE, .done = vhost_deleted};
+
+/* When the users are on their way: behind the looking, before what is in the vhost. */
+static void delete_at_the_third_commit(struct store *s, struct store_commit *commit)
+{
+	static const struct audit_actor actor = {SLICE_LITERAL("tester"), SLICE_LITERAL("test")};
+
+	failing_store_commit(s, commit);
+	if (n_commits == 3)
+		admin_change_vhost(admin, &deletion, &actor);
+}
+
+/* What the file says of it is not left for the next vhost of that name. */
+static void vhost_is_deleted_meanwhile(void)
+{
+	static const char *const texts[] = {
+		"\"permissions\":[{\"user\":\"u3\",\"vhost\":\"v\",\"configure\":\"\",\"write\":\"\",\"read\":\"\"}]",
+		"\"topic_permissions\":[{\"user\":\"u3\",\"vhost\":\"v\",\"exchange\":\"x\",\"write\":\"\",\"read\":\"\"}]",
+		"\"policies\":[{\"vhost\":\"v\",\"name\":\"p\",\"pattern\":\"\",\"definition\":{\"a\":1}}]"};
+	char text[400];
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		(void)snprintf(text, sizeof(text), "{\"users\":[{\"name\":\"u3\",\"tags\":[]}],%s}", texts[i]);
+		begin_with_some();
+		fail_commit(0, false);
+		is_deleted = false;
+		store_ops.commit = delete_at_the_third_commit;
+		CU_ASSERT_EQUAL(import_text(text), -EINVAL);
+		CU_ASSERT_PTR_NOT_NULL(strstr(imported.reason, "[0]: Virtual host 'v' does not exist"));
+		wait_until(&is_deleted);
+		CU_ASSERT_EQUAL(count_keys("permission/") + count_keys("topic-permission/") + count_keys("parameter/"), 0);
+		admin_finish();
+	}
+}
+
 static bool second_is_done;
 
 static void second_done(struct import *import)
@@ -282,5 +327,5 @@ static void ended_meanwhile(void)
 }
 
 UNIT_MAIN("import", UNIT_TEST(everything_is_imported), UNIT_TEST(undone_when_a_commit_fails),
-	  UNIT_TEST(done_again_after_a_crash), UNIT_TEST(undone_when_a_binding_is_refused), UNIT_TEST(given_up_when_refused_after_a_crash), UNIT_TEST(one_at_a_time),
+	  UNIT_TEST(done_again_after_a_crash), UNIT_TEST(undone_when_a_binding_is_refused), UNIT_TEST(given_up_when_refused_after_a_crash), UNIT_TEST(vhost_is_deleted_meanwhile), UNIT_TEST(one_at_a_time),
 	  UNIT_TEST(references), UNIT_TEST(ended_meanwhile))
