@@ -253,6 +253,49 @@ static void vhost_is_deleted_meanwhile(void)
 	}
 }
 
+static void user_deleted(struct access_edits *edits)
+{
+	CU_ASSERT_EQUAL(edits->result, 0);
+	is_deleted = true;
+}
+
+static struct access_edit user_deletion[2];
+static struct access_edits user_deletions = {.items = user_deletion, .n = 2, .done = user_deleted};
+
+/* When the users are there, and the queue is on its way. */
+static void delete_at_the_fourth_commit(struct store *s, struct store_commit *commit)
+{
+	failing_store_commit(s, commit);
+	if (n_commits == 4)
+		access_edit(access_door, &user_deletions);
+}
+
+/* What somebody has deleted meanwhile stays so, and the rest is undone all the same. */
+static void users_are_deleted_meanwhile(void)
+{
+	static const char text[] =
+		"{\"users\":[{\"name\":\"u\",\"tags\":\"new\"},{\"name\":\"u3\",\"tags\":[]},"
+		"{\"name\":\"u4\",\"tags\":[]}],\"queues\":[{\"vhost\":\"v\",\"name\":\"q3\",\"durable\":true,"
+		"\"auto_delete\":false}],\"bindings\":[{\"vhost\":\"v\",\"source\":\"amq.direct\",\"destination\":\"q3\","
+		"\"destination_type\":\"queue\",\"routing_key\":\"bad\"}]}";
+	struct account_view found;
+
+	begin_with_some();
+	fail_commit(0, false);
+	user_deletion[0] = (struct access_edit){.kind = ACCESS_DELETE_USER, .account.name = SLICE_LITERAL("u")};
+	user_deletion[1] = (struct access_edit){.kind = ACCESS_DELETE_USER, .account.name = SLICE_LITERAL("u3")};
+	is_deleted = false;
+	store_ops.commit = delete_at_the_fourth_commit;
+	CU_ASSERT_EQUAL(import_text(text), -EINVAL);
+	CU_ASSERT_STRING_EQUAL(imported.reason, "bindings[0]: PRECONDITION_FAILED - bad key");
+	CU_ASSERT_TRUE(is_deleted);
+	CU_ASSERT_FALSE(access_find_account(access_door, SLICE_LITERAL("u"), &found));
+	CU_ASSERT_FALSE(access_find_account(access_door, SLICE_LITERAL("u3"), &found));
+	CU_ASSERT_FALSE(access_find_account(access_door, SLICE_LITERAL("u4"), &found));
+	CU_ASSERT_EQUAL(count_keys("user/"), 0);
+	admin_finish();
+}
+
 static bool second_is_done;
 
 static void second_done(struct import *import)
@@ -327,5 +370,5 @@ static void ended_meanwhile(void)
 }
 
 UNIT_MAIN("import", UNIT_TEST(everything_is_imported), UNIT_TEST(undone_when_a_commit_fails),
-	  UNIT_TEST(done_again_after_a_crash), UNIT_TEST(undone_when_a_binding_is_refused), UNIT_TEST(given_up_when_refused_after_a_crash), UNIT_TEST(vhost_is_deleted_meanwhile), UNIT_TEST(one_at_a_time),
+	  UNIT_TEST(done_again_after_a_crash), UNIT_TEST(undone_when_a_binding_is_refused), UNIT_TEST(given_up_when_refused_after_a_crash), UNIT_TEST(vhost_is_deleted_meanwhile), UNIT_TEST(users_are_deleted_meanwhile), UNIT_TEST(one_at_a_time),
 	  UNIT_TEST(references), UNIT_TEST(ended_meanwhile))
