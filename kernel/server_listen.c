@@ -258,7 +258,9 @@ static enum server_status listen_make_arrivals(struct server_listen *listen,
 					       const struct config *config)
 {
 	unsigned n = loop_count() < LISTEN_WORKERS_MAX ? loop_count() : LISTEN_WORKERS_MAX;
-	int result = listen_has_tls(config) ? workers_create("tls", n, &listen->workers) : 0;
+	int result = listen_has_tls(config)
+			     ? workers_create("tls", WORKERS_BEHIND, n, &listen->workers)
+			     : 0;
 
 	if (result != 0) {
 		log_error("net", "cannot start threads: reason=\"%s\"", strerror(-result));

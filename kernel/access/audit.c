@@ -8,10 +8,14 @@
 #define AUDIT_BY_SIZE	300
 #define AUDIT_FROM_SIZE 400
 
+bool audit_is_on(void)
+{
+	return log_level() >= LOG_LEVEL_INFO;
+}
+
 static bool audit_may_log(struct log_limit *limit)
 {
-	return limit != NULL ? log_limit_take(limit, LOG_LEVEL_INFO)
-			     : log_level() >= LOG_LEVEL_INFO;
+	return limit != NULL ? log_limit_take(limit, LOG_LEVEL_INFO) : audit_is_on();
 }
 
 void audit(const struct audit_actor *actor, struct log_limit *limit, const char *event,

@@ -14,6 +14,8 @@
  * access.refused, definitions.imported and the like are ours. docs/shunt.conf.5 lists them.
  */
 
+#include <stdbool.h>
+
 #include "base/compiler.h"
 #include "base/log.h"
 #include "base/slice.h"
@@ -24,10 +26,13 @@ struct audit_actor {
 	struct slice from; /* the connection's name, "control socket, pid N", "shuntd" (the start) */
 };
 
+/* Whether lines are written at all now: for those whose actor is dear to name. Any thread. */
+bool audit_is_on(void);
+
 /*
- * `details` is a printf format of key="value" pairs; "%s" with "" for none. Any thread. Names in the details go
- * through log_quote() by the caller. What a peer can cause at will (refusals) is limited by
- * `limit`; NULL: never left out.
+ * `details` is a printf format of key="value" pairs; "%s" with "" for none. Any thread. Names in
+ * the details go through log_quote() by the caller. What a peer can cause at will (refusals) is
+ * limited by `limit`; NULL: never left out.
  */
 void audit(const struct audit_actor *actor, struct log_limit *limit, const char *event,
 	   const char *details, ...) PRINTF_FORMAT(4, 5);

@@ -2,9 +2,10 @@
 #include "access/remembered.h"
 
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <string.h>
 
 #include "base/bug.h"
@@ -20,15 +21,35 @@ struct remembered_entry {
 /* The digest, which nobody outside can foresee, says in which set it is. Sets that were never used
  * cost no memory. */
 struct remembered {
-	uint8_t key[REMEMBERED_SIZE];
+	EVP_MAC_CTX *keyed; /* made once: making one costs more than the hashing */
 	struct remembered_entry sets[REMEMBERED_N_SETS][REMEMBERED_WAYS];
 };
+
+static EVP_MAC_CTX *remembered_keyed(void)
+{
+	char sha256[] = "SHA256";
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, sha256, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	uint8_t key[REMEMBERED_SIZE];
+	EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	EVP_MAC_CTX *keyed = hmac != NULL ? EVP_MAC_CTX_new(hmac) : NULL;
+
+	random_bytes(key, sizeof(key));
+	/* Without it the library is not what this was built with: nothing that could be waited for.
+	 */
+	bug_on(keyed == NULL || EVP_MAC_init(keyed, key, sizeof(key), params) != 1);
+	explicit_bzero(key, sizeof(key));
+	EVP_MAC_free(hmac);
+	return keyed;
+}
 
 struct remembered *remembered_create(void)
 {
 	struct remembered *remembered = mem_zalloc(sizeof(*remembered));
 
-	random_bytes(remembered->key, sizeof(remembered->key));
+	remembered->keyed = remembered_keyed();
 	return remembered;
 }
 
@@ -36,29 +57,26 @@ void remembered_destroy(struct remembered *remembered)
 {
 	if (remembered == NULL)
 		return;
-	explicit_bzero(remembered->key, sizeof(remembered->key));
+	EVP_MAC_CTX_free(remembered->keyed); /* wipes the key */
 	mem_free(remembered);
 }
 
-/* The user's size first: so no two pairs of user and password are the same bytes. */
+/* The user's size first: so no two pairs of user and password are the same bytes. An init without
+ * a key begins anew with the old one. */
 int remembered_digest_of(const struct remembered *remembered, struct slice user,
 			 struct slice password, struct remembered_digest *ret_digest)
 {
-	size_t size = sizeof(user.size) + user.size + password.size;
-	uint8_t *bytes = mem_try_alloc(size);
-	unsigned n = 0;
+	EVP_MAC_CTX *keyed = remembered->keyed;
+	size_t n = 0;
 
-	if (bytes == NULL)
+	if (EVP_MAC_init(keyed, NULL, 0, NULL) != 1 ||
+	    EVP_MAC_update(keyed, (const uint8_t *)&user.size, sizeof(user.size)) != 1 ||
+	    (user.size != 0 && EVP_MAC_update(keyed, user.data, user.size) != 1) ||
+	    (password.size != 0 && EVP_MAC_update(keyed, password.data, password.size) != 1) ||
+	    EVP_MAC_final(keyed, ret_digest->bytes, &n, REMEMBERED_SIZE) != 1)
 		return -ENOMEM;
-	memcpy(bytes, &user.size, sizeof(user.size));
-	slice_copy(bytes + sizeof(user.size), user);
-	slice_copy(bytes + sizeof(user.size) + user.size, password);
-	bool done = HMAC(EVP_sha256(), remembered->key, (int)sizeof(remembered->key), bytes, size,
-			 ret_digest->bytes, &n) != NULL;
-	explicit_bzero(bytes, size);
-	mem_free(bytes);
-	bug_on(done && n != REMEMBERED_SIZE);
-	return done ? 0 : -ENOMEM;
+	bug_on(n != REMEMBERED_SIZE);
+	return 0;
 }
 
 bool remembered_digest_equal(const struct remembered_digest *a, const struct remembered_digest *b)

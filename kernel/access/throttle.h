@@ -32,7 +32,7 @@ struct throttle_address throttle_address_of(struct slice host, bool is_loopback)
 
 #define THROTTLE_BURST		20u   /* failures at once */
 #define THROTTLE_REFILL_MS	1000u /* and one more after each */
-#define THROTTLE_LOOPBACK_TIMES 10u   /* both, for a loopback address */
+#define THROTTLE_LOOPBACK_TIMES 3u    /* both, for a loopback address */
 #define THROTTLE_WAYS		8u
 #define THROTTLE_N_SETS		2048u /* 16384 addresses */
 

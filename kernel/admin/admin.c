@@ -161,7 +161,7 @@ int admin_create(struct broker *broker, struct access *access, struct store *sto
 
 struct workers *admin_workers(struct admin *admin)
 {
-	int r = admin->workers ? 0 : workers_create("admin", 1, &admin->workers);
+	int r = admin->workers ? 0 : workers_create("admin", WORKERS_BEHIND, 1, &admin->workers);
 
 	if (r != 0)
 		log_error("admin", "cannot start a thread: reason=\"%s\"", strerror(-r));

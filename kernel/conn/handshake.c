@@ -108,6 +108,8 @@ static void handshake_audit(const struct connection *c, const char *mechanism, s
 	char name[CONNECTION_NAME_MAX], quoted[400];
 	struct audit_actor actor = {.by = user};
 
+	if (!audit_is_on())
+		return;
 	connection_print_name(c, name);
 	actor.from = slice_cstr(name);
 	if (reason == NULL)

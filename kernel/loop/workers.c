@@ -22,10 +22,10 @@
 /* A handshake of OpenSSL with a long chain of certificates needs some 50 KiB. */
 #define STACK_BYTES ((size_t)256 * 1024)
 
-/* Below the loops, above nothing. */
-#define NICE 10
+#define NICE 10 /* of WORKERS_BEHIND */
 
 struct workers {
+	enum workers_priority priority;
 	pthread_mutex_t lock;
 	pthread_cond_t has_work; /* or is stopping */
 	struct work *first, **end;
@@ -66,7 +66,8 @@ static void *thread_main(void *arg)
 	struct work *work;
 
 	/* 0 is the calling thread, not the process, on Linux. At another priority it works, too. */
-	(void)setpriority(PRIO_PROCESS, 0, NICE);
+	if (workers->priority == WORKERS_BEHIND)
+		(void)setpriority(PRIO_PROCESS, 0, NICE);
 	log_set_thread(-1);
 	while ((work = take(workers)) != NULL) {
 		unsigned home = work->home;
@@ -112,7 +113,8 @@ static int start(struct workers *workers, unsigned n)
 	return rc;
 }
 
-int workers_create(const char *name, unsigned n_threads, struct workers **ret_workers)
+int workers_create(const char *name, enum workers_priority priority, unsigned n_threads,
+		   struct workers **ret_workers)
 {
 	bug_on(n_threads == 0 || loop_count() == 0);
 	struct workers *workers =
@@ -122,6 +124,7 @@ int workers_create(const char *name, unsigned n_threads, struct workers **ret_wo
 	(void)pthread_mutex_init(&workers->lock, NULL);
 	(void)pthread_cond_init(&workers->has_work, NULL);
 	workers->end = &workers->first;
+	workers->priority = priority;
 	(void)snprintf(workers->name, sizeof(workers->name), "%s", name);
 	int rc = start(workers, n_threads);
 	if (rc != 0)

@@ -3,8 +3,7 @@
 #define KERNEL_LOOP_WORKERS_H
 
 /*
- * A small pool of threads for what would hold up a loop: hashing of passwords, TLS handshakes. They
- * run at a lower priority than the loops (nice), so a core that a loop needs is the loop's.
+ * A small pool of threads for what would hold up a loop: hashing of passwords, TLS handshakes.
  *
  * Work is submitted on a loop, run on some worker, and comes back to that loop in a letter. It runs
  * in the order of the calls; order among those that wait for fairness' sake is the caller's.
@@ -24,9 +23,17 @@ struct work {
 	unsigned home;
 };
 
+/*
+ * WORKERS_BEHIND: at a lower priority than the loops (nice 10), so that a core which a loop needs
+ * is the loop's: beside busy loops they get a tenth of it. WORKERS_BESIDE: at the loops' priority,
+ * for what is little and waited for.
+ */
+enum workers_priority { WORKERS_BEHIND, WORKERS_BESIDE };
+
 /* n_threads from 1 on. `name`: of the threads, at most 12 characters. 0, or a negative errno. The
  * pool of loops exists. */
-int workers_create(const char *name, unsigned n_threads, struct workers **ret_workers) MUST_USE;
+int workers_create(const char *name, enum workers_priority priority, unsigned n_threads,
+		   struct workers **ret_workers) MUST_USE;
 
 /* On a loop. */
 void workers_submit(struct workers *workers, struct work *work);

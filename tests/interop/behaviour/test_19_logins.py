@@ -159,7 +159,7 @@ def fail_at_once(t, own, count, source):
 def test_an_address_that_fails_often_is_refused_without_hashing(t):
     own = t.shuntd()
     enters(t, "guest", "guest", own, source="127.0.0.2")
-    # 200 may fail, and ten more each second; of the lines that say so there are twenty a second
+    # 60 may fail, and three more each second; of the lines that say so there are twenty a second
     while not in_log(own, r"from=\"127.0.0.2:.* too many failed logins from this address"):
         fail_at_once(t, own, 100, "127.0.0.2")
     # who has been let in a short time ago is, and other addresses are not touched

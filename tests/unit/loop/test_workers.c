@@ -61,7 +61,7 @@ static void begin(unsigned n_loops, unsigned n_threads, struct workers **ret_wor
 	atomic_store(&n_ran, 0);
 	n_done = 0;
 	CU_ASSERT_EQUAL_FATAL(loop_pool_create(n_loops), 0);
-	CU_ASSERT_EQUAL_FATAL(workers_create("test", n_threads, ret_workers), 0);
+	CU_ASSERT_EQUAL_FATAL(workers_create("test", WORKERS_BEHIND, n_threads, ret_workers), 0);
 }
 
 static void submit(struct workers *workers, struct job *job, void (*how)(struct work *work))

@@ -70,7 +70,7 @@ static void begin(bool expects_proxy, unsigned timeout_ms)
 {
 	memset(&seen, 0, sizeof(seen));
 	CU_ASSERT_EQUAL_FATAL(loop_pool_create(1), 0);
-	CU_ASSERT_EQUAL_FATAL(workers_create("tls", 2, &workers), 0);
+	CU_ASSERT_EQUAL_FATAL(workers_create("tls", WORKERS_BEHIND, 2, &workers), 0);
 	CU_ASSERT_EQUAL_FATAL(net_range_parse("127.0.0.0/8", &loopback), 0);
 	config = (struct arrivals_config){
 		.handler = &handler,
