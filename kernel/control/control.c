@@ -28,10 +28,10 @@
 
 #define CONTROL_REQUEST_MAX ((size_t)1 << 20)
 #define CONTROL_OUTPUT_LOW                                                                         \
-	((size_t)64 << 10)    /* with no more than this unsent, more of a list is made */
-#define CONTROL_TURN_REQUESTS 8u /* of a client in one turn */
-#define CONTROL_REST_MS 1000u /* when there are no descriptors */
-#define CONTROL_BACKLOG 16
+	((size_t)64 << 10)	    /* with no more than this unsent, more of a list is made */
+#define CONTROL_TURN_REQUESTS 8u    /* of a client in one turn */
+#define CONTROL_REST_MS	      1000u /* when there are no descriptors */
+#define CONTROL_BACKLOG	      16
 
 /*
  * When descriptors are out, an operator needs us most: one is kept in reserve and given to the
@@ -168,8 +168,8 @@ void control_client_fail(struct control_client *client, enum control_status stat
 /* ---- Bytes ---- */
 
 /*
- * Requests bring passwords. What is left of a line goes with it: in the input's memory, in the copy,
- * and in all that jansson has made of it, which is freed by this.
+ * Requests bring passwords. What is left of a line goes with it: in the input's memory, in the
+ * copy, and in all that jansson has made of it, which is freed by this.
  */
 static void wiping_free(void *p)
 {

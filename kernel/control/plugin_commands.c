@@ -143,7 +143,8 @@ void control_plugin_change(struct control_client *client, const json_t *request)
 		.context = waiter,
 	};
 
-	/* a status of its own, as with the other commands; what goes meanwhile is a change that cannot be */
+	/* a status of its own, as with the other commands; what goes meanwhile is a change that
+	 * cannot be */
 	if (operation != NULL && name != NULL && strcmp(operation, "load") != 0 &&
 	    !is_loaded(client, name)) {
 		waiter_free(waiter);

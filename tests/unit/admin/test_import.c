@@ -177,12 +177,13 @@ static void undone_when_a_binding_is_refused(void)
 	admin_finish();
 }
 
-/* Refused by the last step, with a crash anywhere, also while it is undone: it is given up at the next start, which would
- * be refused for ever otherwise. */
+/* Refused by the last step, with a crash anywhere, also while it is undone: it is given up at the
+ * next start, which would be refused for ever otherwise. */
 static void given_up_when_refused_after_a_crash(void)
 {
 	static const char bad[] = "\"routing_key\":\"bad\"";
-	char *before, *after, *text = mem_strdup(all), *key = strstr(text, "\"routing_key\":\"new\"");
+	char *before, *after, *text = mem_strdup(all),
+			      *key = strstr(text, "\"routing_key\":\"new\"");
 	size_t n = states(&before, &after), n_given_up = 0;
 
 	admin_finish();
@@ -195,7 +196,9 @@ static void given_up_when_refused_after_a_crash(void)
 		admin_restart();
 		if (import_is_pending(admin)) {
 			CU_ASSERT_EQUAL(import_again(), -EINVAL);
-			CU_ASSERT_PTR_NOT_NULL(strstr(imported.reason, "bindings[0]: PRECONDITION_FAILED - bad key; what was done"));
+			CU_ASSERT_PTR_NOT_NULL(strstr(
+				imported.reason,
+				"bindings[0]: PRECONDITION_FAILED - bad key; what was done"));
 			CU_ASSERT_EQUAL(count_keys("import/"), 0);
 			n_given_up++;
 		}
@@ -217,8 +220,10 @@ static void vhost_deleted(struct vhost_change *change)
 	is_deleted = true;
 }
 
-static struct vhost_change deletion = {
-	.operation = VHOST_DELETE, .name = SLICE_LITERAL("v"), .settings = VHOST_SETTINGS_NONE, .done = vhost_deleted};
+static struct vhost_change deletion = {.operation = VHOST_DELETE,
+				       .name = SLICE_LITERAL("v"),
+				       .settings = VHOST_SETTINGS_NONE,
+				       .done = vhost_deleted};
 
 /* When the users are on their way: behind the looking, before what is in the vhost. */
 static void delete_at_the_third_commit(struct store *s, struct store_commit *commit)
@@ -234,21 +239,28 @@ static void delete_at_the_third_commit(struct store *s, struct store_commit *com
 static void vhost_is_deleted_meanwhile(void)
 {
 	static const char *const texts[] = {
-		"\"permissions\":[{\"user\":\"u3\",\"vhost\":\"v\",\"configure\":\"\",\"write\":\"\",\"read\":\"\"}]",
-		"\"topic_permissions\":[{\"user\":\"u3\",\"vhost\":\"v\",\"exchange\":\"x\",\"write\":\"\",\"read\":\"\"}]",
-		"\"policies\":[{\"vhost\":\"v\",\"name\":\"p\",\"pattern\":\"\",\"definition\":{\"a\":1}}]"};
+		"\"permissions\":[{\"user\":\"u3\",\"vhost\":\"v\",\"configure\":\"\",\"write\":"
+		"\"\",\"read\":\"\"}]",
+		"\"topic_permissions\":[{\"user\":\"u3\",\"vhost\":\"v\",\"exchange\":\"x\","
+		"\"write\":\"\",\"read\":\"\"}]",
+		"\"policies\":[{\"vhost\":\"v\",\"name\":\"p\",\"pattern\":\"\",\"definition\":{"
+		"\"a\":1}}]"};
 	char text[400];
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		(void)snprintf(text, sizeof(text), "{\"users\":[{\"name\":\"u3\",\"tags\":[]}],%s}", texts[i]);
+		(void)snprintf(text, sizeof(text), "{\"users\":[{\"name\":\"u3\",\"tags\":[]}],%s}",
+			       texts[i]);
 		begin_with_some();
 		fail_commit(0, false);
 		is_deleted = false;
 		store_ops.commit = delete_at_the_third_commit;
 		CU_ASSERT_EQUAL(import_text(text), -EINVAL);
-		CU_ASSERT_PTR_NOT_NULL(strstr(imported.reason, "[0]: Virtual host 'v' does not exist"));
+		CU_ASSERT_PTR_NOT_NULL(
+			strstr(imported.reason, "[0]: Virtual host 'v' does not exist"));
 		wait_until(&is_deleted);
-		CU_ASSERT_EQUAL(count_keys("permission/") + count_keys("topic-permission/") + count_keys("parameter/"), 0);
+		CU_ASSERT_EQUAL(count_keys("permission/") + count_keys("topic-permission/") +
+					count_keys("parameter/"),
+				0);
 		admin_finish();
 	}
 }
@@ -275,15 +287,19 @@ static void users_are_deleted_meanwhile(void)
 {
 	static const char text[] =
 		"{\"users\":[{\"name\":\"u\",\"tags\":\"new\"},{\"name\":\"u3\",\"tags\":[]},"
-		"{\"name\":\"u4\",\"tags\":[]}],\"queues\":[{\"vhost\":\"v\",\"name\":\"q3\",\"durable\":true,"
-		"\"auto_delete\":false}],\"bindings\":[{\"vhost\":\"v\",\"source\":\"amq.direct\",\"destination\":\"q3\","
+		"{\"name\":\"u4\",\"tags\":[]}],\"queues\":[{\"vhost\":\"v\",\"name\":\"q3\","
+		"\"durable\":true,"
+		"\"auto_delete\":false}],\"bindings\":[{\"vhost\":\"v\",\"source\":\"amq.direct\","
+		"\"destination\":\"q3\","
 		"\"destination_type\":\"queue\",\"routing_key\":\"bad\"}]}";
 	struct account_view found;
 
 	begin_with_some();
 	fail_commit(0, false);
-	user_deletion[0] = (struct access_edit){.kind = ACCESS_DELETE_USER, .account.name = SLICE_LITERAL("u")};
-	user_deletion[1] = (struct access_edit){.kind = ACCESS_DELETE_USER, .account.name = SLICE_LITERAL("u3")};
+	user_deletion[0] = (struct access_edit){.kind = ACCESS_DELETE_USER,
+						.account.name = SLICE_LITERAL("u")};
+	user_deletion[1] = (struct access_edit){.kind = ACCESS_DELETE_USER,
+						.account.name = SLICE_LITERAL("u3")};
 	is_deleted = false;
 	store_ops.commit = delete_at_the_fourth_commit;
 	CU_ASSERT_EQUAL(import_text(text), -EINVAL);
@@ -370,5 +386,7 @@ static void ended_meanwhile(void)
 }
 
 UNIT_MAIN("import", UNIT_TEST(everything_is_imported), UNIT_TEST(undone_when_a_commit_fails),
-	  UNIT_TEST(done_again_after_a_crash), UNIT_TEST(undone_when_a_binding_is_refused), UNIT_TEST(given_up_when_refused_after_a_crash), UNIT_TEST(vhost_is_deleted_meanwhile), UNIT_TEST(users_are_deleted_meanwhile), UNIT_TEST(one_at_a_time),
-	  UNIT_TEST(references), UNIT_TEST(ended_meanwhile))
+	  UNIT_TEST(done_again_after_a_crash), UNIT_TEST(undone_when_a_binding_is_refused),
+	  UNIT_TEST(given_up_when_refused_after_a_crash), UNIT_TEST(vhost_is_deleted_meanwhile),
+	  UNIT_TEST(users_are_deleted_meanwhile), UNIT_TEST(one_at_a_time), UNIT_TEST(references),
+	  UNIT_TEST(ended_meanwhile))
