@@ -81,14 +81,16 @@ static enum server_status say(const struct import *import, const char *path)
 }
 
 /* Turns this loop until the import has ended; takes the loading. */
-static enum server_status finish(struct loading *loading, const char *path)
+static enum server_status finish(struct loading *loading, const char *path, int *ret_result)
 {
 	enum server_status status = SERVER_OK;
 
+	*ret_result = 0;
 	while (!loading->is_done && !loop_pool_is_stopping())
 		loop_run_once(true);
 	if (loading->is_done) {
 		status = say(&loading->import, path);
+		*ret_result = loading->import.result;
 		loading_free(loading);
 	} else {
 		loading->is_abandoned = true;
@@ -99,20 +101,26 @@ static enum server_status finish(struct loading *loading, const char *path)
 static enum server_status load_file(struct admin *admin, const char *path, bool only_if_changed)
 {
 	struct loading *loading = loading_create(admin);
+	int result;
 
 	loading->import.path = path;
 	loading->import.only_if_changed = only_if_changed;
 	import_submit(&loading->import);
-	return finish(loading, path);
+	return finish(loading, path, &result);
 }
 
+/* One that is refused is pending no more, and nobody was told that it was done: so it does not keep
+ * the broker from starting. */
 static enum server_status load_pending(struct admin *admin)
 {
 	struct loading *loading = loading_create(admin);
+	enum server_status status;
+	int result;
 
 	log_info("definitions", "an import was cut off, and is done again");
 	import_resume(&loading->import);
-	return finish(loading, "(cut off)");
+	status = finish(loading, "(cut off)", &result);
+	return import_is_refusal(result) ? SERVER_OK : status;
 }
 
 static int is_definitions(const struct dirent *entry)

@@ -15,6 +15,8 @@
 #include "loop/loop.h"
 #include "loop/workers.h"
 
+#define SHORT_SIZE ((size_t)1 << 20) /* some 100 us to wipe */
+
 /* ---- What a deletion has left that did not come to its end ---- */
 
 /* Vhosts that are not there, but in which somebody has permissions. */
@@ -164,6 +166,44 @@ struct workers *admin_workers(struct admin *admin)
 	if (r != 0)
 		log_error("admin", "cannot start a thread: reason=\"%s\"", strerror(-r));
 	return admin->workers;
+}
+
+struct disposal {
+	struct work work;
+	void *bytes;
+	size_t size;
+};
+
+static void dispose(struct work *work)
+{
+	struct disposal *disposal = container_of(work, struct disposal, work);
+
+	explicit_bzero(disposal->bytes, disposal->size);
+	mem_free(disposal->bytes);
+	disposal->bytes = NULL;
+}
+
+static void disposed(struct work *work)
+{
+	struct disposal *disposal = container_of(work, struct disposal, work);
+
+	if (disposal->bytes)
+		dispose(work); /* the broker ends, and it was not run */
+	mem_free(disposal);
+}
+
+void admin_dispose(struct admin *admin, void *bytes, size_t size)
+{
+	struct disposal *disposal = mem_zalloc(sizeof(*disposal));
+
+	disposal->bytes = bytes;
+	disposal->size = size;
+	disposal->work.run = dispose;
+	disposal->work.done = disposed;
+	if (bytes && size > SHORT_SIZE && !admin->is_ending && admin_workers(admin))
+		workers_submit(admin->workers, &disposal->work);
+	else
+		disposed(&disposal->work);
 }
 
 void admin_end(struct admin *admin)

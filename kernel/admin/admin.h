@@ -49,6 +49,9 @@ void admin_destroy(struct admin *admin);
 /* One thread of its own, as reading a file takes long, and logins need theirs. NULL: there is none
  * to be had. workers.c's rules: ended by admin_end(). */
 struct workers *admin_workers(struct admin *admin);
+/* Wipes and frees it, on the worker if it is long, as that takes long. From mem_alloc() and the
+ * like; NULL is fine. */
+void admin_dispose(struct admin *admin, void *bytes, size_t size);
 /* After the loops have stopped, before the broker's end. */
 void admin_end(struct admin *admin);
 

@@ -23,6 +23,8 @@ struct export_work {
 	struct admin *admin;
 	struct export *export;
 	struct plan *plan;
+	bool has_vhosts, has_accounts;
+	uint64_t last_vhost; /* its number, while they are gathered */
 	/* what is gathered next: permissions of that user, then the topology of that vhost */
 	size_t user, vhost;
 	bool has_exchanges; /* of the vhost */
@@ -50,11 +52,14 @@ static void *add(struct export_work *work, enum plan_kind kind)
 	return item;
 }
 
+/* One that was deleted and added again meanwhile comes twice. */
 static void visit_vhost(void *context, struct slice name, const struct vhost_settings *settings)
 {
 	struct export_work *work = context;
-	struct plan_vhost *vhost = add(work, PLAN_VHOSTS);
+	int r = plan_name(work->plan, 'v', SLICE_EMPTY, name);
+	struct plan_vhost *vhost = r == 0 ? add(work, PLAN_VHOSTS) : NULL;
 
+	work->is_out_of_memory |= r == -ENOMEM;
 	if (!vhost)
 		return;
 	vhost->name = keep(work, name);
@@ -77,11 +82,20 @@ static void visit_account(void *context, const struct account_view *account)
 	user->account.password_hash = keep(work, account->password_hash);
 }
 
+/* What is in a vhost that has been added meanwhile could not be imported without it. */
+static bool is_left_out(const struct export_work *work, struct slice vhost)
+{
+	return !plan_has_name(work->plan, 'v', SLICE_EMPTY, vhost);
+}
+
 static void visit_permission(void *context, const struct permission_view *view)
 {
 	struct export_work *work = context;
-	struct plan_permission *permission = add(work, PLAN_PERMISSIONS);
+	struct plan_permission *permission;
 
+	if (is_left_out(work, view->vhost))
+		return;
+	permission = add(work, PLAN_PERMISSIONS);
 	if (!permission)
 		return;
 	permission->view.vhost = keep(work, view->vhost);
@@ -94,8 +108,11 @@ static void visit_permission(void *context, const struct permission_view *view)
 static void visit_topic_permission(void *context, const struct topic_permission_view *view)
 {
 	struct export_work *work = context;
-	struct plan_topic_permission *permission = add(work, PLAN_TOPIC_PERMISSIONS);
+	struct plan_topic_permission *permission;
 
+	if (is_left_out(work, view->vhost))
+		return;
+	permission = add(work, PLAN_TOPIC_PERMISSIONS);
 	if (!permission)
 		return;
 	permission->view.vhost = keep(work, view->vhost);
@@ -108,8 +125,11 @@ static void visit_topic_permission(void *context, const struct topic_permission_
 static void visit_parameter(void *context, const struct parameter_view *view)
 {
 	struct export_work *work = context;
-	struct plan_parameter *parameter = add(work, PLAN_PARAMETERS);
+	struct plan_parameter *parameter;
 
+	if (view->vhost.data && is_left_out(work, view->vhost))
+		return;
+	parameter = add(work, PLAN_PARAMETERS);
 	if (!parameter)
 		return;
 	if (view->vhost.data)
@@ -208,6 +228,26 @@ static bool gather_topology(struct export_work *work, struct vhost *vhost)
 
 /* ---- Gathering ---- */
 
+static void gather_vhosts(struct export_work *work)
+{
+	struct admin *admin = work->admin;
+
+	work->last_vhost = vhost_list(admin->broker, work->last_vhost, SLICE, visit_vhost, work);
+	work->has_vhosts = work->last_vhost == 0;
+	if (work->has_vhosts)
+		parameters_each(admin->parameters, SLICE_EMPTY, SLICE_EMPTY, visit_parameter, work);
+}
+
+static void gather_accounts(struct export_work *work)
+{
+	size_t n = plan_count(work->plan, PLAN_USERS);
+	const struct plan_user *last = n > 0 ? plan_item(work->plan, PLAN_USERS, n - 1) : NULL;
+
+	work->has_accounts =
+		!access_some_accounts(work->admin->access, last ? last->account.name : SLICE_EMPTY,
+				      SLICE, visit_account, work);
+}
+
 static void gather_permissions(struct export_work *work)
 {
 	const struct plan_user *user = plan_item(work->plan, PLAN_USERS, work->user++);
@@ -265,6 +305,22 @@ static void written(struct work *base)
 	finish(work);
 }
 
+/* False: all is there. */
+static bool gather_some(struct export_work *work)
+{
+	if (!work->has_vhosts)
+		gather_vhosts(work);
+	else if (!work->has_accounts)
+		gather_accounts(work);
+	else if (work->user < plan_count(work->plan, PLAN_USERS))
+		gather_permissions(work);
+	else if (work->vhost < plan_count(work->plan, PLAN_VHOSTS))
+		gather_vhost(work);
+	else
+		return false;
+	return true;
+}
+
 static void gather(struct loop_task *task)
 {
 	struct export_work *work = container_of(task, struct export_work, gather);
@@ -274,12 +330,7 @@ static void gather(struct loop_task *task)
 		finish(work);
 		return;
 	}
-	if (work->user < plan_count(work->plan, PLAN_USERS))
-		gather_permissions(work);
-	else if (work->vhost < plan_count(work->plan, PLAN_VHOSTS))
-		gather_vhost(work);
-	if (!work->is_out_of_memory && (work->user < plan_count(work->plan, PLAN_USERS) ||
-					work->vhost < plan_count(work->plan, PLAN_VHOSTS))) {
+	if (gather_some(work) && !work->is_out_of_memory) {
 		loop_defer_background(task);
 		return;
 	}
@@ -301,9 +352,6 @@ void export_submit(struct export *export)
 	work->admin = admin;
 	work->export = export;
 	work->plan = plan_create();
-	vhost_each(admin->broker, visit_vhost, work);
-	access_each_account(admin->access, visit_account, work);
-	parameters_each(admin->parameters, SLICE_EMPTY, SLICE_EMPTY, visit_parameter, work);
 	work->is_out_of_memory |= !admin_workers(admin);
 	loop_task_init(&work->gather, gather);
 	loop_defer_background(&work->gather);
@@ -311,37 +359,8 @@ void export_submit(struct export *export)
 
 /* ---- Letting go ---- */
 
-struct disposal {
-	struct work work;
-	struct buffer lines;
-};
-
-static void dispose(struct work *work)
-{
-	buffer_fini(&container_of(work, struct disposal, work)->lines);
-}
-
-static void disposed(struct work *work)
-{
-	struct disposal *disposal = container_of(work, struct disposal, work);
-
-	buffer_fini(&disposal->lines); /* if it was not run */
-	mem_free(disposal);
-}
-
 void export_free_lines(struct export *export)
 {
-	struct admin *admin = export->admin;
-	struct disposal *disposal;
-
-	if (!export->lines.data || !admin->workers || admin->is_ending) {
-		buffer_fini(&export->lines);
-		return;
-	}
-	disposal = mem_zalloc(sizeof(*disposal));
-	disposal->lines = export->lines;
+	admin_dispose(export->admin, export->lines.data, export->lines.size);
 	buffer_init(&export->lines);
-	disposal->work.run = dispose;
-	disposal->work.done = disposed;
-	workers_submit(admin->workers, &disposal->work);
 }

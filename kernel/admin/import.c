@@ -110,6 +110,20 @@ void import_finish(struct import_work *work)
 	workers_submit(work->admin->workers, &work->work);
 }
 
+void import_give_up(struct import_work *work)
+{
+	struct import *import = work->import;
+	size_t used = strlen(import->reason);
+
+	if (!work->is_resumed || !import_is_refusal(work->result)) {
+		import_finish(work);
+		return;
+	}
+	(void)snprintf(import->reason + used, sizeof(import->reason) - used,
+		       "; what was done of it before it was cut off stays");
+	import_cross_out(work);
+}
+
 /* ---- Reading: on a worker ---- */
 
 static int read_all(int fd, char *text, size_t size)
@@ -207,7 +221,9 @@ static void was_read(struct work *base)
 
 	if (work->admin->is_ending)
 		return; /* perhaps it was not even read */
-	if (work->result != 0 || work->is_unchanged)
+	if (work->result != 0)
+		import_give_up(work);
+	else if (work->is_unchanged)
 		import_finish(work);
 	else
 		import_check(work);
@@ -259,9 +275,7 @@ static void refuse(struct import *import, int result, const char *reason)
 
 	import->result = result;
 	(void)snprintf(import->reason, sizeof(import->reason), "%s", reason);
-	if (import->text)
-		explicit_bzero(import->text, import->size);
-	mem_free(import->text);
+	admin_dispose(import->admin, import->text, import->size);
 	import->text = NULL;
 	refusal->import = import;
 	loop_task_init(&refusal->task, tell_refusal);

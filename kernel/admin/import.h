@@ -19,6 +19,7 @@
  * internal exchanges, but not those). Each with a warning.
  */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -62,8 +63,13 @@ void import_submit(struct import *import);
 /* Before the loops run: whether an import was cut off. 0, or -1 with one line of reason. */
 int import_restore(struct admin *admin, char *ret_reason, size_t size) MUST_USE;
 bool import_is_pending(const struct admin *admin);
+/* Whether it would fail in the same way again; not for lack of room or memory. */
+static inline bool import_is_refusal(int result)
+{
+	return result != 0 && result != -EIO && result != -ENOMEM && result != -ECANCELED;
+}
 /* Does it again: as import_submit() of what was pending; text, path, vhost and actor are not
- * looked at. */
+ * looked at. If it is refused it is pending no more, and what was done of it stays. */
 void import_resume(struct import *import);
 
 /* After the loops have ended: drops what is under way, which stays pending in the store. */

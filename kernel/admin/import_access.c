@@ -10,6 +10,7 @@
 #include "admin/vhosts.h"
 #include "base/mem.h"
 #include "broker/broker.h"
+#include "broker/topology.h"
 
 /* Out of memory while copying: the view is as good as the text that failed. */
 static bool keep(struct plan *plan, struct slice *text)
@@ -143,7 +144,28 @@ void import_undo_vhost(struct import_op *op)
 			     previous ? previous : &none, 0, vhost_undone);
 }
 
-/* ---- What edits of access have in common ---- */
+/* ---- What edits have in common ---- */
+
+/* Also for what is in none. */
+static bool has_vhost(const struct import_op *op, struct slice vhost)
+{
+	return !vhost.data || topology_vhost(op->work->admin->broker->topology, vhost);
+}
+
+/*
+ * False: it has gone since it was looked for; the op has ended. It must not get what the next vhost
+ * of that name would have; what is asked for in this call, before a deletion begins, goes with it.
+ */
+static bool is_vhost_there(struct import_op *op, struct slice vhost,
+			   const struct plan_origin *origin)
+{
+	if (has_vhost(op, vhost))
+		return true;
+	import_fail(op->work, -EINVAL, origin, "Virtual host '" SLICE_FMT "' does not exist",
+		    SLICE_ARG(vhost));
+	import_op_done(op);
+	return false;
+}
 
 static struct access_edit *edits_of(struct import_op *op)
 {
@@ -173,10 +195,18 @@ static void edits_done(struct access_edits *edits)
 			    edits->reason[0] != '\0' ? edits->reason : word_for(edits->result));
 }
 
+/* What has gone meanwhile need not be undone, and must not keep the rest. */
 static void edits_undone(struct access_edits *edits)
 {
 	struct import_op *op = edits->context;
+	struct access_edit *items = op->items;
+	size_t at = edits->failed;
 
+	if (edits->result == -ENOENT && at < edits->n) {
+		memmove(&items[at], &items[at + 1], (edits->n - at - 1) * sizeof(*items));
+		submit(op, edits->n - 1, edits_undone);
+		return;
+	}
 	count_left(op->work, edits->result, edits->n);
 	import_op_done(op);
 }
@@ -272,8 +302,11 @@ void import_undo_users(struct import_op *op)
 	for (size_t i = 0; i < op->n; i++) {
 		const struct plan_user *user = import_op_item(op, i);
 		const struct account_view *previous = user->past.previous;
+		struct account_view now;
 
-		if (user->past.is_made)
+		/* One that was deleted meanwhile does not come back. */
+		if (user->past.is_made &&
+		    access_find_account(op->work->admin->access, user->account.name, &now))
 			edits[n++] = (struct access_edit){
 				.kind = previous ? ACCESS_PUT_USER : ACCESS_DELETE_USER,
 				.account = previous ? *previous : user->account,
@@ -328,6 +361,8 @@ void import_run_permissions(struct import_op *op)
 		struct plan_permission *item = import_op_item(op, i);
 		struct keeping keeping = {.plan = op->work->plan, .previous = &item->past.previous};
 
+		if (!is_vhost_there(op, item->view.vhost, &item->origin))
+			return;
 		access_each_permission(op->work->admin->access, item->view.vhost, item->view.user,
 				       keep_permission, &keeping);
 		if (keeping.is_out_of_memory) {
@@ -349,7 +384,7 @@ void import_undo_permissions(struct import_op *op)
 		const struct plan_permission *item = import_op_item(op, i);
 		const struct permission_view *previous = item->past.previous;
 
-		if (item->past.is_made)
+		if (item->past.is_made && has_vhost(op, item->view.vhost))
 			edits[n++] = (struct access_edit){
 				.kind = previous ? ACCESS_SET_PERMISSION : ACCESS_CLEAR_PERMISSION,
 				.permission = previous ? *previous : item->view,
@@ -402,6 +437,8 @@ void import_run_topic_permissions(struct import_op *op)
 					  .previous = &item->past.previous,
 					  .exchange = item->view.exchange};
 
+		if (!is_vhost_there(op, item->view.vhost, &item->origin))
+			return;
 		access_each_topic_permission(op->work->admin->access, item->view.vhost,
 					     item->view.user, keep_topic_permission, &keeping);
 		if (keeping.is_out_of_memory) {
@@ -423,7 +460,7 @@ void import_undo_topic_permissions(struct import_op *op)
 		const struct plan_topic_permission *item = import_op_item(op, i);
 		const struct topic_permission_view *previous = item->past.previous;
 
-		if (item->past.is_made)
+		if (item->past.is_made && has_vhost(op, item->view.vhost))
 			edits[n++] = (struct access_edit){
 				.kind = previous ? ACCESS_SET_TOPIC_PERMISSION
 						 : ACCESS_CLEAR_TOPIC_PERMISSION,
@@ -488,6 +525,8 @@ void import_run_parameters(struct import_op *op)
 	for (size_t i = 0; i < op->n; i++) {
 		struct plan_parameter *item = import_op_item(op, i);
 
+		if (!is_vhost_there(op, item->view.vhost, &item->origin))
+			return;
 		if (!keep_parameter(op->work, item)) {
 			fail_memory(op);
 			return;
@@ -515,7 +554,7 @@ void import_undo_parameters(struct import_op *op)
 		const struct plan_parameter *item = import_op_item(op, i);
 		const struct parameter_view *previous = item->past.previous;
 
-		if (!item->past.is_made)
+		if (!item->past.is_made || !has_vhost(op, item->view.vhost))
 			continue;
 		items[n] = item->view;
 		items[n++].value = previous ? previous->value : SLICE_EMPTY;

@@ -223,7 +223,7 @@ static void check_slice(struct loop_task *task)
 	}
 	import_forget_check(work);
 	if (work->result != 0)
-		import_finish(work);
+		import_give_up(work);
 	else if (work->is_written_down)
 		import_run_steps(work);
 	else

@@ -81,6 +81,10 @@ static inline bool import_must_stop(const struct import_work *work)
 	return work->admin->is_ending || loop_pool_is_stopping();
 }
 
+/* The end of one that was refused, or has failed and is not undone. One that was begun again after
+ * a crash is crossed out if it is refused: it would be refused at every start. */
+void import_give_up(struct import_work *work);
+
 /* Each goes on with the next when it has ended, later or inside the call. */
 void import_check(struct import_work *work);
 void import_write_down(struct import_work *work);

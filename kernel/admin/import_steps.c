@@ -6,7 +6,7 @@
  *
  * When one fails no other is begun; when those under way have ended, all that was done is undone,
  * the last kind first. One that was begun again after a crash is not undone, as nobody knows any
- * more what was there before it: it stays pending.
+ * more what was there before it: it stays pending, or is given up if it is refused.
  */
 #include <stdio.h>
 #include <string.h>
@@ -85,7 +85,7 @@ static bool pass(struct import_work *work)
 		end_undoing(work);
 		return false;
 	} else if (work->result != 0 && work->is_resumed) {
-		import_finish(work);
+		import_give_up(work);
 		return false;
 	} else if (work->result != 0) {
 		work->is_undoing = true;

@@ -75,7 +75,8 @@ static void exchange_done(struct declare_request *request)
 	struct import_op *op = request->context;
 	struct plan_exchange *exchange = import_op_item(op, 0);
 
-	exchange->is_made = !has_failed(op, request, &exchange->origin);
+	/* Somebody may have been quicker: then it is theirs. */
+	exchange->is_made = !has_failed(op, request, &exchange->origin) && request->changed;
 	import_op_done(op);
 }
 
@@ -217,7 +218,7 @@ static void binding_done(struct declare_request *request)
 		plan_warn(op->work->plan, PLAN_ORIGIN ": %s; left out", PLAN_ORIGIN_ARG(binding),
 			  request->error.text);
 	else
-		binding->is_made = !has_failed(op, request, &binding->origin);
+		binding->is_made = !has_failed(op, request, &binding->origin) && request->changed;
 	import_op_done(op);
 }
 

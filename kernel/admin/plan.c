@@ -166,7 +166,7 @@ static struct slice name_key(uint8_t *key, size_t room, char kind, struct slice 
 	return slice_make(key, size);
 }
 
-#define KEY_MAX (2 + 2 * 255)
+#define KEY_MAX (2 + 255 + PLAN_PAIR_MAX)
 
 bool plan_has_name(const struct plan *plan, char kind, struct slice vhost, struct slice name)
 {

@@ -151,8 +151,10 @@ void *plan_alloc(struct plan *plan, size_t size); /* aligned, zero; NULL: memory
 void plan_warn(struct plan *plan, const char *format, ...) PRINTF_FORMAT(2, 3);
 
 /*
- * Remembers a name. 0; -EEXIST: it is there already; -ENOMEM. vhost: of exchanges and queues.
+ * Remembers a name, of at most PLAN_PAIR_MAX bytes. 0; -EEXIST: it is there already; -ENOMEM.
+ * vhost: of what is in one.
  */
+#define PLAN_PAIR_MAX (1 + 2 * 255)
 int plan_name(struct plan *plan, char kind, struct slice vhost, struct slice name) MUST_USE;
 bool plan_has_name(const struct plan *plan, char kind, struct slice vhost, struct slice name);
 

@@ -241,6 +241,9 @@ int plan_read_permission(struct plan_reader *reader, json_t *object)
 		return plan_fail_memory(reader);
 	r = read_whose(reader, object, &view->vhost, &view->user);
 	if (r == 0)
+		r = plan_only_once(reader, 'p', "permission of that user in that virtual host",
+				   view->vhost, view->user, SLICE_EMPTY);
+	if (r == 0)
 		r = plan_get_pattern(reader, object, "configure", &view->configure);
 	if (r == 0)
 		r = plan_get_pattern(reader, object, "write", &view->write);
@@ -258,6 +261,10 @@ int plan_read_topic_permission(struct plan_reader *reader, json_t *object)
 	r = read_whose(reader, object, &view->vhost, &view->user);
 	if (r == 0) /* the default exchange's is empty */
 		r = plan_get_text(reader, object, "exchange", 255, true, &view->exchange);
+	if (r == 0)
+		r = plan_only_once(reader, 'o',
+				   "permission of that user on that exchange in that virtual host",
+				   view->vhost, view->user, view->exchange);
 	if (r == 0)
 		r = plan_get_pattern(reader, object, "write", &view->write);
 	return r != 0 ? r : plan_get_pattern(reader, object, "read", &view->read);

@@ -116,6 +116,13 @@ static int read_policy(struct plan_reader *reader, const struct policy *policy,
 	return r != 0 ? r : keep_policy(reader, policy, ret_value);
 }
 
+static int only_once(struct plan_reader *reader, const struct parameter_view *view)
+{
+	return plan_only_once(reader, view->vhost.data ? 'r' : 'g',
+			      "parameter or policy of that name", view->vhost, view->component,
+			      view->name);
+}
+
 int plan_read_policy(struct plan_reader *reader, json_t *object)
 {
 	struct plan_parameter *parameter = plan_reader_add(reader, PLAN_PARAMETERS);
@@ -128,6 +135,8 @@ int plan_read_policy(struct plan_reader *reader, json_t *object)
 	r = plan_get_vhost(reader, object, &parameter->view.vhost);
 	if (r == 0)
 		r = plan_get_name(reader, object, "name", &parameter->view.name);
+	if (r == 0)
+		r = only_once(reader, &parameter->view);
 	return r != 0 ? r : read_policy(reader, &policy, &parameter->view.value);
 }
 
@@ -202,6 +211,8 @@ int plan_read_parameter(struct plan_reader *reader, json_t *object)
 		r = plan_get_name(reader, object, "component", &parameter->view.component);
 	if (r == 0)
 		r = plan_get_name(reader, object, "name", &parameter->view.name);
+	if (r == 0)
+		r = only_once(reader, &parameter->view);
 	return r != 0 ? r : read_value(reader, object, is_policy, &parameter->view.value);
 }
 
@@ -213,5 +224,7 @@ int plan_read_global_parameter(struct plan_reader *reader, json_t *object)
 	if (!parameter)
 		return plan_fail_memory(reader);
 	r = plan_get_name(reader, object, "name", &parameter->view.name);
+	if (r == 0)
+		r = only_once(reader, &parameter->view);
 	return r != 0 ? r : read_value(reader, object, false, &parameter->view.value);
 }

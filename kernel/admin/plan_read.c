@@ -214,6 +214,21 @@ int plan_get_vhost(struct plan_reader *reader, const json_t *object, struct slic
 	return r != 0 ? r : plan_need(reader, PLAN_NEEDS_VHOST, "vhost", *ret_vhost);
 }
 
+int plan_only_once(struct plan_reader *reader, char kind, const char *what, struct slice vhost,
+		   struct slice first, struct slice second)
+{
+	uint8_t pair[PLAN_PAIR_MAX];
+	int r;
+
+	pair[0] = (uint8_t)first.size;
+	slice_copy(pair + 1, first);
+	slice_copy(pair + 1 + first.size, second);
+	r = plan_name(reader->plan, kind, vhost, slice_make(pair, 1 + first.size + second.size));
+	if (r == -EEXIST)
+		return plan_fail(reader, NULL, "a second %s", what);
+	return r != 0 ? plan_fail_memory(reader) : 0;
+}
+
 /* Those that the file itself has are taken off; the order becomes the file's. */
 static void resolve(struct plan *plan)
 {

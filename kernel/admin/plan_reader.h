@@ -50,6 +50,11 @@ int plan_get_vhost(struct plan_reader *reader, const json_t *object,
 int plan_need(struct plan_reader *reader, enum plan_reference_kind kind, const char *member,
 	      struct slice name) MUST_USE;
 
+/* Two of the same would be undone in the wrong order: -EINVAL, "a second WHAT". second: what there
+ * is beside the first name; each has at most 255 bytes. */
+int plan_only_once(struct plan_reader *reader, char kind, const char *what, struct slice vhost,
+		   struct slice first, struct slice second) MUST_USE;
+
 /*
  * RabbitMQ 3.10 writes some objects as arrays of pairs: an object of either. A new reference; NULL:
  * neither.

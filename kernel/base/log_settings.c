@@ -197,9 +197,11 @@ static int replace_descriptor(int fd, int by)
 	return result;
 }
 
+/* A pipe that nobody reads from must not hold up a loop: neither now nor at a write. */
 static int open_file(const char *path)
 {
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, LOG_FILE_MODE);
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+		      LOG_FILE_MODE);
 	int present = atomic_load(&log_table.fd);
 
 	if (fd < 0)

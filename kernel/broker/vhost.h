@@ -109,14 +109,12 @@ int vhost_check_open(const struct vhost *vhost, struct amqp_error *error) MUST_U
 int vhost_check_queue(const struct vhost *vhost, struct slice name,
 		      struct amqp_error *error) MUST_USE;
 
-/* At home: by name, but for those that are being added or deleted; settings' slices are valid
- * during the call, which must change none. */
-void vhost_each(struct broker *broker,
-		void (*visit)(void *context, struct slice name,
-			      const struct vhost_settings *settings),
-		void *context);
-/* The same in slices, in the order in which they were added: at most `limit` of those behind
- * `after`; the last one's number for the next call, or 0 when there are no more. 0 begins. */
+/*
+ * At home: all but those that are being added or deleted, in slices, in the order in which they
+ * were added: at most `limit` of those behind `after`; the last one's number for the next call, or
+ * 0 when there are no more. 0 begins. Settings' slices are valid during the call, which must change
+ * none.
+ */
 uint64_t vhost_list(struct broker *broker, uint64_t after, unsigned limit,
 		    void (*visit)(void *context, struct slice name,
 				  const struct vhost_settings *settings),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bug.h"
@@ -312,43 +311,9 @@ void vhosts_end(struct broker *broker)
 
 /* ---- Looking ---- */
 
-struct visited {
-	struct slice name;
-	const struct vhost_settings *settings;
-};
-
-static int compare_names(const void *a, const void *b)
-{
-	return slice_compare(((const struct visited *)a)->name, ((const struct visited *)b)->name);
-}
-
 static bool is_there(const struct vhost_home *home)
 {
 	return home->state == VHOST_THERE || home->state == VHOST_CHANGING;
-}
-
-void vhost_each(struct broker *broker,
-		void (*visit)(void *context, struct slice name,
-			      const struct vhost_settings *settings),
-		void *context)
-{
-	const struct map *homes = &broker->topology->vhost_homes;
-	struct visited *found = mem_alloc((map_count(homes) + 1) * sizeof(*found));
-	struct map_cursor cursor;
-	struct map_node *node;
-	size_t n = 0;
-
-	OWN(0);
-	map_for_each(node, homes, &cursor) {
-		const struct vhost_home *home = container_of(node, struct vhost_home, node);
-
-		if (is_there(home))
-			found[n++] = (struct visited){node->key, &home->settings};
-	}
-	qsort(found, n, sizeof(*found), compare_names);
-	for (size_t i = 0; i < n; i++)
-		visit(context, found[i].name, found[i].settings);
-	mem_free(found);
 }
 
 uint64_t vhost_list(struct broker *broker, uint64_t after, unsigned limit,

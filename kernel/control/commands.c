@@ -25,7 +25,10 @@ static void command_stop(struct control_client *client, const json_t *request)
 {
 	const struct control_config *config = control_client_config(client);
 
+	struct audit_actor actor = control_client_actor(client);
+
 	(void)request;
+	audit(&actor, NULL, "broker.stopped", "%s", "");
 	control_client_ok(client);
 	config->stop(config->context);
 }

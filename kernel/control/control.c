@@ -28,9 +28,10 @@
 
 #define CONTROL_REQUEST_MAX ((size_t)1 << 20)
 #define CONTROL_OUTPUT_LOW                                                                         \
-	((size_t)64 << 10)    /* with no more than this unsent, more of a list is made */
-#define CONTROL_REST_MS 1000u /* when there are no descriptors */
-#define CONTROL_BACKLOG 16
+	((size_t)64 << 10)	    /* with no more than this unsent, more of a list is made */
+#define CONTROL_TURN_REQUESTS 8u    /* of a client in one turn */
+#define CONTROL_REST_MS	      1000u /* when there are no descriptors */
+#define CONTROL_BACKLOG	      16
 
 /*
  * When descriptors are out, an operator needs us most: one is kept in reserve and given to the
@@ -54,6 +55,7 @@ struct control_client {
 	char by[24], from[40];	      /* control_client_actor() */
 	bool is_busy;		      /* a command is being answered */
 	bool is_running;	      /* client_run_requests() is on the stack */
+	struct loop_task more;	      /* requests, in a later turn */
 	void (*ready)(void *context); /* who waits for room in the output; NULL: nobody */
 	void *context;
 	void (*gone)(void *context); /* who wants to know that it has gone; NULL: nobody */
@@ -165,6 +167,38 @@ void control_client_fail(struct control_client *client, enum control_status stat
 
 /* ---- Bytes ---- */
 
+/*
+ * Requests bring passwords. What is left of a line goes with it: in the input's memory, in the
+ * copy, and in all that jansson has made of it, which is freed by this.
+ */
+static void wiping_free(void *p)
+{
+	if (p != NULL)
+		explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
+static void input_wipe(struct evbuffer *input, size_t size)
+{
+	struct evbuffer_iovec parts[8];
+
+	while (size != 0) {
+		int n = evbuffer_peek(input, (ev_ssize_t)size, NULL, parts, 8);
+		size_t drained = 0;
+
+		for (int i = 0; i < n && i < 8 && drained < size; i++) {
+			size_t part = size - drained < parts[i].iov_len ? size - drained
+									: parts[i].iov_len;
+
+			explicit_bzero(parts[i].iov_base, part);
+			drained += part;
+		}
+		if (drained == 0 || evbuffer_drain(input, drained) != 0)
+			return;
+		size -= drained;
+	}
+}
+
 static void client_take_bytes(struct control_client *client)
 {
 	struct evbuffer *input = bufferevent_get_input(client->stream);
@@ -180,7 +214,7 @@ static void client_take_bytes(struct control_client *client)
 		client->n_to_receive -= size;
 		client->received(client->received_context, slice_make(piece.iov_base, size));
 		if (control_client_get(ref) != NULL)
-			evbuffer_drain(input, size);
+			input_wipe(input, size);
 	}
 }
 
@@ -238,44 +272,13 @@ static void client_destroy(struct control_client *client)
 
 	slots_remove(client->ref);
 	list_remove(&client->link);
+	loop_cancel(&client->more);
 	client_tell_waiter(client);
 	if (client->gone != NULL)
 		client->gone(client->gone_context);
 	bufferevent_free(client->stream);
 	mem_free(client);
 	control_open_reserve(control);
-}
-
-/*
- * Requests bring passwords. What is left of a line goes with it: in the input's memory, in the copy,
- * and in all that jansson has made of it, which is freed by this.
- */
-static void wiping_free(void *p)
-{
-	if (p != NULL)
-		explicit_bzero(p, malloc_usable_size(p));
-	free(p);
-}
-
-static void input_wipe(struct evbuffer *input, size_t size)
-{
-	struct evbuffer_iovec parts[8];
-
-	while (size != 0) {
-		int n = evbuffer_peek(input, (ev_ssize_t)size, NULL, parts, 8);
-		size_t drained = 0;
-
-		for (int i = 0; i < n && i < 8 && drained < size; i++) {
-			size_t part = size - drained < parts[i].iov_len ? size - drained
-									: parts[i].iov_len;
-
-			explicit_bzero(parts[i].iov_base, part);
-			drained += part;
-		}
-		if (drained == 0 || evbuffer_drain(input, drained) != 0)
-			return;
-		size -= drained;
-	}
 }
 
 /* The next line without its end, to be freed by wiping_free(); NULL: none is whole, or there is no
@@ -298,22 +301,45 @@ static char *input_take_line(struct evbuffer *input, size_t *ret_size)
 	return line;
 }
 
+/* A client that does not take its answers is not asked for more requests. */
+static bool client_may_run(const struct control_client *client)
+{
+	return !client->is_busy && control_client_unsent(client) <= CONTROL_OUTPUT_LOW;
+}
+
 /* Those that have come as whole lines, one after the other, until one has to wait for its answer.
  */
 static void client_run_requests(struct control_client *client)
 {
 	struct evbuffer *input = bufferevent_get_input(client->stream);
+	unsigned left = CONTROL_TURN_REQUESTS;
+	char *line = NULL;
 	size_t size;
-	char *line;
 
 	if (client->is_running)
 		return;
 	client->is_running = true;
-	while (!client->is_busy && (line = input_take_line(input, &size)) != NULL) {
+	while (left > 0 && client_may_run(client) &&
+	       (line = input_take_line(input, &size)) != NULL) {
 		client_run(client, line, size);
 		wiping_free(line);
+		left--;
 	}
 	client->is_running = false;
+	if (left == 0)
+		loop_defer_background(&client->more);
+}
+
+static void client_run_more(struct loop_task *task)
+{
+	client_run_requests(container_of(task, struct control_client, more));
+}
+
+static bool client_has_line(const struct control_client *client)
+{
+	return evbuffer_search_eol(bufferevent_get_input(client->stream), NULL, NULL,
+				   EVBUFFER_EOL_LF)
+		       .pos >= 0;
 }
 
 /* Reads no more than one request ahead; what has no end in that is none. */
@@ -326,7 +352,8 @@ static void client_read(struct bufferevent *stream, void *context)
 		client_take_bytes(client);
 	client_run_requests(client);
 	if (!client->is_busy &&
-	    evbuffer_get_length(bufferevent_get_input(stream)) >= CONTROL_REQUEST_MAX) {
+	    evbuffer_get_length(bufferevent_get_input(stream)) >= CONTROL_REQUEST_MAX &&
+	    !client_has_line(client)) {
 		log_warning("control", "request too long: limit=%zu", CONTROL_REQUEST_MAX);
 		client_destroy(client);
 	}
@@ -334,8 +361,14 @@ static void client_read(struct bufferevent *stream, void *context)
 
 static void client_written(struct bufferevent *stream, void *context)
 {
+	struct control_client *client = context;
+	struct actor_ref ref = client->ref;
+
 	(void)stream;
-	client_tell_waiter(context);
+	(void)loop_now_ms(); /* as in client_read() */
+	client_tell_waiter(client);
+	if (control_client_get(ref) != NULL)
+		client_run_requests(client);
 }
 
 static void client_event(struct bufferevent *stream, short what, void *context)
@@ -377,6 +410,7 @@ static void control_add_client(struct control *control, int fd, const struct ucr
 		return;
 	}
 	client->ref = slots_add(client);
+	loop_task_init(&client->more, client_run_more);
 	list_add_tail(&control->clients, &client->link);
 	bufferevent_setcb(client->stream, client_read, client_written, client_event, client);
 	bufferevent_setwatermark(client->stream, EV_READ, 0, CONTROL_REQUEST_MAX);

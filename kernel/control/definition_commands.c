@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/admin.h"
 #include "admin/export.h"
 #include "admin/import.h"
 #include "base/list.h"
@@ -51,9 +52,7 @@ struct import_order {
 
 static void order_free(struct import_order *order)
 {
-	if (order->import.text)
-		explicit_bzero(order->import.text, order->import.size);
-	mem_free(order->import.text);
+	admin_dispose(order->import.admin, order->import.text, order->n_received);
 	mem_free(order->vhost);
 	buffer_fini(&order->import.warnings);
 	mem_free(order);

@@ -90,6 +90,10 @@ void control_set_log_level(struct control_client *client, const json_t *request)
 	char key[64];
 	int level;
 
+	if (category_name == NULL && json_object_get(request, "category") != NULL) {
+		control_client_fail(client, CONTROL_DATA, "a log category is a text");
+		return;
+	}
 	if (name == NULL || !log_level_find(name, &level)) {
 		control_client_fail(client, CONTROL_UNAVAILABLE,
 				    "level %s is not supported. Try one of debug, info, warning, "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands behind `shuntctl plugin`. */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -75,14 +76,48 @@ static bool is_loaded(struct control_client *client, const char *name)
 /* Who waits for one; the client may go meanwhile, and the change goes on. */
 struct waiter {
 	struct actor_ref client;
+	char by[64], from[64];	/* of the audit trail */
+	char *operation, *name; /* NULL: not said */
 };
+
+static struct waiter *waiter_create(struct control_client *client, const char *operation,
+				    const char *name)
+{
+	struct audit_actor actor = control_client_actor(client);
+	struct waiter *waiter = mem_zalloc(sizeof(*waiter));
+
+	waiter->client = control_client_ref(client);
+	waiter->operation = operation != NULL ? mem_strdup(operation) : NULL;
+	waiter->name = name != NULL ? mem_strdup(name) : NULL;
+	snprintf(waiter->by, sizeof(waiter->by), SLICE_FMT, SLICE_ARG(actor.by));
+	snprintf(waiter->from, sizeof(waiter->from), SLICE_FMT, SLICE_ARG(actor.from));
+	return waiter;
+}
+
+static void waiter_free(struct waiter *waiter)
+{
+	mem_free(waiter->operation);
+	mem_free(waiter->name);
+	mem_free(waiter);
+}
+
+static void waiter_audit(const struct waiter *waiter)
+{
+	const struct audit_actor actor = {slice_cstr(waiter->by), slice_cstr(waiter->from)};
+	char name[300];
+
+	audit(&actor, NULL, "plugin.changed", "operation=%s name=%s", waiter->operation,
+	      log_quote(name, sizeof(name), slice_cstr(waiter->name)));
+}
 
 static void change_done(void *context, const char *error, const char *said)
 {
 	struct waiter *waiter = context;
 	struct control_client *client = control_client_get(waiter->client);
 
-	mem_free(waiter);
+	if (error == NULL)
+		waiter_audit(waiter);
+	waiter_free(waiter);
 	if (client == NULL)
 		return;
 	if (error != NULL) {
@@ -98,7 +133,7 @@ void control_plugin_change(struct control_client *client, const json_t *request)
 	const struct control_plugins *plugins = plugins_of(client);
 	json_int_t percent = json_integer_value(json_object_get(request, "percent"));
 	const char *operation = text_in(request, "operation"), *name = text_in(request, "name");
-	struct waiter *waiter = mem_zalloc(sizeof(*waiter));
+	struct waiter *waiter = waiter_create(client, operation, name);
 	const struct control_plugin_order order = {
 		.operation = operation,
 		.name = name,
@@ -108,17 +143,17 @@ void control_plugin_change(struct control_client *client, const json_t *request)
 		.context = waiter,
 	};
 
-	/* a status of its own, as with the other commands; what goes meanwhile is a change that cannot be */
+	/* a status of its own, as with the other commands; what goes meanwhile is a change that
+	 * cannot be */
 	if (operation != NULL && name != NULL && strcmp(operation, "load") != 0 &&
 	    !is_loaded(client, name)) {
-		mem_free(waiter);
+		waiter_free(waiter);
 		return;
 	}
-	waiter->client = control_client_ref(client);
 	if (order.operation != NULL && order.name != NULL &&
 	    plugins->change(plugins->context, &order))
 		return;
-	mem_free(waiter);
+	waiter_free(waiter);
 	control_client_fail(client, CONTROL_USAGE, "no such operation on plugins");
 }
 

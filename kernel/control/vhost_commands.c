@@ -106,20 +106,30 @@ static bool fail_in_quotes(struct control_client *client, const struct vhost_cha
 	return true;
 }
 
+static bool are_texts(const json_t *array)
+{
+	for (size_t i = 0; i < json_array_size(array); i++)
+		if (!json_is_string(json_array_get(array, i)))
+			return false;
+	return json_is_array(array);
+}
+
 static void command_set_vhost_tags(struct control_client *client, const json_t *request)
 {
-	struct vhost_request *self = vhost_request_create(client, request, "vhost", VHOST_SET);
 	const json_t *array = json_object_get(request, "tags");
+	struct vhost_request *self;
 	struct buffer tags;
 
+	if (!are_texts(array)) {
+		control_client_fail(client, CONTROL_USAGE, "tags are missing, or are no texts");
+		return;
+	}
+	self = vhost_request_create(client, request, "vhost", VHOST_SET);
 	if (self == NULL)
 		return;
 	buffer_init(&tags);
-	for (size_t i = 0; i < json_array_size(array); i++) {
-		const char *tag = json_string_value(json_array_get(array, i));
-
-		put_tags(&tags, tag != NULL ? tag : "");
-	}
+	for (size_t i = 0; i < json_array_size(array); i++)
+		put_tags(&tags, json_string_value(json_array_get(array, i)));
 	keep_tags(self, &tags);
 	buffer_fini(&tags);
 	self->change.keep =

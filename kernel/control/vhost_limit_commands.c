@@ -3,11 +3,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/list.h"
+#include "base/mem.h"
 #include "broker/broker.h"
 #include "control/account_request.h"
 #include "control/columns.h"
 #include "control/limits.h"
 #include "control/vhost_request.h"
+#include "loop/budget.h"
+#include "loop/loop.h"
+#include "loop/mailbox.h"
 
 enum { MAX_CONNECTIONS, MAX_QUEUES, N_LIMITS }; /* by name */
 
@@ -103,6 +108,62 @@ static void send_limits(void *context, struct slice name, const struct vhost_set
 				    json_pack("[o, o]", column_text(name), limits_text(settings)));
 }
 
+/* ---- The list, in slices: there may be many vhosts ---- */
+
+#define LIMITS_SLICE 100u
+
+struct limits_walk {
+	struct letter letter;
+	struct actor_ref client;
+	uint64_t after; /* vhost_list() */
+};
+
+static void walk_deliver(struct letter *letter);
+
+/* The client has room, or is gone. */
+static void walk_order(void *context)
+{
+	struct limits_walk *walk = context;
+
+	if (control_client_get(walk->client) == NULL) {
+		mem_free(walk);
+		return;
+	}
+	walk->letter.deliver = walk_deliver;
+	loop_post(0, &walk->letter);
+}
+
+static void walk_deliver(struct letter *letter)
+{
+	struct limits_walk *walk = container_of(letter, struct limits_walk, letter);
+	struct control_client *client = control_client_get(walk->client);
+
+	if (client == NULL) {
+		mem_free(walk);
+		return;
+	}
+	loop_spend(LOOP_DELIVER_UNITS); /* no other slice in the same turn */
+	walk->after = vhost_list(control_client_config(client)->broker, walk->after, LIMITS_SLICE,
+				 send_limits, client);
+	if (walk->after != 0) {
+		control_client_when_ready(client, walk_order, walk);
+		return;
+	}
+	mem_free(walk);
+	control_client_ok(client);
+}
+
+static void list_limits(struct control_client *client)
+{
+	struct limits_walk *walk = mem_zalloc(sizeof(*walk));
+
+	walk->client = control_client_ref(client);
+	account_send_columns(client, "vhost limits");
+	walk_order(walk);
+}
+
+/* ---- Of one ---- */
+
 static void list_limits_of(struct control_client *client, struct slice name)
 {
 	struct vhost_settings settings;
@@ -126,9 +187,7 @@ static void command_list_vhost_limits(struct control_client *client, const json_
 		list_limits_of(client, slice_cstr(name));
 		return;
 	}
-	account_send_columns(client, "vhost limits");
-	vhost_each(control_client_config(client)->broker, send_limits, client);
-	control_client_ok(client);
+	list_limits(client);
 }
 
 const struct control_command control_vhost_limit_commands[] = {

@@ -241,17 +241,37 @@ static int report_output(const char *path)
 	return EXIT_IO;
 }
 
-static int export_to(struct client *client, const char *path)
+static int write_to(struct client *client, const char *path, const char *named)
 {
 	FILE *out = open_output(path);
 	int status;
 
 	if (out == NULL)
-		return report_output(path);
+		return report_output(named);
 	status = receive(client, out);
 	errno = EIO;
 	if ((ferror(out) | fclose(out)) != 0 && status == EXIT_OK)
+		status = report_output(named);
+	return status;
+}
+
+/* A file that is there already may be the last good one: it is replaced when the new one is whole.
+ * What is no plain file is written to. */
+static int export_to(struct client *client, const char *path)
+{
+	struct stat file;
+	char *part;
+	int status;
+
+	if (lstat(path, &file) == 0 && !S_ISREG(file.st_mode))
+		return write_to(client, path, path);
+	part = mem_printf("%s.%ld.part", path, (long)getpid());
+	status = write_to(client, part, path);
+	if (status == EXIT_OK && rename(part, path) != 0)
 		status = report_output(path);
+	if (status != EXIT_OK)
+		(void)unlink(part);
+	mem_free(part);
 	return status;
 }
 

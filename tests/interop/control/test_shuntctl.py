@@ -415,6 +415,7 @@ def test_stop_waits_for_the_end(t):
     assert broker.process.wait(t.limit) == 0
     assert re.match("^Stopping and halting node [^ ]+ ...\n$", output) and running.returncode == 0, output
     assert not os.path.exists(broker.control_socket)
+    assert 'event=broker.stopped by="uid=' in broker.log_tail()
     ctl(t, "stop", broker=broker, status=69)
     assert ctl(t, "stop", "--idempotent", "-q", broker=broker) == ""
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -173,6 +174,78 @@ def test_bad_requests(t):
     assert raw.answer()[1] == {"ok": True}
 
 
+# What the commands look at; "stop" is not for this.
+COMMANDS = """
+    add_user add_vhost authenticate_user change_password clear_password clear_permissions clear_topic_permissions
+    clear_user_limits clear_vhost_limits close_all_connections close_all_user_connections close_connection declare_binding
+    declare_exchange declare_queue delete_binding delete_exchange delete_queue delete_user delete_vhost environment
+    explain_route export_definitions import_definitions list_bindings list_channels list_connections list_consumers
+    list_exchanges list_permissions list_queues list_topic_permissions list_user_limits list_user_permissions
+    list_user_topic_permissions list_users list_vhost_limits list_vhosts ping plugin_change plugin_info plugin_list plugin_run
+    purge_queue reload rotate_logs set_disk_free_limit set_log_level set_permissions set_topic_permissions set_user_limits
+    set_user_tags set_vhost_limits set_vhost_tags set_vm_memory_high_watermark status""".split()
+MEMBERS = """
+    absolute action arguments auto_delete category columns configure connection_pid default_queue_type definition description
+    destination destination_type durable exchange explanation fraction global hash headers if_empty if_unused internal level
+    limit mem_relative name password per_connection_delay percent properties queue queue_name read routing_key size
+    skip_unsupported source tags type user username vhost where write""".split()
+GOOD = {"vhost": "/", "user": "guest", "exchange": "amq.topic", "source": "amq.topic", "destination": "q", "queue": "q",
+        "queue_name": "q", "columns": ["name"]}
+ODD = (None, True, 5, -1, 1.5, 1e308, 2 ** 63 - 1, "", "\u00e9\n", "x" * 300, "y" * 10000, [], {}, [1, None, "a", []],
+       {"a": 1}, {"x-max-length": {"a": [{"b": 1}]}}, '{"max-queues":"5"}', "[" * 5000)
+
+
+def odd_requests():
+    """Each command with the odd value everywhere, and with good ones where that gets it further."""
+    deep = "x"
+    for _ in range(400):
+        deep = [deep]
+    for command in COMMANDS:
+        for value in ODD + (deep,):
+            yield dict({member: value for member in MEMBERS}, command=command)
+            yield dict({member: value for member in MEMBERS}, **GOOD, command=command)
+
+
+@limit(180)
+def test_values_of_other_types(t):
+    """Whatever comes, there is one answer to it, and nothing breaks."""
+    broker = t.shuntd()
+    raw = Raw(t, broker)
+    ctl(t, "add_vhost", "tagged", "--tags", "a,b", broker=broker)
+    for tags in ("c", None, {"c": 1}, ["c", 1]):
+        raw.send({"command": "set_vhost_tags", "vhost": "tagged", "tags": tags})
+        assert raw.answer()[1]["status"] == 64
+    assert "tagged\t[a, b]" in ctl(t, "list_vhosts", "name", "tags", "-s", broker=broker)
+    raw.send({"command": "set_log_level", "level": "none", "category": 7})
+    assert raw.answer()[1]["status"] == 65
+    for request in odd_requests():
+        raw.send(request)
+        line = json.loads(raw.file.readline())
+        if line == {"ready": True}:
+            raw.send(b"x" * request["size"])
+            line = {}
+        if "ok" not in line and "error" not in line:
+            raw.answer()
+    raw.send({"command": "ping"})
+    assert raw.answer()[1] == {"ok": True}
+
+
+@limit(120)
+def test_client_that_asks_without_reading(t):
+    """It is not read from any more, and goes on when it reads."""
+    broker = t.shuntd()
+    raw = Raw(t, broker)
+    request = b'{"command":"environment"}\n'
+    many = request * 4000
+    sent = 0
+    while select.select([], [raw.socket], [], 3)[1]:
+        assert sent < 3 << 20, "it reads on and on"
+        sent += raw.socket.send(many[sent % len(request):])
+    for _ in range(sent // len(request)):
+        assert raw.answer()[1] == {"ok": True}
+    ctl(t, "ping", broker=broker)
+
+
 def test_request_without_end(t):
     broker = t.shuntd()
     raw = Raw(t, broker)
@@ -256,7 +329,7 @@ def test_sigterm_with_clients_of_the_socket(t):
     """One idle, one in the midst of a list: the broker ends."""
     broker = t.shuntd()
     client = t.wire_to(broker)
-    for i in range(1000):
+    for i in range(400):
         client.send(1, "queue.declare", queue="%d" % i + "x" * 200, nowait=True)
     client.call(1, "queue.declare", queue="last")
     idle, busy = Raw(t, broker), Raw(t, broker)

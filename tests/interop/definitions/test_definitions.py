@@ -5,7 +5,9 @@ import copy
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -426,6 +428,31 @@ def wait_for_line(t, own, text):
                 return
         assert time.monotonic() < deadline, "not in the log: " + text
         time.sleep(0.005)   # nothing tells when a file has grown
+
+
+def test_export_that_is_cut_off(t):
+    """The file that is there stays as it is, and nothing is left beside it."""
+    only_shunt(t)
+    folder = tempfile.mkdtemp()
+    t.cleanup(lambda: shutil.rmtree(folder))
+    path, control = os.path.join(folder, "x.json"), os.path.join(folder, "control")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("good")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(control)
+        listener.listen()
+        listener.settimeout(t.limit)
+        exporter = subprocess.Popen([shuntctl_of(t.broker), "-q", "export_definitions", path], stdin=subprocess.DEVNULL,
+                                    env=dict(os.environ, SHUNT_SOCKET=control), stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE)
+        with listener.accept()[0] as broker:
+            assert b"export_definitions" in broker.recv(1000)
+            broker.sendall(b'{"value":{"product_name":"Shunt"}}\n["users",{"name":"u"}]\n')
+        exporter.communicate(timeout=t.limit)
+    assert exporter.returncode == 69, exporter.returncode
+    with open(path, encoding="utf-8") as f:
+        assert f.read() == "good"
+    assert sorted(os.listdir(folder)) == ["control", "x.json"]
 
 
 @limit(180)

@@ -113,6 +113,7 @@ def test_loaded_and_used(t):
 def test_loaded_by_name_from_the_folder_of_plugins(t):
     broker = t.shuntd("plugin=exchange-fanout")
     assert ctl(t, "plugin", "load", "exchange-topic", broker=broker).startswith("plugin 'exchange-topic', version ")
+    assert 'operation=load name="exchange-topic"' in broker.log_tail()
     channel = connect(t, broker).channel()
     channel.queue_declare("q")
     channel.queue_bind("q", "amq.topic", "a.*")

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
+#include "admin/vhosts.h"
 #include "admin_fixture.h"
 
 #include "../unit.h"
@@ -176,6 +177,141 @@ static void undone_when_a_binding_is_refused(void)
 	admin_finish();
 }
 
+/* Refused by the last step, with a crash anywhere, also while it is undone: it is given up at the
+ * next start, which would be refused for ever otherwise. */
+static void given_up_when_refused_after_a_crash(void)
+{
+	static const char bad[] = "\"routing_key\":\"bad\"";
+	char *before, *after, *text = mem_strdup(all),
+			      *key = strstr(text, "\"routing_key\":\"new\"");
+	size_t n = states(&before, &after), n_given_up = 0;
+
+	admin_finish();
+	CU_ASSERT_PTR_NOT_NULL_FATAL(key);
+	memcpy(key, bad, sizeof(bad) - 1);
+	for (size_t i = 1; i <= n; i++) {
+		begin_with_some();
+		fail_commit(i, true);
+		CU_ASSERT_NOT_EQUAL(import_text(text), 0);
+		admin_restart();
+		if (import_is_pending(admin)) {
+			CU_ASSERT_EQUAL(import_again(), -EINVAL);
+			CU_ASSERT_PTR_NOT_NULL(strstr(
+				imported.reason,
+				"bindings[0]: PRECONDITION_FAILED - bad key; what was done"));
+			CU_ASSERT_EQUAL(count_keys("import/"), 0);
+			n_given_up++;
+		}
+		admin_restart();
+		CU_ASSERT_FALSE(import_is_pending(admin));
+		admin_finish();
+	}
+	CU_ASSERT_TRUE(n_given_up > 10);
+	mem_free(text);
+	mem_free(before);
+	mem_free(after);
+}
+
+static bool is_deleted;
+
+static void vhost_deleted(struct vhost_change *change)
+{
+	CU_ASSERT_EQUAL(change->result, 0);
+	is_deleted = true;
+}
+
+static struct vhost_change deletion = {.operation = VHOST_DELETE,
+				       .name = SLICE_LITERAL("v"),
+				       .settings = VHOST_SETTINGS_NONE,
+				       .done = vhost_deleted};
+
+/* When the users are on their way: behind the looking, before what is in the vhost. */
+static void delete_at_the_third_commit(struct store *s, struct store_commit *commit)
+{
+	static const struct audit_actor actor = {SLICE_LITERAL("tester"), SLICE_LITERAL("test")};
+
+	failing_store_commit(s, commit);
+	if (n_commits == 3)
+		admin_change_vhost(admin, &deletion, &actor);
+}
+
+/* What the file says of it is not left for the next vhost of that name. */
+static void vhost_is_deleted_meanwhile(void)
+{
+	static const char *const texts[] = {
+		"\"permissions\":[{\"user\":\"u3\",\"vhost\":\"v\",\"configure\":\"\",\"write\":"
+		"\"\",\"read\":\"\"}]",
+		"\"topic_permissions\":[{\"user\":\"u3\",\"vhost\":\"v\",\"exchange\":\"x\","
+		"\"write\":\"\",\"read\":\"\"}]",
+		"\"policies\":[{\"vhost\":\"v\",\"name\":\"p\",\"pattern\":\"\",\"definition\":{"
+		"\"a\":1}}]"};
+	char text[400];
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		(void)snprintf(text, sizeof(text), "{\"users\":[{\"name\":\"u3\",\"tags\":[]}],%s}",
+			       texts[i]);
+		begin_with_some();
+		fail_commit(0, false);
+		is_deleted = false;
+		store_ops.commit = delete_at_the_third_commit;
+		CU_ASSERT_EQUAL(import_text(text), -EINVAL);
+		CU_ASSERT_PTR_NOT_NULL(
+			strstr(imported.reason, "[0]: Virtual host 'v' does not exist"));
+		wait_until(&is_deleted);
+		CU_ASSERT_EQUAL(count_keys("permission/") + count_keys("topic-permission/") +
+					count_keys("parameter/"),
+				0);
+		admin_finish();
+	}
+}
+
+static void user_deleted(struct access_edits *edits)
+{
+	CU_ASSERT_EQUAL(edits->result, 0);
+	is_deleted = true;
+}
+
+static struct access_edit user_deletion[2];
+static struct access_edits user_deletions = {.items = user_deletion, .n = 2, .done = user_deleted};
+
+/* When the users are there, and the queue is on its way. */
+static void delete_at_the_fourth_commit(struct store *s, struct store_commit *commit)
+{
+	failing_store_commit(s, commit);
+	if (n_commits == 4)
+		access_edit(access_door, &user_deletions);
+}
+
+/* What somebody has deleted meanwhile stays so, and the rest is undone all the same. */
+static void users_are_deleted_meanwhile(void)
+{
+	static const char text[] =
+		"{\"users\":[{\"name\":\"u\",\"tags\":\"new\"},{\"name\":\"u3\",\"tags\":[]},"
+		"{\"name\":\"u4\",\"tags\":[]}],\"queues\":[{\"vhost\":\"v\",\"name\":\"q3\","
+		"\"durable\":true,"
+		"\"auto_delete\":false}],\"bindings\":[{\"vhost\":\"v\",\"source\":\"amq.direct\","
+		"\"destination\":\"q3\","
+		"\"destination_type\":\"queue\",\"routing_key\":\"bad\"}]}";
+	struct account_view found;
+
+	begin_with_some();
+	fail_commit(0, false);
+	user_deletion[0] = (struct access_edit){.kind = ACCESS_DELETE_USER,
+						.account.name = SLICE_LITERAL("u")};
+	user_deletion[1] = (struct access_edit){.kind = ACCESS_DELETE_USER,
+						.account.name = SLICE_LITERAL("u3")};
+	is_deleted = false;
+	store_ops.commit = delete_at_the_fourth_commit;
+	CU_ASSERT_EQUAL(import_text(text), -EINVAL);
+	CU_ASSERT_STRING_EQUAL(imported.reason, "bindings[0]: PRECONDITION_FAILED - bad key");
+	CU_ASSERT_TRUE(is_deleted);
+	CU_ASSERT_FALSE(access_find_account(access_door, SLICE_LITERAL("u"), &found));
+	CU_ASSERT_FALSE(access_find_account(access_door, SLICE_LITERAL("u3"), &found));
+	CU_ASSERT_FALSE(access_find_account(access_door, SLICE_LITERAL("u4"), &found));
+	CU_ASSERT_EQUAL(count_keys("user/"), 0);
+	admin_finish();
+}
+
 static bool second_is_done;
 
 static void second_done(struct import *import)
@@ -250,5 +386,7 @@ static void ended_meanwhile(void)
 }
 
 UNIT_MAIN("import", UNIT_TEST(everything_is_imported), UNIT_TEST(undone_when_a_commit_fails),
-	  UNIT_TEST(done_again_after_a_crash), UNIT_TEST(undone_when_a_binding_is_refused), UNIT_TEST(one_at_a_time),
-	  UNIT_TEST(references), UNIT_TEST(ended_meanwhile))
+	  UNIT_TEST(done_again_after_a_crash), UNIT_TEST(undone_when_a_binding_is_refused),
+	  UNIT_TEST(given_up_when_refused_after_a_crash), UNIT_TEST(vhost_is_deleted_meanwhile),
+	  UNIT_TEST(users_are_deleted_meanwhile), UNIT_TEST(one_at_a_time), UNIT_TEST(references),
+	  UNIT_TEST(ended_meanwhile))

@@ -184,6 +184,34 @@ static void nested(void)
 	plan_destroy(read_good(text));
 }
 
+/* Undoing goes from the first to the last: what is there twice would not be as it was. */
+static void twice(void)
+{
+	assert_refused("{\"permissions\":[{\"vhost\":\"v\",\"user\":\"u\",\"configure\":\"1\","
+		       "\"write\":\"\",\"read\":\"\"},"
+		       "{\"vhost\":\"v\",\"user\":\"u\",\"configure\":\"2\",\"write\":\"\","
+		       "\"read\":\"\"}]}",
+		       "permissions[1]: a second permission of that user in that virtual host");
+	assert_refused(
+		"{\"topic_permissions\":[{\"vhost\":\"v\",\"user\":\"u\",\"exchange\":\"x\","
+		"\"write\":\"\",\"read\":\"\"},"
+		"{\"vhost\":\"v\",\"user\":\"u\",\"exchange\":\"y\",\"write\":\"\",\"read\":\"\"},"
+		"{\"vhost\":\"v\",\"user\":\"u\",\"exchange\":\"x\",\"write\":\"\",\"read\":\"\"}]"
+		"}",
+		"topic_permissions[2]: a second permission of that user on that exchange in that "
+		"virtual host");
+	assert_refused("{\"policies\":[{\"vhost\":\"v\",\"name\":\"p\",\"pattern\":\"\","
+		       "\"definition\":{\"a\":1}}],"
+		       "\"parameters\":[{\"vhost\":\"v\",\"component\":\"policy\",\"name\":\"p\","
+		       "\"value\":"
+		       "{\"pattern\":\"\",\"definition\":{\"a\":2}}}]}",
+		       "policies[0]: a second parameter or policy of that name");
+	assert_refused(
+		"{\"global_parameters\":[{\"name\":\"g\",\"value\":1},{\"name\":\"h\",\"value\":1},"
+		"{\"name\":\"g\",\"value\":2}]}",
+		"global_parameters[2]: a second parameter or policy of that name");
+}
+
 static void single_vhost(void)
 {
 	const struct plan_options options = {.vhost = SLICE_LITERAL("w")};
@@ -279,6 +307,7 @@ static void cut_off(void)
 		CU_ASSERT_EQUAL(plan_read(slice_make(file, i), &options, &plan, NULL, why, sizeof(why)), -EINVAL);
 }
 
-UNIT_MAIN("plan", UNIT_TEST(read_and_write), UNIT_TEST(arguments_have_types), UNIT_TEST(needs), UNIT_TEST(refused),
-	  UNIT_TEST(nested), UNIT_TEST(single_vhost), UNIT_TEST(unbuilt_is_left_out), UNIT_TEST(passwords_are_replaced),
-	  UNIT_TEST(not_utf8), UNIT_TEST(memory_runs_out), UNIT_TEST(cut_off))
+UNIT_MAIN("plan", UNIT_TEST(read_and_write), UNIT_TEST(arguments_have_types), UNIT_TEST(needs),
+	  UNIT_TEST(refused), UNIT_TEST(nested), UNIT_TEST(twice), UNIT_TEST(single_vhost),
+	  UNIT_TEST(unbuilt_is_left_out), UNIT_TEST(passwords_are_replaced), UNIT_TEST(not_utf8),
+	  UNIT_TEST(memory_runs_out), UNIT_TEST(cut_off))

@@ -175,6 +175,15 @@ static void files_that_cannot_be_opened(void)
 }
 
 /* A full disk. */
+/* It is refused at once. */
+static void pipe_that_nobody_reads(void)
+{
+	set();
+	CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0600), 0);
+	CU_ASSERT_EQUAL(log_file_open(path), -ENXIO);
+	clear();
+}
+
 static void what_the_file_does_not_take_goes_to_the_console(void)
 {
 	struct log_settings settings = both();
@@ -262,6 +271,6 @@ static void reopened_while_others_write(void)
 }
 
 UNIT_MAIN("log_settings", UNIT_TEST(to_both_places), UNIT_TEST(file_is_not_for_others), UNIT_TEST(levels),
-	  UNIT_TEST(reopened_when_renamed), UNIT_TEST(files_that_cannot_be_opened),
+	  UNIT_TEST(reopened_when_renamed), UNIT_TEST(files_that_cannot_be_opened), UNIT_TEST(pipe_that_nobody_reads),
 	  UNIT_TEST(what_the_file_does_not_take_goes_to_the_console), UNIT_TEST(names),
 	  UNIT_TEST(reopened_while_others_write))
