@@ -100,7 +100,7 @@ void arrival_read_header(struct arrival *a)
 	if (r > 0)
 		r = proxy_header_parse(slice_make(h->bytes, h->size + (size_t)n), &header);
 	if (r < 0 || (r == 0 && n > 0 && !take_bytes(a, (size_t)n))) {
-		arrival_fail(a, "its first bytes are none");
+		arrival_fail(a, "its first bytes are not a valid one");
 		return;
 	}
 	if (r == 1) {

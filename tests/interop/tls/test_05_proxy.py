@@ -81,7 +81,9 @@ def test_without_a_header(t):
     refused(t, broker, b"")
     refused(t, broker, b"PROXY TCP4 127.0.0.9 10.1.2.3 51022 99999\r\n")
     with open(broker.log_path, encoding="utf-8") as f:
-        assert "no PROXY header: peer=127.0.0.1:" in f.read()
+        text = f.read()
+    assert "no PROXY header: peer=127.0.0.1:" in text
+    assert 'reason="its first bytes are not a valid one"' in text
 
 
 def test_untrusted(t):
