@@ -31,8 +31,7 @@ static void take_addresses(struct arrival *a, const struct proxy_header *header)
 	}
 	a->made.peer = proxy;
 	a->made.peer.is_loopback = false;
-	a->made.local = proxy;
-	a->made.local.port = 0;
+	a->made.local = arrival_socket_local(a->made.fd);
 }
 
 static void header_is_read(struct arrival *a)

@@ -76,6 +76,17 @@ def test_guest_is_judged_by_it(t):
         assert close.reply_code == 403, close
 
 
+def test_of_whom_nothing_is_said(t):
+    """The proxy's end and ours are all that is known."""
+    broker = proxied(t)
+    client = wire.Client(broker.host, broker.port, t.limit, header=b"PROXY UNKNOWN\r\n")
+    t.cleanup(client.close_socket)
+    client.start()
+    client.read_method("connection.close", channel=0)
+    with open(broker.log_path, encoding="utf-8") as f:
+        assert 'login refused: name="%s:%d -> %s:%d"' % (client.socket.getsockname() + client.socket.getpeername()) in f.read()
+
+
 def test_without_a_header(t):
     broker = proxied(t)
     refused(t, broker, b"")
