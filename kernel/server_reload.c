@@ -2,6 +2,7 @@
 #include "server_reload.h"
 
 #include <errno.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,12 +53,21 @@ struct reload_changes {
 	struct buffer in_force, at_restart;
 };
 
+/* What was in force. */
+struct reload_before {
+	json_t *settings;
+	X509 *certificate;
+};
+
+static void note_in(struct buffer *list, const char *what)
+{
+	buffer_printf(list, "%s%s", list->size != 0 ? ", " : "", what);
+}
+
 static void note_change(struct reload_changes *changes, const char *key)
 {
-	struct buffer *list =
-		is_reloadable(key, changes->has_tls) ? &changes->in_force : &changes->at_restart;
-
-	buffer_printf(list, "%s%s", list->size != 0 ? ", " : "", key);
+	note_in(is_reloadable(key, changes->has_tls) ? &changes->in_force : &changes->at_restart,
+		key);
 }
 
 static void find_changes(struct reload_changes *changes, json_t *before, json_t *after)
@@ -71,15 +81,37 @@ static void find_changes(struct reload_changes *changes, json_t *before, json_t 
 		note_change(changes, key);
 }
 
-static void describe(const struct server_reload *reload, json_t *before, const struct config *fresh,
-		     char *ret_said, size_t size)
+/* The file's name may be the same, and what it holds another. Owned; NULL: there is none. */
+static X509 *certificate_in_force(const struct server_reload *reload)
+{
+	const SSL_CTX *tls = reload->listen->tls;
+	X509 *certificate = tls != NULL ? SSL_CTX_get0_certificate(tls) : NULL;
+
+	if (certificate != NULL)
+		X509_up_ref(certificate);
+	return certificate;
+}
+
+static bool has_other_certificate(const struct server_reload *reload, const X509 *before)
+{
+	X509 *now = certificate_in_force(reload);
+	bool is_other = now != NULL && before != NULL && X509_cmp(before, now) != 0;
+
+	X509_free(now);
+	return is_other;
+}
+
+static void describe(const struct server_reload *reload, const struct reload_before *before,
+		     const struct config *fresh, char *ret_said, size_t size)
 {
 	struct reload_changes changes = {.has_tls = reload->listen->workers != NULL};
 	json_t *after = config_show(fresh);
 
 	buffer_init(&changes.in_force);
 	buffer_init(&changes.at_restart);
-	find_changes(&changes, before, after);
+	find_changes(&changes, before->settings, after);
+	if (has_other_certificate(reload, before->certificate))
+		note_in(&changes.in_force, "another certificate");
 	snprintf(ret_said, size, "in force now: %s%s%s",
 		 changes.in_force.size != 0 ? buffer_cstr(&changes.in_force) : "nothing new",
 		 changes.at_restart.size != 0 ? "; after a restart: " : "",
@@ -128,29 +160,37 @@ static int prepare(const struct server_reload *reload, const struct config *fres
 	return result;
 }
 
+static void apply(const struct server_reload *reload, const struct config *fresh)
+{
+	if (fresh->log_file == NULL)
+		log_file_close();
+	log_settings_apply(&fresh->log);
+	alarms_set_memory_limit(reload->alarms, fresh->memory_limit);
+	alarms_set_disk_limit(reload->alarms, fresh->disk_free_limit);
+}
+
 static int reload_from(const struct server_reload *reload, struct config *fresh, char *ret_said,
 		       size_t size)
 {
 	char error[CONFIG_ERROR_MAX];
-	json_t *before;
+	struct reload_before before;
+	int result;
 
 	if (config_read(fresh, reload->source, error) != 0) {
 		snprintf(ret_said, size, "%s", error);
 		return SERVER_CONFIG;
 	}
 	config_complete(fresh);
-	before = server_environment(reload);
-	if (prepare(reload, fresh, ret_said, size) != 0) {
-		json_decref(before);
+	before.settings = server_environment(reload);
+	before.certificate = certificate_in_force(reload);
+	result = prepare(reload, fresh, ret_said, size);
+	if (result == 0)
+		describe(reload, &before, fresh, ret_said, size);
+	json_decref(before.settings);
+	X509_free(before.certificate);
+	if (result != 0)
 		return SERVER_CONFIG;
-	}
-	describe(reload, before, fresh, ret_said, size);
-	json_decref(before);
-	if (fresh->log_file == NULL)
-		log_file_close();
-	log_settings_apply(&fresh->log);
-	alarms_set_memory_limit(reload->alarms, fresh->memory_limit);
-	alarms_set_disk_limit(reload->alarms, fresh->disk_free_limit);
+	apply(reload, fresh);
 	return 0;
 }
 

@@ -83,7 +83,7 @@ void arrival_finish(struct arrival *a)
 	config->handler->arrived(config->context, &made);
 }
 
-struct net_address arrival_socket_peer(int fd)
+static struct net_address ask_address(int fd, int (*ask)(int, struct sockaddr *, socklen_t *))
 {
 	union {
 		struct sockaddr any;
@@ -91,8 +91,18 @@ struct net_address arrival_socket_peer(int fd)
 	} address = {.storage = {.ss_family = AF_UNSPEC}};
 	socklen_t size = sizeof(address);
 
-	(void)getpeername(fd, &address.any, &size);
+	(void)ask(fd, &address.any, &size);
 	return net_address_of(&address.any, size);
+}
+
+struct net_address arrival_socket_peer(int fd)
+{
+	return ask_address(fd, getpeername);
+}
+
+struct net_address arrival_socket_local(int fd)
+{
+	return ask_address(fd, getsockname);
 }
 
 static void say(const struct arrival *a, const char *what, const char *reason)

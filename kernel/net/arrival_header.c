@@ -31,8 +31,7 @@ static void take_addresses(struct arrival *a, const struct proxy_header *header)
 	}
 	a->made.peer = proxy;
 	a->made.peer.is_loopback = false;
-	a->made.local = proxy;
-	a->made.local.port = 0;
+	a->made.local = arrival_socket_local(a->made.fd);
 }
 
 static void header_is_read(struct arrival *a)
@@ -100,7 +99,7 @@ void arrival_read_header(struct arrival *a)
 	if (r > 0)
 		r = proxy_header_parse(slice_make(h->bytes, h->size + (size_t)n), &header);
 	if (r < 0 || (r == 0 && n > 0 && !take_bytes(a, (size_t)n))) {
-		arrival_fail(a, "its first bytes are none");
+		arrival_fail(a, "its first bytes are not a valid one");
 		return;
 	}
 	if (r == 1) {

@@ -75,6 +75,7 @@ void arrival_end(struct arrival *a);
 /* By what recv(2) gave: 1: something has come; 0: later; -1: it has ended, and is gone. */
 int arrival_has_come(struct arrival *a, ssize_t n);
 struct net_address arrival_socket_peer(int fd);
+struct net_address arrival_socket_local(int fd);
 
 /* arrival_header.c: the socket has bytes, in ARRIVAL_HEADER or ARRIVAL_SKIP. */
 void arrival_read_header(struct arrival *a);

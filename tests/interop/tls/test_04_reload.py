@@ -27,8 +27,9 @@ def test_new_certificate(t):
     channel = connection.channel()
     tls.authority.sign("server", "/CN=localhost")
     assert serial(tls) == before
-    reload(tls, "configuration reloaded")
+    reload(tls, "configuration reloaded: in force now: another certificate\n")
     assert serial(tls) != before
+    reload(tls, "configuration reloaded: in force now: nothing new\n")
     queue = channel.queue_declare("", exclusive=True).method.queue
     channel.basic_publish("", queue, b"still here")
     assert channel.basic_get(queue, auto_ack=True)[2] == b"still here"

@@ -76,12 +76,25 @@ def test_guest_is_judged_by_it(t):
         assert close.reply_code == 403, close
 
 
+def test_of_whom_nothing_is_said(t):
+    """The proxy's end and ours are all that is known."""
+    broker = proxied(t)
+    client = wire.Client(broker.host, broker.port, t.limit, header=b"PROXY UNKNOWN\r\n")
+    t.cleanup(client.close_socket)
+    client.start()
+    client.read_method("connection.close", channel=0)
+    with open(broker.log_path, encoding="utf-8") as f:
+        assert 'login refused: name="%s:%d -> %s:%d"' % (client.socket.getsockname() + client.socket.getpeername()) in f.read()
+
+
 def test_without_a_header(t):
     broker = proxied(t)
     refused(t, broker, b"")
     refused(t, broker, b"PROXY TCP4 127.0.0.9 10.1.2.3 51022 99999\r\n")
     with open(broker.log_path, encoding="utf-8") as f:
-        assert "no PROXY header: peer=127.0.0.1:" in f.read()
+        text = f.read()
+    assert "no PROXY header: peer=127.0.0.1:" in text
+    assert 'reason="its first bytes are not a valid one"' in text
 
 
 def test_untrusted(t):
