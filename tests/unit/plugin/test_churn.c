@@ -19,8 +19,21 @@ static struct asker {
 } asker;
 static atomic_bool is_over;
 
+static void next_version(void *unused);
+
+static void begin_changing(struct letter *letter)
+{
+	(void)letter;
+	next_version(NULL);
+}
+
+/* The first one is hashed, which takes long; versions come and go beside those that are remembered. */
 static void login_done(struct access_login *login)
 {
+	static struct letter first = { .deliver = begin_changing };
+
+	if (asker.n_logins == 1)
+		loop_post(0, &first);
 	asker.n_let_in += login->result != NULL;
 	asker.is_pending = false;
 	access_user_unref(login->result);
@@ -102,7 +115,6 @@ static void versions_come_and_go(void)
 	asker.letter.deliver = begin_asking;
 	loop_post(1, &asker.letter);
 	CU_ASSERT_EQUAL_FATAL(loop_pool_start(), 0);
-	next_version(NULL);
 	loop_run();
 	CU_ASSERT_EQUAL(notes.n_started, VERSIONS + 1);
 	CU_ASSERT_EQUAL(notes.n_stopped, VERSIONS);
