@@ -123,6 +123,7 @@ struct connection {
 
 	struct loop_timer timer; /* handshake, then heartbeat, then closing */
 	uint64_t resumed_at_ms;	 /* silence before it is ours */
+	uint64_t heard_bytes;	 /* read by the last look at its silence */
 	uint64_t close_deadline_ms;
 
 	struct loop_task flush; /* at the turn's end: confirms and credits */

@@ -17,14 +17,27 @@ static void connection_send_heartbeat(struct connection *c)
 	transport_commit(c->transport, AMQP_FRAME_OVERHEAD);
 }
 
+/* Since the last time that this was asked. */
+static bool has_been_heard(struct connection *c)
+{
+	uint64_t bytes = transport_bytes_read(c->transport);
+	bool is_heard = bytes != c->heard_bytes;
+
+	c->heard_bytes = bytes;
+	return is_heard;
+}
+
 /*
  * A loop that was held up sees its timers before all of its sockets: it is not the client's fault
- * when what it sent waits there.
+ * when what it sent waits there. Nor when it was held up amid a turn, and what came meanwhile was
+ * read in the rest of it: then the time of the read is that of the turn's begin.
  */
-static bool is_silent(const struct connection *c, uint64_t for_ms)
+static bool is_silent(struct connection *c, uint64_t for_ms)
 {
 	uint64_t heard = transport_last_read_ms(c->transport);
 
+	if (has_been_heard(c))
+		return false;
 	if (heard < c->resumed_at_ms)
 		heard = c->resumed_at_ms;
 	return c->paused == 0 && loop_now_ms() - heard >= for_ms &&
