@@ -107,6 +107,8 @@ static const char *decision_name(enum shunt_decision decision)
 		return "pass";
 	case SHUNT_DROP:
 		return "drop";
+	case SHUNT_NACK:
+		return "nacked";
 	case SHUNT_REJECT:
 		break;
 	}
