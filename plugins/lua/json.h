@@ -5,6 +5,7 @@
 /* JSON for scripts: the global `json`, and what message:json() reads. */
 
 #include <lua.h>
+#include <stdbool.h>
 
 #include <shunt/plugin.h>
 
@@ -20,6 +21,10 @@
  * budget, is out. Needs no more than LUA_MINSTACK slots.
  */
 void json_push(lua_State *L, struct shunt_bytes text, struct shunt_bytes path);
+
+/* json.null: what null is in arrays. */
+void json_null_push(lua_State *L);
+bool json_null_is(lua_State *L, int index);
 
 extern const struct module json_module;
 
