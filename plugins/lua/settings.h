@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef LUA_SETTINGS_H
+#define LUA_SETTINGS_H
+
+/* The global `settings`: what stands as script.NAME.KEY in the configuration, nested at dots, but
+ * for the keys that are the broker's own. */
+
+#include <lua.h>
+#include <stdbool.h>
+
+struct state;
+
+/* Adds it. May raise. */
+void settings_open(lua_State *L, struct state *state);
+
+/* Whether a key of a script is one of those that this language, or the broker, reads itself. */
+bool settings_key_is_own(const char *key);
+
+#endif
