@@ -16,7 +16,7 @@
 /* What a state may log at once, and a second: a line for each message would hold the loop up. */
 #define LINES_AT_ONCE 100
 #define LINES_A_SECOND 20
-#define LINE_SIZE_MAX 4096u
+#define TEXT_SIZE_MAX LINE_SIZE
 
 /* Of a state: how much it has logged. */
 struct logging {
@@ -29,14 +29,13 @@ struct logging {
 
 static void tell_left_out(struct state *state, struct logging *logging)
 {
-	const struct shunt_host *host = state->script->host;
 	char text[64];
 
 	if (logging->left_out == 0)
 		return;
 	(void)snprintf(text, sizeof(text), "%llu lines were left out",
 		       (unsigned long long)logging->left_out);
-	host->log(host, SHUNT_LOG_WARNING, text);
+	lines_log(state, SHUNT_LOG_WARNING, text);
 	logging->left_out = 0;
 }
 
@@ -76,9 +75,8 @@ static void add_text(luaL_Buffer *buffer, const char *text, size_t size)
 static int log_line(lua_State *L)
 {
 	struct state *state = state_of(L);
-	const struct shunt_host *host = state->script->host;
 	int count = lua_gettop(L);
-	size_t left = LINE_SIZE_MAX;
+	size_t left = TEXT_SIZE_MAX;
 	luaL_Buffer buffer;
 
 	for (int i = 1; i <= count; i++) {
@@ -92,7 +90,7 @@ static int log_line(lua_State *L)
 
 		size = size < left ? size : left;
 		left -= size;
-		call_charge(L, 10 + size);
+		call_charge(L, 10 + size / 4);
 		if (i > 1)
 			luaL_addchar(&buffer, ' ');
 		add_text(&buffer, text, size);
@@ -100,7 +98,7 @@ static int log_line(lua_State *L)
 	luaL_pushresult(&buffer);
 	call_charge(L, 200);
 	if (may_log(state))
-		host->log(host, (enum shunt_log_level)lua_tointeger(L, lua_upvalueindex(1)),
+		lines_log(state, (enum shunt_log_level)lua_tointeger(L, lua_upvalueindex(1)),
 			  lua_tostring(L, -1));
 	return 0;
 }

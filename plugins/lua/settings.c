@@ -20,17 +20,6 @@ static const char tables_key, texts_key;
 
 /* ---- Making it ---- */
 
-bool settings_key_is_own(const char *key)
-{
-	static const char *const own[] = {"optional", "on_error",	  "instructions", "cpu_time",
-					  "memory",   "quarantine_after", NULL};
-
-	for (const char *const *name = own; *name; name++)
-		if (strcmp(*name, key) == 0)
-			return true;
-	return strncmp(key, "on_error.", strlen("on_error.")) == 0;
-}
-
 static int refuse_write(lua_State *L)
 {
 	return luaL_error(L, "settings are not to be changed");
@@ -243,7 +232,7 @@ static void put_all(lua_State *L, const struct shunt_host *host)
 	size_t position = 0;
 
 	while (host->config_next(host, &position, &key, &text))
-		if (!settings_key_is_own(key))
+		if (!script_option_is_own(key))
 			put(L, key, text);
 }
 

@@ -6,14 +6,10 @@
  * for the keys that are the broker's own. */
 
 #include <lua.h>
-#include <stdbool.h>
 
 struct state;
 
 /* Adds it. May raise. */
 void settings_open(lua_State *L, struct state *state);
-
-/* Whether a key of a script is one of those that this language, or the broker, reads itself. */
-bool settings_key_is_own(const char *key);
 
 #endif
