@@ -233,7 +233,7 @@ static void close_script(struct script *script)
 	script->host->free(script->host, script->of_module[MODULE_ACCESS]);
 }
 
-const struct module module_access = {
+const struct module access_module = {
 	.open = open_access,
 	.look = look,
 	.collect = collect,

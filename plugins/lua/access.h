@@ -9,9 +9,10 @@
 #include <shunt/plugin.h>
 
 #include "answer.h"
+#include "module.h"
 #include "view.h"
 
-struct script;
+extern const struct module access_module;
 
 /* Of a state. */
 struct access_state {

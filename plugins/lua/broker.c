@@ -5,6 +5,8 @@
  * the broker drops while it stops goes with the state. The broker does not close a script before
  * the last answer, and gives it on the loop that published, which is the state's.
  */
+#include "broker.h"
+
 #include <string.h>
 
 #include "answer.h"
@@ -262,7 +264,7 @@ static void close_state(struct state *state)
 	host->free(host, state->of_module[MODULE_BROKER]);
 }
 
-const struct module module_broker = {
+const struct module broker_module = {
 	.open = open_broker,
 	.close_state = close_state,
 };

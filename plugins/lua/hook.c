@@ -3,6 +3,8 @@
  * hook.publish and hook.deliver. What a script writes into the message comes into the draft when
  * the function has returned, so that one that fails half-way has changed nothing.
  */
+#include "hook.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -235,7 +237,7 @@ static void close_script(struct script *script)
 	script->host->free(script->host, script->of_module[MODULE_HOOK]);
 }
 
-const struct module module_hook = {
+const struct module hook_module = {
 	.open = open_hook,
 	.look = look,
 	.collect = collect,

@@ -282,7 +282,7 @@ static void close_state(struct state *state)
 	state->script->host->free(state->script->host, own_of(state));
 }
 
-const struct module module_timer = {
+const struct module timer_module = {
 	.open = open_timer,
 	.look = look,
 	.activate = activate,

@@ -7,7 +7,9 @@
  * home loop's state ever run. They begin to count when the script is in force.
  */
 
-struct script;
+#include "module.h"
+
+extern const struct module timer_module;
 
 /* What activate() of the module does, in this order; apart for tests. Home. */
 void timer_run_startup(struct script *script);
