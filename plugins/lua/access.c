@@ -33,15 +33,15 @@ struct asking {
 static void ask(lua_State *L, void *context)
 {
 	struct asking *a = context;
-	const struct answerer *of = &a->own->authorize;
+	const struct callee *of = &a->own->authorize;
 
-	answer_push_function(L, of);
+	callee_push(L, of);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, a->own->question_ref);
 	lua_call(L, 1, 3);
 	a->remember_ms = a->own->remember_ms;
-	answer_seconds(L, -1, of, &a->remember_ms);
-	answer_text(L, -2, of, a->reason, sizeof(a->reason));
-	a->verdict = verdicts[answer_word(L, -3, of, verdict_words)];
+	callee_seconds(L, -1, of, &a->remember_ms);
+	callee_text(L, -2, of, a->reason, sizeof(a->reason));
+	a->verdict = verdicts[callee_word(L, -3, of, verdict_words)];
 }
 
 /* The client is told nothing of a policy that failed; call_run() has logged it. */
@@ -121,7 +121,7 @@ static void read_cache_seconds(lua_State *L, struct access_state *own)
 	if (lua_getfield(L, -1, "cache_seconds") != LUA_TNIL) {
 		if (lua_type(L, -1) != LUA_TNUMBER || !(lua_tonumber(L, -1) >= 0))
 			luaL_error(L, "access.cache_seconds must be a number, from 0 on");
-		answer_seconds(L, -1, &own->authorize, &own->remember_ms);
+		callee_seconds(L, -1, &own->authorize, &own->remember_ms);
 	}
 	lua_pop(L, 1);
 }
@@ -130,9 +130,9 @@ static void look(lua_State *L, struct state *state)
 {
 	struct access_state *own = state->of_module[MODULE_ACCESS];
 
-	answer_check_names(L, "access", known);
-	answer_find(L, "access.authenticate", &own->authenticate);
-	answer_find(L, "access.authorize", &own->authorize);
+	callee_check_names(L, "access", known);
+	callee_find(L, "access.authenticate", &own->authenticate);
+	callee_find(L, "access.authorize", &own->authorize);
 	lua_getglobal(L, "access");
 	read_depends(L, own);
 	read_cache_seconds(L, own);
@@ -177,8 +177,8 @@ static void open_access(lua_State *L, struct state *state)
 
 static bool is_alike(const struct access_state *a, const struct access_state *b)
 {
-	return answer_is_defined(&a->authenticate) == answer_is_defined(&b->authenticate) &&
-	       answer_is_defined(&a->authorize) == answer_is_defined(&b->authorize);
+	return callee_is_defined(&a->authenticate) == callee_is_defined(&b->authenticate) &&
+	       callee_is_defined(&a->authorize) == callee_is_defined(&b->authorize);
 }
 
 /* NULL: the states have not defined the same. */
@@ -198,17 +198,17 @@ static int collect(struct script *script, struct shunt_error *error)
 	struct access_script *own;
 
 	if (first == NULL)
-		return answer_differs(script, "access", error);
-	if (!answer_is_defined(&first->authenticate) && !answer_is_defined(&first->authorize))
+		return callee_differs(script, "access", error);
+	if (!callee_is_defined(&first->authenticate) && !callee_is_defined(&first->authorize))
 		return 0;
 	own = script->host->allocate(script->host, sizeof(*own));
 	if (own == NULL)
-		return answer_no_memory(error);
+		return callee_no_memory(error);
 	own->policy = (struct shunt_access_policy){
 		.size = sizeof(own->policy),
 		.name = script->name,
-		.authenticate = answer_is_defined(&first->authenticate) ? access_login : NULL,
-		.decide = answer_is_defined(&first->authorize) ? decide : NULL,
+		.authenticate = callee_is_defined(&first->authenticate) ? access_login : NULL,
+		.decide = callee_is_defined(&first->authorize) ? decide : NULL,
 	};
 	script->of_module[MODULE_ACCESS] = own;
 	return 0;

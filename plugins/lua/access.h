@@ -8,7 +8,7 @@
 
 #include <shunt/plugin.h>
 
-#include "answer.h"
+#include "callee.h"
 #include "module.h"
 #include "view.h"
 
@@ -16,7 +16,7 @@ extern const struct module access_module;
 
 /* Of a state. */
 struct access_state {
-	struct answerer authenticate, authorize;
+	struct callee authenticate, authorize;
 	struct view *question, *peer;
 	int question_ref, peer_ref; /* in Lua's registry */
 	uint32_t remember_ms;	    /* access.cache_seconds, or what goes for it */

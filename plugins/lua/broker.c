@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "answer.h"
+#include "callee.h"
 #include "message.h"
 #include "script.h"
 #include "state.h"

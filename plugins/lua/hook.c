@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "answer.h"
+#include "callee.h"
 #include "hook_context.h"
 #include "message.h"
 #include "script.h"
@@ -16,7 +16,7 @@
 
 /* Of a state. */
 struct hook_state {
-	struct answerer publish, deliver;
+	struct callee publish, deliver;
 	struct hook_contexts contexts;
 };
 
@@ -44,14 +44,14 @@ struct publishing {
 static void ask_publish(lua_State *L, void *context)
 {
 	struct publishing *p = context;
-	const struct answerer *of = &p->own->publish;
+	const struct callee *of = &p->own->publish;
 
-	answer_push_function(L, of);
+	callee_push(L, of);
 	message_open(L, p->publish->message, MESSAGE_PUBLISH);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, p->own->contexts.publish_ref);
 	lua_call(L, 2, 2);
-	answer_text(L, -1, of, p->reason, sizeof(p->reason));
-	p->decision = publish_decisions[answer_word(L, -2, of, publish_words)];
+	callee_text(L, -1, of, p->reason, sizeof(p->reason));
+	p->decision = publish_decisions[callee_word(L, -2, of, publish_words)];
 	if (p->decision == SHUNT_PASS)
 		message_apply(L, p->draft);
 }
@@ -125,13 +125,13 @@ struct delivering {
 static void ask_deliver(lua_State *L, void *context)
 {
 	struct delivering *d = context;
-	const struct answerer *of = &d->own->deliver;
+	const struct callee *of = &d->own->deliver;
 
-	answer_push_function(L, of);
+	callee_push(L, of);
 	message_open(L, d->delivery->message, MESSAGE_DELIVER);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, d->own->contexts.deliver_ref);
 	lua_call(L, 2, 1);
-	d->decision = deliver_decisions[answer_word(L, -1, of, deliver_words)];
+	d->decision = deliver_decisions[callee_word(L, -1, of, deliver_words)];
 	if (d->decision == SHUNT_PASS)
 		message_apply(L, d->draft);
 }
@@ -178,9 +178,9 @@ static void look(lua_State *L, struct state *state)
 {
 	struct hook_state *own = state->of_module[MODULE_HOOK];
 
-	answer_check_names(L, "hook", known);
-	answer_find(L, "hook.publish", &own->publish);
-	answer_find(L, "hook.deliver", &own->deliver);
+	callee_check_names(L, "hook", known);
+	callee_find(L, "hook.publish", &own->publish);
+	callee_find(L, "hook.deliver", &own->deliver);
 }
 
 /* NULL: the states have not defined the same. */
@@ -191,8 +191,8 @@ static const struct hook_state *first_of(const struct script *script)
 	for (unsigned i = 1; i < script->n_states; i++) {
 		const struct hook_state *own = script->states[i]->of_module[MODULE_HOOK];
 
-		if (answer_is_defined(&own->publish) != answer_is_defined(&first->publish) ||
-		    answer_is_defined(&own->deliver) != answer_is_defined(&first->deliver))
+		if (callee_is_defined(&own->publish) != callee_is_defined(&first->publish) ||
+		    callee_is_defined(&own->deliver) != callee_is_defined(&first->deliver))
 			return NULL;
 	}
 	return first;
@@ -204,17 +204,17 @@ static int collect(struct script *script, struct shunt_error *error)
 	struct hook_script *own;
 
 	if (first == NULL)
-		return answer_differs(script, "hook", error);
-	if (!answer_is_defined(&first->publish) && !answer_is_defined(&first->deliver))
+		return callee_differs(script, "hook", error);
+	if (!callee_is_defined(&first->publish) && !callee_is_defined(&first->deliver))
 		return 0;
 	own = script->host->allocate(script->host, sizeof(*own));
 	if (own == NULL)
-		return answer_no_memory(error);
+		return callee_no_memory(error);
 	own->hook = (struct shunt_hook){
 		.size = sizeof(own->hook),
 		.name = script->name,
-		.publish = answer_is_defined(&first->publish) ? on_publish : NULL,
-		.deliver = answer_is_defined(&first->deliver) ? on_deliver : NULL,
+		.publish = callee_is_defined(&first->publish) ? on_publish : NULL,
+		.deliver = callee_is_defined(&first->deliver) ? on_deliver : NULL,
 	};
 	script->of_module[MODULE_HOOK] = own;
 	return 0;

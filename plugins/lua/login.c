@@ -26,18 +26,18 @@ struct asking {
 /* One more, of which there are `size` bytes so far. */
 static size_t add_tag(lua_State *L, struct asking *a, size_t size)
 {
-	const struct answerer *of = &a->own->authenticate;
+	const struct callee *of = &a->own->authenticate;
 	size_t room = sizeof(a->tags) - size;
 
 	if (size != 0) {
 		if (room < 2)
-			answer_fail(L, of, "too many tags");
+			callee_fail(L, of, "too many tags");
 		a->tags[size++] = ',';
 		room--;
 	}
-	answer_name(L, -1, of, a->tags + size, room);
+	callee_name(L, -1, of, a->tags + size, room);
 	if (a->tags[size] == '\0' || strchr(a->tags + size, ',') != NULL)
-		answer_fail(L, of, "a tag that cannot be");
+		callee_fail(L, of, "a tag that cannot be");
 	return size + strlen(a->tags + size);
 }
 
@@ -48,7 +48,7 @@ static void read_tags(lua_State *L, struct asking *a)
 	size_t size = 0;
 
 	if (!lua_istable(L, -1))
-		answer_fail(L, &a->own->authenticate, "tags that are no list");
+		callee_fail(L, &a->own->authenticate, "tags that are no list");
 	for (lua_Unsigned i = 1; i <= n; i++) {
 		lua_rawgeti(L, -1, (lua_Integer)i);
 		size = add_tag(L, a, size);
@@ -58,9 +58,9 @@ static void read_tags(lua_State *L, struct asking *a)
 
 static void read_user(lua_State *L, struct asking *a)
 {
-	answer_name(L, -1, &a->own->authenticate, a->user, sizeof(a->user));
+	callee_name(L, -1, &a->own->authenticate, a->user, sizeof(a->user));
 	if (a->user[0] == '\0')
-		answer_fail(L, &a->own->authenticate, "an empty name");
+		callee_fail(L, &a->own->authenticate, "an empty name");
 	a->has_user = true;
 }
 
@@ -74,7 +74,7 @@ static void read_detail(lua_State *L, struct asking *a)
 	else if (strcmp(key, "user") == 0)
 		read_user(L, a);
 	else
-		answer_fail(L, &a->own->authenticate, "a detail that is neither tags nor user");
+		callee_fail(L, &a->own->authenticate, "a detail that is neither tags nor user");
 }
 
 static void read_details(lua_State *L, struct asking *a)
@@ -82,7 +82,7 @@ static void read_details(lua_State *L, struct asking *a)
 	if (lua_isnil(L, -1))
 		return;
 	if (!lua_istable(L, -1))
-		answer_fail(L, &a->own->authenticate, "details that are no table");
+		callee_fail(L, &a->own->authenticate, "details that are no table");
 	lua_pushnil(L);
 	while (lua_next(L, -2) != 0) {
 		read_detail(L, a);
@@ -95,19 +95,19 @@ static void read_details(lua_State *L, struct asking *a)
 static void ask(lua_State *L, void *context)
 {
 	struct asking *a = context;
-	const struct answerer *of = &a->own->authenticate;
+	const struct callee *of = &a->own->authenticate;
 
-	answer_push_function(L, of);
+	callee_push(L, of);
 	view_push_bytes(L, a->login->user);
 	view_push_bytes(L, a->login->password);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, a->own->peer_ref);
 	view_push_bytes(L, a->login->mechanism);
 	lua_call(L, 4, 2);
-	a->verdict = verdicts[answer_word(L, -2, of, words)];
+	a->verdict = verdicts[callee_word(L, -2, of, words)];
 	if (a->verdict == SHUNT_ALLOW)
 		read_details(L, a);
 	else
-		answer_text(L, -1, of, a->reason, sizeof(a->reason));
+		callee_text(L, -1, of, a->reason, sizeof(a->reason));
 }
 
 static void answer(const struct script *script, const struct asking *a)

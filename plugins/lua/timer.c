@@ -6,7 +6,7 @@
  */
 #include "timer.h"
 
-#include "answer.h"
+#include "callee.h"
 #include "script.h"
 #include "state.h"
 
@@ -17,7 +17,7 @@
 
 /* Of a state. */
 struct timer_state {
-	struct answerer startup;
+	struct callee startup;
 	struct timer *waiting; /* made before the script is in force; the last one first */
 	unsigned n_timers;
 	bool is_begun;
@@ -74,7 +74,7 @@ static void call_startup(lua_State *L, void *context)
 {
 	const struct timer_state *own = context;
 
-	answer_push_function(L, &own->startup);
+	callee_push(L, &own->startup);
 	lua_call(L, 0, 0);
 }
 
@@ -206,7 +206,7 @@ void timer_run_startup(struct script *script)
 {
 	struct state *home = script->states[0];
 
-	if (answer_is_defined(&own_of(home)->startup))
+	if (callee_is_defined(&own_of(home)->startup))
 		(void)call_run(home, CALL_STARTUP, call_startup, own_of(home), NULL);
 }
 
@@ -274,7 +274,7 @@ static void open_timer(lua_State *L, struct state *state)
 
 static void look(lua_State *L, struct state *state)
 {
-	answer_find(L, "startup", &own_of(state)->startup);
+	callee_find(L, "startup", &own_of(state)->startup);
 }
 
 static void close_state(struct state *state)

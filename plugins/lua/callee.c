@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "answer.h"
+#include "callee.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -23,11 +23,11 @@ static void push_table(lua_State *L, const char *name, size_t size)
 		luaL_error(L, "%s must stay a table", lua_pushlstring(L, name, size));
 }
 
-void answer_find(lua_State *L, const char *name, struct answerer *ret)
+void callee_find(lua_State *L, const char *name, struct callee *ret)
 {
 	const char *dot = strchr(name, '.');
 
-	*ret = (struct answerer){name, LUA_NOREF};
+	*ret = (struct callee){name, LUA_NOREF};
 	if (dot == NULL) {
 		lua_pushglobaltable(L);
 		lua_pushstring(L, name);
@@ -53,7 +53,7 @@ static bool is_known(const char *name, const char *const *known)
 	return *known != NULL;
 }
 
-void answer_check_names(lua_State *L, const char *table, const char *const *known)
+void callee_check_names(lua_State *L, const char *table, const char *const *known)
 {
 	push_table(L, table, strlen(table));
 	lua_pushnil(L);
@@ -66,7 +66,7 @@ void answer_check_names(lua_State *L, const char *table, const char *const *know
 	lua_pop(L, 1);
 }
 
-int answer_differs(const struct script *script, const char *table, struct shunt_error *error)
+int callee_differs(const struct script *script, const char *table, struct shunt_error *error)
 {
 	error->code = 0;
 	(void)snprintf(error->text, sizeof(error->text),
@@ -75,7 +75,7 @@ int answer_differs(const struct script *script, const char *table, struct shunt_
 	return -1;
 }
 
-int answer_no_memory(struct shunt_error *error)
+int callee_no_memory(struct shunt_error *error)
 {
 	error->code = SHUNT_RESOURCE_ERROR;
 	(void)snprintf(error->text, sizeof(error->text), "out of memory");
@@ -84,27 +84,27 @@ int answer_no_memory(struct shunt_error *error)
 
 /* ---- What a function returned ---- */
 
-void answer_push_function(lua_State *L, const struct answerer *of)
+void callee_push(lua_State *L, const struct callee *of)
 {
 	lua_rawgeti(L, LUA_REGISTRYINDEX, of->function);
 }
 
-_Noreturn void answer_fail(lua_State *L, const struct answerer *of, const char *what)
+_Noreturn void callee_fail(lua_State *L, const struct callee *of, const char *what)
 {
 	lua_Debug at;
 
-	answer_push_function(L, of);
+	callee_push(L, of);
 	lua_getinfo(L, ">S", &at);
 	lua_pushfstring(L, "%s:%d: %s returned %s", at.short_src, at.linedefined, of->name, what);
 	lua_error(L);
 	__builtin_unreachable(); /* lua_error() is not declared so */
 }
 
-static const char *string_at(lua_State *L, int index, const struct answerer *of, const char *what,
+static const char *string_at(lua_State *L, int index, const struct callee *of, const char *what,
 			     size_t *ret_size)
 {
 	if (lua_type(L, index) != LUA_TSTRING)
-		answer_fail(L, of,
+		callee_fail(L, of,
 			    lua_pushfstring(L, "a %s as its %s", luaL_typename(L, index), what));
 	return lua_tolstring(L, index, ret_size);
 }
@@ -119,7 +119,7 @@ static size_t cut(const char *text, size_t size, size_t room)
 	return size;
 }
 
-unsigned answer_word(lua_State *L, int index, const struct answerer *of, const char *const *words)
+unsigned callee_word(lua_State *L, int index, const struct callee *of, const char *const *words)
 {
 	const char *word;
 	size_t size;
@@ -131,12 +131,12 @@ unsigned answer_word(lua_State *L, int index, const struct answerer *of, const c
 		if (strlen(words[i]) == size && memcmp(words[i], word, size) == 0)
 			return i;
 	lua_pushlstring(L, word, cut(word, size, WORD_SHOWN));
-	answer_fail(
+	callee_fail(
 		L, of,
 		lua_pushfstring(L, "\"%s\", which is none of its answers", lua_tostring(L, -1)));
 }
 
-void answer_text(lua_State *L, int index, const struct answerer *of, char *text, size_t size)
+void callee_text(lua_State *L, int index, const struct callee *of, char *text, size_t size)
 {
 	const char *from;
 	size_t n;
@@ -150,19 +150,19 @@ void answer_text(lua_State *L, int index, const struct answerer *of, char *text,
 	text[n] = '\0';
 }
 
-void answer_name(lua_State *L, int index, const struct answerer *of, char *name, size_t size)
+void callee_name(lua_State *L, int index, const struct callee *of, char *name, size_t size)
 {
 	const char *from;
 	size_t n;
 
 	from = string_at(L, index, of, "name", &n);
 	if (n >= size || memchr(from, '\0', n) != NULL)
-		answer_fail(L, of, "a name that cannot be");
+		callee_fail(L, of, "a name that cannot be");
 	memcpy(name, from, n);
 	name[n] = '\0';
 }
 
-void answer_seconds(lua_State *L, int index, const struct answerer *of, uint32_t *ms)
+void callee_seconds(lua_State *L, int index, const struct callee *of, uint32_t *ms)
 {
 	lua_Number seconds;
 
@@ -170,7 +170,7 @@ void answer_seconds(lua_State *L, int index, const struct answerer *of, uint32_t
 		return;
 	seconds = lua_tonumber(L, index);
 	if (lua_type(L, index) != LUA_TNUMBER || !(seconds >= 0))
-		answer_fail(L, of, "something else than seconds as its third result");
+		callee_fail(L, of, "something else than seconds as its third result");
 	if (seconds >= UINT32_MAX / 1000)
 		*ms = UINT32_MAX;
 	else
