@@ -2,7 +2,11 @@
 
 #include "module.h"
 
+#include "access.h"
+#include "broker.h"
+#include "hook.h"
 #include "script.h"
+#include "timer.h"
 
 /* One that is not there. */
 static const struct module none;
@@ -11,10 +15,10 @@ const struct module *const modules[MODULE_COUNT] = {
 	[MODULE_BASICS] = &none,
 	[MODULE_MESSAGE] = &none,
 	[MODULE_EXCHANGE] = &none,
-	[MODULE_ACCESS] = &none,
-	[MODULE_HOOK] = &none,
-	[MODULE_TIMER] = &none,
-	[MODULE_BROKER] = &none,
+	[MODULE_ACCESS] = &access_module,
+	[MODULE_HOOK] = &hook_module,
+	[MODULE_TIMER] = &timer_module,
+	[MODULE_BROKER] = &broker_module,
 	[MODULE_SHARED] = &none,
 	[MODULE_JSON] = &none,
 };
