@@ -11,6 +11,11 @@
 
 #define CHANGES_MIN 1024u /* that are kept for states that lag behind */
 
+static struct seat *seat_of(const struct instance *instance, const struct state *state)
+{
+	return &instance->seats->of_state[state->loop];
+}
+
 /* ---- Coming and going ---- */
 
 static struct seats *seats_create(const struct shunt_host *host, unsigned count)

@@ -2,6 +2,8 @@
 
 #include "module.h"
 
+#include "exchange.h"
+#include "message.h"
 #include "script.h"
 
 /* One that is not there. */
@@ -9,8 +11,8 @@ static const struct module none;
 
 const struct module *const modules[MODULE_COUNT] = {
 	[MODULE_BASICS] = &none,
-	[MODULE_MESSAGE] = &none,
-	[MODULE_EXCHANGE] = &none,
+	[MODULE_MESSAGE] = &message_module,
+	[MODULE_EXCHANGE] = &exchange_module,
 	[MODULE_ACCESS] = &none,
 	[MODULE_HOOK] = &none,
 	[MODULE_TIMER] = &none,

@@ -85,9 +85,10 @@ static void emit_binding(lua_State *L, struct exchanges *exchanges, const struct
 	const struct binding_object *object = lua_touserdata(L, index);
 	const struct entry *entry = bindings_at_slot(bindings, object->slot, object->id);
 
-	if (!entry)
+	if (entry)
+		answer_add(L, &exchanges->answer, &bindings->all[entry->place], 1);
+	else
 		(void)luaL_error(L, "emit: a binding that is not there (any more)");
-	answer_add(L, &exchanges->answer, &bindings->all[entry->place], 1);
 }
 
 /* False: it is none of these. */
