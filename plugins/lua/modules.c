@@ -3,22 +3,25 @@
 #include "module.h"
 
 #include "access.h"
+#include "basics.h"
 #include "broker.h"
 #include "hook.h"
+#include "json.h"
 #include "script.h"
+#include "shared.h"
 #include "timer.h"
 
 /* One that is not there. */
 static const struct module none;
 
 const struct module *const modules[MODULE_COUNT] = {
-	[MODULE_BASICS] = &none,
+	[MODULE_BASICS] = &basics_module,
 	[MODULE_MESSAGE] = &none,
 	[MODULE_EXCHANGE] = &none,
 	[MODULE_ACCESS] = &access_module,
 	[MODULE_HOOK] = &hook_module,
 	[MODULE_TIMER] = &timer_module,
 	[MODULE_BROKER] = &broker_module,
-	[MODULE_SHARED] = &none,
-	[MODULE_JSON] = &none,
+	[MODULE_SHARED] = &shared_module,
+	[MODULE_JSON] = &json_module,
 };
