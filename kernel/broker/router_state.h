@@ -2,7 +2,8 @@
 #ifndef KERNEL_BROKER_ROUTER_STATE_H
 #define KERNEL_BROKER_ROUTER_STATE_H
 
-/* What router.c (finding the targets) and router_handover.c (giving them the messages) share. */
+/* What router.c (batches), router_find.c (finding the targets) and router_handover.c (giving them
+ * the messages) share. */
 
 #include "base/compiler.h"
 #include "broker/router.h"
@@ -90,6 +91,27 @@ void router_enter_read_side(struct router *router);
  */
 int router_walk(struct router *router, struct exchange *exchange, struct message *message,
 		struct amqp_error *error) MUST_USE;
+
+/* The same for the exchange that the message was published to: 404, 403, 406, too. */
+int router_find_targets(struct router *router, uint64_t generation, struct message *message,
+			struct amqp_error *error) MUST_USE;
+
+/* Where exchange types put their answers: router.sink.emit. */
+void router_emit(struct shunt_sink *sink, const struct shunt_binding *const *bindings,
+		 size_t count);
+
+/* Doubles the room; false, and router.failed is set, when memory is out. */
+bool router_grow_targets(struct router *router);
+
+static inline void router_add_target(struct router *router, struct actor_ref ref,
+				     uint64_t reply_key)
+{
+	if (UNLIKELY(router->n_targets == router->target_capacity) && !router_grow_targets(router))
+		return;
+	router->targets[router->n_targets++] =
+		(struct route_target){.ref = ref, .reply_key = reply_key};
+	router->has_remote |= ref.loop != router->own_loop;
+}
 
 /* One more target of the present message. False: memory is out. */
 bool router_add_queue(struct router *router, struct actor_ref queue) MUST_USE;
