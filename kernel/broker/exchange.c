@@ -40,6 +40,7 @@ static void fill_view(struct exchange *exchange)
 		.durable = exchange->durable,
 		.auto_delete = exchange->auto_delete,
 		.internal = exchange->internal,
+		.type = bytes_of(slice_cstr(exchange->type_name)),
 	};
 }
 

@@ -301,6 +301,7 @@ size_t router_publish(struct broker *broker, struct publish_batch *batch, struct
 	router->is_busy = true;
 	router->broker = broker;
 	router_set_vhost(router, batch->vhost);
+	router->routed.view.user = (struct shunt_bytes){batch->user.data, batch->user.size};
 	router->extra_keys_done = 0;
 	batch->loop = ROUTER_NO_LOOP;
 	handled = batch->is_atomic ? publish_whole(router, batch, error)

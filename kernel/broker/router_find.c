@@ -104,6 +104,7 @@ void router_set_vhost(struct router *router, struct vhost *vhost)
 	router->vhost = vhost;
 	router->routed.view.vhost =
 		(struct shunt_bytes){vhost->node.key.data, vhost->node.key.size};
+	router->routed.view.user = (struct shunt_bytes){NULL, 0};
 	router->n_extra_keys = 0;
 }
 

@@ -80,7 +80,7 @@ struct router {
 	unsigned n_loops;
 };
 
-/* Where messages are routed from now on; without extra keys. */
+/* Where messages are routed from now on; without extra keys, and published by nobody. */
 void router_set_vhost(struct router *router, struct vhost *vhost);
 
 /* Enters the read side, with as many marks as it needs. */
