@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "broker/alarm.h"
+#include "broker/exchange_type.h"
+#include "broker/router_answers.h"
 #include "broker/router_observe.h"
 #include "broker/router_state.h"
 #include "broker/trial.h"
@@ -15,7 +17,8 @@
  * Batches. Their targets are found in the read side (router_find.c), which ends, and begins anew
  * for the rest of the batch, when it has lasted too long; the clock is looked at every few messages
  * only. Where the routing key alone decides (shunt_exchange_type.routes_by_key), a message with the
- * names of the one before goes where that went.
+ * names of the one before goes where that went; where properties may count, too (.depends), one
+ * with the same properties.
  *
  * What is routed by then is handed over, unless the batch is atomic: then the targets of all of it
  * are gathered first.
@@ -49,6 +52,7 @@ void router_destroy(struct router *router)
 	mem_free(router->targets);
 	mem_free(router->first);
 	mem_free(router->remotes);
+	router_answers_free(router->answers);
 	trial_marks_free(router->trial_marks);
 	mem_free(router);
 }
@@ -61,7 +65,9 @@ static bool is_repeated(const struct router *router, const struct message *messa
 
 	return before && before->exchange_size == message->exchange_size &&
 	       before->routing_key_size == message->routing_key_size &&
-	       memcmp(before->bytes, message->bytes, message_names(message).size) == 0;
+	       (LIKELY(!router->repeats_by_properties) ||
+		before->properties_size == message->properties_size) &&
+	       memcmp(before->bytes, message->bytes, router->repeatable_size) == 0;
 }
 
 static int repeat_targets(struct router *router, struct amqp_error *error)
@@ -84,9 +90,13 @@ static int route(struct router *router, uint64_t generation, struct message *mes
 	router->repeatable = NULL;
 	if (router_find_targets(router, generation, message, error) != 0)
 		return -EPROTO;
-	if (!router->is_repeatable)
+	if (router->answers_by == 0)
 		return 0;
 	router->repeatable = message;
+	router->repeats_by_properties = (router->answers_by & ANSWERS_BY_NAMES) == 0;
+	router->repeatable_size = (uint32_t)message_names(message).size;
+	if (router->repeats_by_properties)
+		router->repeatable_size += message->properties_size;
 	router->repeatable_first = first;
 	router->repeatable_end = router->n_targets;
 	return 0;

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "broker/exchange.h"
 #include "broker/exchange_type.h"
+#include "broker/router_answers.h"
 #include "broker/router_reply.h"
 #include "broker/router_state.h"
 #include "broker/trial.h"
@@ -70,7 +71,7 @@ static NO_INLINE void add_observer(struct router *router, struct exchange *excha
 {
 	size_t before = router->n_targets;
 
-	router->is_repeatable = false;
+	router->answers_by = 0;
 	router->has_observers = true;
 	router_add_target(router,
 			  (struct actor_ref){.loop = exchange_own_loop(exchange, router->n_loops),
@@ -138,7 +139,7 @@ static void route_by_queue_name(struct router *router, struct slice key)
 static bool try_shadow(struct router *router, const struct exchange *exchange,
 		       struct shadow *shadow)
 {
-	router->is_repeatable = false;
+	router->answers_by = 0;
 	if (!trial_route(router, exchange, shadow))
 		return false;
 	router->was_tried = true;
@@ -153,12 +154,17 @@ static void route_by_key(struct router *router, const struct exchange *exchange,
 		struct shadow *shadow =
 			atomic_load_explicit(&exchange->tried, memory_order_acquire);
 
-		router->is_repeatable &= exchange->type->own.routes_by_key;
+		unsigned answers_by = exchange->type->answers_by;
+
+		router->answers_by &= answers_by;
 		set_routing_key(router, key);
 		if (UNLIKELY(shadow != NULL) && try_shadow(router, exchange, shadow))
 			return;
-		exchange->type->functions->route(exchange->instance, &router->routed.view,
-						 &router->sink);
+		if (UNLIKELY((answers_by & ANSWERS_REMEMBERED) != 0))
+			router_answer(router, exchange);
+		else
+			exchange->type->functions->route(exchange->instance, &router->routed.view,
+							 &router->sink);
 	}
 }
 
@@ -238,7 +244,8 @@ static ALWAYS_INLINE int walk(struct router *router, struct exchange *exchange,
 		     body = message_body(message);
 
 	begin_epoch(router);
-	router->is_repeatable = router->n_extra_keys == 0;
+	router->answers_by =
+		router->n_extra_keys == 0 ? ANSWERS_BY_NAMES | ANSWERS_BY_PROPERTIES : 0;
 	router->exchange_marks[exchange->index] = router->epoch;
 	router->routed.message = message;
 	router->routed.view.exchange = (struct shunt_bytes){name.data, name.size};

@@ -21,6 +21,7 @@ struct route_target {
 #define ROUTE_OBSERVER UINT32_MAX
 
 struct route_letter;
+struct router_answers;
 struct trial_marks;
 
 /* What a batch sends to another loop. */
@@ -50,7 +51,7 @@ struct router {
 	size_t extra_keys_done; /* of the batch's: those of messages before */
 	size_t n_emitted;	/* bindings that the present exchange's type gave */
 	bool failed;		/* memory is out */
-	bool is_repeatable;	/* the routing key alone has decided */
+	unsigned answers_by;	/* of all exchanges that were visited: enum exchange_answers */
 	struct exchange **work; /* exchanges to visit */
 	size_t n_work, work_capacity;
 
@@ -64,8 +65,11 @@ struct router {
 	bool has_remote, has_observers;
 	size_t sample; /* which target is named to the publisher */
 
-	/* Under this read side, a message with the names of this one goes to these targets. */
+	/* Under this read side, a message with the names of this one, and its properties if those
+	 * count, goes to these targets. */
 	const struct message *repeatable;
+	bool repeats_by_properties;
+	uint32_t repeatable_size; /* bytes that must be the same */
 	size_t repeatable_first, repeatable_end;
 
 	/* The exchange that was found last. */
@@ -73,6 +77,7 @@ struct router {
 	struct vhost *cached_vhost;
 	uint64_t cached_generation;
 
+	struct router_answers *answers;	 /* broker/router_answers.h; NULL until one is remembered */
 	struct trial_marks *trial_marks; /* broker/trial.h; NULL until one is on */
 	bool was_tried;			 /* a message cost more than others: look at the clock */
 
