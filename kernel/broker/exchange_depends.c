@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/exchange_depends.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "amqp/cursor.h"
@@ -86,26 +88,33 @@ static void add(struct exchange_depends *depends, const struct depends_field *fi
 	depends->fields[depends->n_fields++] = *field;
 }
 
-const char *exchange_depends_read(const char *const *names, struct exchange_depends *ret,
-				  const char **ret_name)
+static int refuse(const char *name, const char *what, char *ret_fault, size_t size)
+{
+	(void)snprintf(ret_fault, size, "'%.60s', %s", name, what);
+	return -EINVAL;
+}
+
+int exchange_depends_read(const char *const *names, struct exchange_depends *ret, char *ret_fault,
+			  size_t size)
 {
 	struct exchange_depends depends = {.is_declared = true, .is_by_names = true};
 
 	*ret = (struct exchange_depends){0};
 	if (!names)
-		return NULL;
+		return 0;
 	for (; *names; names++) {
 		struct depends_field field;
 
-		*ret_name = *names;
 		if (!read_name(*names, &field))
-			return "'%s' is nothing that an answer of route() can be said to depend on";
+			return refuse(*names, "which is no field that can be named", ret_fault,
+				      size);
 		if (depends.n_fields == EXCHANGE_DEPENDS_MAX)
-			return "'%s' is one too many to depend on: 16 is the most";
+			return refuse(*names, "which is one too many: 16 is the most", ret_fault,
+				      size);
 		add(&depends, &field);
 	}
 	*ret = depends;
-	return NULL;
+	return 0;
 }
 
 /* ---- What a message has there ---- */

@@ -39,12 +39,14 @@ struct exchange_depends {
 	struct depends_field fields[EXCHANGE_DEPENDS_MAX];
 };
 
+#define EXCHANGE_DEPENDS_FAULT_SIZE 160u
+
 /*
- * Reads the list, which ends with NULL; NULL: nothing is declared. NULL, or what is wrong with it
- * (a format with one %s, for the name in *ret_name); then *ret is as if nothing were declared.
+ * Reads the list, which ends with NULL; NULL: nothing is declared. -EINVAL: what is wrong with it
+ * is in ret_fault, and *ret is as if nothing were declared.
  */
-const char *exchange_depends_read(const char *const *names, struct exchange_depends *ret,
-				  const char **ret_name);
+int exchange_depends_read(const char *const *names, struct exchange_depends *ret, char *ret_fault,
+			  size_t size);
 
 /*
  * Writes what the message has in these fields, so that two messages with the same bytes are the
