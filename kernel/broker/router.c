@@ -2,10 +2,8 @@
 #include "broker/router.h"
 
 #include "base/bug.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "broker/alarm.h"
-#include "broker/exchange_type.h"
 #include "broker/router_answers.h"
 #include "broker/router_observe.h"
 #include "broker/router_state.h"
@@ -14,19 +12,11 @@
 #include "loop/loop.h"
 
 /*
- * Batches. Their targets are found in the read side (router_find.c), which ends, and begins anew
- * for the rest of the batch, when it has lasted too long; the clock is looked at every few messages
- * only. Where the routing key alone decides (shunt_exchange_type.routes_by_key), a message with the
- * names of the one before goes where that went; where properties may count, too (.depends), one
- * with the same properties.
- *
- * What is routed by then is handed over, unless the batch is atomic: then the targets of all of it
- * are gathered first.
+ * Batches. Their targets are found in the read side (router_find.c), which may end before the batch
+ * does; what is routed by then is handed over (router_handover.c), unless the batch is atomic: then
+ * the targets of all of it are gathered first.
  */
-#define READ_SIDE_NS	  80000
-#define MESSAGES_PER_LOOK 8
-#define TARGETS_PER_LOOK  512
-#define TARGETS_KEPT	  65536u /* room that is kept after an atomic batch */
+#define TARGETS_KEPT 65536u /* room that is kept after an atomic batch */
 
 struct router *router_create(void)
 {
@@ -55,51 +45,6 @@ void router_destroy(struct router *router)
 	router_answers_free(router->answers);
 	trial_marks_free(router->trial_marks);
 	mem_free(router);
-}
-
-/* ---- Repeated messages ---- */
-
-static bool is_repeated(const struct router *router, const struct message *message)
-{
-	const struct message *before = router->repeatable;
-
-	return before && before->exchange_size == message->exchange_size &&
-	       before->routing_key_size == message->routing_key_size &&
-	       (LIKELY(!router->repeats_by_properties) ||
-		before->properties_size == message->properties_size) &&
-	       memcmp(before->bytes, message->bytes, router->repeatable_size) == 0;
-}
-
-static int repeat_targets(struct router *router, struct amqp_error *error)
-{
-	for (size_t i = router->repeatable_first; i < router->repeatable_end; i++)
-		router_add_target(router, router->targets[i].ref, router->targets[i].reply_key);
-	if (LIKELY(!router->failed))
-		return 0;
-	router->failed = false;
-	return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
-}
-
-static int route(struct router *router, uint64_t generation, struct message *message,
-		 struct amqp_error *error)
-{
-	size_t first = router->n_targets;
-
-	if (router->n_extra_keys == 0 && is_repeated(router, message))
-		return repeat_targets(router, error);
-	router->repeatable = NULL;
-	if (router_find_targets(router, generation, message, error) != 0)
-		return -EPROTO;
-	if (router->answers_by == 0)
-		return 0;
-	router->repeatable = message;
-	router->repeats_by_properties = (router->answers_by & ANSWERS_BY_NAMES) == 0;
-	router->repeatable_size = (uint32_t)message_names(message).size;
-	if (router->repeats_by_properties)
-		router->repeatable_size += message->properties_size;
-	router->repeatable_first = first;
-	router->repeatable_end = router->n_targets;
-	return 0;
 }
 
 /* ---- Batches ---- */
@@ -139,73 +84,11 @@ void router_enter_read_side(struct router *router)
 	}
 }
 
-/* When to look at the clock, and what it said at first. */
-struct pace {
-	uint64_t start_ns;
-	size_t n_messages, n_targets;
-};
-
-static bool is_time_up(struct router *router, struct pace *pace)
-{
-	if (++pace->n_messages < MESSAGES_PER_LOOK &&
-	    router->n_targets - pace->n_targets < TARGETS_PER_LOOK && !router->was_tried)
-		return false;
-	router->was_tried = false;
-	pace->n_messages = 0;
-	pace->n_targets = router->n_targets;
-	return clock_monotonic_ns() - pace->start_ns > READ_SIDE_NS;
-}
-
-/* The keys of the batch's publication `at`, which come in order. */
-static void set_extra_keys(struct router *router, const struct publish_batch *batch, size_t at)
-{
-	if (LIKELY(!batch->n_extra_keys))
-		return;
-	router->extra_keys = batch->extra_keys + router->extra_keys_done;
-	router->n_extra_keys = batch->n_extra_keys[at];
-	router->extra_keys_done += router->n_extra_keys;
-}
-
 void router_forget_targets(struct router *router)
 {
 	router->n_targets = 0;
 	router->has_remote = router->has_observers = false;
 	router->first[0] = 0;
-}
-
-/*
- * Routes from publications[at] on, until the time is up or one fails; their targets go behind those
- * of publications[from..at - 1]. Returns where it stopped.
- */
-static size_t route_some(struct router *router, const struct publish_batch *batch, size_t from,
-			 size_t at, struct amqp_error *error, bool *ret_failed)
-{
-	struct topology *topology = router->broker->topology;
-	size_t end = batch->count - at < ROUTER_BATCH_MAX ? batch->count : at + ROUTER_BATCH_MAX;
-	struct pace pace = {
-		.start_ns = end - at > MESSAGES_PER_LOOK / 2 || router->trial_marks
-				    ? clock_monotonic_ns()
-				    : 0,
-		.n_targets = router->n_targets,
-	};
-
-	router_enter_read_side(router);
-	router->repeatable = NULL;
-	uint64_t generation = topology_generation(topology);
-
-	while (at < end) {
-		set_extra_keys(router, batch, at);
-		if (route(router, generation, batch->publications[at].message, error) != 0) {
-			router_cut_targets(router, router->first[at - from]);
-			*ret_failed = true;
-			break;
-		}
-		router->first[++at - from] = router->n_targets;
-		if (at < end && is_time_up(router, &pace))
-			break;
-	}
-	topology_read_end(topology);
-	return at;
 }
 
 static size_t count_routed(const struct publication *publications, size_t count)
@@ -239,7 +122,7 @@ static size_t publish_in_turn(struct router *router, struct publish_batch *batch
 		size_t from = handled;
 
 		router_forget_targets(router);
-		handled = route_some(router, batch, from, from, error, &failed);
+		handled = router_find_some(router, batch, from, from, error, &failed);
 		(void)router_hand_over(router, batch, batch->publications + from, handled - from);
 		counter_add(COUNTER_MESSAGES_ROUTED,
 			    count_routed(batch->publications + from, handled - from));
@@ -289,7 +172,7 @@ static size_t publish_whole(struct router *router, const struct publish_batch *b
 	}
 	router_forget_targets(router);
 	while (n < batch->count && !failed)
-		n = route_some(router, batch, 0, n, error, &failed);
+		n = router_find_some(router, batch, 0, n, error, &failed);
 	if (!failed && router_hand_over(router, batch, batch->publications, n) != 0) {
 		(void)amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 		failed = true;

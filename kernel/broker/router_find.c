@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "broker/exchange.h"
 #include "broker/exchange_type.h"
 #include "broker/router_answers.h"
+#include "broker/router_observe.h"
 #include "broker/router_reply.h"
 #include "broker/router_state.h"
 #include "broker/trial.h"
@@ -10,8 +12,14 @@
 /*
  * In the read side: from a message's exchange and routing keys to its targets. Exchanges that
  * exchanges are bound to, and alternate exchanges, go on a work list, each once; every queue is a
- * target once.
+ * target once. Where the routing key alone decides (shunt_exchange_type.routes_by_key), a message
+ * with the names of the one before goes where that went; where properties may count, too
+ * (.depends), one with the same properties. The read side ends, and begins anew for the rest of the
+ * batch, when it has lasted too long; the clock is looked at every few messages only.
  */
+#define READ_SIDE_NS	  80000
+#define MESSAGES_PER_LOOK 8
+#define TARGETS_PER_LOOK  512
 
 /* ---- Targets ---- */
 
@@ -260,7 +268,7 @@ static ALWAYS_INLINE int walk(struct router *router, struct exchange *exchange,
 	return 0;
 }
 
-int router_find_targets(struct router *router, uint64_t generation, struct message *message,
+static int find_targets(struct router *router, uint64_t generation, struct message *message,
 			struct amqp_error *error)
 {
 	struct slice name = message_exchange(message);
@@ -275,4 +283,113 @@ int router_walk(struct router *router, struct exchange *exchange, struct message
 		struct amqp_error *error)
 {
 	return walk(router, exchange, message, error);
+}
+
+/* ---- Repeated messages ---- */
+
+/* The names are. */
+static NO_INLINE bool has_same_properties(const struct message *before,
+					  const struct message *message)
+{
+	return slice_equal(message_properties(before), message_properties(message));
+}
+
+static bool is_repeated(const struct router *router, const struct message *message)
+{
+	const struct message *before = router->repeatable;
+
+	return before && before->exchange_size == message->exchange_size &&
+	       before->routing_key_size == message->routing_key_size &&
+	       memcmp(before->bytes, message->bytes, message_names(message).size) == 0 &&
+	       (LIKELY((router->repeatable_by & ANSWERS_BY_NAMES) != 0) ||
+		has_same_properties(before, message));
+}
+
+static int repeat_targets(struct router *router, struct amqp_error *error)
+{
+	for (size_t i = router->repeatable_first; i < router->repeatable_end; i++)
+		router_add_target(router, router->targets[i].ref, router->targets[i].reply_key);
+	if (LIKELY(!router->failed))
+		return 0;
+	router->failed = false;
+	return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
+}
+
+static int route(struct router *router, uint64_t generation, struct message *message,
+		 struct amqp_error *error)
+{
+	size_t first = router->n_targets;
+
+	if (router->n_extra_keys == 0 && is_repeated(router, message))
+		return repeat_targets(router, error);
+	router->repeatable = NULL;
+	if (find_targets(router, generation, message, error) != 0)
+		return -EPROTO;
+	if (router->answers_by == 0)
+		return 0;
+	router->repeatable = message;
+	router->repeatable_by = router->answers_by;
+	router->repeatable_first = first;
+	router->repeatable_end = router->n_targets;
+	return 0;
+}
+
+/* ---- As long as there is time ---- */
+
+/* When to look at the clock, and what it said at first. */
+struct pace {
+	uint64_t start_ns;
+	size_t n_messages, n_targets;
+};
+
+static bool is_time_up(struct router *router, struct pace *pace)
+{
+	if (++pace->n_messages < MESSAGES_PER_LOOK &&
+	    router->n_targets - pace->n_targets < TARGETS_PER_LOOK && !router->was_tried)
+		return false;
+	router->was_tried = false;
+	pace->n_messages = 0;
+	pace->n_targets = router->n_targets;
+	return clock_monotonic_ns() - pace->start_ns > READ_SIDE_NS;
+}
+
+/* The keys of the batch's publication `at`, which come in order. */
+static void set_extra_keys(struct router *router, const struct publish_batch *batch, size_t at)
+{
+	if (LIKELY(!batch->n_extra_keys))
+		return;
+	router->extra_keys = batch->extra_keys + router->extra_keys_done;
+	router->n_extra_keys = batch->n_extra_keys[at];
+	router->extra_keys_done += router->n_extra_keys;
+}
+
+size_t router_find_some(struct router *router, const struct publish_batch *batch, size_t from,
+			size_t at, struct amqp_error *error, bool *ret_failed)
+{
+	struct topology *topology = router->broker->topology;
+	size_t end = batch->count - at < ROUTER_BATCH_MAX ? batch->count : at + ROUTER_BATCH_MAX;
+	struct pace pace = {
+		.start_ns = end - at > MESSAGES_PER_LOOK / 2 || router->trial_marks
+				    ? clock_monotonic_ns()
+				    : 0,
+		.n_targets = router->n_targets,
+	};
+
+	router_enter_read_side(router);
+	router->repeatable = NULL;
+	uint64_t generation = topology_generation(topology);
+
+	while (at < end) {
+		set_extra_keys(router, batch, at);
+		if (route(router, generation, batch->publications[at].message, error) != 0) {
+			router_cut_targets(router, router->first[at - from]);
+			*ret_failed = true;
+			break;
+		}
+		router->first[++at - from] = router->n_targets;
+		if (at < end && is_time_up(router, &pace))
+			break;
+	}
+	topology_read_end(topology);
+	return at;
 }

@@ -68,8 +68,7 @@ struct router {
 	/* Under this read side, a message with the names of this one, and its properties if those
 	 * count, goes to these targets. */
 	const struct message *repeatable;
-	bool repeats_by_properties;
-	uint32_t repeatable_size; /* bytes that must be the same */
+	unsigned repeatable_by;
 	size_t repeatable_first, repeatable_end;
 
 	/* The exchange that was found last. */
@@ -97,9 +96,12 @@ void router_enter_read_side(struct router *router);
 int router_walk(struct router *router, struct exchange *exchange, struct message *message,
 		struct amqp_error *error) MUST_USE;
 
-/* The same for the exchange that the message was published to: 404, 403, 406, too. */
-int router_find_targets(struct router *router, uint64_t generation, struct message *message,
-			struct amqp_error *error) MUST_USE;
+/*
+ * Routes from publications[at] on, until the time is up or one fails; their targets go behind those
+ * of publications[from..at - 1]. Returns where it stopped.
+ */
+size_t router_find_some(struct router *router, const struct publish_batch *batch, size_t from,
+			size_t at, struct amqp_error *error, bool *ret_failed);
 
 /* Where exchange types put their answers: router.sink.emit. */
 void router_emit(struct shunt_sink *sink, const struct shunt_binding *const *bindings,

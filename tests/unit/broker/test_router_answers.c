@@ -258,7 +258,8 @@ static void not_too_many(void)
 	CU_ASSERT_EQUAL(publish_many("id", 8, 4 * ROUTER_ANSWERS_MAX), 4 * ROUTER_ANSWERS_MAX);
 	CU_ASSERT_TRUE(publish_many("id", 8, 4 * ROUTER_ANSWERS_MAX) >= 3 * ROUTER_ANSWERS_MAX);
 	CU_ASSERT_TRUE(publish_many("id", 8, ROUTER_ANSWERS_MAX / 8) > 0);
-	CU_ASSERT_EQUAL(publish_many("id", 8, ROUTER_ANSWERS_MAX / 8), 0);
+	/* Five of them in one set are rare. */
+	CU_ASSERT_TRUE(publish_many("id", 8, ROUTER_ANSWERS_MAX / 8) < ROUTER_ANSWERS_MAX / 64);
 	router_end();
 }
 
@@ -275,8 +276,8 @@ static void not_too_large(void)
 		CU_ASSERT_EQUAL(queue_bind(name, "id", "k"), 0);
 	}
 	CU_ASSERT_EQUAL(publish_many("id", 200, 100), 100);
-	CU_ASSERT_EQUAL(publish_many("id", 200, 100), 0);
-	CU_ASSERT_EQUAL(publish_many("id", 200, n), n - 100);
+	CU_ASSERT_TRUE(publish_many("id", 200, 100) < 10);
+	CU_ASSERT_TRUE(publish_many("id", 200, n) >= n - 100);
 	/* Twice as many are in order, so of the first ones none is left. */
 	CU_ASSERT_EQUAL(publish_many("id", 200, 100), 100);
 	router_end();
