@@ -4,50 +4,63 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
-#include <stddef.h>
-#include <string.h>
+#include <math.h>
 
-/* Of Lua's basic functions. */
-static const char *const basic_names[] = {
-	"assert", "error",  "getmetatable", "ipairs",	"next",	    "pairs",	"pcall",
-	"rawequal", "rawget", "rawlen",	    "rawset",	"select",   "setmetatable", "tonumber",
-	"tostring", "type",   "_VERSION",   NULL,
-};
+#include "lib.h"
+#include "state.h"
 
-static const luaL_Reg libraries[] = {
-	{LUA_MATHLIBNAME, luaopen_math},    {LUA_UTF8LIBNAME, luaopen_utf8},
-	{LUA_TABLIBNAME, luaopen_table},    {LUA_COLIBNAME, luaopen_coroutine},
-	{LUA_STRLIBNAME, luaopen_string},   {NULL, NULL},
-};
-
-/* From the table on top to the one below it, which are left there. */
-static void copy_names(lua_State *L, const char *const *names)
+void lib_copy(lua_State *L, lua_CFunction open, const char *const *names)
 {
+	lua_newtable(L);
+	lua_pushcfunction(L, open);
+	lua_call(L, 0, 1);
 	for (; *names; names++) {
 		(void)lua_getfield(L, -1, *names);
 		lua_setfield(L, -3, *names);
 	}
+	lua_pop(L, 1);
 }
 
-/* Lua's functions add themselves to the globals; only those named stay. */
-static void open_basics(lua_State *L)
+void lib_wrap(lua_State *L, const struct lib_wrapped *functions)
 {
-	lua_newtable(L);
-	luaL_requiref(L, LUA_GNAME, luaopen_base, 0);
-	copy_names(L, basic_names);
-	lua_pop(L, 1);
-	lua_pushvalue(L, -1);
-	lua_setfield(L, -2, LUA_GNAME);
-	lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+	for (; functions->name; functions++) {
+		(void)lua_getfield(L, -1, functions->name);
+		lua_pushcclosure(L, functions->function, 1);
+		lua_setfield(L, -3, functions->name);
+	}
+}
+
+/* Lua's functions of libraries that are wrapped have no upvalues of their own. */
+int lib_original(lua_State *L)
+{
+	return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+size_t lib_length(lua_State *L, int index)
+{
+	return lua_type(L, index) == LUA_TSTRING ? (size_t)lua_rawlen(L, index) : 0;
+}
+
+void lib_charge_bytes(lua_State *L, size_t bytes)
+{
+	call_charge(L, 1 + bytes / BUDGET_BYTES);
 }
 
 void sandbox_open(lua_State *L)
 {
-	open_basics(L);
-	for (const luaL_Reg *library = libraries; library->name; library++) {
-		lua_pushcfunction(L, library->func);
-		lua_pushstring(L, library->name);
-		lua_call(L, 1, 1);
-		lua_setglobal(L, library->name);
-	}
+	static const char *const math_names[] = {
+		"abs",	 "acos",       "asin",	     "atan", "ceil",	   "cos", "deg",  "exp",
+		"floor", "fmod",       "huge",	     "log",  "max",	   "maxinteger", "min",
+		"mininteger", "modf",  "pi",	     "rad",  "random",	   "randomseed", "sin",
+		"sqrt",	 "tan",	       "tointeger",  "type", "ult",	   NULL,
+	};
+
+	lib_basic_open(L);
+	lib_copy(L, luaopen_math, math_names);
+	lua_setglobal(L, LUA_MATHLIBNAME);
+	lib_coroutine_open(L);
+	lib_os_open(L);
+	lib_string_open(L);
+	lib_table_open(L);
+	lib_utf8_open(L);
 }
