@@ -16,6 +16,8 @@
 #include <lua.h>
 #include <shunt/plugin.h>
 
+#include "module.h"
+
 struct state;
 
 enum message_use {
@@ -45,5 +47,7 @@ int message_property_find(const char *name);
  * or not taken. For broker.publish(). */
 void message_set_property(lua_State *L, struct shunt_draft *draft, enum shunt_property property,
 			  int index);
+
+extern const struct module message_module;
 
 #endif

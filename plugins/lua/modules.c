@@ -7,6 +7,7 @@
 #include "broker.h"
 #include "hook.h"
 #include "json.h"
+#include "message.h"
 #include "script.h"
 #include "shared.h"
 #include "timer.h"
@@ -16,7 +17,7 @@ static const struct module none;
 
 const struct module *const modules[MODULE_COUNT] = {
 	[MODULE_BASICS] = &basics_module,
-	[MODULE_MESSAGE] = &none,
+	[MODULE_MESSAGE] = &message_module,
 	[MODULE_EXCHANGE] = &none,
 	[MODULE_ACCESS] = &access_module,
 	[MODULE_HOOK] = &hook_module,

@@ -14,7 +14,7 @@
 #include <shunt/plugin.h>
 
 #define VALUES_DEPTH 16u	  /* tables in tables */
-#define VALUES_BYTES (128u << 10) /* of a table that goes out */
+#define VALUES_BYTES ((size_t)128 << 10) /* of a table that goes out */
 
 /* Pushes the value. */
 void value_push(lua_State *L, const struct shunt_host *host, const struct shunt_value *value);
