@@ -118,7 +118,7 @@ void fault_text(lua_State *L, enum failure sort, char *text, size_t size)
 		what = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 	}
 	if (!what) {
-		(void)snprintf(other, sizeof(other), "(error value is a %s)", luaL_typename(L, -1));
+		(void)snprintf(other, sizeof(other), "(error object is a %s value)", luaL_typename(L, -1));
 		what = other;
 	}
 	if (place.source[0] && !has_place(what, &place))
