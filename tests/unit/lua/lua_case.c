@@ -107,10 +107,12 @@ uint64_t lua_case_instructions(const struct lua_case *c, enum call_kind kind)
 
 const char *lua_case_of(const char *source)
 {
+	/* so that instructions decide, how slow the machine may be */
+	static const char *const settings[] = {"cpu_time", "10000000", NULL};
 	static struct lua_case c;
 	static char text[600];
 
-	lua_case_open(&c, source, NULL);
+	lua_case_open(&c, source, settings);
 	if (!c.script)
 		(void)snprintf(text, sizeof(text), "refused: %s", c.error.text);
 	else if (lua_case_call(&c, CALL_PUBLISH, "f") == CALL_OK)

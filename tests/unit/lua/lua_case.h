@@ -39,8 +39,11 @@ struct state *lua_case_state(const struct lua_case *c);
 /* Instructions that calls of a kind have used so far, those of C functions included. */
 uint64_t lua_case_instructions(const struct lua_case *c, enum call_kind kind);
 
-/* Opens a script of it, calls its function f(), and closes it: "true"... or "failed: error". The text
- * stays until the next one. */
+/*
+ * Opens a script of it, calls its function f(), and closes it, so that what it has left in memory is
+ * looked at: "true"... or "failed: error" or "refused: error". Its calls have much time, but no more
+ * instructions than usual. The text stays until the next one.
+ */
 const char *lua_case_of(const char *source);
 
 #endif
