@@ -28,6 +28,9 @@ void lua_case_open_loops(struct lua_case *c, const char *source, const char *con
 			 unsigned loops);
 void lua_case_close(struct lua_case *c);
 
+/* In the cases that are opened from now on the n-th allocation, and each one after it, fails; 0: none. */
+void lua_case_fail_at(long n);
+
 /* Calls the global function, with no argument, or a text; result: its first one. */
 enum call_result lua_case_call(struct lua_case *c, enum call_kind kind, const char *function);
 enum call_result lua_case_call_with(struct lua_case *c, enum call_kind kind, const char *function,
