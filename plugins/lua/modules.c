@@ -5,20 +5,17 @@
 #include "access.h"
 #include "basics.h"
 #include "broker.h"
+#include "exchange.h"
 #include "hook.h"
 #include "json.h"
 #include "message.h"
-#include "script.h"
 #include "shared.h"
 #include "timer.h"
-
-/* One that is not there. */
-static const struct module none;
 
 const struct module *const modules[MODULE_COUNT] = {
 	[MODULE_BASICS] = &basics_module,
 	[MODULE_MESSAGE] = &message_module,
-	[MODULE_EXCHANGE] = &none,
+	[MODULE_EXCHANGE] = &exchange_module,
 	[MODULE_ACCESS] = &access_module,
 	[MODULE_HOOK] = &hook_module,
 	[MODULE_TIMER] = &timer_module,
