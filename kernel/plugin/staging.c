@@ -132,7 +132,7 @@ static int register_access_policy(const struct shunt_host *host,
 	struct plugin_staged *staged = &plugin->staged;
 	struct plugin_policy **place;
 
-	if (policy->size < sizeof(*policy))
+	if (policy->size < offsetof(struct shunt_access_policy, decide)) /* as 1.2 had it */
 		return refuse(error, SHUNT_INTERNAL_ERROR,
 			      "struct shunt_access_policy has another size");
 	if (policy->name == NULL || policy->name[0] == '\0')
