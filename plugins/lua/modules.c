@@ -9,8 +9,10 @@
 #include "hook.h"
 #include "json.h"
 #include "message.h"
+#include "script.h"
 #include "shared.h"
 #include "timer.h"
+
 
 const struct module *const modules[MODULE_COUNT] = {
 	[MODULE_BASICS] = &basics_module,
