@@ -13,7 +13,6 @@
 #include "shared.h"
 #include "timer.h"
 
-
 const struct module *const modules[MODULE_COUNT] = {
 	[MODULE_BASICS] = &basics_module,
 	[MODULE_MESSAGE] = &message_module,
