@@ -6,7 +6,7 @@ import resource
 import socket
 import struct
 
-from lib import wire
+from lib import certificates, wire
 from lib.runner import limit, slow
 from lib.shuntctl import ctl
 from lib.watch import (MiB, check_growth, cpu_seconds, descriptors, frames, publish_frames, reset, resident_bytes)
@@ -142,7 +142,8 @@ def handshake_bytes():
 
 
 def connect_raw(broker):
-    return socket.create_connection((broker.host, broker.port), timeout=10)
+    s = socket.create_connection((broker.host, broker.port), timeout=10)
+    return broker.tls.wrap_socket(s, server_hostname=certificates.HOST) if broker.tls else s
 
 
 def connections_are_gone(t, broker, most):
