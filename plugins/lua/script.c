@@ -10,6 +10,7 @@
 #include "options.h"
 #include "quarantine.h"
 #include "state.h"
+#include "testing.h"
 
 struct state *script_state_here(const struct script *script)
 {
@@ -208,7 +209,10 @@ struct script *script_open(struct language *language, const struct shunt_host *h
 		return NULL;
 	if (report)
 		describe(script, report);
-	(void)purpose;
+	if (purpose != SHUNT_SCRIPT_CHECK && testing_run(script, text, report, error) < 0) {
+		script_close(script);
+		return NULL;
+	}
 	return script;
 }
 
