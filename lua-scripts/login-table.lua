@@ -5,10 +5,10 @@
 --
 -- In shunt.conf:
 --	script = login-table
---	script.login-table.user.alice = 7f3a:9f47631370cb270635c9e68e53e991392a0b6fd8d122b8cf909f8d201ee93f88
+--	script.login-table.password.alice = 7f3a:9f47631370cb270635c9e68e53e991392a0b6fd8d122b8cf909f8d201ee93f88
 --
 -- Settings:
---	script.login-table.user.NAME = SALT:DIGEST  a salt of one's choice, and HMAC-SHA256 of the password
+--	script.login-table.password.NAME = SALT:DIGEST  a salt of one's choice, and HMAC-SHA256 of the password
 --	                                            under it, in hexadecimal digits:
 --	                                            printf %s "$PASSWORD" | openssl dgst -sha256 -hmac "$SALT"
 --	script.login-table.tags.NAME = TAG,TAG...   tags of the user, as administrator (default: none)
@@ -18,13 +18,13 @@
 -- the broker's under its name, or a script with access.authorize. An HMAC is quick to try: passwords
 -- must be long and random, as those of machines are.
 
-settings.require { user = "strings", tags = "strings?", networks = "string?" }
+settings.require { password = "strings", tags = "strings?", networks = "string?" }
 
-local users = {}
-for name, text in pairs(settings.user) do
+local users = {} -- by name: salt and digest
+for name, text in pairs(settings.password) do
 	local salt, digest = text:match("^([^:]+):(%x+)$")
 	if not salt or #digest ~= 64 then
-		error("script.login-table.user." .. name .. " must be SALT:DIGEST")
+		error("script.login-table.password." .. name .. " must be SALT:DIGEST")
 	end
 	users[name] = { salt = salt, digest = digest:lower() }
 end
@@ -62,7 +62,7 @@ end
 local DIGEST = crypto.hmac_sha256("salt", "secret")
 
 function test_right_password()
-	test.settings { user = { alice = "salt:" .. DIGEST, bob = "salt:" .. DIGEST:upper() },
+	test.settings { password = { alice = "salt:" .. DIGEST, bob = "salt:" .. DIGEST:upper() },
 			tags = { alice = "administrator, monitoring" } }
 	local verdict, details = test.authenticate("alice", "secret")
 	test.equal({ verdict, details.tags }, { "allow", { "administrator", "monitoring" } })
@@ -71,14 +71,14 @@ function test_right_password()
 end
 
 function test_wrong_password()
-	test.settings { user = { alice = "salt:" .. DIGEST } }
+	test.settings { password = { alice = "salt:" .. DIGEST } }
 	test.equal({ test.authenticate("alice", "guess") }, { "deny", "wrong password" })
 	test.equal(test.authenticate("alice", ""), "deny")
 	test.equal(test.authenticate("carol", "secret"), "next")
 end
 
 function test_networks()
-	test.settings { user = { alice = "salt:" .. DIGEST }, networks = "10., 192.168." }
+	test.settings { password = { alice = "salt:" .. DIGEST }, networks = "10., 192.168." }
 	test.equal(test.authenticate("alice", "secret", { host = "192.168.7.7" }), "allow")
 	test.equal({ test.authenticate("alice", "secret", { host = "192.0.2.7" }) },
 		   { "deny", "not from 192.0.2.7" })
