@@ -300,14 +300,13 @@ enum shunt_operation {
 	SHUNT_READ_TOPIC,  /* bind with it */
 };
 
-/* The default exchange's name is amq.default. */
 enum shunt_resource { SHUNT_QUEUE, SHUNT_EXCHANGE, SHUNT_VHOST };
 
 /* Whether a user may do something. */
 struct shunt_question {
 	size_t size;
 	enum shunt_operation operation;
-	enum shunt_resource resource;
+	enum shunt_resource resource; /* the default exchange's name is amq.default */
 	struct shunt_bytes user;
 	struct shunt_bytes tags; /* the user's, comma separated */
 	struct shunt_bytes vhost;
@@ -387,8 +386,7 @@ struct shunt_call {
 
 struct shunt_command {
 	size_t size;
-	const char *name;
-	const char *help; /* one line */
+	const char *name, *help; /* help: one line */
 	/* Ends in one call_done(), inside the call or later. Home. */
 	void (*run)(void *plugin, const struct shunt_call *call);
 };
@@ -396,8 +394,7 @@ struct shunt_command {
 /* A number for operators. Without read() it is a counter, kept by the broker, from 0 in each version. */
 struct shunt_metric {
 	size_t size;
-	const char *name; /* letters, digits, '_' */
-	const char *help; /* one line */
+	const char *name, *help; /* letters, digits, '_'; one line */
 	int64_t (*read)(void *plugin); /* of a gauge. Home */
 };
 
@@ -468,7 +465,7 @@ struct shunt_host {
 	bool (*array_next)(const struct shunt_host *host, struct shunt_bytes array, size_t *position,
 			   struct shunt_value *ret_value);
 
-	/* A message's headers, a raw table (empty: none), and its other properties; false when not set. In route. */
+	/* A message's headers, a raw table (empty: none), and its other properties; false: not set. In route. */
 	struct shunt_bytes (*message_headers)(const struct shunt_host *host, const struct shunt_message *message);
 	bool (*message_property)(const struct shunt_host *host, const struct shunt_message *message,
 				 enum shunt_property property, struct shunt_value *ret_value);
@@ -563,6 +560,9 @@ struct shunt_host {
 	/* The keys that are set, each with its value. Start with *position = 0; false at the end. Any thread. */
 	bool (*config_next)(const struct shunt_host *host, size_t *position, const char **ret_key,
 			    const char **ret_value);
+
+	/* In route: the present answer must not be remembered, as it follows from more than `depends`. */
+	void (*answer_varies)(const struct shunt_host *host);
 };
 
 struct shunt_plugin {
