@@ -77,8 +77,9 @@ static bool change(void *context, const struct control_plugin_order *order)
 		const char *name;
 		enum plugin_operation operation;
 	} operations[] = {
-		{"load", PLUGIN_LOAD}, {"reload", PLUGIN_RELOAD},   {"unload", PLUGIN_UNLOAD},
-		{"trial", PLUGIN_TRY}, {"promote", PLUGIN_PROMOTE}, {"drop", PLUGIN_DROP},
+		{"load", PLUGIN_LOAD}, {"reload", PLUGIN_RELOAD},     {"unload", PLUGIN_UNLOAD},
+		{"trial", PLUGIN_TRY}, {"promote", PLUGIN_PROMOTE},   {"drop", PLUGIN_DROP},
+		{"rollback", PLUGIN_ROLLBACK},
 	};
 	const struct server_plugins *plugins = context;
 

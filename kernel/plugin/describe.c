@@ -114,31 +114,62 @@ static json_t *arguments_of(const struct shunt_argument *arguments)
 	return array;
 }
 
-static json_t *options_of(const struct plugin *plugin)
+static void set_value(json_t *object, const char *key, const char *value)
+{
+	set_text(object, "value", value && slice_names_secret(key) ? "(not shown)" : value);
+}
+
+static void describe_option(json_t *object, const struct shunt_option *option)
 {
 	static const char *const types[] = {
 		[SHUNT_OPTION_STRING] = "string",
 		[SHUNT_OPTION_INTEGER] = "integer",
 		[SHUNT_OPTION_BOOLEAN] = "boolean",
 	};
+	bool is_integer = option->type == SHUNT_OPTION_INTEGER;
+
+	set_text(object, "name", option->name);
+	set_text(object, "type",
+		 (unsigned)option->type <= SHUNT_OPTION_BOOLEAN ? types[option->type] : "unknown");
+	json_object_set_new(object, "range",
+			    is_integer ? range_of(option->minimum, option->maximum, NULL)
+				       : json_null());
+	set_text(object, "default", option->default_value);
+	set_text(object, "help", option->help);
+}
+
+/* What is set and has no name among the options. */
+static void add_others(json_t *array, const struct plugin *plugin)
+{
+	const struct shunt_host *host = &plugin->host;
+	const char *key, *value;
+	size_t position = 0;
+
+	while (host->config_next(host, &position, &key, &value)) {
+		const struct shunt_option *option = plugin_option(&plugin->self, key);
+		json_t *object;
+
+		if (!option || !plugin_option_is_any(option))
+			continue;
+		object = add_object(array);
+		set_text(object, "name", key);
+		set_text(object, "type", "string");
+		set_value(object, key, value);
+	}
+}
+
+static json_t *options_of(const struct plugin *plugin)
+{
 	const struct shunt_option *option = plugin->self.options;
 	json_t *array = json_array();
 
 	for (; option && option->name; option++) {
 		json_t *object = add_object(array);
-		bool is_integer = option->type == SHUNT_OPTION_INTEGER;
 
-		set_text(object, "name", option->name);
-		set_text(object, "type",
-			 (unsigned)option->type <= SHUNT_OPTION_BOOLEAN ? types[option->type]
-									: "unknown");
-		json_object_set_new(object, "range",
-				    is_integer ? range_of(option->minimum, option->maximum, NULL)
-					       : json_null());
-		set_text(object, "default", option->default_value);
-		set_text(object, "value", plugin->host.config(&plugin->host, option->name));
-		set_text(object, "help", option->help);
+		describe_option(object, option);
+		set_value(object, option->name, plugin->host.config(&plugin->host, option->name));
 	}
+	add_others(array, plugin);
 	return array;
 }
 
