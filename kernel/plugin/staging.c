@@ -84,6 +84,19 @@ static const char *fault_of_arguments(const struct shunt_exchange_type *type)
 	return fault;
 }
 
+/* Likewise; -1 with the reason. */
+static int check_depends(const struct shunt_exchange_type *type, struct shunt_error *error)
+{
+	struct exchange_depends depends;
+	char fault[EXCHANGE_DEPENDS_FAULT_SIZE];
+
+	if (!SHUNT_HAS(type, struct shunt_exchange_type, depends) ||
+	    exchange_depends_read(type->depends, &depends, fault, sizeof(fault)) == 0)
+		return 0;
+	return refuse(error, SHUNT_INTERNAL_ERROR, "exchange type '%.60s' depends on %s",
+		      type->name, fault);
+}
+
 /* A new version brings the types of the one that it takes the place of. */
 static const char *owner_of_type(const struct plugin *plugin, const char *name)
 {
@@ -111,6 +124,8 @@ static int register_exchange_type(const struct shunt_host *host,
 	if (fault != NULL)
 		return refuse(error, SHUNT_INTERNAL_ERROR, "%s", fault);
 	if (check_phase(plugin, "exchange type", type->name, error) != 0)
+		return -1;
+	if (check_depends(type, error) != 0)
 		return -1;
 	owner = owner_of_type(plugin, type->name);
 	if (owner != NULL)

@@ -37,6 +37,7 @@ enum call_result {
 	CALL_OK,
 	CALL_FAILED,	  /* error, budget, memory: counted and logged (at a limited rate) by call_run() */
 	CALL_QUARANTINED, /* not called at all */
+	CALL_BUSY,	  /* of call_try_run() */
 };
 
 /*
@@ -52,6 +53,15 @@ enum call_result call_run(struct state *state, enum call_kind kind,
 			  struct shunt_error *error);
 
 /*
+ * A state is entered by one thread at a time: call_run() waits until another one has left, which is
+ * rare and short (bindings are replayed by home). The thread that is in may enter again: a test asks
+ * its own script. call_try_run() does nothing, and says CALL_BUSY, if anybody is in.
+ */
+enum call_result call_try_run(struct state *state, enum call_kind kind,
+			      void (*body)(lua_State *L, void *context), void *context,
+			      struct shunt_error *error);
+
+/*
  * Charges the present call for work of a C function (1: a Lua instruction, some 5 ns; 64 bytes that
  * are looked at once). Raises when the budget is spent. To be called before the work, by every
  * function whose work grows with an argument.
@@ -63,6 +73,9 @@ bool call_is_over(lua_State *L);
 
 /* The kind of the present call. */
 enum call_kind call_kind_now(lua_State *L);
+
+/* The present call is a route(), in which not everything of the host may be called. */
+bool call_is_in_route(const struct state *state);
 
 /* Of any thread (coroutine) of a state. */
 struct state *state_of(lua_State *L);

@@ -8,7 +8,7 @@
  */
 
 #include <lua.h>
-#include <shunt/plugin.h>
+#include <shunt/language.h>
 
 struct script;
 struct state;
@@ -43,6 +43,9 @@ struct module {
 
 	/* It is in force. Home. */
 	void (*activate)(struct script *script);
+
+	/* Says what the script brings, a line for each thing. After collect(); any thread. */
+	void (*describe)(const struct script *script, struct shunt_report *report);
 
 	/* The state's Lua is closed already; frees of_module[]. Any thread. */
 	void (*close_state)(struct state *state);

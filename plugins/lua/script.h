@@ -12,6 +12,7 @@
 #include <shunt/language.h>
 
 #include "call.h"
+#include "lines.h"
 #include "module.h"
 
 struct state;
@@ -51,7 +52,15 @@ struct script {
 	bool is_test;		       /* the host is a fake one (testing.h) */
 	void *of_module[MODULE_COUNT]; /* what each module keeps for the script */
 	struct quarantine *quarantine; /* quarantine.h */
+	struct line_limit line_limit;  /* of what is logged about failures */
+	struct shunt_timer *line_timer; /* logs the states' lines; of a script in force */
 };
+
+/* What every script may be handed; "*" is its settings. Ends with a name of NULL. */
+extern const struct shunt_option script_options[];
+
+/* That key is the broker's or ours, not one of the script's settings. */
+bool script_option_is_own(const char *key);
 
 /* That of the loop on which this is called. In route, too. */
 struct state *script_state_here(const struct script *script);
@@ -62,6 +71,9 @@ struct script *script_open(struct language *language, const struct shunt_host *h
 			   const struct shunt_script *text, enum shunt_script_purpose purpose,
 			   struct shunt_report *report, struct shunt_error *error);
 void script_close(struct script *script);
+
+/* Registers what the script brings. Home. */
+int script_start(struct script *script, struct shunt_error *error);
 
 /* Like it, of the same source, with one state, on a host that tests bring. */
 struct script *script_open_for_test(struct language *language, const struct shunt_host *fake,
