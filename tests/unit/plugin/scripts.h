@@ -77,6 +77,7 @@ static inline int remove_one(const char *name, const struct stat *status, int wh
 /* Whatever was opened has been closed, and scripts before their language. */
 static inline void world_end(void)
 {
+	loop_pool_stop();
 	broker_destroy(broker);
 	plugins_destroy(plugins);
 	plugin_changes_destroy(changes);
