@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "script.h"
+#include "shared.h"
 
 static int fail(struct shunt_error *error, uint16_t code, const char *text)
 {
@@ -66,7 +67,13 @@ static int language_start(const struct shunt_host *host, void **ret_plugin,
 		return fail(error, SHUNT_RESOURCE_ERROR, "out of memory");
 	memset(language, 0, sizeof(*language));
 	language->host = host;
+	language->shared = shared_tables_create();
+	if (!language->shared) {
+		host->free(host, language);
+		return fail(error, SHUNT_RESOURCE_ERROR, "out of memory");
+	}
 	if (host->register_language(host, &lua_language, error)) {
+		shared_tables_destroy(language->shared);
 		host->free(host, language);
 		return -1;
 	}
@@ -78,6 +85,7 @@ static void language_stop(void *plugin)
 {
 	struct language *language = plugin;
 
+	shared_tables_destroy(language->shared);
 	language->host->free(language->host, language);
 }
 

@@ -2,19 +2,24 @@
 
 #include "module.h"
 
-#include "script.h"
-
-/* One that is not there. */
-static const struct module none;
+#include "access.h"
+#include "basics.h"
+#include "broker.h"
+#include "exchange.h"
+#include "hook.h"
+#include "json.h"
+#include "message.h"
+#include "shared.h"
+#include "timer.h"
 
 const struct module *const modules[MODULE_COUNT] = {
-	[MODULE_BASICS] = &none,
-	[MODULE_MESSAGE] = &none,
-	[MODULE_EXCHANGE] = &none,
-	[MODULE_ACCESS] = &none,
-	[MODULE_HOOK] = &none,
-	[MODULE_TIMER] = &none,
-	[MODULE_BROKER] = &none,
-	[MODULE_SHARED] = &none,
-	[MODULE_JSON] = &none,
+	[MODULE_BASICS] = &basics_module,
+	[MODULE_MESSAGE] = &message_module,
+	[MODULE_EXCHANGE] = &exchange_module,
+	[MODULE_ACCESS] = &access_module,
+	[MODULE_HOOK] = &hook_module,
+	[MODULE_TIMER] = &timer_module,
+	[MODULE_BROKER] = &broker_module,
+	[MODULE_SHARED] = &shared_module,
+	[MODULE_JSON] = &json_module,
 };
