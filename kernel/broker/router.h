@@ -53,6 +53,7 @@ struct publication {
 #define ROUTER_NO_LOOP UINT32_MAX
 struct publish_batch {
 	struct vhost *vhost;
+	struct slice user; /* the client's that publishes (shunt_message.user); empty: none */
 	struct actor_ref publisher;
 	struct publication *publications;
 	size_t count;

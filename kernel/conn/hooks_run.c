@@ -16,7 +16,8 @@ static struct shunt_bytes bytes_of(struct slice s)
 	return (struct shunt_bytes){s.data, s.size};
 }
 
-static void view_message(struct routed_message *view, struct message *message, struct slice vhost)
+static void view_message(struct routed_message *view, struct message *message, struct slice vhost,
+			 struct slice user)
 {
 	view->message = message;
 	view->view = (struct shunt_message){
@@ -25,6 +26,7 @@ static void view_message(struct routed_message *view, struct message *message, s
 		.routing_key = bytes_of(message_routing_key(message)),
 		.body = bytes_of(message_body(message)),
 		.vhost = bytes_of(vhost),
+		.user = bytes_of(user),
 	};
 }
 
@@ -75,7 +77,7 @@ static enum shunt_decision ask_publish(const struct hook *hook, struct hooked_pu
 	struct shunt_error said = {0};
 	enum shunt_decision decision;
 
-	view_message(&view, p->message, p->vhost);
+	view_message(&view, p->message, p->vhost, p->user);
 	decision = hook->functions->publish(hook->plugin, &publish, &draft->functions, &said);
 	if (decision == SHUNT_DROP)
 		return SHUNT_DROP;
@@ -124,7 +126,7 @@ static enum shunt_decision ask_deliver(const struct hook *hook, const struct hoo
 	};
 	enum shunt_decision decision;
 
-	view_message(&view, d->message, d->vhost);
+	view_message(&view, d->message, d->vhost, SLICE_EMPTY);
 	decision = hook->functions->deliver(hook->plugin, &delivery, &draft->functions);
 	return decision == SHUNT_DROP || decision == SHUNT_REJECT ? decision : SHUNT_PASS;
 }

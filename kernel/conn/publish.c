@@ -130,6 +130,7 @@ bool publish_now(struct channel *ch, struct publish_batch *batch)
 	int failed = 0;
 
 	batch->vhost = ch->connection->vhost;
+	batch->user = slice_cstr(ch->connection->user->name);
 	batch->publisher = ch->endpoint.ref;
 	size_t done = router_publish(ch->connection->service->broker, batch, &error);
 

@@ -46,17 +46,27 @@ static const char *outcome_word(enum shunt_outcome outcome)
 	return "refused";
 }
 
+/* The stack keeps it from here on. */
 static void tell(lua_State *L, void *context)
 {
 	const struct told *told = context;
 
 	lua_rawgeti(L, LUA_REGISTRYINDEX, told->self);
+	luaL_unref(L, LUA_REGISTRYINDEX, told->self);
 	lua_getiuservalue(L, -1, 1);
 	lua_pushstring(L, told->outcome);
 	lua_call(L, 1, 0);
 }
 
-/* No other loop may touch the state: an answer that came there would be lost, and is said so. */
+static void forget_untold(lua_State *L, void *context)
+{
+	const struct told *told = context;
+
+	luaL_unref(L, LUA_REGISTRYINDEX, told->self);
+}
+
+/* No other loop may touch the state: an answer that came there would be lost, and is said so. What
+ * loads scripts is never in quarantine. */
 static void on_done(void *context, enum shunt_outcome outcome)
 {
 	struct told *told = context;
@@ -68,8 +78,8 @@ static void on_done(void *context, enum shunt_outcome outcome)
 		return;
 	}
 	told->outcome = outcome_word(outcome);
-	(void)call_run(state, CALL_DONE, tell, told, NULL);
-	luaL_unref(state->lua, LUA_REGISTRYINDEX, told->self);
+	if (call_run(state, CALL_DONE, tell, told, NULL) == CALL_QUARANTINED)
+		(void)call_run(state, CALL_LOAD, forget_untold, told, NULL);
 }
 
 /* The function at the index; a reference keeps it until then. */

@@ -41,6 +41,17 @@ struct publishing {
 	char reason[sizeof(((struct shunt_error *)NULL)->text)];
 };
 
+/* The client is not told. A peer can cause as many as it likes: only who debugs wants them. */
+static void log_nack(struct state *state, const char *reason)
+{
+	char line[300];
+
+	if (reason[0] == '\0')
+		return;
+	(void)snprintf(line, sizeof(line), "message nacked: %s", reason);
+	lines_log(state, SHUNT_LOG_DEBUG, line);
+}
+
 static void ask_publish(lua_State *L, void *context)
 {
 	struct publishing *p = context;
@@ -54,6 +65,8 @@ static void ask_publish(lua_State *L, void *context)
 	p->decision = publish_decisions[callee_word(L, -2, of, publish_words)];
 	if (p->decision == SHUNT_PASS)
 		message_apply(L, p->draft);
+	else if (p->decision == SHUNT_NACK)
+		log_nack(state_of(L), p->reason);
 }
 
 static void refuse(const struct script *script, const char *reason, struct shunt_error *error)
@@ -63,17 +76,6 @@ static void refuse(const struct script *script, const char *reason, struct shunt
 		(void)snprintf(error->text, sizeof(error->text), "%s", reason);
 	else
 		(void)snprintf(error->text, sizeof(error->text), "refused by '%s'", script->name);
-}
-
-/* The client is not told. A peer can cause as many as it likes: only who debugs wants them. */
-static void log_nack(const struct script *script, const char *reason)
-{
-	char line[320];
-
-	if (reason[0] == '\0')
-		return;
-	(void)snprintf(line, sizeof(line), "message nacked: %s", reason);
-	script->host->log(script->host, SHUNT_LOG_DEBUG, line);
 }
 
 /* A nack, and not an exception, for a mistake in a script: the publisher of a good message keeps
@@ -105,8 +107,6 @@ static enum shunt_decision on_publish(void *plugin, const struct shunt_publish *
 		return publish_failed(script);
 	if (p.decision == SHUNT_REJECT)
 		refuse(script, p.reason, error);
-	else if (p.decision == SHUNT_NACK)
-		log_nack(script, p.reason);
 	return p.decision;
 }
 

@@ -101,7 +101,7 @@ static void call_test(lua_State *L, void *context)
 static void name_error(const struct run *run, const char *name, struct shunt_error *error)
 {
 	size_t size = strlen(run->text->path), place = 0;
-	char text[sizeof(error->text)];
+	char text[2 * sizeof(error->text) + 128];
 
 	if (strncmp(error->text, run->text->path, size) == 0 && error->text[size] == ':') {
 		for (place = size + 1; isdigit((unsigned char)error->text[place]);)
@@ -110,7 +110,8 @@ static void name_error(const struct run *run, const char *name, struct shunt_err
 	}
 	(void)snprintf(text, sizeof(text), "%.*s%.100s: %s", (int)place, error->text, name,
 		       error->text + place);
-	memcpy(error->text, text, sizeof(text));
+	memcpy(error->text, text, sizeof(error->text));
+	error->text[sizeof(error->text) - 1] = '\0';
 	error->code = SHUNT_PRECONDITION_FAILED;
 }
 

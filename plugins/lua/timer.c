@@ -30,7 +30,6 @@ struct timer {
 	struct timer *next;	     /* timer_state.waiting */
 	uint64_t delay_ms, repeat_ms;
 	int self; /* in the registry; LUA_NOREF: it is over */
-	bool is_firing;
 };
 
 static struct timer_state *own_of(const struct state *state)
@@ -40,18 +39,22 @@ static struct timer_state *own_of(const struct state *state)
 
 /* ---- Firing ---- */
 
-/* Lua forgets it when the script does. Raises nothing: what is in the registry gets no larger. */
-static void forget(struct timer *timer)
+/* Lua forgets it when the script does. Inside a call. */
+static void forget(lua_State *L, struct timer *timer)
 {
-	struct state *state = timer->state;
-
 	if (timer->self == LUA_NOREF)
 		return;
-	luaL_unref(state->lua, LUA_REGISTRYINDEX, timer->self);
+	luaL_unref(L, LUA_REGISTRYINDEX, timer->self);
 	timer->self = LUA_NOREF;
-	own_of(state)->n_timers--;
+	own_of(timer->state)->n_timers--;
 }
 
+static void forget_unfired(lua_State *L, void *context)
+{
+	forget(L, context);
+}
+
+/* Home. */
 static void end(struct timer *timer)
 {
 	const struct shunt_host *host = timer->state->script->host;
@@ -61,11 +64,14 @@ static void end(struct timer *timer)
 	timer->of_host = NULL;
 }
 
+/* The stack keeps it while its function runs, which may stop it. */
 static void call(lua_State *L, void *context)
 {
-	const struct timer *timer = context;
+	struct timer *timer = context;
 
 	lua_rawgeti(L, LUA_REGISTRYINDEX, timer->self);
+	if (timer->of_host == NULL)
+		forget(L, timer);
 	lua_getiuservalue(L, -1, 1);
 	lua_call(L, 0, 0);
 }
@@ -78,18 +84,18 @@ static void call_startup(lua_State *L, void *context)
 	lua_call(L, 0, 0);
 }
 
-/* Its function may stop it; it is forgotten only here, as it is still needed. */
+/* One that was to fire once, and must not now, is over all the same: what loads scripts is never
+ * in quarantine. */
 static void fire(void *context)
 {
 	struct timer *timer = context;
+	struct state *state = timer->state;
+	bool is_last = timer->repeat_ms == 0;
 
-	if (timer->repeat_ms == 0)
+	if (is_last)
 		end(timer);
-	timer->is_firing = true;
-	(void)call_run(timer->state, CALL_TIMER, call, timer, NULL);
-	timer->is_firing = false;
-	if (timer->of_host == NULL)
-		forget(timer);
+	if (call_run(state, CALL_TIMER, call, timer, NULL) == CALL_QUARANTINED && is_last)
+		(void)call_run(state, CALL_LOAD, forget_unfired, timer, NULL);
 }
 
 /* ---- Making and stopping ---- */
@@ -151,12 +157,12 @@ static int make(lua_State *L, bool repeats)
 		return luaL_error(L, "timers are made at top level, in startup() and in timers");
 	timer = create(L, state, repeats);
 	if (state->loop != 0) {
-		forget(timer);
+		forget(L, timer);
 	} else if (!own->is_begun) {
 		timer->next = own->waiting;
 		own->waiting = timer;
 	} else if (begin(timer) != 0) {
-		forget(timer);
+		forget(L, timer);
 		return luaL_error(L, "not enough memory");
 	}
 	return 1;
@@ -195,8 +201,7 @@ static int stop(lua_State *L)
 		return luaL_error(L, "a timer cannot be stopped here");
 	unlink_waiting(own_of(timer->state), timer);
 	end(timer);
-	if (!timer->is_firing)
-		forget(timer);
+	forget(L, timer);
 	return 0;
 }
 
@@ -225,9 +230,10 @@ static struct timer *take_waiting(struct timer_state *own)
 	return first;
 }
 
-void timer_begin(struct script *script)
+static void begin_all(lua_State *L, void *context)
 {
-	struct timer_state *own = own_of(script->states[0]);
+	struct state *home = context;
+	struct timer_state *own = own_of(home);
 	struct timer *next;
 
 	own->is_begun = true;
@@ -236,9 +242,15 @@ void timer_begin(struct script *script)
 		timer->next = NULL;
 		if (begin(timer) == 0)
 			continue;
-		script->host->log(script->host, SHUNT_LOG_ERROR, "no timer: not enough memory");
-		forget(timer);
+		lines_log(home, SHUNT_LOG_ERROR, "no timer: not enough memory");
+		forget(L, timer);
 	}
+}
+
+/* Nothing of the script runs by that. */
+void timer_begin(struct script *script)
+{
+	(void)call_run(script->states[0], CALL_LOAD, begin_all, script->states[0], NULL);
 }
 
 static void activate(struct script *script)

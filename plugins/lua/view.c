@@ -2,11 +2,25 @@
 #include "view.h"
 
 #include <lauxlib.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
+/*
+ * Shown by the thread that is to call, before it is in the state, where another one may be that
+ * replays bindings: to that one it shows nothing, whatever it sees here.
+ */
 struct view {
 	const struct view_type *type;
-	const void *subject; /* NULL: no call */
+	_Atomic(const void *) subject; /* NULL: no call */
+	_Atomic uintptr_t thread;
 };
+
+static const void *subject_of(const struct view *view)
+{
+	if (atomic_load_explicit(&view->thread, memory_order_relaxed) != (uintptr_t)pthread_self())
+		return NULL;
+	return atomic_load_explicit(&view->subject, memory_order_relaxed);
+}
 
 /* ---- Reading ---- */
 
@@ -15,14 +29,15 @@ struct view {
 static int read_field(lua_State *L)
 {
 	const struct view *view = lua_touserdata(L, 1);
+	const void *subject = subject_of(view);
 
 	lua_settop(L, 2);
 	lua_rawget(L, lua_upvalueindex(1));
 	if (lua_type(L, 2) != LUA_TNUMBER)
 		return luaL_error(L, "a %s has no such field", view->type->name);
-	if (view->subject == NULL)
+	if (subject == NULL)
 		return luaL_error(L, "the %s is used after the call", view->type->name);
-	view->type->fields[lua_tointeger(L, 2)].push(L, view->subject);
+	view->type->fields[lua_tointeger(L, 2)].push(L, subject);
 	return 1;
 }
 
@@ -49,7 +64,9 @@ struct view *view_create(lua_State *L, const struct view_type *type)
 {
 	struct view *view = lua_newuserdatauv(L, sizeof(*view), 1);
 
-	*view = (struct view){.type = type};
+	view->type = type;
+	atomic_init(&view->subject, NULL);
+	atomic_init(&view->thread, 0);
 	lua_createtable(L, 0, 4);
 	push_reader(L, type);
 	lua_setfield(L, -2, "__index");
@@ -75,7 +92,7 @@ void view_push_link(lua_State *L)
 
 	lua_getiuservalue(L, 1, 1);
 	other = lua_touserdata(L, -1);
-	if (other != NULL && other->subject == NULL) {
+	if (other != NULL && subject_of(other) == NULL) {
 		lua_pop(L, 1);
 		lua_pushnil(L);
 	}
@@ -83,9 +100,10 @@ void view_push_link(lua_State *L)
 
 const void *view_show(struct view *view, const void *subject)
 {
-	const void *before = view->subject;
+	const void *before = atomic_load_explicit(&view->subject, memory_order_relaxed);
 
-	view->subject = subject;
+	atomic_store_explicit(&view->subject, subject, memory_order_relaxed);
+	atomic_store_explicit(&view->thread, (uintptr_t)pthread_self(), memory_order_relaxed);
 	return before;
 }
 

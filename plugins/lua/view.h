@@ -36,8 +36,8 @@ void view_link(lua_State *L, int index);
 /* For a field: the linked object, or nil if that shows nothing. */
 void view_push_link(lua_State *L);
 
-/* What it shows from now on (NULL: nothing). Returns what it showed: calls may be nested, and who
- * shows something puts that back. Never raises. */
+/* What it shows from now on (NULL: nothing), to this thread. Returns what it showed: calls may be
+ * nested, and who shows something puts that back. Never raises; before or after call_run(). */
 const void *view_show(struct view *view, const void *subject);
 
 /* struct shunt_peer */

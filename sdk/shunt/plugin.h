@@ -352,7 +352,7 @@ struct shunt_publish {
 	struct shunt_bytes user;
 	const struct shunt_peer *peer;
 	bool mandatory;
-	bool dry_run; /* shuntctl explain_route asks: it is not published, so do nothing else for it. No user and peer */
+	bool dry_run; /* shuntctl explain_route asks: it is not published, so do nothing else for it. No peer */
 };
 
 /* A message on its way from a queue to a consumer, or to who gets it. */

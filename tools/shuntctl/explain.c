@@ -105,10 +105,11 @@ static int make_request(const struct command *command, const struct options *opt
 		json_decref(headers);
 		return help_refuse(command, options, "'%s' is no key and value of a type", wrong);
 	}
-	*ret_request = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "command", command->name, "vhost",
+	*ret_request = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o*}", "command", command->name, "vhost",
 				 text_value(options->vhost != NULL ? options->vhost : "/"), "exchange",
 				 text_value(options->words[0]), "routing_key", text_value(options->words[1]),
-				 "headers", headers, "properties", properties);
+				 "headers", headers, "properties", properties, "user",
+				 options->user != NULL ? text_value(options->user) : NULL);
 	return EXIT_OK;
 }
 

@@ -49,7 +49,7 @@ static void decisions_on_publish(void)
 	CU_ASSERT_STRING_EQUAL(publish("p"), "pass");
 	CU_ASSERT_STRING_EQUAL(publish("d"), "drop");
 	CU_ASSERT_STRING_EQUAL(publish("n"), "nack");
-	CU_ASSERT(part_has_logged(&part, "D message nacked: quota"));
+	CU_ASSERT(part_has_logged(&part, "D script part: message nacked: quota"));
 	CU_ASSERT_STRING_EQUAL(publish("r"), "reject: 403 not at night");
 	CU_ASSERT_STRING_EQUAL(publish("x"), "reject: 403 refused by 'part'");
 	CU_ASSERT_STRING_EQUAL(publish("other"), "pass");
@@ -214,9 +214,9 @@ static void used_afterwards(void)
 		 NULL);
 	CU_ASSERT_STRING_EQUAL(publish("bob"), "pass");
 	fake_services_run(&part.host);
-	CU_ASSERT(part_has_logged(&part, "false\tpart.lua:3: the context is used after the call"));
-	CU_ASSERT(part_has_logged(&part, "false\tpart.lua:4: "));
-	CU_ASSERT(part_has_logged(&part, "false\tpart.lua:5: "));
+	CU_ASSERT(part_has_logged(&part, "false part.lua:3: the context is used after the call"));
+	CU_ASSERT(part_has_logged(&part, "false part.lua:4: "));
+	CU_ASSERT(part_has_logged(&part, "false part.lua:5: "));
 	part_close(&part);
 }
 

@@ -66,7 +66,7 @@ static void outcomes(void)
 	for (unsigned i = 0; i < 3; i++) {
 		publish_one();
 		part_tell(&part, (enum shunt_outcome)i);
-		(void)snprintf(line, sizeof(line), "done\t%u\t%s\n", i + 1, words[i]);
+		(void)snprintf(line, sizeof(line), "done %u %s\n", i + 1, words[i]);
 		CU_ASSERT(part_has_logged(&part, line));
 	}
 	part_close(&part);
@@ -89,13 +89,13 @@ static void told_where_it_was_published(void)
 	fake_loop_index = 0;
 	/* one that came to the wrong place would touch a state that another thread may be in */
 	part_tell(&part, SHUNT_ROUTED);
-	CU_ASSERT(part_has_logged(&part, "loop\t0\t1\n"));
-	CU_ASSERT(!part_has_logged(&part, "loop\t1\t"));
+	CU_ASSERT(part_has_logged(&part, "loop 0 1\n"));
+	CU_ASSERT(!part_has_logged(&part, "loop 1 "));
 	CU_ASSERT(part_has_logged(&part, "told elsewhere"));
 	fake_loop_index = 1;
 	publish_one();
 	part_tell(&part, SHUNT_ROUTED);
-	CU_ASSERT(part_has_logged(&part, "loop\t1\t3\n"));
+	CU_ASSERT(part_has_logged(&part, "loop 1 3\n"));
 	fake_loop_index = 0;
 	part_close(&part);
 }
@@ -168,7 +168,7 @@ static void wrong_messages(void)
 		"{ headers = 'x' }",
 		"{ headers = { 'x' } }",
 		"{ headers = { f = print } }",
-		"{ content_type = 7 }",
+		"{ content_type = {} }",
 		"{ content_type = ('x'):rep(256) }",
 		"{ delivery_mode = 'persistent' }",
 		"{ done = 'x' }",

@@ -18,6 +18,7 @@ static struct asker {
 	unsigned n_logins, n_let_in, n_refused;
 } asker;
 static atomic_bool is_over;
+static atomic_uint n_answered; /* logins */
 
 static void next_version(void *unused);
 
@@ -34,6 +35,7 @@ static void login_done(struct access_login *login)
 
 	if (asker.n_logins == 1)
 		loop_post(0, &first);
+	n_answered++;
 	asker.n_let_in += login->result != NULL;
 	asker.is_pending = false;
 	access_user_unref(login->result);
@@ -87,12 +89,24 @@ static void begin_asking(struct letter *letter)
 /* ---- Home: versions ---- */
 
 static unsigned n_versions;
+static struct loop_task again;
 
+static void look_again(struct loop_task *task)
+{
+	(void)task;
+	next_version(NULL);
+}
+
+/* Each version sees a login, however the threads take turns. */
 static void next_version(void *unused)
 {
 	struct plugin *old = plugins_find(plugins, "actor"), *new;
 
 	(void)unused;
+	if (n_answered <= n_versions) {
+		loop_defer_next(&again);
+		return;
+	}
 	if (++n_versions > VERSIONS) {
 		atomic_store(&is_over, true);
 		return;
@@ -109,6 +123,8 @@ static void versions_come_and_go(void)
 	memset(&asker, 0, sizeof(asker));
 	atomic_store(&is_over, false);
 	n_versions = 0;
+	n_answered = 0;
+	loop_task_init(&again, look_again);
 	notes.verdict = SHUNT_NEXT;
 	notes.passes_logins_on = true;
 	(void)active();

@@ -4,7 +4,7 @@
 
 static void begin(const char *how)
 {
-	settings[0] = (struct plugin_setting){"probe", "register", how, "shunt.conf:5"};
+	settings[0] = (struct plugin_setting){"probe", "register", how, "shunt.conf:5", false};
 	plugins_begin(1);
 }
 
