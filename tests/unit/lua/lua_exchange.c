@@ -107,6 +107,7 @@ const char *lua_exchange_route_message(struct lua_exchange *x, struct fake_messa
 	message->message.vhost = x->exchange.vhost;
 	fake_sink_init(&sink, answer, sizeof(answer) / sizeof(*answer));
 	x->type->route(x->state, &message->message, &sink.sink);
+	lines_flush(script_state_here(x->c.script));
 	x->routed[0] = '\0';
 	for (size_t i = 0; i < sink.count; i++)
 		size += (size_t)snprintf(x->routed + size, sizeof(x->routed) - size, "%s%.*s",

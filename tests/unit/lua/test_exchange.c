@@ -188,13 +188,15 @@ static void routes_by_header(void)
 /* The whole of route's body for three bindings a b c with these keys. */
 static const char *routed_by(const char *body)
 {
+	static const char *const patient[] = {"cpu_time", "1000000", NULL};
 	static char source[2048];
 
 	(void)snprintf(source, sizeof(source),
 		       "exchange.register{ name = 'x', route = function(message, bindings, emit, "
 		       "exchange)\n%s\nend }",
 		       body);
-	lua_exchange_open(&x, source, 1);
+	lua_exchange_open_with(&x, source, patient, 1);
+	CU_ASSERT_EQUAL_FATAL(lua_exchange_declare(&x, NULL), 0);
 	(void)lua_exchange_bind(&x, "1", "a", NULL);
 	(void)lua_exchange_bind(&x, "2", "b", NULL);
 	(void)lua_exchange_bind(&x, "2", "c", NULL);
@@ -205,7 +207,8 @@ static const char *routed_by(const char *body)
 }
 
 #define ASSERT_BODY(body, expected) CU_ASSERT_STRING_EQUAL(routed_by(body), expected)
-#define FAILS			    "!script case: route failed: case.lua:2: "
+#define RETURNED "!script case: route failed: case.lua:1: route has returned "
+#define FAILS	 "!script case: route failed: case.lua:2: "
 
 static void what_is_returned_is_emitted(void)
 {
@@ -224,13 +227,14 @@ static void what_is_returned_is_emitted(void)
 
 static void wrong_answers_fail(void)
 {
-	ASSERT_BODY("emit(bindings) return 1", FAILS "emit: a number, and no binding");
-	ASSERT_BODY("return true", FAILS "emit: a boolean, and no binding");
-	ASSERT_BODY("return { 'q' }", FAILS "emit: element 1 of the array is a string, and no "
-					   "binding");
-	ASSERT_BODY("return { q = 1 }", FAILS "emit: a table that is no array");
-	ASSERT_BODY("return message", FAILS "emit: a message, and no binding");
-	ASSERT_BODY("emit(exchange)", FAILS "emit: a exchange, and no binding");
+	ASSERT_BODY("emit(bindings) return 1",
+		    RETURNED "a number, which is no binding");
+	ASSERT_BODY("return true", RETURNED "a boolean, which is no binding");
+	ASSERT_BODY("return { 'q' }", RETURNED "an array with a string, which is no binding");
+	ASSERT_BODY("return { q = 1 }", RETURNED "a table that is no array");
+	ASSERT_BODY("return message", RETURNED "a userdata, which is no binding");
+	ASSERT_BODY("emit(exchange)", FAILS "emit: a userdata, which is no binding");
+	ASSERT_BODY("emit({ emit })", FAILS "emit: an array with a function, which is no binding");
 }
 
 static void nothing_goes_when_it_fails(void)
@@ -326,8 +330,8 @@ static void unbound_binding_is_gone(void)
 	lua_exchange_unbind(&x, &x.bindings[0]);
 	(void)lua_exchange_bind(&x, "1", "b", NULL); /* has its slot */
 	ASSERT_ROUTES(&x, "", NULL, "");
-	CU_ASSERT_STRING_EQUAL(x.c.log, "script case: route failed: case.lua:1: emit: a binding "
-					"that is not there (any more)");
+	CU_ASSERT_STRING_EQUAL(x.c.log, "script case: route failed: case.lua:1: route has "
+					"returned a binding that is not there (any more)");
 	lua_exchange_close(&x);
 }
 
