@@ -9,6 +9,7 @@
 #include "hook.h"
 #include "json.h"
 #include "message.h"
+#include "script.h"
 #include "shared.h"
 #include "timer.h"
 

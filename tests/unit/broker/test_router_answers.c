@@ -27,6 +27,7 @@ static void begin(void)
 {
 	router_begin(1);
 	n_asked = 0;
+	varies = false;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		register_type(&types[i]);
 		CU_ASSERT_EQUAL(exchange_declare(types[i].name, types[i].name, 0), 0);
@@ -106,6 +107,31 @@ static void in_a_batch(void)
 	CU_ASSERT_EQUAL(publish_messages(messages, 4), 1);
 	CU_ASSERT_EQUAL(ready("q"), 32);
 	CU_ASSERT_EQUAL(ready("r"), 12);
+	arguments_fini();
+	router_end();
+}
+
+/* Nor are they repeated within a batch. What was remembered before still is. */
+static void what_varies_is_not_remembered(void)
+{
+	struct message *messages[8];
+
+	begin();
+	CU_ASSERT_EQUAL(queue_bind("q", "header", "q"), 0);
+	CU_ASSERT_EQUAL(queue_bind("r", "header", "r"), 0);
+	CU_ASSERT_TRUE(publish_header("header", "q"));
+	varies = true;
+	for (size_t i = 0; i < 8; i++)
+		messages[i] = make_message_with_headers("header", "k",
+							ARGUMENTS_STRING("to", i < 4 ? "q" : "r"));
+	CU_ASSERT_EQUAL(publish_messages(messages, 8), 0);
+	CU_ASSERT_EQUAL(n_asked, 1 + 4);
+	varies = false;
+	CU_ASSERT_TRUE(publish_header("header", "r"));
+	CU_ASSERT_TRUE(publish_header("header", "r"));
+	CU_ASSERT_EQUAL(n_asked, 1 + 4 + 1);
+	CU_ASSERT_EQUAL(ready("q"), 5);
+	CU_ASSERT_EQUAL(ready("r"), 6);
 	arguments_fini();
 	router_end();
 }
@@ -435,7 +461,7 @@ static void without_memory(void)
 
 UNIT_MAIN("router_answers", UNIT_TEST(equal_fields_are_asked_once),
 	  UNIT_TEST(what_is_not_declared_makes_no_difference), UNIT_TEST(in_a_batch),
-	  UNIT_TEST(by_user_and_exchange), UNIT_TEST(by_nothing_at_all),
+	  UNIT_TEST(by_user_and_exchange), UNIT_TEST(what_varies_is_not_remembered), UNIT_TEST(by_nothing_at_all),
 	  UNIT_TEST(each_extra_key_is_a_question), UNIT_TEST(nothing_found_leads_to_the_alternate),
 	  UNIT_TEST(after_bind_and_unbind), UNIT_TEST(of_another_exchange_with_that_name),
 	  UNIT_TEST(of_another_version), UNIT_TEST(in_a_trial), UNIT_TEST(when_its_time_is_over),
