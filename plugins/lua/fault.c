@@ -3,6 +3,7 @@
 #include "fault.h"
 
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,19 @@ static int call_tostring(lua_State *L)
 {
 	(void)luaL_tolstring(L, 1, NULL);
 	return 1;
+}
+
+/* A table's or a userdata's address, which Lua would show, tells nobody anything. */
+static bool has_text(lua_State *L)
+{
+	int type = lua_type(L, -1);
+
+	if (type == LUA_TNUMBER || type == LUA_TBOOLEAN)
+		return true;
+	if (luaL_getmetafield(L, -1, "__tostring") == LUA_TNIL)
+		return false;
+	lua_pop(L, 1);
+	return true;
 }
 
 /* Leaves a string or something else on the stack. */
@@ -99,7 +113,7 @@ void fault_text(lua_State *L, enum failure sort, char *text, size_t size)
 	char other[64];
 
 	if (!what) {
-		if (lua_type(L, -1) != LUA_TSTRING)
+		if (lua_type(L, -1) != LUA_TSTRING && has_text(L))
 			make_string(L);
 		what = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 	}

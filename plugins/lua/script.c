@@ -108,13 +108,37 @@ static int refuse_zero_bytes(const struct script *script, struct shunt_error *er
 	return -1;
 }
 
+/* The source, line by line, so that it is known where the parser was, whatever it raises. */
+struct reading {
+	const char *next, *end;
+	struct place *place;
+};
+
+static const char *read_line(lua_State *L, void *context, size_t *ret_size)
+{
+	struct reading *reading = context;
+	const char *line = reading->next;
+	size_t left = (size_t)(reading->end - line);
+	const char *newline = left > 0 ? memchr(line, '\n', left) : NULL;
+
+	(void)L;
+	*ret_size = newline ? (size_t)(newline - line) + 1 : left;
+	reading->next = line + *ret_size;
+	reading->place->line += left > 0;
+	return line;
+}
+
 static void run_source(lua_State *L, void *context)
 {
 	const struct script *script = context;
+	struct place *place = &state_of(L)->budget.place;
+	struct reading reading = {script->source, script->source + script->source_size, place};
 
-	(void)lua_pushfstring(L, "@%s", script->path);
+	(void)snprintf(place->source, sizeof(place->source), "%s", script->path);
+	place->line = 0;
 	call_charge(L, script->source_size / BUDGET_BYTES);
-	if (luaL_loadbufferx(L, script->source, script->source_size, lua_tostring(L, -1), "t"))
+	(void)lua_pushfstring(L, "@%s", script->path);
+	if (lua_load(L, read_line, &reading, lua_tostring(L, -1), "t") != LUA_OK)
 		(void)lua_error(L);
 	lua_call(L, 0, 0);
 }
