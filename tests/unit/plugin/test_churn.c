@@ -69,7 +69,7 @@ static void ask(struct loop_task *task)
 	};
 
 	for (int i = 0; i < 20; i++, asker.n_asked++)
-		asker.n_refused += !access_authorize(door, &question);
+		asker.n_refused += !access_authorize(door, &question, NULL);
 	if (asker.is_pending || !atomic_load(&is_over)) {
 		if (!asker.is_pending)
 			log_in();

@@ -33,7 +33,7 @@ static void give(void (*done)(struct helper_job *job))
 	struct counted_job *next = &jobs[n_given++];
 
 	next->job = (struct helper_job){ .run = run, .done = done };
-	plugins_help(plugins, &next->job);
+	plugins_help(plugins, PLUGIN_HELP_FILES, &next->job);
 }
 
 static void count(struct helper_job *job)
