@@ -513,8 +513,8 @@ struct shunt_host {
 	/*
 	 * A new message; NULL when memory is out, or a name has more than 255 bytes. publish() takes it in any
 	 * case: it goes out, without asking for permissions or hooks, after the present call of the plugin; done(),
-	 * if not NULL, is called when it is known what became of it. While the broker stops it may be dropped
-	 * without. draft_free: if it is not published. Any thread; done: the loop that published, else home.
+	 * if not NULL, is called when it is known what became of it, on the loop that published, else home; not any
+	 * more once stop() is called, nor while the broker stops. draft_free: if it is not published. Any thread.
 	 */
 	struct shunt_draft *(*draft)(const struct shunt_host *host, struct shunt_bytes vhost,
 				     struct shunt_bytes exchange, struct shunt_bytes routing_key,
