@@ -181,13 +181,23 @@ static void note(struct shunt_sink *sink, const struct shunt_binding *const *bin
 	router_emit(&answers->router->sink, bindings, count);
 }
 
+static _Thread_local bool answer_varies;
+
+void router_answer_varies(void)
+{
+	answer_varies = true;
+}
+
 static NO_INLINE void ask(struct router_answers *answers, const struct exchange *exchange,
 			  const struct question *question)
 {
 	answers->n_bindings = 0;
+	answer_varies = false;
 	exchange->type->functions->route(exchange->instance, &answers->router->routed.view,
 					 &answers->sink);
-	if (question->size > 0 && answers->n_bindings <= ROUTER_ANSWER_BINDINGS)
+	if (answer_varies)
+		answers->router->answers_by = 0;
+	else if (question->size > 0 && answers->n_bindings <= ROUTER_ANSWER_BINDINGS)
 		remember(answers, question);
 }
 

@@ -6,6 +6,7 @@
 #include "conn/hooks.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -45,6 +46,24 @@ static int hook_failed(const struct hook *hook, const struct shunt_error *said,
 			      hook->functions->name);
 }
 
+/* The publisher does not hear why, so the operator does. */
+static void hook_nacked(const struct hook *hook, const struct hooked_publish *publish,
+			const struct shunt_error *said, struct amqp_error *error)
+{
+	static struct log_limit limit = LOG_LIMIT(5);
+	struct slice text = slice_make(said->text, strnlen(said->text, sizeof(said->text)));
+	char reason[2 * sizeof(said->text)], user[300];
+
+	error->code = 0;
+	(void)snprintf(error->text, sizeof(error->text), SLICE_FMT, SLICE_ARG(text));
+	if (publish->dry_run || !log_limit_take(&limit, LOG_LEVEL_WARNING))
+		return;
+	log_taken(&limit, LOG_LEVEL_WARNING, "hooks",
+		  "hook '%s' has nacked a message: user=%s vhost='%.*s' reason=%s",
+		  hook->functions->name, log_quote(user, sizeof(user), publish->user),
+		  SLICE_ARG(publish->vhost), log_quote(reason, sizeof(reason), text));
+}
+
 /* What the draft has in it becomes the message. */
 static int take_draft(const struct draft *draft, struct message **message, struct extra_keys *keys,
 		      struct amqp_error *error)
@@ -81,6 +100,10 @@ static enum shunt_decision ask_publish(const struct hook *hook, struct hooked_pu
 	decision = hook->functions->publish(hook->plugin, &publish, &draft->functions, &said);
 	if (decision == SHUNT_DROP)
 		return SHUNT_DROP;
+	if (decision == SHUNT_NACK) {
+		hook_nacked(hook, p, &said, error);
+		return SHUNT_NACK;
+	}
 	/* Anything else that it may have returned is a refusal without a usable code. */
 	if (decision != SHUNT_PASS) {
 		(void)hook_failed(hook, &said, error);

@@ -108,7 +108,7 @@ static const char *decision_name(enum shunt_decision decision)
 	case SHUNT_DROP:
 		return "drop";
 	case SHUNT_NACK:
-		return "nacked";
+		return "nack";
 	case SHUNT_REJECT:
 		break;
 	}
@@ -160,10 +160,11 @@ static enum shunt_decision run_hooks(const struct conn_service *service, const s
 	*message = publish.message;
 	set(value, "hooks", hooks);
 	set(value, "decision", json_string(decision_name(decision)));
-	if (decision == SHUNT_REJECT)
+	if (decision == SHUNT_REJECT || (decision == SHUNT_NACK && error.text[0] != '\0'))
 		set_text(value, "reason", slice_cstr(error.text));
 	else
 		set(value, "reason", json_null());
+	set_text(value, "exchange", message_exchange(publish.message));
 	set_text(value, "routing_key", message_routing_key(publish.message));
 	return decision;
 }

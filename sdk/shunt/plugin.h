@@ -125,7 +125,7 @@ struct shunt_draft {
 	/* NULL takes it away. CC and BCC headers work as from a client; on delivery they are headers as any. */
 	int (*set_header)(struct shunt_draft *draft, struct shunt_bytes name, const struct shunt_value *value);
 	int (*set_property)(struct shunt_draft *draft, enum shunt_property property, const struct shunt_value *value);
-	/* Since 1.3. It goes there instead, without asking for permissions; there need be none. -1 on delivery. */
+	/* Since 1.3. It goes there instead, no permissions asked; 404 if there is none then. -1 on delivery. */
 	int (*set_exchange)(struct shunt_draft *draft, struct shunt_bytes exchange);
 };
 
@@ -261,9 +261,10 @@ struct shunt_exchange_type {
 	bool routes_by_first_key;
 
 	/*
-	 * Since 1.3. All that route() looks at: "routing_key", "exchange", "user", "headers.NAME", or "property.NAME"
-	 * with RabbitMQ's name of it (property.content_type); ends with NULL. Messages that are equal in these may be
-	 * answered from a bounded cache, until the next bind() or unbind(), and for depends_ms at most (0: any time).
+	 * Since 1.3. All that route() looks at (at most 16): "routing_key", "exchange", "user", "headers.NAME", or
+	 * "property.NAME" with RabbitMQ's name of it (property.type); ends with NULL. Messages equal in these may be
+	 * answered from a cache (4096 answers, 1 MiB a loop, of up to 64 bindings, for fields of up to 1 KiB) until
+	 * the next bind() or unbind(), and for depends_ms at most (0: any time).
 	 */
 	const char *const *depends;
 	uint32_t depends_ms;
@@ -276,8 +277,7 @@ struct shunt_peer {
 	size_t size;
 	struct shunt_bytes host; /* its address, as text */
 	uint16_t port;
-	bool is_loopback;
-	bool is_tls;
+	bool is_loopback, is_tls;
 	struct shunt_bytes certificate; /* the client's, DER; empty: none */
 };
 
@@ -300,14 +300,13 @@ enum shunt_operation {
 	SHUNT_READ_TOPIC,  /* bind with it */
 };
 
-/* The default exchange's name is amq.default. */
 enum shunt_resource { SHUNT_QUEUE, SHUNT_EXCHANGE, SHUNT_VHOST };
 
 /* Whether a user may do something. */
 struct shunt_question {
 	size_t size;
 	enum shunt_operation operation;
-	enum shunt_resource resource;
+	enum shunt_resource resource; /* the default exchange's name is amq.default */
 	struct shunt_bytes user;
 	struct shunt_bytes tags; /* the user's, comma separated */
 	struct shunt_bytes vhost;
@@ -342,7 +341,8 @@ enum shunt_decision {
 	SHUNT_PASS,   /* with what was set in the draft */
 	SHUNT_DROP,   /* goes nowhere. The publisher gets its confirm; the queue, an acknowledgement */
 	SHUNT_REJECT, /* publish: the AMQP exception of *error; deliver: as rejected, without requeue */
-	SHUNT_NACK,   /* since 1.3. publish: goes nowhere; the publisher gets basic.nack in the place of its confirm */
+	SHUNT_NACK,   /* since 1.3. publish: goes nowhere, and is not returned; the publisher gets basic.nack in the
+		       * place of its confirm, if it asked for one; error->text is logged. deliver: as SHUNT_PASS */
 };
 
 /* A message that a client has published, before it is routed. What plugins publish passes no hooks. */
@@ -387,8 +387,7 @@ struct shunt_call {
 
 struct shunt_command {
 	size_t size;
-	const char *name;
-	const char *help; /* one line */
+	const char *name, *help; /* help: one line */
 	/* Ends in one call_done(), inside the call or later. Home. */
 	void (*run)(void *plugin, const struct shunt_call *call);
 };
@@ -396,13 +395,11 @@ struct shunt_command {
 /* A number for operators. Without read() it is a counter, kept by the broker, from 0 in each version. */
 struct shunt_metric {
 	size_t size;
-	const char *name; /* letters, digits, '_' */
-	const char *help; /* one line */
+	const char *name, *help; /* letters, digits, '_'; one line */
 	int64_t (*read)(void *plugin); /* of a gauge. Home */
 };
 
-struct shunt_counter;
-struct shunt_timer;
+struct shunt_counter; struct shunt_timer;
 struct shunt_language; /* language.h */
 
 /* An integer: minimum..maximum; a boolean: true or false. */
@@ -468,7 +465,7 @@ struct shunt_host {
 	bool (*array_next)(const struct shunt_host *host, struct shunt_bytes array, size_t *position,
 			   struct shunt_value *ret_value);
 
-	/* A message's headers, a raw table (empty: none), and its other properties; false when not set. In route. */
+	/* A message's headers, a raw table (empty: none), and its other properties; false: not set. In route. */
 	struct shunt_bytes (*message_headers)(const struct shunt_host *host, const struct shunt_message *message);
 	bool (*message_property)(const struct shunt_host *host, const struct shunt_message *message,
 				 enum shunt_property property, struct shunt_value *ret_value);
@@ -516,8 +513,8 @@ struct shunt_host {
 	/*
 	 * A new message; NULL when memory is out, or a name has more than 255 bytes. publish() takes it in any
 	 * case: it goes out, without asking for permissions or hooks, after the present call of the plugin; done(),
-	 * if not NULL, is called when it is known what became of it. While the broker stops it may be dropped
-	 * without. draft_free: if it is not published. Any thread; done: the loop that published, else home.
+	 * if not NULL, is called when it is known what became of it, on the loop that published, else home; not any
+	 * more once stop() is called, nor while the broker stops. draft_free: if it is not published. Any thread.
 	 */
 	struct shunt_draft *(*draft)(const struct shunt_host *host, struct shunt_bytes vhost,
 				     struct shunt_bytes exchange, struct shunt_bytes routing_key,
@@ -563,6 +560,9 @@ struct shunt_host {
 	/* The keys that are set, each with its value. Start with *position = 0; false at the end. Any thread. */
 	bool (*config_next)(const struct shunt_host *host, size_t *position, const char **ret_key,
 			    const char **ret_value);
+
+	/* In route: the present answer must not be remembered, as it follows from more than `depends`. */
+	void (*answer_varies)(const struct shunt_host *host);
 };
 
 struct shunt_plugin {

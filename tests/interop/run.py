@@ -37,7 +37,7 @@ def parse_arguments():
     parser.add_argument("--loops", type=int, default=2, help="loops of shuntd (default 2)")
     parser.add_argument("-o", "--option", action="append", default=[], metavar="KEY=VALUE", help="a setting for shuntd")
     parser.add_argument("--wrapper", default="", help="a command to run shuntd under, e.g. valgrind")
-    parser.add_argument("--tls", action="store_true", help="the clients of the tests speak TLS to shuntd")
+    parser.add_argument("--tls", action="store_true", help="the broker speaks nothing but TLS, and so do all clients")
     parser.add_argument("--suite", default="all", help="a suite, or all: %s" % ", ".join(all_suites()))
     parser.add_argument("-k", dest="pattern", default="", help="only tests whose name contains this")
     parser.add_argument("--jobs", type=int, default=4, help="tests at the same time (default 4)")
@@ -45,12 +45,15 @@ def parse_arguments():
                         help="multiply all time limits by N (sanitizers, valgrind)")
     parser.add_argument("--list", action="store_true", help="print the tests' names and run none")
     parser.add_argument("-v", "--verbose", action="store_true", help="print passed tests and the ten slowest too")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.tls and arguments.url:
+        parser.error("--tls is for a broker that is started here")
+    return arguments
 
 
 def choose_broker(arguments):
     if arguments.rabbitmq:
-        return brokers.RabbitBroker()
+        return brokers.RabbitBroker(arguments.tls)
     if arguments.url:
         return brokers.RunningBroker(arguments.url)
     return brokers.ShuntBroker(arguments.shuntd, arguments.plugins, arguments.loops, arguments.option,

@@ -165,9 +165,7 @@ def test_out_of_file_descriptors(t):
     """Accepting rests; connections go on; when there are descriptors again, accepting resumes."""
     broker = t.shuntd(wrapper=["/bin/sh", "-c", 'ulimit -n 64; exec "$0" "$@"'])
     first = t.wire_to(broker)
-    crowd = [t.socket_to(broker) for _ in range(100)]
-    for client in crowd:
-        client.send_protocol_header()
+    crowd = [t.knock(broker) for _ in range(100)]
     first.call(1, "queue.declare", queue="q", exclusive=True)
     first.publish(1, "", "q", b"m")
     assert first.get(1, "q").body == b"m"

@@ -39,7 +39,10 @@ def sent_until_refused(client, frames, most):
             while rest:
                 if not select.select([], [client.socket], [], 2)[1]:
                     return sent
-                n = client.socket.send(rest)
+                try:
+                    n = client.socket.send(rest)
+                except BlockingIOError:
+                    continue   # there is room, but not for a whole record of TLS
                 sent += n
                 rest = rest[n:]
         return sent

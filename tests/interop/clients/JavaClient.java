@@ -12,7 +12,11 @@ import com.rabbitmq.client.MessageProperties;
 import com.rabbitmq.client.RpcClient;
 import com.rabbitmq.client.RpcServer;
 import com.rabbitmq.client.ShutdownSignalException;
+import java.io.FileInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashMap;
@@ -21,6 +25,10 @@ import java.util.Random;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
+import javax.net.ssl.TrustManagerFactory;
 
 /** RabbitMQ's Java client does what its users do, case by case; a line "passed NAME" for each. */
 public class JavaClient {
@@ -81,12 +89,34 @@ public class JavaClient {
         return System.getenv("AMQP_PREFIX") + "." + hint + ++count;
     }
 
-    static ConnectionFactory factory() {
+    /** Of a factory of sockets that looks whether the certificate is AMQP_CA_FILE's, and of that host. */
+    static void speakTls(ConnectionFactory factory, String file) throws Exception {
+        KeyStore trusted = KeyStore.getInstance(KeyStore.getDefaultType());
+        trusted.load(null);
+        try (InputStream in = new FileInputStream(file)) {
+            trusted.setCertificateEntry("ca", CertificateFactory.getInstance("X.509").generateCertificate(in));
+        }
+        TrustManagerFactory managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        managers.init(trusted);
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(null, managers.getTrustManagers(), null);
+        factory.useSslProtocol(context);
+        factory.setSocketConfigurator(socket -> {
+            SSLParameters parameters = ((SSLSocket) socket).getSSLParameters();
+            parameters.setEndpointIdentificationAlgorithm("HTTPS");
+            ((SSLSocket) socket).setSSLParameters(parameters);
+        });
+    }
+
+    static ConnectionFactory factory() throws Exception {
         ConnectionFactory factory = new ConnectionFactory();
         factory.setHost(System.getenv("AMQP_HOST"));
         factory.setPort(Integer.parseInt(System.getenv("AMQP_PORT")));
         factory.setUsername(System.getenv("AMQP_USER"));
         factory.setPassword(System.getenv("AMQP_PASSWORD"));
+        if (System.getenv("AMQP_CA_FILE") != null) {
+            speakTls(factory, System.getenv("AMQP_CA_FILE"));
+        }
         return factory;
     }
 

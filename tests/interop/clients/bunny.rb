@@ -33,11 +33,18 @@ def name(hint = "n")
   "#{ENV["AMQP_PREFIX"]}.#{hint}#{@count}"
 end
 
+# Whom to trust where TLS is spoken.
+TLS = if ENV["AMQP_CA_FILE"]
+        { tls: true, verify_peer: true, tls_ca_certificates: [ENV["AMQP_CA_FILE"]], tls_silence_warnings: true }
+      else
+        {}
+      end
+
 def connect(**options)
   connection = Bunny.new({
     host: ENV["AMQP_HOST"], port: ENV["AMQP_PORT"].to_i, user: ENV["AMQP_USER"], password: ENV["AMQP_PASSWORD"],
     log_level: Logger::FATAL, continuation_timeout: LIMIT * 1000
-  }.merge(options))
+  }.merge(TLS, options))
   connection.start
 end
 

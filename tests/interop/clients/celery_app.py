@@ -2,6 +2,7 @@
 """The Celery application of test_celery.py: the same in the workers and in the tests. The environment names the broker."""
 
 import os
+import ssl
 import time
 
 from celery import Celery, Task
@@ -29,6 +30,9 @@ app.conf.update(
     result_chord_retry_interval=0.05,
     worker_prefetch_multiplier=int(os.environ.get("CELERY_PREFETCH", "1")),
 )
+if "AMQP_CA_FILE" in os.environ:
+    app.conf.broker_use_ssl = {"ca_certs": os.environ["AMQP_CA_FILE"], "cert_reqs": ssl.CERT_REQUIRED,
+                               "server_hostname": "localhost"}
 
 
 class LateTask(Task):

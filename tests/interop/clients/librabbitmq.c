@@ -6,6 +6,7 @@
 #include <sys/time.h>
 
 #include <amqp.h>
+#include <amqp_ssl_socket.h>
 #include <amqp_tcp_socket.h>
 
 #define CHECK(condition)                                                                         \
@@ -30,12 +31,26 @@ static amqp_bytes_t name(const char *hint)
 	return amqp_cstring_bytes(text);
 }
 
+static amqp_socket_t *tls_socket(amqp_connection_state_t c)
+{
+	amqp_socket_t *socket = amqp_ssl_socket_new(c);
+
+	CHECK(socket && amqp_ssl_socket_set_cacert(socket, getenv("AMQP_CA_FILE")) == AMQP_STATUS_OK);
+	amqp_ssl_socket_set_verify_peer(socket, 1);
+	amqp_ssl_socket_set_verify_hostname(socket, 1);
+	return socket;
+}
+
 static amqp_connection_state_t open_socket(void)
 {
 	amqp_connection_state_t c = amqp_new_connection();
-	amqp_socket_t *socket = amqp_tcp_socket_new(c);
+	/* of addresses, the library finds none in a certificate */
+	const char *host = getenv("AMQP_CA_FILE") ? "localhost" : getenv("AMQP_HOST");
+	amqp_socket_t *socket = getenv("AMQP_CA_FILE") ? tls_socket(c) : amqp_tcp_socket_new(c);
+	int status = socket ? amqp_socket_open(socket, host, atoi(getenv("AMQP_PORT"))) : AMQP_STATUS_NO_MEMORY;
 
-	CHECK(socket && amqp_socket_open(socket, getenv("AMQP_HOST"), atoi(getenv("AMQP_PORT"))) == 0);
+	if (status != AMQP_STATUS_OK)
+		fail(__LINE__, amqp_error_string2(status));
 	amqp_set_rpc_timeout(c, &limit);
 	return c;
 }

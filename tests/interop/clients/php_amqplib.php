@@ -4,6 +4,7 @@
 
 require_once 'PhpAmqpLib/autoload.php';
 
+use PhpAmqpLib\Connection\AMQPSSLConnection;
 use PhpAmqpLib\Connection\AMQPStreamConnection;
 use PhpAmqpLib\Exception\AMQPConnectionClosedException;
 use PhpAmqpLib\Exception\AMQPProtocolChannelException;
@@ -34,6 +35,12 @@ function name(string $hint = 'n'): string
 
 function connect(?string $password = null, string $vhost = '/', int $heartbeat = 0): AMQPStreamConnection
 {
+    if (getenv('AMQP_CA_FILE')) {
+        return new AMQPSSLConnection(
+            getenv('AMQP_HOST'), getenv('AMQP_PORT'), getenv('AMQP_USER'), $password ?? getenv('AMQP_PASSWORD'), $vhost,
+            ['cafile' => getenv('AMQP_CA_FILE'), 'verify_peer' => true, 'verify_peer_name' => true],
+            ['connection_timeout' => 5.0, 'read_write_timeout' => $heartbeat ? 10.0 : 15.0, 'heartbeat' => $heartbeat]);
+    }
     return new AMQPStreamConnection(
         getenv('AMQP_HOST'), getenv('AMQP_PORT'), getenv('AMQP_USER'), $password ?? getenv('AMQP_PASSWORD'), $vhost,
         false, 'AMQPLAIN', null, 'en_US', 5.0, $heartbeat ? 10.0 : 15.0, null, false, $heartbeat);

@@ -15,6 +15,8 @@ def available():
 async def connect(t, robust=False, broker=None, **options):
     import aio_pika
     broker = broker or t.broker
+    if t.broker.authority:
+        options.update(ssl=True, ssl_context=t.broker.authority.context())
     make = aio_pika.connect_robust if robust else aio_pika.connect
     return await make(host=broker.host, port=broker.port, login=options.pop("login", broker.user),
                       password=options.pop("password", broker.password), virtualhost=t.broker.vhost, **options)
@@ -210,6 +212,17 @@ def test_wrong_password(t):
             raise AssertionError("the wrong password was right")
         except aio_pika.exceptions.ProbableAuthenticationError as error:
             assert "ACCESS_REFUSED" in str(error)
+    asyncio.run(asyncio.wait_for(whole(), t.limit))
+
+
+def test_distrust(t):
+    async def whole():
+        try:
+            await connect(t)
+            raise AssertionError("a stranger's certificate was as good")
+        except ConnectionError as error:
+            assert "certificate verify failed" in str(error), error
+    t.distrust()
     asyncio.run(asyncio.wait_for(whole(), t.limit))
 
 

@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 
-from lib.process import output_of
+from lib.process import distrust, output_of
 from lib.runner import limit, slow
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "amqp091.go")
@@ -19,12 +19,19 @@ def available():
     return None
 
 
-@slow
-@limit(150)
-def test_amqp091_go(t):
+def compiled(t):
     folder = tempfile.mkdtemp(prefix="shunt-go-")
     t.cleanup(lambda: shutil.rmtree(folder))
     program = os.path.join(folder, "amqp091")
     output_of(t, GO, "build", "-o", program, SOURCE, limit=120, GOPATH=GOPATH, GO111MODULE="off", GOFLAGS="",
               CGO_ENABLED="0", GOTOOLCHAIN="local")
+    return program
+
+
+@slow
+@limit(150)
+def test_amqp091_go(t):
+    program = compiled(t)
     assert output_of(t, program, limit=25, AMQP_LIMIT_SECONDS="15").endswith("all\n")
+    if t.broker.authority:
+        distrust(t, program)

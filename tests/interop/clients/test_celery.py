@@ -30,6 +30,8 @@ class Celery:
         self.folder = tempfile.mkdtemp(prefix="shunt-celery-")
         t.cleanup(lambda: shutil.rmtree(self.folder, ignore_errors=True))
         broker = broker or t.broker
+        if t.broker.authority:
+            environment["AMQP_CA_FILE"] = t.broker.authority.file
         self.environment = dict(
             CELERY_BROKER="pyamqp://%s:%s@%s:%d//" % (broker.user, broker.password, broker.host, broker.port),
             CELERY_PREFIX=self.prefix, CELERY_LOG=os.path.join(self.folder, "log"), PYTHONPATH=FOLDER, **environment)
@@ -55,11 +57,15 @@ class Celery:
         for name in self.environment:
             os.environ.pop(name, None)
 
-    def worker(self, *arguments, name="one", pool="prefork", concurrency=2):
-        """A worker that is ready."""
-        program = process.Program(
+    def start(self, *arguments, name="one", pool="prefork", concurrency=2):
+        """A worker."""
+        return process.Program(
             self.t, [process.PYTHON, "-m", "celery", "-A", "celery_app", "worker", "-l", "info", "-P", pool,
                      "-c", str(concurrency), "-n", name + "@host", *arguments], cwd=self.folder, **self.environment)
+
+    def worker(self, *arguments, name="one", **how):
+        """One that is ready."""
+        program = self.start(*arguments, name=name, **how)
         program.wait_line(r"%s@host ready\." % name)
         return program
 
@@ -88,6 +94,12 @@ class Celery:
     def command(self, *arguments):
         return process.output_of(self.t, process.PYTHON, "-m", "celery", "-A", "celery_app", *arguments,
                                  cwd=self.folder, **self.environment)
+
+
+@limit(60)
+def test_distrust(t):
+    t.distrust()
+    Celery(t).start().wait_line("Cannot connect to .*certificate verify failed")
 
 
 @limit(60)

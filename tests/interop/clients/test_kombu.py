@@ -4,6 +4,7 @@
 import importlib.util
 import logging
 import socket
+import ssl
 import threading
 
 from lib.runner import limit
@@ -16,11 +17,16 @@ def available():
     return None if importlib.util.find_spec("kombu") else "kombu is not installed"
 
 
-def connect(t, **options):
+def connection_of(t, password=None, **options):
     import kombu
-    connection = kombu.Connection(hostname=t.broker.host, port=t.broker.port, userid=t.broker.user,
-                                  password=t.broker.password, virtual_host=t.broker.vhost, transport="pyamqp",
-                                  connect_timeout=10, **options)
+    authority = t.broker.authority
+    return kombu.Connection(hostname=t.broker.host, port=t.broker.port, userid=t.broker.user,
+                            password=password or t.broker.password, virtual_host=t.broker.vhost, transport="pyamqp",
+                            connect_timeout=10, ssl=authority.kombu_options() if authority else False, **options)
+
+
+def connect(t, **options):
+    connection = connection_of(t, **options)
     connection.connect()
     t.cleanup(connection.release)
     return connection
@@ -297,15 +303,14 @@ def test_ensure_reconnects_after_the_connection_is_lost(t):
     channel = t.channel()
     channel.queue_declare(queue)
     publish("one", routing_key=queue)
-    connection.connection.transport.sock.shutdown(socket.SHUT_RDWR)
+    # below TLS, of which Python's own shutdown() would make an end without telling py-amqp
+    socket.socket.shutdown(connection.connection.transport.sock, socket.SHUT_RDWR)
     publish("two", routing_key=queue)
     t.wait_counts(channel, queue, 2)
 
 
 def test_connection_errors(t):
-    import kombu
-    refused = kombu.Connection(hostname=t.broker.host, port=t.broker.port, userid="guest", password="wrong",
-                               transport="pyamqp", connect_timeout=10)
+    refused = connection_of(t, password="wrong")
     try:
         refused.connect()
     except Exception as error:   # pylint: disable=broad-except
@@ -314,6 +319,15 @@ def test_connection_errors(t):
         raise AssertionError("the wrong password was right")
     finally:
         refused.release()
+
+
+def test_distrust(t):
+    t.distrust()
+    try:
+        connect(t)
+        raise AssertionError("a stranger's certificate was as good")
+    except ssl.SSLCertVerificationError:
+        pass
 
 
 def test_heartbeat_check(t):

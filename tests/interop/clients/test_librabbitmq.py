@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 
-from lib.process import output_of
+from lib.process import distrust, output_of
 
 SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "librabbitmq.c")
 
@@ -30,6 +30,10 @@ def _test_of(case):
         output_of(t, compiled(t), case)
     run.__name__ = "test_" + case
     return run
+
+
+def test_distrust(t):
+    distrust(t, compiled(t), "transactions")
 
 
 with open(SOURCE, encoding="ascii") as _f:

@@ -26,6 +26,14 @@ def one_row(t, output):
     return rows[0]
 
 
+# of the cipher suites of TLS 1.3, as RabbitMQ names them: ssl_key_exchange, ssl_cipher, ssl_hash
+TLS13_COLUMNS = {
+    "TLS_AES_256_GCM_SHA384": ("any", "aes_256_gcm", "aead"),
+    "TLS_AES_128_GCM_SHA256": ("any", "aes_128_gcm", "aead"),
+    "TLS_CHACHA20_POLY1305_SHA256": ("any", "chacha20_poly1305", "aead"),
+}
+
+
 # --- list_queues
 
 
@@ -189,11 +197,24 @@ def test_list_connections(t):
                "state client_properties").split()
     row = one_row(t, ctl(t, "list_connections", "-q", *columns)).split("\t")
     assert row[:-1] == ["127.0.0.1:%d -> 127.0.0.1:%d" % (port, t.broker.port), str(t.broker.port), "127.0.0.1",
-                        str(port), "2", "{0,9,1}", "PLAIN", "guest", "/", "0", "131072", "2047", "false", "running"]
+                        str(port), "2", "{0,9,1}", "PLAIN", "guest", "/", "0", "131072", "2047",
+                        "true" if t.broker.tls else "false", "running"]
     assert '{"connection_name","%s"}' % t.prefix in row[-1] and '{"basic.nack",true}' in row[-1]
     found = [row for row in json.loads(ctl(t, "list_connections", "--formatter", "json", "peer_port", "host", "protocol"))
              if row["peer_port"] == port]
     assert found == [{"peer_port": port, "host": [127, 0, 0, 1], "protocol": [0, 9, 1]}]
+
+
+def test_tls_of_a_connection(t):
+    """As what the client has agreed on; nothing where it is plain."""
+    connection = t.connect(client_properties={"connection_name": t.prefix})
+    columns = "ssl ssl_protocol ssl_key_exchange ssl_cipher ssl_hash peer_cert_subject client_properties".split()
+    *row, _ = one_row(t, ctl(t, "list_connections", "-q", *columns)).split("\t")
+    if t.broker.tls is None:
+        assert row == ["false", "", "", "", "", ""], row
+        return
+    name, protocol, _ = connection._impl._transport._sock.cipher()
+    assert row == ["true", protocol.lower(), *TLS13_COLUMNS[name], ""], (row, name)
 
 
 @limit(60)
@@ -344,7 +365,11 @@ def test_status(t):
     for title in ("Runtime", "Plugins", "Data directory", "Config files", "Log file(s)", "Alarms", "Memory",
                   "File Descriptors", "Free Disk Space", "Totals", "Listeners") + (("Event Loops",) if t.shunt else ()):
         assert titles[titles.index(title) + 1] == "", (title, lines)
-    assert "Interface: 127.0.0.1, port: %d, protocol: amqp, purpose: AMQP 0-9-1" % t.broker.port in "\n".join(lines)
+    protocol = "amqp/ssl, purpose: AMQP 0-9-1 over TLS" if t.broker.tls else "amqp, purpose: AMQP 0-9-1"
+    interfaces = [line for line in lines if "Interface: " in line and "protocol: amqp" in line]
+    assert [line for line in interfaces if "port: %d, " % t.broker.port in line] == [
+        "Interface: 127.0.0.1, port: %d, protocol: %s" % (t.broker.port, protocol)], interfaces
+    assert not t.broker.tls or len(interfaces) == 1, interfaces
     status = json.loads(ctl(t, "status", "--formatter", "json"))
     for key in ("pid os uptime active_plugins data_directory config_files log_files alarms listeners memory totals "
                 "product_name product_version disk_free disk_free_limit file_descriptors vm_memory_high_watermark_limit").split():

@@ -290,9 +290,7 @@ def test_client_that_does_not_read_its_list(t):
 def test_out_of_file_descriptors(t):
     """Then shuntctl is needed most: it has a descriptor in reserve."""
     broker = t.shuntd(wrapper=["/bin/sh", "-c", 'ulimit -n 64; exec "$0" "$@"'])
-    crowd = [t.socket_to(broker) for _ in range(80)]
-    for client in crowd:
-        client.send_protocol_header()
+    crowd = [t.knock(broker) for _ in range(80)]
     t.wait(lambda: "accepting connections rests" in broker.log_tail(), "the last descriptor to be taken")
     for _ in range(3):
         ctl(t, "ping", broker=broker)

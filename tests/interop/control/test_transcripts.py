@@ -18,7 +18,7 @@ FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "transcripts")
 
 def shunt_of_its_own(t):
     """A broker with nothing in it, and how its commands are run."""
-    broker = t.shuntd()
+    broker = t.shuntd(authority=None)   # as the RabbitMQ that they were recorded from
     link = os.path.join(broker.directory, "rabbitmqctl")
     os.symlink(shuntctl_of(broker), link)
     return broker, link, dict(os.environ, SHUNT_SOCKET=broker.control_socket)

@@ -8,6 +8,7 @@ import subprocess
 import pika
 import pika.exceptions
 
+from lib.case import parameters_of
 from lib.runner import limit, slow
 from lib.shuntctl import ctl, only_shunt, shuntctl_of, start_ctl
 
@@ -187,9 +188,7 @@ QUEUES = 1500
 
 
 def channel_to(broker, vhost):
-    parameters = pika.ConnectionParameters(broker.host, broker.port, vhost, heartbeat=0,
-                                           credentials=pika.PlainCredentials(broker.user, broker.password))
-    return pika.BlockingConnection(parameters).channel()
+    return pika.BlockingConnection(parameters_of(broker, vhost)).channel()
 
 
 def fill(broker, vhost):

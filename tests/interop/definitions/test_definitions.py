@@ -78,7 +78,7 @@ def assert_same(a, b, with_hashes=True):
 
 
 def login(broker, user, password, vhost):
-    return rabbitmq.connection_to(broker.host, broker.port, vhost, user, password)
+    return rabbitmq.connection_to(broker, vhost, user, password)
 
 
 def check_logins(broker):

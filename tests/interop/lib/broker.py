@@ -119,7 +119,8 @@ class Broker:
     process = None
     log_path = None
     control_socket = None
-    tls = None   # what clients need to speak TLS on the port (an ssl.SSLContext); None: it is plain
+    authority = None   # whose certificate it shows, and TLS is all that it speaks; None: it is plain
+    tls = None   # what clients of Python's then need (an ssl.SSLContext)
     checked_end = False   # whether stop() checks that the broker ends as it should
 
     def start(self):
@@ -127,6 +128,18 @@ class Broker:
 
     def stop(self):
         """Stops the broker; raises BrokerFailed when it is not as it should be."""
+
+    def url(self, host=None, port=None, password=None, vhost="%2F"):
+        """For clients that are told by a URL where it is."""
+        return "%s://%s:%s@%s:%d/%s" % ("amqps" if self.authority else "amqp", self.user, password or self.password,
+                                        host or self.host, port or self.port, vhost)
+
+    def make_certificates(self):
+        """For a broker that is to speak TLS, and was given no authority to show a certificate of."""
+        if self.authority is None:
+            self.authority = certificates.Authority(os.path.join(self.directory, "certificates"))
+            self.authority.sign("server", "/CN=" + certificates.HOST)
+        self.tls = self.authority.context()
 
     def log_tail(self, lines=40):
         if not self.log_path or not os.path.exists(self.log_path):
@@ -139,13 +152,14 @@ class ShuntBroker(Broker):
     kind = "shunt"
     checked_end = True
 
-    def __init__(self, shuntd, plugins, loops=2, options=(), wrapper=(), is_tls=False, header=b"", source=None):
+    def __init__(self, shuntd, plugins, loops=2, options=(), wrapper=(), is_tls=False, authority=None, header=b"",
+                 source=None):
         self.shuntd = shuntd
         self.plugins = plugins
         self.loops = loops
         self.options = list(options)
         self.wrapper = list(wrapper)
-        self.is_tls = is_tls
+        self.is_tls, self.authority = is_tls or authority is not None, authority
         self.header, self.source = header, source   # with what, and from where, we look whether it serves
         self.directory = None
         self.was_told_to_end = False
@@ -153,7 +167,7 @@ class ShuntBroker(Broker):
     def start(self):
         self.directory = tempfile.mkdtemp(prefix="shunt-interop-")
         if self.is_tls:
-            self._make_certificates()
+            self.make_certificates()
         # a free port may be taken by somebody else before shuntd binds it: then once more
         for attempt in range(3):
             try:
@@ -164,17 +178,15 @@ class ShuntBroker(Broker):
                     shutil.rmtree(self.directory, ignore_errors=True)
                     raise BrokerFailed("shuntd did not start:\n%s" % tail) from None
 
-    def _make_certificates(self):
-        authority = certificates.Authority(os.path.join(self.directory, "certificates"))
-        authority.sign("server", "/CN=localhost")
-        self.tls = authority.context()
-        self.options += authority.options()
+    def _listeners(self):
+        """With TLS there is no plain port at all, so that whoever gets in has spoken it."""
+        default_port, self.port = free_ports(2)
+        if self.is_tls:
+            return ["listeners.tcp=none", "listeners.ssl.1=127.0.0.1:%d" % self.port, *self.authority.options()]
+        return ["listeners.tcp.default=%d" % default_port, "listeners.tcp.1=127.0.0.1:%d" % self.port]
 
     def _command(self):
-        default_port, self.port = free_ports(2)
-        options = [
-            "listeners.tcp.default=%d" % default_port,
-            "listeners.%s.1=127.0.0.1:%d" % ("ssl" if self.is_tls else "tcp", self.port),
+        options = self._listeners() + [
             "data_dir=%s" % os.path.join(self.directory, "data"),
             "loops=%d" % self.loops,
             "control.socket=%s" % self.control_socket,
@@ -252,13 +264,16 @@ class RabbitBroker(Broker):
     """Debian's RabbitMQ with directories, ports, node name and epmd of its own."""
     kind = "rabbitmq-3"
 
-    def __init__(self):
+    def __init__(self, is_tls=False):
+        self.is_tls = is_tls
         self.directory = None
         self.epmd = None
         self.environment = None   # for rabbitmqctl
 
     def start(self):
         self.directory = tempfile.mkdtemp(prefix="shunt-rabbitmq-")
+        if self.is_tls:
+            self.make_certificates()
         self.launch()
 
     def launch(self):
@@ -267,7 +282,10 @@ class RabbitBroker(Broker):
         self.log_path = os.path.join(self.directory, "output.log")
         configuration = os.path.join(self.directory, "rabbitmq.conf")
         with open(configuration, "w", encoding="ascii") as f:
-            f.write("listeners.tcp.1 = 127.0.0.1:%d\nlog.file.level = info\n" % self.port)
+            if self.is_tls:
+                f.write("\n".join(["listeners.tcp = none", *self.authority.options()]) + "\n")
+            f.write("listeners.%s.1 = 127.0.0.1:%d\n" % ("ssl" if self.is_tls else "tcp", self.port))
+            f.write("log.file.level = info\n")
             f.write("vm_memory_high_watermark.relative = 0.4\ndisk_free_limit.absolute = 1MB\n")
         enabled = os.path.join(self.directory, "enabled_plugins")
         with open(enabled, "w", encoding="ascii") as f:
@@ -298,7 +316,7 @@ class RabbitBroker(Broker):
             self.process = subprocess.Popen([RABBITMQ_SERVER], env=environment, cwd=self.directory,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            wait_until_serving(self.host, self.port, self.process, limit=90)
+            wait_until_serving(self.host, self.port, self.process, limit=90, tls=self.tls)
         except BaseException:
             tail = self.log_tail()
             self.stop()

@@ -2,18 +2,31 @@
 """What a test gets: connections that are closed for it, names that are its own and are deleted after it."""
 
 import contextlib
+import copy
 import random
+import shutil
+import tempfile
 import time
 
 import pika
 import pika.exceptions
 
 from . import broker as brokers
+from . import certificates
 from . import wire
 
 
 class Skip(Exception):
     """Raised by a test that does not apply to the broker under test."""
+
+
+def parameters_of(broker, vhost=None, credentials=None, **options):
+    """pika's, for a connection to this broker."""
+    options.setdefault("heartbeat", 0)
+    if broker.tls is not None:
+        options.setdefault("ssl_options", pika.SSLOptions(broker.tls, certificates.HOST))
+    credentials = credentials or pika.PlainCredentials(broker.user, broker.password, erase_on_connect=False)
+    return pika.ConnectionParameters(broker.host, broker.port, vhost or broker.vhost, credentials, **options)
 
 
 class Case:
@@ -49,21 +62,15 @@ class Case:
 
     # -- pika
 
-    def parameters(self, **options):
-        options.setdefault("heartbeat", 0)
+    def parameters(self, broker=None, **options):
         options.setdefault("blocked_connection_timeout", 15 * self.broker.patience)
         options.setdefault("socket_timeout", 10 * self.broker.patience)
         options.setdefault("stack_timeout", 15 * self.broker.patience)
-        if self.broker.tls is not None:
-            options.setdefault("ssl_options", pika.SSLOptions(self.broker.tls, "localhost"))
-        credentials = options.pop("credentials", None) or pika.PlainCredentials(
-            self.broker.user, self.broker.password, erase_on_connect=False)
-        return pika.ConnectionParameters(self.broker.host, self.broker.port, options.pop("vhost", self.broker.vhost),
-                                         credentials, **options)
+        return parameters_of(broker or self.broker, **options)
 
-    def connect(self, **options):
-        """A new pika BlockingConnection."""
-        connection = pika.BlockingConnection(self.parameters(**options))
+    def connect(self, broker=None, **options):
+        """A new pika BlockingConnection, to the broker under test unless `broker` is another one."""
+        connection = pika.BlockingConnection(self.parameters(broker, **options))
         self._connections.append(connection)
         return connection
 
@@ -217,15 +224,29 @@ class Case:
     # -- another broker
 
     def shuntd(self, *options, loops=2, wrapper=(), **how):
-        """A shuntd of the test's own with these settings; where another broker is under test, the test is skipped."""
+        """A shuntd of the test's own with these settings; where another broker is under test, the test is skipped.
+
+        It speaks TLS if that does; `authority=None`: it is plain."""
         if not isinstance(self.broker, brokers.ShuntBroker):
             raise Skip("needs a shuntd of its own")
+        how.setdefault("authority", self.broker.authority)
         own = brokers.ShuntBroker(self.broker.shuntd, self.broker.plugins, loops, options,
                                   list(self.broker.wrapper) + list(wrapper), **how)
         own.patience = self.broker.patience
         own.start()
         self.cleanup(own.stop)
         return own
+
+    def distrust(self):
+        """From here on clients are told to trust an authority that has signed nothing of the broker's; where TLS is not
+        spoken, the test is skipped."""
+        if self.broker.authority is None:
+            raise Skip("only with --tls")
+        folder = tempfile.mkdtemp(prefix="shunt-tls-")
+        self.cleanup(lambda: shutil.rmtree(folder))
+        self.broker = copy.copy(self.broker)
+        self.broker.authority = certificates.Authority(folder, "stranger")
+        self.broker.tls = self.broker.authority.context()
 
     def wire_to(self, broker, **options):
         """As wire(), to another broker."""
@@ -239,6 +260,21 @@ class Case:
         client = wire.Client(broker.host, broker.port, limit * self.broker.patience, broker.tls, **how)
         self._wires.append(client)
         return client
+
+    def knock(self, broker):
+        """One that has connected, and waits for nothing: the kernel takes it, also where the broker does not."""
+        client = wire.Client(broker.host, broker.port, 8 * self.broker.patience)
+        self._wires.append(client)
+        if broker.tls is None:
+            client.send_protocol_header()
+        return client
+
+    def enter(self, client, broker, limit=20):
+        """Until the broker answers one that has knocked."""
+        if broker.tls is not None:
+            client.begin_tls(broker.tls)
+            client.send_protocol_header()
+        client.read_method("connection.start", limit=limit)
 
     # -- the end
 

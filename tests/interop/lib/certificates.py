@@ -92,6 +92,10 @@ class Authority:
             context.set_ciphers(ciphers)
         return context
 
+    def kombu_options(self):
+        """The same for kombu and Celery."""
+        return {"ca_certs": self.file, "cert_reqs": ssl.CERT_REQUIRED, "server_hostname": HOST}
+
 
 class Tls:
     """A shuntd of the test's own that listens with TLS, beside its plain port, with a client and an authority."""
@@ -113,7 +117,7 @@ class Tls:
         self.port, = broker.free_ports(1)
         own = self.authority.options(shown, **settings) if settings is not None else []
         self.broker = t.shuntd("listeners.ssl.1=127.0.0.1:%d" % self.port, *own, *options, loops=loops,
-                               wrapper=wrapper, header=header)
+                               wrapper=wrapper, header=header, authority=None)
 
     def configure(self, text="", shown="server", **settings):
         """What is in the configuration's file."""

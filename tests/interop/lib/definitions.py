@@ -4,6 +4,8 @@ for the tests that make such a file anew."""
 
 import pika
 
+from .case import parameters_of
+
 # user -> password (None: cannot log in with one), tags
 USERS = {
     "alice": ("correct horse", ["administrator"]),
@@ -98,6 +100,6 @@ def fill_topology(channel, queues):
     channel.exchange_bind("hidden", "amq.direct", "to hidden")
 
 
-def connection_to(host, port, vhost, user="guest", password="guest"):
-    return pika.BlockingConnection(pika.ConnectionParameters(
-        host, port, vhost, pika.PlainCredentials(user, password), connection_attempts=3))
+def connection_to(broker, vhost, user="guest", password="guest"):
+    return pika.BlockingConnection(parameters_of(
+        broker, vhost, pika.PlainCredentials(user, password), connection_attempts=3, heartbeat=None))

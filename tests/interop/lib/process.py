@@ -27,8 +27,9 @@ def broker_environment(t, **extra):
     environment = dict(os.environ, LANG="C.UTF-8", PYTHONUNBUFFERED="1", PYTHONDONTWRITEBYTECODE="1",
                        AMQP_HOST=broker.host, AMQP_PORT=str(broker.port), AMQP_USER=broker.user,
                        AMQP_PASSWORD=broker.password, AMQP_KIND=broker.kind, AMQP_PREFIX=t.prefix,
-                       AMQP_LIMIT_SECONDS="%d" % max(1, t.limit * 0.9),
-                       AMQP_URL="amqp://%s:%s@%s:%d/%%2F" % (broker.user, broker.password, broker.host, broker.port))
+                       AMQP_LIMIT_SECONDS="%d" % max(1, t.limit * 0.9), AMQP_URL=broker.url())
+    if broker.authority:
+        environment["AMQP_CA_FILE"] = broker.authority.file   # there is nothing but TLS then
     environment.update(extra)
     return environment
 
@@ -161,7 +162,18 @@ def cases_in(source, pattern, command, limit=20):
         run.__name__ = run.__qualname__ = "test_" + case
         run.limit = limit
         return run
-    return {"test_" + case: make(case) for case in names}
+    def test_distrust(t):
+        distrust(t, *command, names[0])
+    return {"test_distrust": test_distrust, **{"test_" + case: make(case) for case in names}}
+
+
+def distrust(t, *command):
+    """With whom it trusts, the program must not connect; PHP does not say why."""
+    t.distrust()
+    program = Program(t, command)
+    program.wait_line("(?i)certificate|peer cert|Unable to connect to ssl:")
+    program.wait_end(status=None)
+    assert program.process.returncode != 0, program.output()
 
 
 PYTHON = sys.executable

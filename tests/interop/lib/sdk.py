@@ -79,10 +79,10 @@ def new(t, kind, name, *options):
     return target
 
 
-def make(t, directory, *arguments, limit=None):
+def make(t, directory, *arguments, limit=None, **variables):
     """make in such a folder, where pkg-config finds the SDK; returns what it said."""
     return process.output_of(t, "make", "-C", directory, *arguments, limit=limit, MAKEFLAGS="", MAKELEVEL="0",
-                             **environment(t))
+                             **environment(t), **variables)
 
 
 def build(t, source, target=None, defines=()):

@@ -23,6 +23,8 @@ import tempfile
 
 import pika
 
+from .case import parameters_of
+
 NO_NEWLINE = "\\ no newline"
 
 
@@ -194,9 +196,7 @@ class Actions:
         self.connections = {}
 
     def connect(self):
-        credentials = pika.PlainCredentials("guest", "guest")
-        return pika.BlockingConnection(pika.ConnectionParameters(
-            "127.0.0.1", self.broker.port, "/", credentials, heartbeat=0))
+        return pika.BlockingConnection(parameters_of(self.broker))
 
     def run(self, name, *arguments):
         getattr(self, "do_" + name)(*arguments)

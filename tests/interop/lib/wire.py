@@ -34,7 +34,7 @@ class Client:
         if header:
             self.socket.sendall(header)
         if tls is not None:
-            self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
+            self.begin_tls(tls)
 
     def __enter__(self):
         return self
@@ -44,6 +44,9 @@ class Client:
 
     def close_socket(self):
         self.socket.close()
+
+    def begin_tls(self, tls):
+        self.socket = tls.wrap_socket(self.socket, server_hostname="localhost")
 
     # -- sending
 

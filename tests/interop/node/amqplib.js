@@ -10,7 +10,7 @@ const amqp = require(process.argv[2]);
 const shunt = process.env.AMQP_KIND === 'shunt';
 
 async function connection(t, options = '') {
-  const opened = await amqp.connect(t.url + options);
+  const opened = await amqp.connect(t.url + options, t.tls);
   opened.on('error', (error) => { opened.lastError = error; });
   t.after(() => opened.close().catch(() => {}));
   return opened;
@@ -344,11 +344,11 @@ const cases = {
 
   async wrong_password_is_told(t) {
     const wrong = t.url.replace(/\/\/[^@]*@/, '//guest:wrong@');
-    await assert.rejects(amqp.connect(wrong), /403.*ACCESS.REFUSED/s);
+    await assert.rejects(amqp.connect(wrong, t.tls), /403.*ACCESS.REFUSED/s);
   },
 
   async unknown_vhost_is_told(t) {
-    await assert.rejects(amqp.connect(t.url.replace(/%2F$/, 'nowhere')), (error) => {
+    await assert.rejects(amqp.connect(t.url.replace(/%2F$/, 'nowhere'), t.tls), (error) => {
       assert.match(error.message, /530.*vhost nowhere not found|Socket closed|Expected ConnectionOpenOk/s);
       return true;
     });
@@ -449,7 +449,7 @@ const cases = {
     const queue = t.name();
     await outside.assertQueue(queue, { durable: true });
     outside.sendToQueue(queue, Buffer.from('precious'), { persistent: true });
-    const victim = await amqp.connect(proxy.url);
+    const victim = await amqp.connect(proxy.url, t.tls);
     victim.on('error', () => {});
     const inbox = new t.Inbox();
     await (await victim.createChannel()).consume(queue, inbox.put);
@@ -457,7 +457,7 @@ const cases = {
     const closed = event(victim, 'close');
     proxy.cut();
     await closed;
-    const again = await amqp.connect(proxy.url);
+    const again = await amqp.connect(proxy.url, t.tls);
     const ch = await again.createChannel();
     await ch.consume(queue, inbox.put);
     const message = await inbox.next();

@@ -2,11 +2,14 @@
 // Runs one case of a client's script against the broker that the environment names. Ends with status 0 when it passed.
 'use strict';
 
+const fs = require('node:fs');
 const net = require('node:net');
 const { once } = require('node:events');
 
 const LIMIT_MS = Number(process.env.AMQP_LIMIT_SECONDS) * 1000;
 const url = process.env.AMQP_URL;
+// whom to trust where the URL says amqps
+const tls = process.env.AMQP_CA_FILE && { ca: [fs.readFileSync(process.env.AMQP_CA_FILE)] };
 let count = 0;
 
 // A name that nobody else uses.
@@ -99,7 +102,7 @@ async function main(cases, wanted) {
     process.exit(1);
   }, LIMIT_MS);
   const closing = [];
-  const context = { url, name, Inbox, until, after: (close) => closing.push(close) };
+  const context = { url, tls, name, Inbox, until, after: (close) => closing.push(close) };
   try {
     if (!cases[wanted]) throw new Error(`no case ${wanted}`);
     await cases[wanted](context);

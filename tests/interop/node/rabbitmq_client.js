@@ -8,11 +8,12 @@ const { Connection, ConsumerStatus } = require('rabbitmq-client');
 const { Proxy, event, main } = require('./cases.js');
 
 async function connection(t, options = {}) {
-  const rabbit = new Connection({ url: t.url, retryLow: 10, retryHigh: 200, ...options });
+  const rabbit = new Connection({ url: t.url, tls: t.tls, retryLow: 10, retryHigh: 200, ...options });
   rabbit.errors = [];
   rabbit.on('error', (error) => rabbit.errors.push(error));
   t.after(() => rabbit.close());
-  await rabbit.onConnect(15000);
+  const failed = event(rabbit, 'error').then((error) => { throw error; });
+  await Promise.race([rabbit.onConnect(15000), failed]);
   return rabbit;
 }
 
@@ -288,7 +289,7 @@ const cases = {
   },
 
   async refused_login(t) {
-    const rabbit = new Connection({ url: t.url.replace(/\/\/[^@]*@/, '//guest:wrong@'), retryLow: 60000 });
+    const rabbit = new Connection({ url: t.url.replace(/\/\/[^@]*@/, '//guest:wrong@'), tls: t.tls, retryLow: 60000 });
     const error = await event(rabbit, 'error');
     assert.match(`${error.code} ${error.message}`, /ACCESS_REFUSED.*Login was refused using authentication mechanism PLAIN/);
     rabbit.unsafeDestroy();

@@ -13,18 +13,10 @@ SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "x_prefix.c")
 FOUR = ["plugin=exchange-direct", "plugin=exchange-fanout", "plugin=exchange-topic", "plugin=exchange-headers"]
 
 
-def connect(t, broker):
-    connection = pika.BlockingConnection(pika.ConnectionParameters(
-        broker.host, broker.port, credentials=pika.PlainCredentials(broker.user, broker.password), heartbeat=0,
-        blocked_connection_timeout=15 * broker.patience))
-    t.cleanup(lambda: connection.is_open and connection.close())
-    return connection
-
-
 def serve(t, *options, loops=2):
     """(broker, pika connection) with the plugin, by its path, behind the four that ship."""
     broker = t.shuntd(*FOUR, "plugin=" + sdk.build(t, SOURCE), *options, loops=loops)
-    return broker, connect(t, broker)
+    return broker, t.connect(broker)
 
 
 def drain(channel, queue):
@@ -180,7 +172,7 @@ def test_auto_delete_and_exclusive_queues(t):
     broker, connection = serve(t)
     channel = connection.channel()
     channel.exchange_declare("e", "x-prefix", auto_delete=True)
-    other = connect(t, broker)
+    other = t.connect(broker)
     on_other = other.channel()
     on_other.queue_declare("mine", exclusive=True)
     on_other.queue_bind("mine", "e", "a")
@@ -216,7 +208,7 @@ def test_by_name_from_the_folder_of_plugins(t):
     folder = sdk.folder(t)
     sdk.build(t, SOURCE, os.path.join(folder, "my-prefix.so"))
     broker = t.shuntd("plugins.dir=" + folder, "plugin=my-prefix")
-    channel = connect(t, broker).channel()
+    channel = t.connect(broker).channel()
     channel.exchange_declare("e", "x-prefix")
     closed(t, channel, 406, "PRECONDITION_FAILED - unknown exchange type 'direct'", channel.exchange_declare, "d",
            "direct")

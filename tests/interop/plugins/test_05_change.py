@@ -29,14 +29,6 @@ def version(t, number, *defines, target=None):
     return build(t, 'VERSION="%s"' % number, *defines, target=target)
 
 
-def connect(t, broker):
-    connection = pika.BlockingConnection(pika.ConnectionParameters(
-        broker.host, broker.port, credentials=pika.PlainCredentials(broker.user, broker.password), heartbeat=0,
-        blocked_connection_timeout=15 * broker.patience))
-    t.cleanup(lambda: connection.is_open and connection.close())
-    return connection
-
-
 class World:
     """A broker with version 1 loaded, an exchange and two queues bound to it."""
 
@@ -45,7 +37,7 @@ class World:
         self.path = version(t, 1)
         self.broker = t.shuntd(*FOUR, *options, loops=loops)
         self.ctl("load", self.path)
-        self.channel = connect(t, self.broker).channel()
+        self.channel = t.connect(self.broker).channel()
         self.channel.exchange_declare("e", "x-version")
         for queue in "ab":
             self.channel.queue_declare(queue)
@@ -97,7 +89,7 @@ def refused(channel, code, text, call, *arguments):
 
 def test_loaded_and_used(t):
     broker = t.shuntd(*FOUR)
-    channel = connect(t, broker).channel()
+    channel = t.connect(broker).channel()
     channel = refused(channel, 406, "PRECONDITION_FAILED - unknown exchange type 'x-version'",
                       channel.exchange_declare, "e", "x-version")
     path = version(t, 1)
@@ -114,7 +106,7 @@ def test_loaded_by_name_from_the_folder_of_plugins(t):
     broker = t.shuntd("plugin=exchange-fanout")
     assert ctl(t, "plugin", "load", "exchange-topic", broker=broker).startswith("plugin 'exchange-topic', version ")
     assert 'operation=load name="exchange-topic"' in broker.log_tail()
-    channel = connect(t, broker).channel()
+    channel = t.connect(broker).channel()
     channel.queue_declare("q")
     channel.queue_bind("q", "amq.topic", "a.*")
     channel.basic_publish("amq.topic", "a.b", b"m")
@@ -268,7 +260,7 @@ def test_file_with_a_long_name(t):
 
 def test_reload_of_what_ships(t):
     broker = t.shuntd(*FOUR)
-    channel = connect(t, broker).channel()
+    channel = t.connect(broker).channel()
     channel.queue_declare("q")
     channel.queue_bind("q", "amq.topic", "a.#")
     channel.queue_bind("q", "amq.direct", "d")
@@ -455,7 +447,7 @@ def test_missing_plugin_comes_back(t):
     """Its durable exchanges stay defined, say what they lack, and come to life with all their bindings."""
     path = version(t, 1, target=os.path.join(sdk.folder(t), "x-version.so"))
     broker = t.shuntd(*FOUR, "plugin=" + path, "plugin.x-version.optional=true")
-    connection = connect(t, broker)
+    connection = t.connect(broker)
     channel = connection.channel()
     channel.exchange_declare("e", "x-version", durable=True)
     channel.queue_declare("q", durable=True)
@@ -467,7 +459,7 @@ def test_missing_plugin_comes_back(t):
     os.replace(path, path + ".away")
     broker.launch()
 
-    channel = connect(t, broker).channel()
+    channel = t.connect(broker).channel()
     text = "PRECONDITION_FAILED - the type 'x-version' of exchange 'e' in vhost '/' is not loaded"
     channel.exchange_declare("e", passive=True)
     channel = refused(channel, 406, text, channel.queue_bind, "q", "e", "more")
@@ -527,7 +519,7 @@ def test_many_swaps_under_load(t):
     publishers = [Publisher(t, world.broker, i * 10000000) for i in range(3)]
     for publisher in publishers:
         publisher.start()
-    extra = connect(t, world.broker).channel()
+    extra = t.connect(world.broker).channel()
     extra.queue_declare("c")
     for i in range(40):
         world.ctl("reload", "x-version", paths[i % 2])

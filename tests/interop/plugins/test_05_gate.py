@@ -15,7 +15,9 @@ REFUSED = ("ACCESS_REFUSED - Login was refused using authentication mechanism PL
 
 
 def gated(t, *options, loops=2):
-    return t.shuntd(*SHIPPED, "plugin=" + sdk.build(t, os.path.join(HERE, "x_gate.c")), *options, loops=loops)
+    defines = ["PEER_IS_TLS=true"] if t.broker.tls else []
+    gate = sdk.build(t, os.path.join(HERE, "x_gate.c"), defines=defines)
+    return t.shuntd(*SHIPPED, "plugin=" + gate, *options, loops=loops)
 
 
 def login(t, broker, user):

@@ -109,5 +109,7 @@ def test_replaced_while_its_own_messages_are_pending(t):
             send(client, "q", a_thread="copies", a_times=2000, b_publish="copies", b_times=500)
         ctl(t, "plugin", "reload", "x-hooks", broker=broker)
     t.wait(lambda: counts(client, "copies") == [5 * 4 * 2500], "all that was published")
-    t.wait(lambda: counts(client, "outcomes") == [5 * 4 * 2500], "what became of each")
+    # done() is not called any more of what threads publish while stop() waits for them
+    t.wait(lambda: counts(client, "outcomes")[0] >= 5 * 4 * 500, "what became of all that hooks have published")
+    assert counts(client, "outcomes")[0] <= 5 * 4 * 2500
     client.close()

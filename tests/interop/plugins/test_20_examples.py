@@ -19,11 +19,7 @@ def serve(t, example, *options):
 
 
 def connect(t, broker, user=None, password=None):
-    connection = pika.BlockingConnection(pika.ConnectionParameters(
-        broker.host, broker.port, heartbeat=0, blocked_connection_timeout=15 * broker.patience,
-        credentials=pika.PlainCredentials(user or broker.user, password or broker.password)))
-    t.cleanup(lambda: connection.is_open and connection.close())
-    return connection
+    return t.connect(broker, credentials=pika.PlainCredentials(user or broker.user, password or broker.password))
 
 
 def drain(channel, queue):

@@ -19,6 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef PEER_IS_TLS
+#define PEER_IS_TLS false
+#endif
+
 struct login {
 	struct login *next;
 	uint64_t id;
@@ -127,7 +131,8 @@ static void authenticate(void *plugin, const struct shunt_login *asked)
 	}
 	login->id = asked->id;
 	snprintf(login->user, sizeof(login->user), "%.*s", (int)asked->user.size, (const char *)asked->user.data);
-	if (!asked->peer->is_loopback || asked->peer->port == 0 || asked->peer->is_tls || asked->peer->certificate.size)
+	if (!asked->peer->is_loopback || asked->peer->port == 0 || asked->peer->is_tls != PEER_IS_TLS ||
+	    asked->peer->certificate.size)
 		say(gate, "strange peer", login->user, asked->peer->port);
 	pthread_mutex_lock(&gate->lock);
 	login->next = gate->waiting;

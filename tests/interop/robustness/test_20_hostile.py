@@ -6,7 +6,7 @@ import resource
 import socket
 import struct
 
-from lib import wire
+from lib import certificates, wire
 from lib.runner import limit, slow
 from lib.shuntctl import ctl
 from lib.watch import (MiB, check_growth, cpu_seconds, descriptors, frames, publish_frames, reset, resident_bytes)
@@ -142,7 +142,8 @@ def handshake_bytes():
 
 
 def connect_raw(broker):
-    return socket.create_connection((broker.host, broker.port), timeout=10)
+    s = socket.create_connection((broker.host, broker.port), timeout=10)
+    return broker.tls.wrap_socket(s, server_hostname=certificates.HOST) if broker.tls else s
 
 
 def connections_are_gone(t, broker, most):
@@ -213,9 +214,7 @@ def test_out_of_descriptors_while_running(t):
     usual = resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE)
     few = descriptors(broker) + 4
     resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE, (few, usual[1]))
-    crowd = [t.socket_to(broker) for _ in range(40)]   # the kernel takes them; the broker does not
-    for client in crowd:
-        client.send_protocol_header()
+    crowd = [t.knock(broker) for _ in range(40)]
     t.wait(lambda: "accepting connections rests" in broker.log_tail(400), "a line in the log")
     spent = cpu_seconds(broker)
     for _ in range(200):
@@ -225,7 +224,7 @@ def test_out_of_descriptors_while_running(t):
     assert broker.log_tail(400).count("accepting connections rests") <= 3, broker.log_tail(400)
     resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE, usual)
     for client in crowd:
-        client.read_method("connection.start", limit=20)
+        t.enter(client, broker)
     t.wait(lambda: "accepting connections goes on" in broker.log_tail(400), "a line in the log")
 
 
@@ -235,9 +234,8 @@ def test_descriptor_that_is_given_back_is_used_at_once(t):
     clients = [t.wire_to(broker) for _ in range(4)]
     usual = resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE, (descriptors(broker), usual[1]))
-    waiting = t.socket_to(broker)
-    waiting.send_protocol_header()
+    waiting = t.knock(broker)
     t.wait(lambda: "accepting connections rests" in broker.log_tail(), "a line in the log")
     for client in clients:
         client.close()
-    waiting.read_method("connection.start", limit=20)
+    t.enter(waiting, broker)

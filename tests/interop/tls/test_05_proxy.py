@@ -24,7 +24,7 @@ IPV6 = socket.inet_pton(socket.AF_INET6, "2001:db8::7") + socket.inet_pton(socke
 def proxied(t, *options):
     """A shuntd whose plain port wants the header; what the test's own start waits for comes by TLS's folder, so: by a
     header of its own."""
-    return t.shuntd("proxy_protocol=true", *options, header=b"PROXY UNKNOWN\r\n")
+    return t.shuntd("proxy_protocol=true", *options, header=b"PROXY UNKNOWN\r\n", authority=None)
 
 
 def come(t, broker, header, user="guest"):
@@ -99,7 +99,7 @@ def test_without_a_header(t):
 
 def test_untrusted(t):
     broker = t.shuntd("proxy_protocol=true", "proxy_protocol.trusted.1=127.0.0.2", header=b"PROXY UNKNOWN\r\n",
-                      source="127.0.0.2")
+                      source="127.0.0.2", authority=None)
     refused(t, broker, LINE)
     with open(broker.log_path, encoding="utf-8") as f:
         assert 'connection refused: peer=127.0.0.1:' in f.read()

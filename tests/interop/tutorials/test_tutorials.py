@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """RabbitMQ's seven tutorials and one with headers: scripts as a user of pika writes them, in processes of their own.
 
-The scripts connect to localhost and know nothing of the test; at_port.py tells pika where AMQP's usual port is."""
+The scripts connect to localhost and know nothing of the test; at_port.py tells pika where AMQP's usual port is, and
+that TLS is spoken there."""
 
 import os
 import re
@@ -13,9 +14,13 @@ from lib.runner import limit
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 
 
+def command(t, script, *arguments):
+    return [process.PYTHON, os.path.join(FOLDER, "at_port.py"), str(t.broker.port),
+            os.path.join(FOLDER, "scripts", script), *arguments]
+
+
 def start(t, script, *arguments):
-    return process.Program(t, [process.PYTHON, os.path.join(FOLDER, "at_port.py"), str(t.broker.port),
-                               os.path.join(FOLDER, "scripts", script), *arguments])
+    return process.Program(t, command(t, script, *arguments))
 
 
 def run(t, script, *arguments):
@@ -155,3 +160,8 @@ def test_8_headers(t):
     assert heard(both) == ["'third' with [('by', 'me'), ('format', 'pdf'), ('type', 'report')]"]
     assert heard(either) == ["'first' with [('format', 'pdf')]",
                              "'third' with [('by', 'me'), ('format', 'pdf'), ('type', 'report')]"]
+
+
+@limit(40)
+def test_distrust(t):
+    process.distrust(t, *command(t, "send.py"))

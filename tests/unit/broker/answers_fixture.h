@@ -57,6 +57,7 @@ static inline bool publish_message(struct message *message)
 }
 
 static unsigned n_asked;
+static bool varies; /* their answers */
 
 /* To the queue named by the header `to`, a text; without one, to all. */
 static inline void route_by_header(const void *state, const struct shunt_message *message,
@@ -69,6 +70,8 @@ static inline void route_by_header(const void *state, const struct shunt_message
 	struct list *pos;
 
 	n_asked++;
+	if (varies)
+		router_answer_varies();
 	CU_ASSERT_EQUAL(amqp_properties_decode(&properties, message_properties(routed->message)),
 			0);
 	(void)amqp_table_find(properties.headers, "to", &to);
@@ -88,6 +91,8 @@ static inline void route_by_key_counted(const void *state, const struct shunt_me
 					struct shunt_sink *sink)
 {
 	n_asked++;
+	if (varies)
+		router_answer_varies();
 	fake_route(state, message, sink);
 }
 

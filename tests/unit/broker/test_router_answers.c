@@ -5,6 +5,8 @@
 #include "answers_fixture.h"
 #include "base/clock.h"
 #include "broker/explain.h"
+#include "broker/trial.h"
+#include "upgrade_fixture.h"
 
 static const char *const by_header[] = {"headers.to", NULL};
 static const char *const by_key[] = {"routing_key", NULL};
@@ -25,6 +27,7 @@ static void begin(void)
 {
 	router_begin(1);
 	n_asked = 0;
+	varies = false;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		register_type(&types[i]);
 		CU_ASSERT_EQUAL(exchange_declare(types[i].name, types[i].name, 0), 0);
@@ -104,6 +107,31 @@ static void in_a_batch(void)
 	CU_ASSERT_EQUAL(publish_messages(messages, 4), 1);
 	CU_ASSERT_EQUAL(ready("q"), 32);
 	CU_ASSERT_EQUAL(ready("r"), 12);
+	arguments_fini();
+	router_end();
+}
+
+/* Nor are they repeated within a batch. What was remembered before still is. */
+static void what_varies_is_not_remembered(void)
+{
+	struct message *messages[8];
+
+	begin();
+	CU_ASSERT_EQUAL(queue_bind("q", "header", "q"), 0);
+	CU_ASSERT_EQUAL(queue_bind("r", "header", "r"), 0);
+	CU_ASSERT_TRUE(publish_header("header", "q"));
+	varies = true;
+	for (size_t i = 0; i < 8; i++)
+		messages[i] = make_message_with_headers("header", "k",
+							ARGUMENTS_STRING("to", i < 4 ? "q" : "r"));
+	CU_ASSERT_EQUAL(publish_messages(messages, 8), 0);
+	CU_ASSERT_EQUAL(n_asked, 1 + 4);
+	varies = false;
+	CU_ASSERT_TRUE(publish_header("header", "r"));
+	CU_ASSERT_TRUE(publish_header("header", "r"));
+	CU_ASSERT_EQUAL(n_asked, 1 + 4 + 1);
+	CU_ASSERT_EQUAL(ready("q"), 5);
+	CU_ASSERT_EQUAL(ready("r"), 6);
 	arguments_fini();
 	router_end();
 }
@@ -231,6 +259,74 @@ static void when_its_time_is_over(void)
 	CU_ASSERT_EQUAL(n_asked, 3);
 	CU_ASSERT_TRUE((clock_monotonic_us() / 1000) - begin_ms >=
 		       39); /* the loop's clock is of its turn */
+	router_end();
+}
+
+static void gives_all(const void *state, const struct shunt_message *message,
+		      struct shunt_sink *sink)
+{
+	const struct fake_exchange *exchange = state;
+	struct list *pos;
+
+	(void)message;
+	n_asked++;
+	list_for_each(pos, &exchange->bound)
+		sink->emit(sink, &container_of(pos, struct fake_bound, link)->binding, 1);
+}
+
+/* Another version of the type `key`, which gives all. */
+static void begin_next(unsigned percent)
+{
+	static struct shunt_exchange_type next =
+		ANSWERING_TYPE("key", gives_all, .depends = by_key);
+
+	begin();
+	reset_upgrade();
+	CU_ASSERT_EQUAL(queue_bind("q", "key", "k"), 0);
+	CU_ASSERT_EQUAL(queue_bind("r", "key", "else"), 0);
+	CU_ASSERT_TRUE(publish("key", "k"));
+	CU_ASSERT_TRUE(publish("key", "k"));
+	CU_ASSERT_EQUAL(n_asked, 1);
+	begin_upgrade(&next, "key", percent);
+	turn();
+	CU_ASSERT_EQUAL(n_ready, 1);
+}
+
+static void of_another_version(void)
+{
+	begin_next(0);
+	CU_ASSERT_TRUE(publish("key", "k"));
+	CU_ASSERT_EQUAL(n_asked, 1);
+	upgrade_swap(upgrade);
+	turn();
+	ASSERT_SWAPPED();
+	CU_ASSERT_TRUE(publish("key", "k"));
+	CU_ASSERT_TRUE(publish("key", "k"));
+	CU_ASSERT_EQUAL(n_asked, 2);
+	CU_ASSERT_EQUAL(ready("q"), 5);
+	CU_ASSERT_EQUAL(ready("r"), 2);
+	router_end();
+}
+
+/* Of those that it compares, what both versions say is asked for, whatever is remembered. */
+static void in_a_trial(void)
+{
+	struct trial_report report;
+
+	begin_next(50);
+	for (unsigned i = 0; i < 10; i++)
+		CU_ASSERT_TRUE(publish("key", "k"));
+	CU_ASSERT_EQUAL(n_asked, 1 + 2 * 5);
+	trial_report(broker->topology, upgrade_trial(upgrade), &report);
+	CU_ASSERT_EQUAL(report.n_compared, 5);
+	CU_ASSERT_EQUAL(report.n_different, 5);
+	CU_ASSERT_EQUAL(ready("q"), 12);
+	CU_ASSERT_EQUAL(ready("r"), 0);
+	upgrade_drop(upgrade);
+	turn();
+	free_when_unused(new_type);
+	CU_ASSERT_TRUE(publish("key", "k"));
+	CU_ASSERT_EQUAL(n_asked, 11);
 	router_end();
 }
 
@@ -365,9 +461,9 @@ static void without_memory(void)
 
 UNIT_MAIN("router_answers", UNIT_TEST(equal_fields_are_asked_once),
 	  UNIT_TEST(what_is_not_declared_makes_no_difference), UNIT_TEST(in_a_batch),
-	  UNIT_TEST(by_user_and_exchange), UNIT_TEST(by_nothing_at_all),
+	  UNIT_TEST(by_user_and_exchange), UNIT_TEST(what_varies_is_not_remembered), UNIT_TEST(by_nothing_at_all),
 	  UNIT_TEST(each_extra_key_is_a_question), UNIT_TEST(nothing_found_leads_to_the_alternate),
 	  UNIT_TEST(after_bind_and_unbind), UNIT_TEST(of_another_exchange_with_that_name),
-	  UNIT_TEST(when_its_time_is_over), UNIT_TEST(not_too_many), UNIT_TEST(not_too_large),
-	  UNIT_TEST(not_with_too_many_bindings), UNIT_TEST(not_of_too_long_fields),
-	  UNIT_TEST(explaining_asks), UNIT_TEST(without_memory))
+	  UNIT_TEST(of_another_version), UNIT_TEST(in_a_trial), UNIT_TEST(when_its_time_is_over),
+	  UNIT_TEST(not_too_many), UNIT_TEST(not_too_large), UNIT_TEST(not_with_too_many_bindings),
+	  UNIT_TEST(not_of_too_long_fields), UNIT_TEST(explaining_asks), UNIT_TEST(without_memory))

@@ -26,7 +26,7 @@
 #include "store/store.h"
 
 #define LOOPS	     2
-#define LIMIT_S	     20 /* for what happens on another thread */
+#define LIMIT_S	     120 /* for what happens on another thread */
 #define MODULE(name) PLUGIN_MODULES "/" name ".so"
 
 static struct topology *topology;
