@@ -156,10 +156,10 @@ static void look(lua_State *L, void *context)
 
 static int open_state(struct script *script, unsigned loop, struct shunt_error *error)
 {
-	struct state *state = state_create(script, loop);
+	struct state *state = state_create(script, loop, error);
 
 	if (!state)
-		return fail_memory(error);
+		return -1;
 	script->states[loop] = state;
 	if (call_run(state, CALL_LOAD, run_source, script, error) != CALL_OK ||
 	    call_run(state, CALL_LOAD, look, state, error) != CALL_OK)
