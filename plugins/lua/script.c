@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "describe.h"
 #include "options.h"
 #include "quarantine.h"
 #include "state.h"
@@ -215,14 +216,6 @@ static struct script *open_it(struct language *language, const struct shunt_host
 	return script;
 }
 
-static void describe(const struct script *script, struct shunt_report *report)
-{
-	for (unsigned i = 0; i < MODULE_COUNT; i++) {
-		if (modules[i]->describe)
-			modules[i]->describe(script, report);
-	}
-}
-
 struct script *script_open(struct language *language, const struct shunt_host *host,
 			   const struct shunt_script *text, enum shunt_script_purpose purpose,
 			   struct shunt_report *report, struct shunt_error *error)
@@ -232,7 +225,7 @@ struct script *script_open(struct language *language, const struct shunt_host *h
 	if (!script)
 		return NULL;
 	if (report)
-		describe(script, report);
+		describe_parts(script, report);
 	if (purpose != SHUNT_SCRIPT_CHECK && testing_run(script, text, report, error) < 0) {
 		script_close(script);
 		return NULL;
