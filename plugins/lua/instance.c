@@ -329,6 +329,15 @@ static void route_body(lua_State *L, void *context)
 	exchanges_end(L);
 }
 
+/* Nothing goes, and the next message is asked for anew: the script may be well again. */
+static void give_no_answer(const struct instance *instance)
+{
+	const struct shunt_host *host = instance->type->script->host;
+
+	if (instance->type->functions.depends && SHUNT_HAS(host, struct shunt_host, answer_varies))
+		host->answer_varies(host);
+}
+
 static void instance_route(const void *routed, const struct shunt_message *message,
 			   struct shunt_sink *sink)
 {
@@ -348,15 +357,19 @@ static void instance_route(const void *routed, const struct shunt_message *messa
 	if (instance->type->is_told) {
 		if (!atomic_load_explicit(&instance->was_routed, memory_order_relaxed))
 			atomic_store_explicit(&instance->was_routed, true, memory_order_relaxed);
-		if (!instance_tell(instance, state, false))
+		if (!instance_tell(instance, state, false)) {
+			give_no_answer(instance);
 			return;
+		}
 	}
 	result = call_run(state, CALL_ROUTE, route_body, &routing, NULL);
 	message_close(state);
+	if (result == CALL_FAILED)
+		exchanges_abandon(state, &routing.present);
 	if (result == CALL_OK)
 		answer_give(&exchanges_of(state)->answer, sink);
-	else if (result == CALL_FAILED)
-		exchanges_abandon(state, &routing.present);
+	else
+		give_no_answer(instance);
 }
 
 void instance_set_functions(struct type *type)
