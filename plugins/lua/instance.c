@@ -43,8 +43,9 @@ static const struct type *find_type(const struct script *script,
 {
 	const struct type *type = exchanges_of(script->states[0])->types;
 
-	while (type && (strlen(type->functions.name) != exchange->type.size ||
-			memcmp(type->functions.name, exchange->type.data, exchange->type.size) != 0))
+	while (type &&
+	       (strlen(type->functions.name) != exchange->type.size ||
+		memcmp(type->functions.name, exchange->type.data, exchange->type.size) != 0))
 		type = type->next;
 	return type;
 }
@@ -141,8 +142,8 @@ static bool has_followers(const struct instance *instance)
 
 static void note_change(struct instance *instance, struct record *record, bool is_unbind)
 {
-	size_t most = instance->bindings.count > CHANGES_MIN ? instance->bindings.count
-							      : CHANGES_MIN;
+	size_t most =
+		instance->bindings.count > CHANGES_MIN ? instance->bindings.count : CHANGES_MIN;
 
 	if (!has_followers(instance))
 		return;
@@ -310,8 +311,8 @@ struct routing {
 
 static void route_body(lua_State *L, void *context)
 {
-	static void (*const push[])(lua_State *L) = {views_push_bindings, views_push_emit,
-						     views_push_exchange};
+	static void (*const push[])(lua_State * L) = {views_push_bindings, views_push_emit,
+						      views_push_exchange};
 	struct routing *routing = context;
 	const struct type *type = routing->present.type;
 	int top = lua_gettop(L);

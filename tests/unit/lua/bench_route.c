@@ -152,8 +152,8 @@ static struct fake_message *make_messages(const struct bench *b)
 
 		fake_table_put_text(&headers, "content-class", "invoice");
 		fake_table_put_text(&headers, "country", key);
-		(void)snprintf(body, 128, "{\"id\": 1, \"to\": {\"name\": \"x\", \"country\": \"%s\"}}",
-			       key);
+		(void)snprintf(body, 128,
+			       "{\"id\": 1, \"to\": {\"name\": \"x\", \"country\": \"%s\"}}", key);
 		messages[i].message.size = sizeof(messages[i].message);
 		messages[i].message.routing_key = bytes_of(key);
 		messages[i].message.body = bytes_of(body);
