@@ -16,12 +16,6 @@
 
 #define CONFIG_LOOPS_MAX 256
 
-static const char *const config_shipped_plugins[] = {
-	"exchange-direct",	   "exchange-fanout",	       "exchange-topic",
-	"exchange-headers",	   "exchange-consistent-hash", "exchange-random",
-	"exchange-recent-history", "exchange-modulus-hash",
-};
-
 /* 0 means no limit; a frame below 4096 bytes is none of AMQP's. */
 static int config_frame_max(struct config_entry *e)
 {
@@ -148,51 +142,6 @@ static int config_no_listeners(struct config_entry *e)
 	return 0;
 }
 
-/* ---- Plugins ---- */
-
-static void config_add_plugin(struct config *config, const char *name, const char *where)
-{
-	config->plugins =
-		mem_realloc(config->plugins, (config->n_plugins + 1) * sizeof(*config->plugins));
-	config->plugins[config->n_plugins++] = (struct config_plugin){
-		.name = mem_strdup(name),
-		.where = where != NULL ? mem_strdup(where) : NULL,
-	};
-}
-
-static int config_plugin(struct config_entry *e)
-{
-	if (e->value[0] == '\0')
-		return config_refuse(e, "a plugin's name or the path of its file");
-	e->config->has_plugins = true;
-	config_add_plugin(e->config, e->value, e->where);
-	return 0;
-}
-
-static int config_plugin_setting(struct config_entry *e)
-{
-	struct config *config = e->config;
-	const char *dot = strchr(e->rest, '.');
-	struct plugin_setting *setting;
-	char *name;
-
-	if (dot == NULL || dot == e->rest || dot[1] == '\0') {
-		snprintf(e->error, CONFIG_ERROR_MAX, "%s: '%s' is not plugin.NAME.KEY", e->where,
-			 e->key);
-		return -1;
-	}
-	config->settings =
-		mem_realloc(config->settings, (config->n_settings + 1) * sizeof(*config->settings));
-	setting = &config->settings[config->n_settings++];
-	name = mem_strdup(e->rest);
-	name[dot - e->rest] = '\0';
-	setting->plugin = name;
-	setting->key = mem_strdup(dot + 1);
-	setting->value = mem_strdup(e->value);
-	setting->where = mem_strdup(e->where);
-	return 0;
-}
-
 /* ---- Keys ---- */
 
 static const struct config_key config_keys[] = {
@@ -218,16 +167,13 @@ static const struct config_key config_keys[] = {
 	{"loops", config_u32, CONFIG_PLACE(loops), 0, CONFIG_LOOPS_MAX},
 	{"placement", config_placement, 0, 0, 0},
 	{"control.socket", config_text, CONFIG_PLACE(control_socket), 0, 0},
-	{"plugins.dir", config_text, CONFIG_PLACE(plugins_dir), 0, 0},
-	{"plugin", config_plugin, 0, 0, 0},
-	{"plugin.", config_plugin_setting, 0, 0, 0},
 	{NULL, NULL, 0, 0, 0},
 };
 
 const struct config_key *const config_tables[] = {
 	config_keys,	 config_access_keys, config_login_keys,
 	config_tls_keys, config_log_keys,    config_definitions_keys,
-	NULL,
+	config_plugin_keys, NULL,
 };
 
 /* A key that ends in a dot stands for all that begin so. */
@@ -292,6 +238,7 @@ void config_init(struct config *config)
 		.data_dir = mem_strdup(SHUNT_LOCALSTATEDIR "/lib/shunt"),
 		.control_socket = mem_strdup(SHUNT_RUNDIR "/shunt/control.sock"),
 		.plugins_dir = mem_strdup(SHUNT_PLUGINS_DIR),
+		.scripts_dir = mem_strdup(SHUNT_SCRIPTS_DIR),
 	};
 	log_settings_init(&config->log);
 	config_access_init(config);
@@ -325,28 +272,18 @@ void config_complete(struct config *config)
 	config_add_default_listener(config);
 	config_access_complete(config);
 	config_login_complete(config);
-	if (!config->has_plugins)
-		for (size_t i = 0;
-		     i < sizeof(config_shipped_plugins) / sizeof(*config_shipped_plugins); i++)
-			config_add_plugin(config, config_shipped_plugins[i], NULL);
+	config_plugins_complete(config);
 	if (config->loops == 0)
 		config->loops =
 			machine_cores() < CONFIG_LOOPS_MAX ? machine_cores() : CONFIG_LOOPS_MAX;
-}
-
-static void config_free_setting(struct plugin_setting *setting)
-{
-	free((char *)(uintptr_t)setting->plugin);
-	free((char *)(uintptr_t)setting->key);
-	free((char *)(uintptr_t)setting->value);
-	free((char *)(uintptr_t)setting->where);
 }
 
 void config_fini(struct config *config)
 {
 	char *texts[] = {config->product,  config->version,	   config->cluster_name,
 			 config->data_dir, config->control_socket, config->plugins_dir,
-			 config->log_dir,  config->log_file,	   config->definitions};
+			 config->log_dir,  config->log_file,	   config->definitions,
+			 config->scripts_dir};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		mem_free(texts[i]);
@@ -356,14 +293,7 @@ void config_fini(struct config *config)
 	}
 	config_access_fini(config);
 	config_login_fini(config);
-	for (size_t i = 0; i < config->n_plugins; i++) {
-		mem_free(config->plugins[i].name);
-		mem_free(config->plugins[i].where);
-	}
-	for (size_t i = 0; i < config->n_settings; i++)
-		config_free_setting(&config->settings[i]);
+	config_plugins_fini(config);
 	config_forget_notes(config);
 	config_tls_fini(config);
-	mem_free(config->plugins);
-	mem_free(config->settings);
 }

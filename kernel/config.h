@@ -85,7 +85,7 @@ struct config {
 
 	char *definitions; /* a file or a directory, imported at each start; NULL: none */
 	bool definitions_if_changed;
-	char *data_dir, *control_socket, *plugins_dir;
+	char *data_dir, *control_socket, *plugins_dir, *scripts_dir;
 	enum store_sync store_sync;
 	uint32_t store_sync_interval_ms; /* of STORE_SYNC_INTERVAL */
 	uint64_t store_segment_size;	 /* bytes */
@@ -95,6 +95,8 @@ struct config {
 	struct config_plugin *plugins; /* in order */
 	size_t n_plugins;
 	bool has_plugins; /* named by the user: the built-in list does not count */
+	struct config_plugin *scripts; /* in order, behind the plugins */
+	size_t n_scripts;
 	struct plugin_setting *settings;
 	size_t n_settings;
 

@@ -84,6 +84,10 @@ void config_tls_complete(struct config *config);
 void config_tls_forget_password(struct config *config);
 void config_tls_fini(struct config *config);
 
+extern const struct config_key config_plugin_keys[];
+void config_plugins_complete(struct config *config);
+void config_plugins_fini(struct config *config);
+
 extern const struct config_key config_log_keys[];
 void config_complete_log(struct config *config);
 

@@ -165,16 +165,24 @@ static void show_limits(const struct config *config, json_t *object)
 									       : "restless"));
 }
 
+static void show_names(json_t *object, const char *key, const struct config_plugin *plugins,
+		       size_t n)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(names, text_of(plugins[i].name));
+	json_object_set_new(object, key, names);
+}
+
 static void show_plugins(const struct config *config, json_t *object)
 {
-	json_t *plugins = json_array();
-
-	for (size_t i = 0; i < config->n_plugins; i++)
-		json_array_append_new(plugins, text_of(config->plugins[i].name));
-	json_object_set_new(object, "plugin", plugins);
+	show_names(object, "plugin", config->plugins, config->n_plugins);
+	show_names(object, "script", config->scripts, config->n_scripts);
 	for (size_t i = 0; i < config->n_settings; i++) {
 		const struct plugin_setting *setting = &config->settings[i];
-		char *key = mem_printf("plugin.%s.%s", setting->plugin, setting->key);
+		char *key = mem_printf("%s.%s.%s", setting->is_script ? "script" : "plugin",
+				       setting->plugin, setting->key);
 
 		json_object_set_new(object, key, text_of(setting->value));
 		mem_free(key);
@@ -193,6 +201,7 @@ static bool is_shown_otherwise(const char *key)
 		"frame_max",
 		"placement",
 		"plugin",
+		"script",
 		"disk_free_limit.",
 	};
 

@@ -210,6 +210,7 @@ static enum server_status server_prepare_plugins(struct server *server, bool onl
 		.topology = server->broker->topology,
 		.access = server->access,
 		.directory = config->plugins_dir,
+		.scripts = config->scripts_dir,
 		.settings = config->settings,
 		.n_settings = config->n_settings,
 		.hooks = &server->hooks,
@@ -231,29 +232,6 @@ static enum server_status server_prepare_plugins(struct server *server, bool onl
 	server->plugins = plugins_create(&plugins);
 	server->plugin_control = (struct server_plugins){
 		server->plugins, plugin_changes_create(server->plugins, server->broker)};
-	return SERVER_OK;
-}
-
-static enum server_status server_load_plugins(struct server *server)
-{
-	const struct config *config = server->config;
-	char reason[512];
-
-	for (size_t i = 0; i < config->n_plugins; i++) {
-		const struct config_plugin *plugin = &config->plugins[i];
-
-		int result = plugins_load(server->plugins, plugin->name, plugin->where, reason,
-					  sizeof(reason));
-
-		if (result != 0) {
-			log_error("plugin", "%s", reason);
-			return result == -EIO ? SERVER_DATA : SERVER_CONFIG;
-		}
-	}
-	if (plugins_check_settings(server->plugins, reason, sizeof(reason)) != 0) {
-		log_error("plugin", "%s", reason);
-		return SERVER_CONFIG;
-	}
 	return SERVER_OK;
 }
 
@@ -358,7 +336,7 @@ static enum server_status server_start(struct server *server, bool only_check)
 	server->access = server_make_access(config, &server->access_config);
 	status = server_prepare_plugins(server, only_check);
 	if (status == SERVER_OK)
-		status = server_load_plugins(server);
+		status = server_plugins_load(server->plugins, config);
 	result = status == SERVER_OK && !only_check ? server_start_workers(server->access) : 0;
 	if (result != 0) {
 		log_error("server", "cannot start threads: reason=\"%s\"", strerror(-result));

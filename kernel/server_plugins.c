@@ -1,12 +1,53 @@
 /* SPDX-License-Identifier: MIT */
 #include "server_plugins.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "plugin/change.h"
 #include "plugin/command.h"
 #include "plugin/describe.h"
+
+/* ---- At the start ---- */
+
+typedef int (*load_fn)(struct plugins *plugins, const char *name_or_path, const char *where,
+		       char *ret_reason, size_t size);
+
+static enum server_status load_all(struct plugins *plugins, load_fn load,
+				   const struct config_plugin *named, size_t n)
+{
+	char reason[1024];
+
+	for (size_t i = 0; i < n; i++) {
+		int result = load(plugins, named[i].name, named[i].where, reason, sizeof(reason));
+
+		if (result == 0)
+			continue;
+		log_error("plugin", "%s", reason);
+		return result == -EIO ? SERVER_DATA : SERVER_CONFIG;
+	}
+	return SERVER_OK;
+}
+
+enum server_status server_plugins_load(struct plugins *plugins, const struct config *config)
+{
+	enum server_status status =
+		load_all(plugins, plugins_load, config->plugins, config->n_plugins);
+	char reason[512];
+
+	if (status == SERVER_OK)
+		status = load_all(plugins, plugins_load_script, config->scripts, config->n_scripts);
+	if (status != SERVER_OK)
+		return status;
+	if (plugins_check_settings(plugins, reason, sizeof(reason)) == 0)
+		return SERVER_OK;
+	log_error("plugin", "%s", reason);
+	return SERVER_CONFIG;
+}
+
+/* ---- For the control socket ---- */
 
 static json_t *list(void *context)
 {

@@ -2,12 +2,17 @@
 #ifndef KERNEL_SERVER_PLUGINS_H
 #define KERNEL_SERVER_PLUGINS_H
 
-/* What the control socket needs of the plugins. */
+/* Loading what the configuration names, and what the control socket needs of the plugins. */
 
+#include "config.h"
 #include "control/control.h"
+#include "server.h"
 
 struct plugin_changes;
 struct plugins;
+
+/* Before the loops run: plugins, then scripts, each in its order. What is wrong goes to the log. */
+enum server_status server_plugins_load(struct plugins *plugins, const struct config *config);
 
 /* Both outlive the control socket; the struct is its context. */
 struct server_plugins {

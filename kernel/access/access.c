@@ -63,10 +63,12 @@ bool access_user_has_tag(const struct access_user *user, const char *tag)
 }
 
 static enum access_verdict builtin_authorize(struct access_policy *policy,
-					     const struct access_question *question)
+					     const struct access_question *question,
+					     struct access_reply *reply)
 {
 	const struct access *access = container_of(policy, struct access, builtin);
 
+	(void)reply; /* whatever changes there is a new generation */
 	return accounts_authorize(access->accounts, question);
 }
 
@@ -237,16 +239,35 @@ void access_abandon(struct access_login *login)
 		login->abandoned(login);
 }
 
-bool access_authorize(struct access *access, const struct access_question *question)
+/* What was said by those that passed it on counts, too: later they may say something else. */
+static enum access_verdict access_ask_one(struct access_policy *policy,
+					  const struct access_question *question,
+					  struct access_reply *reply)
+{
+	uint32_t before = reply->remember_ms;
+	enum access_verdict verdict;
+
+	if (policy->authorize == NULL)
+		return ACCESS_PASS;
+	reply->remember_ms = ACCESS_REMEMBER_ALWAYS;
+	reply->reason[0] = '\0';
+	verdict = policy->authorize(policy, question, reply);
+	if (before < reply->remember_ms)
+		reply->remember_ms = before;
+	return verdict;
+}
+
+bool access_authorize(struct access *access, const struct access_question *question,
+		      struct access_reply *ret_reply)
 {
 	const struct access_list *list =
 		atomic_load_explicit(&access->policies, memory_order_acquire);
+	struct access_reply own, *reply = ret_reply != NULL ? ret_reply : &own;
 
+	reply->remember_ms = ACCESS_REMEMBER_ALWAYS;
+	reply->reason[0] = '\0';
 	for (size_t i = 0; i < list->n; i++) {
-		struct access_policy *policy = list->items[i];
-		enum access_verdict verdict = policy->authorize != NULL
-						      ? policy->authorize(policy, question)
-						      : ACCESS_PASS;
+		enum access_verdict verdict = access_ask_one(list->items[i], question, reply);
 
 		if (verdict != ACCESS_PASS)
 			return verdict == ACCESS_ALLOW;

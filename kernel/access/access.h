@@ -59,6 +59,16 @@ struct access_question {
 	const struct shunt_peer *peer;
 };
 
+#define ACCESS_REMEMBER_ALWAYS UINT32_MAX
+
+/* Beside the verdict. */
+struct access_reply {
+	/* How long a permission may be remembered at most, while the generation is the same; 0: not
+	 * at all, not even for the next message. */
+	uint32_t remember_ms;
+	char reason[160]; /* of a refusal, for the client; empty: there is none */
+};
+
 struct access;
 struct access_policy;
 struct access_usage;
@@ -90,14 +100,15 @@ struct access_login {
  * Owned by who puts it in force, and in place until a grace period after it was taken out, and as
  * long as it has a login. authenticate must end in one access_answer(), on the same loop, unless
  * login->abandoned, which it has set, is called; NULL passes on. authorize may be called on any
- * loop, several at once; NULL passes on.
+ * loop, several at once; NULL passes on. Its reply is preset: always, and no reason.
  */
 struct access_policy {
 	const char *name;
 	uint64_t rank, index; /* lower ones are asked first, by rank, then by index (from 1 on) */
 	void (*authenticate)(struct access_policy *policy, struct access_login *login);
 	enum access_verdict (*authorize)(struct access_policy *policy,
-					 const struct access_question *question);
+					 const struct access_question *question,
+					 struct access_reply *reply);
 };
 
 /* Borrowed for the life of the access. */
@@ -133,8 +144,12 @@ void access_answer(struct access_login *login, enum access_verdict verdict);
 /* Of a login that is not done: nobody waits for it any more, and done() will not be called. */
 void access_abandon(struct access_login *login);
 
-/* Any loop. */
-bool access_authorize(struct access *access, const struct access_question *question);
+/*
+ * Any loop. *ret_reply (NULL: not asked for) is set in either case: remembered as long as all allow
+ * who were asked, also those that passed it on.
+ */
+bool access_authorize(struct access *access, const struct access_question *question,
+		      struct access_reply *ret_reply);
 
 /*
  * Whether questions about topics may be answered with no: if not, nobody need ask them. Any loop;

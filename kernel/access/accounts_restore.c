@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "loop/loop.h"
+#include "store/restoring.h"
 
 struct restore {
 	struct accounts *accounts;
@@ -203,16 +204,8 @@ static int run_steps(struct restore *restore, char *ret_reason, size_t size)
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		int r = steps[i].run(restore);
 
-		if (r != 0)
-			(void)snprintf(ret_reason, size, "cannot bring back the %s: %s",
-				       steps[i].what, strerror(-r));
-		else if (restore->n_failed > 0)
-			(void)snprintf(ret_reason, size,
-				       "cannot bring back all of the %s: failed=%llu",
-				       steps[i].what, (unsigned long long)restore->n_failed);
-		else
-			continue;
-		return -1;
+		if (restoring_check(steps[i].what, r, restore->n_failed, ret_reason, size) != 0)
+			return -1;
 	}
 	return 0;
 }

@@ -392,14 +392,32 @@ static int check_sections(struct plan_reader *reader, const json_t *file)
 	return 0;
 }
 
+/* Who moves here from RabbitMQ is not to find that out by himself. */
+static void warn_of_policies(struct plan *plan)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan_count(plan, PLAN_PARAMETERS); i++) {
+		const struct plan_parameter *parameter = plan_item(plan, PLAN_PARAMETERS, i);
+		struct slice component = parameter->view.component;
+
+		n += slice_equal(component, PARAMETER_POLICY) ||
+		     slice_equal(component, PARAMETER_OPERATOR_POLICY);
+	}
+	if (n > 0)
+		plan_warn(plan, "policies (%zu) are kept and exported, but have no effect", n);
+}
+
 static int read_sections(struct plan_reader *reader, const json_t *file)
 {
 	int r = check_sections(reader, file);
 
 	for (size_t i = 0; i < N_SECTIONS && r == 0; i++)
 		r = read_section(reader, &sections[i], json_object_get(file, sections[i].name));
-	if (r == 0)
+	if (r == 0) {
 		resolve(reader->plan);
+		warn_of_policies(reader->plan);
+	}
 	return r;
 }
 

@@ -132,6 +132,13 @@ static void link_ends(struct binding *binding)
 
 /* ---- What instances know of it ---- */
 
+/* What was remembered of its answers does not count any more. */
+static void note_change(struct exchange *exchange, unsigned slot)
+{
+	if (slot == exchange->active)
+		exchange->knowledge++;
+}
+
 int binding_tell(struct binding *binding, unsigned slot, struct amqp_error *error)
 {
 	const struct exchange_instance *instance = &binding->source->instances[slot];
@@ -140,6 +147,7 @@ int binding_tell(struct binding *binding, unsigned slot, struct amqp_error *erro
 
 	if (!instance->type || binding->serials[slot] == instance->serial)
 		return 0;
+	note_change(binding->source, slot);
 	if (instance->type->functions->bind &&
 	    instance->type->functions->bind(instance->state, &binding->view, &cookie, &said) != 0)
 		return exchange_plugin_error(instance->type, &said, error);
@@ -154,6 +162,7 @@ static void untell(struct binding *binding, unsigned slot)
 
 	if (!instance->type || binding->serials[slot] != instance->serial)
 		return;
+	note_change(binding->source, slot);
 	if (instance->type->functions->unbind)
 		instance->type->functions->unbind(instance->state, &binding->view,
 						  binding->cookies[slot]);

@@ -27,7 +27,7 @@ void draft_init(struct draft *d, const struct message *base, const struct draft_
 	d->limits = *limits;
 	d->is_delivery = is_delivery;
 	d->refused_size = 0;
-	d->has_key = d->has_body = d->has_properties = false;
+	d->has_key = d->has_exchange = d->has_body = d->has_properties = false;
 	d->has_cc = d->has_bcc = d->is_loaded = false;
 	d->key_size = 0;
 	d->body = NULL;

@@ -39,11 +39,11 @@ uint32_t draft_properties_max(uint32_t frame_max);
 struct draft {
 	struct shunt_draft functions; /* what the plugin gets; the draft is found by its address */
 	const struct message *base;   /* NULL: a new message */
-	struct slice exchange;	      /* of a new message */
+	struct slice exchange;	      /* of a new message; once it was set, in `target` */
 	struct draft_limits limits;
-	bool is_delivery;    /* the routing key cannot be set; CC and BCC mean nothing */
+	bool is_delivery;    /* routing key and exchange cannot be set; CC and BCC mean nothing */
 	size_t refused_size; /* of the last set_body(), which was above body_max; else 0 */
-	bool has_key, has_body, has_properties;
+	bool has_key, has_exchange, has_body, has_properties;
 	bool has_cc, has_bcc; /* these headers were set */
 	bool is_loaded;	      /* `properties` are the base's with what was set */
 	uint8_t key_size;
@@ -52,7 +52,7 @@ struct draft {
 	struct amqp_properties properties;
 	struct buffer headers; /* the raw table, once a header was set */
 	uint8_t *texts[DRAFT_TEXTS];
-	uint8_t key[255];
+	uint8_t key[255], target[255];
 };
 
 /* base is borrowed until draft_fini(), and may be NULL. */
@@ -65,7 +65,7 @@ void draft_fini(struct draft *draft);
 /* Whether anything was set. */
 static inline bool draft_is_changed(const struct draft *draft)
 {
-	return draft->has_key || draft->has_body || draft->has_properties ||
+	return draft->has_key || draft->has_exchange || draft->has_body || draft->has_properties ||
 	       draft->refused_size != 0;
 }
 

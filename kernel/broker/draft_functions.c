@@ -229,7 +229,20 @@ static int set_header(struct shunt_draft *functions, struct shunt_bytes name_byt
 	return 0;
 }
 
-/* ---- Routing key and body ---- */
+/* ---- Exchange, routing key and body ---- */
+
+static int set_exchange(struct shunt_draft *functions, struct shunt_bytes exchange)
+{
+	struct draft *d = draft_of(functions);
+	struct slice name;
+
+	if (d->is_delivery || !draft_read_bytes(exchange, &name) || name.size > SHORT_STRING_MAX)
+		return -1;
+	slice_copy(d->target, name);
+	d->exchange = slice_make(d->target, name.size);
+	d->has_exchange = true;
+	return 0;
+}
 
 static int set_routing_key(struct shunt_draft *functions, struct shunt_bytes routing_key)
 {
@@ -274,4 +287,5 @@ const struct shunt_draft draft_functions = {
 	.set_body = set_body,
 	.set_header = set_header,
 	.set_property = set_property,
+	.set_exchange = set_exchange,
 };

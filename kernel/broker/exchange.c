@@ -40,6 +40,7 @@ static void fill_view(struct exchange *exchange)
 		.durable = exchange->durable,
 		.auto_delete = exchange->auto_delete,
 		.internal = exchange->internal,
+		.type = bytes_of(slice_cstr(exchange->type_name)),
 	};
 }
 
@@ -187,6 +188,7 @@ struct exchange_instance exchange_take_instance(struct exchange *exchange, unsig
 void exchange_activate(struct exchange *exchange, unsigned slot)
 {
 	exchange->active = slot;
+	exchange->knowledge++;
 	exchange->type = exchange->instances[slot].type;
 	exchange->instance = exchange->instances[slot].state;
 }
@@ -207,6 +209,7 @@ int exchange_bring_to_life(struct exchange *exchange, struct exchange_type *type
 void exchange_insert(struct topology *topology, struct exchange *exchange)
 {
 	bug_on(exchange->type && !exchange->type->is_current);
+	exchange->number = ++topology->last_exchange_number;
 	map_insert(&exchange->vhost->exchanges, &exchange->node, exchange->node.key);
 	exchange->index = dense_add(&topology->exchanges, exchange);
 	if (!exchange_is_default(exchange))

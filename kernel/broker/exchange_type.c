@@ -52,6 +52,20 @@ static int bring_to_life(struct exchange_type *type, struct vhost *vhost)
 	return 0;
 }
 
+/* Who has registered it has seen to it that the list can be understood. */
+static unsigned read_depends(struct exchange_type *type)
+{
+	unsigned answers_by = 0;
+	char fault[EXCHANGE_DEPENDS_FAULT_SIZE];
+
+	(void)exchange_depends_read(type->own.depends, &type->depends, fault, sizeof(fault));
+	if (type->depends.is_declared)
+		answers_by = ANSWERS_REMEMBERED | ANSWERS_BY_PROPERTIES;
+	if (type->own.routes_by_key || type->depends.is_by_names)
+		answers_by |= ANSWERS_BY_NAMES | ANSWERS_BY_PROPERTIES;
+	return answers_by;
+}
+
 struct exchange_type *exchange_type_create(const struct shunt_exchange_type *functions,
 					   void *plugin, const char *plugin_name,
 					   const char *plugin_version)
@@ -61,6 +75,7 @@ struct exchange_type *exchange_type_create(const struct shunt_exchange_type *fun
 	memcpy(&type->own, functions,
 	       functions->size < sizeof(type->own) ? functions->size : sizeof(type->own));
 	type->functions = &type->own;
+	type->answers_by = read_depends(type);
 	type->plugin = plugin;
 	type->plugin_name = plugin_name;
 	type->plugin_version = plugin_version;

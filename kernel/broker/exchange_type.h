@@ -13,18 +13,27 @@
 #include "base/compiler.h"
 #include "base/list.h"
 #include "base/slice.h"
+#include "broker/exchange_depends.h"
 
 struct topology;
 struct vhost;
 
 /*
  * Who brought a type. Told of each instance that is made, and when it is destroyed: its code and
- * texts must be there as long. Any thread. release() is the last that is done with the type for that
- * instance.
+ * texts must be there as long. Any thread. release() is the last that is done with the type for
+ * that instance.
  */
 struct exchange_type_owner {
 	void (*hold)(struct exchange_type_owner *owner);
 	void (*release)(struct exchange_type_owner *owner);
+};
+
+/* Whether route() need not be called for each message. */
+enum exchange_answers {
+	/* Messages of one publisher in one read side are answered the same: */
+	ANSWERS_BY_PROPERTIES = 1, /* those with the same names and properties */
+	ANSWERS_BY_NAMES = 2,	   /* those with the same names */
+	ANSWERS_REMEMBERED = 4,	   /* by broker/router_answers.h, until what it knows changes */
 };
 
 /*
@@ -38,8 +47,10 @@ struct exchange_type {
 	struct list exchanges;	      /* struct exchange.of_type */
 	_Atomic uint64_t n_instances; /* also of exchanges that have gone, and of shadows */
 	const struct shunt_exchange_type *functions; /* &own */
-	struct shunt_exchange_type own; /* what the plugin registered; zero beyond its size */
-	void *plugin;			/* what the plugin's start() left */
+	struct shunt_exchange_type own;	 /* what the plugin registered; zero beyond its size */
+	struct exchange_depends depends; /* what it declared, if that can be understood */
+	unsigned answers_by;		 /* enum exchange_answers */
+	void *plugin;			 /* what the plugin's start() left */
 	const char *plugin_name, *plugin_version;
 	struct exchange_type_owner *owner; /* NULL: there for ever */
 };

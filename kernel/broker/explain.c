@@ -265,13 +265,14 @@ static void show(struct walk *walk)
 {
 	struct message *message = walk->publish->message;
 	struct slice exchange = message_exchange(message), body = message_body(message),
-		     vhost = walk->publish->vhost->node.key;
+		     vhost = walk->publish->vhost->node.key, user = walk->publish->user;
 
 	walk->routed = (struct routed_message){
 		.view = {.size = sizeof(walk->routed.view),
 			 .exchange = {exchange.data, exchange.size},
 			 .body = {body.data, body.size},
-			 .vhost = {vhost.data, vhost.size}},
+			 .vhost = {vhost.data, vhost.size},
+			 .user = {user.data, user.size}},
 		.message = message,
 	};
 }

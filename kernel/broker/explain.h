@@ -70,6 +70,7 @@ struct explanation {
 /* What is to be explained. extra_keys: of CC and BCC headers. */
 struct explained_publish {
 	struct vhost *vhost;
+	struct slice user;	 /* who is said to publish it; empty: nobody */
 	struct message *message; /* its exchange is where it begins */
 	const struct slice *extra_keys;
 	size_t n_extra_keys;

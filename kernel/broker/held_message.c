@@ -9,7 +9,7 @@
 struct held_message {
 	struct routed_message routed;
 	size_t n_copied;
-	uint8_t copied[]; /* the vhost's name, which may go before; a key */
+	uint8_t copied[]; /* the names of vhost and user, which may go before; a key */
 };
 
 static bool is_own_key(const struct routed_message *shown)
@@ -35,7 +35,8 @@ static uint8_t *copy(uint8_t *to, struct shunt_bytes *bytes)
 const struct routed_message *held_message_create(const struct routed_message *shown)
 {
 	bool has_own_key = is_own_key(shown);
-	size_t n_copied = shown->view.vhost.size + (has_own_key ? 0 : shown->view.routing_key.size);
+	size_t n_copied = shown->view.vhost.size + shown->view.user.size +
+			  (has_own_key ? 0 : shown->view.routing_key.size);
 	struct held_message *held = slab_try_alloc(size_of(n_copied));
 	uint8_t *behind;
 
@@ -44,7 +45,7 @@ const struct routed_message *held_message_create(const struct routed_message *sh
 	held->routed = *shown;
 	held->routed.view.size = sizeof(held->routed.view);
 	held->n_copied = n_copied;
-	behind = copy(held->copied, &held->routed.view.vhost);
+	behind = copy(copy(held->copied, &held->routed.view.vhost), &held->routed.view.user);
 	if (!has_own_key)
 		(void)copy(behind, &held->routed.view.routing_key);
 	(void)message_ref(held->routed.message);

@@ -13,6 +13,7 @@
 #include "broker/restore_state.h"
 #include "broker/topology_write.h"
 #include "loop/loop.h"
+#include "store/restoring.h"
 
 /* ---- What the steps share ---- */
 
@@ -123,16 +124,8 @@ static int run_steps(struct restore *restore, char *ret_reason, size_t size)
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		int r = steps[i].run(restore);
 
-		if (r != 0)
-			(void)snprintf(ret_reason, size, "cannot bring back the %s: %s",
-				       steps[i].what, strerror(-r));
-		else if (restore->n_failed > 0)
-			(void)snprintf(ret_reason, size,
-				       "cannot bring back all of the %s: failed=%llu",
-				       steps[i].what, (unsigned long long)restore->n_failed);
-		else
-			continue;
-		return -1;
+		if (restoring_check(steps[i].what, r, restore->n_failed, ret_reason, size) != 0)
+			return -1;
 	}
 	return 0;
 }

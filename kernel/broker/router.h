@@ -53,6 +53,7 @@ struct publication {
 #define ROUTER_NO_LOOP UINT32_MAX
 struct publish_batch {
 	struct vhost *vhost;
+	struct slice user; /* the client's that publishes (shunt_message.user); empty: none */
 	struct actor_ref publisher;
 	struct publication *publications;
 	size_t count;
@@ -90,5 +91,9 @@ bool router_reply_name_is_valid(struct slice name);
 /* A loop's scratch space. */
 struct router *router_create(void);
 void router_destroy(struct router *router);
+
+/* In a route(), on this thread: what it gives is not remembered (router_answers.h), nor repeated for
+ * the next message. */
+void router_answer_varies(void);
 
 #endif

@@ -60,18 +60,18 @@ struct route_letter {
 	struct route_item *items;	  /* the three arrays lie behind the struct */
 	struct route_target *targets;	  /* in the order of the items */
 	struct publish_outcome *outcomes; /* filled over there */
+	struct shunt_bytes user; /* who published, for observers: behind the arrays; empty: none */
 };
 
 /* Uses up one reference of the message, and the target's. */
-static ALWAYS_INLINE enum queue_publish_result give(struct broker *broker,
-						    const struct route_target *target,
-						    struct message *message,
-						    struct actor_ref publisher, uint64_t seq)
+static ALWAYS_INLINE enum queue_publish_result
+give(struct broker *broker, const struct route_target *target, struct message *message,
+     struct shunt_bytes user, struct actor_ref publisher, uint64_t seq)
 {
 	struct queue *queue;
 
 	if (target->reply_key != 0 && target->ref.slot == ROUTE_OBSERVER) {
-		router_observe(broker, target, message);
+		router_observe(broker, target, message, user);
 		return QUEUE_ACCEPTED;
 	}
 	if (target->reply_key != 0) {
@@ -131,8 +131,8 @@ static void give_item(struct route_letter *route, const struct route_item *item,
 	for (uint32_t i = 0; i < item->n_targets; i++) {
 		bool is_last = i + 1 == item->n_targets;
 		struct message *message = is_last ? item->message : message_ref(item->message);
-		enum queue_publish_result result =
-			give(route->broker, &targets[i], message, route->publisher, item->seq);
+		enum queue_publish_result result = give(route->broker, &targets[i], message,
+							route->user, route->publisher, item->seq);
 
 		if (item->seq != 0 && result != QUEUE_PENDING)
 			route->outcomes[route->n_outcomes++] = (struct publish_outcome){
@@ -167,21 +167,30 @@ static void arrive(struct letter *letter)
 		end_route(route);
 }
 
+/* Nobody else asks for it. */
+static struct shunt_bytes user_for_observers(const struct router *router)
+{
+	return router->has_observers ? router->routed.view.user : (struct shunt_bytes){NULL, 0};
+}
+
 /* The size depends on how many bindings there are, so it may fail. */
-static struct route_letter *letter_create(struct broker *broker, const struct router_remote *remote,
+static struct route_letter *letter_create(const struct router *router,
+					  const struct router_remote *remote,
 					  const struct publish_batch *batch)
 {
+	struct shunt_bytes user = user_for_observers(router);
 	size_t items_size = remote->n_items * sizeof(struct route_item);
 	size_t targets_size = remote->n_targets * sizeof(struct route_target);
 	size_t outcomes_size = remote->n_outcomes * sizeof(struct publish_outcome);
-	size_t size = sizeof(struct route_letter) + items_size + targets_size + outcomes_size;
+	size_t size =
+		sizeof(struct route_letter) + items_size + targets_size + outcomes_size + user.size;
 	struct route_letter *route = slab_try_alloc(size);
 
 	if (!route)
 		return NULL;
 	*route = (struct route_letter){
 		.letter = {.deliver = arrive},
-		.broker = broker,
+		.broker = router->broker,
 		.publisher = batch->publisher,
 		.is_atomic = batch->is_atomic,
 		.size = size,
@@ -189,6 +198,10 @@ static struct route_letter *letter_create(struct broker *broker, const struct ro
 	route->items = (struct route_item *)(route + 1);
 	route->targets = (struct route_target *)(route->items + remote->n_items);
 	route->outcomes = (struct publish_outcome *)(route->targets + remote->n_targets);
+	if (user.size > 0)
+		route->user = (struct shunt_bytes){
+			memcpy(route->outcomes + remote->n_outcomes, user.data, user.size),
+			user.size};
 	return route;
 }
 
@@ -220,7 +233,7 @@ static bool create_letters(struct router *router, const struct publish_batch *ba
 		remote->last_item = 0;
 		if (i == router->own_loop || remote->n_targets == 0)
 			continue;
-		remote->letter = letter_create(router->broker, remote, batch);
+		remote->letter = letter_create(router, remote, batch);
 		is_done = is_done && remote->letter;
 	}
 	return is_done;
@@ -319,7 +332,7 @@ static ALWAYS_INLINE void hand_over_one(struct router *router, struct actor_ref 
 		bool is_last = target + 1 == end;
 		enum queue_publish_result result =
 			give(router->broker, target, is_last ? message : message_ref(message),
-			     publisher, publication->seq);
+			     router->routed.view.user, publisher, publication->seq);
 
 		publication->rejected |= result == QUEUE_REJECTED;
 		publication->n_pending += result == QUEUE_PENDING;

@@ -25,7 +25,7 @@ static struct shunt_bytes bytes_of(struct slice s)
  * observing of one exchange is done by this loop. Whatever instance is there now is shown it.
  */
 void router_observe(struct broker *broker, const struct route_target *target,
-		    struct message *message)
+		    struct message *message, struct shunt_bytes user)
 {
 	struct exchange *exchange = exchange_of(target);
 	const struct routed_message routed = {
@@ -33,7 +33,8 @@ void router_observe(struct broker *broker, const struct route_target *target,
 			 .exchange = bytes_of(message_exchange(message)),
 			 .routing_key = bytes_of(message_routing_key(message)),
 			 .body = bytes_of(message_body(message)),
-			 .vhost = bytes_of(exchange->vhost->node.key)},
+			 .vhost = bytes_of(exchange->vhost->node.key),
+			 .user = user},
 		.message = message,
 	};
 

@@ -11,9 +11,10 @@
 #include "broker/router_state.h"
 
 /* On the exchange's own loop, outside of the read side. Takes the target's and the message's
- * reference. If the exchange has been deleted meanwhile, it may not be shown. */
+ * reference. If the exchange has been deleted meanwhile, it may not be shown. user: who published.
+ */
 void router_observe(struct broker *broker, const struct route_target *target,
-		    struct message *message);
+		    struct message *message, struct shunt_bytes user);
 
 /* A target that gets no message. The exchange must be in the topology, if in the read side. */
 void route_target_drop(const struct route_target *target);

@@ -2,7 +2,8 @@
 #ifndef KERNEL_BROKER_ROUTER_STATE_H
 #define KERNEL_BROKER_ROUTER_STATE_H
 
-/* What router.c (finding the targets) and router_handover.c (giving them the messages) share. */
+/* What router.c (batches), router_find.c (finding the targets) and router_handover.c (giving them
+ * the messages) share. */
 
 #include "base/compiler.h"
 #include "broker/router.h"
@@ -20,6 +21,7 @@ struct route_target {
 #define ROUTE_OBSERVER UINT32_MAX
 
 struct route_letter;
+struct router_answers;
 struct trial_marks;
 
 /* What a batch sends to another loop. */
@@ -49,7 +51,7 @@ struct router {
 	size_t extra_keys_done; /* of the batch's: those of messages before */
 	size_t n_emitted;	/* bindings that the present exchange's type gave */
 	bool failed;		/* memory is out */
-	bool is_repeatable;	/* the routing key alone has decided */
+	unsigned answers_by;	/* of all exchanges that were visited: enum exchange_answers */
 	struct exchange **work; /* exchanges to visit */
 	size_t n_work, work_capacity;
 
@@ -63,8 +65,10 @@ struct router {
 	bool has_remote, has_observers;
 	size_t sample; /* which target is named to the publisher */
 
-	/* Under this read side, a message with the names of this one goes to these targets. */
+	/* Under this read side, a message with the names of this one, and its properties if those
+	 * count, goes to these targets. */
 	const struct message *repeatable;
+	unsigned repeatable_by;
 	size_t repeatable_first, repeatable_end;
 
 	/* The exchange that was found last. */
@@ -72,6 +76,7 @@ struct router {
 	struct vhost *cached_vhost;
 	uint64_t cached_generation;
 
+	struct router_answers *answers;	 /* broker/router_answers.h; NULL until one is remembered */
 	struct trial_marks *trial_marks; /* broker/trial.h; NULL until one is on */
 	bool was_tried;			 /* a message cost more than others: look at the clock */
 
@@ -79,7 +84,7 @@ struct router {
 	unsigned n_loops;
 };
 
-/* Where messages are routed from now on; without extra keys. */
+/* Where messages are routed from now on; without extra keys, and published by nobody. */
 void router_set_vhost(struct router *router, struct vhost *vhost);
 
 /* Enters the read side, with as many marks as it needs. */
@@ -90,6 +95,30 @@ void router_enter_read_side(struct router *router);
  */
 int router_walk(struct router *router, struct exchange *exchange, struct message *message,
 		struct amqp_error *error) MUST_USE;
+
+/*
+ * Routes from publications[at] on, until the time is up or one fails; their targets go behind those
+ * of publications[from..at - 1]. Returns where it stopped.
+ */
+size_t router_find_some(struct router *router, const struct publish_batch *batch, size_t from,
+			size_t at, struct amqp_error *error, bool *ret_failed);
+
+/* Where exchange types put their answers: router.sink.emit. */
+void router_emit(struct shunt_sink *sink, const struct shunt_binding *const *bindings,
+		 size_t count);
+
+/* Doubles the room; false, and router.failed is set, when memory is out. */
+bool router_grow_targets(struct router *router);
+
+static inline void router_add_target(struct router *router, struct actor_ref ref,
+				     uint64_t reply_key)
+{
+	if (UNLIKELY(router->n_targets == router->target_capacity) && !router_grow_targets(router))
+		return;
+	router->targets[router->n_targets++] =
+		(struct route_target){.ref = ref, .reply_key = reply_key};
+	router->has_remote |= ref.loop != router->own_loop;
+}
 
 /* One more target of the present message. False: memory is out. */
 bool router_add_queue(struct router *router, struct actor_ref queue) MUST_USE;

@@ -62,6 +62,9 @@ struct exchange {
 	struct map_node node; /* vhost.exchanges, by name */
 	struct vhost *vhost;
 	uint32_t index; /* dense, reused: marks of routing are kept by it */
+	/* For answers that are remembered (broker/router_answers.h): no other exchange has had this
+	 * number; and the number of what the instance that routes has been told. */
+	uint64_t number, knowledge;
 	bool durable, auto_delete, internal;
 	bool pending;		/* declared, but not on disk yet: not visible */
 	bool doomed;		/* being deleted: skip it */

@@ -34,7 +34,7 @@ struct topology {
 	_Atomic unsigned n_trials;
 	bool must_nudge; /* upgrades have something to do: told after the write side */
 	struct dense exchanges, queues, bindings;
-	uint64_t last_binding_id;
+	uint64_t last_binding_id, last_exchange_number;
 	unsigned n_loops;
 	_Atomic uint32_t *queues_on; /* how many entries each loop's queues have; a hint for placing
 					new ones */

@@ -99,6 +99,8 @@ struct connection {
 	struct access_user *user;
 	struct access_login *login;	  /* under way */
 	struct decisions *decisions;	  /* what the user may; NULL: nothing is remembered */
+	uint64_t access_forgotten;	  /* how often it was forgotten as its time was over */
+	uint64_t access_until_ms; /* when it will be, by loop_now_ms(); 0: it has no such time */
 	struct buffer *client_properties; /* raw table, for lists; NULL before start-ok */
 	uint64_t connected_at_ms;	  /* wall clock */
 

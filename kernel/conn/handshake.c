@@ -228,8 +228,8 @@ static int handshake_login(struct connection *c, const char *mechanism,
 	return 0;
 }
 
-static int handshake_start_ok(struct connection *c, const struct amqp_connection_start_ok *m,
-			      struct amqp_error *error)
+static int handshake_begin_login(struct connection *c, const struct amqp_connection_start_ok *m,
+				 struct amqp_error *error)
 {
 	const struct sasl_settings *settings = &c->service->settings.sasl;
 	enum sasl_mechanism mechanism;
@@ -244,12 +244,25 @@ static int handshake_start_ok(struct connection *c, const struct amqp_connection
 		return amqp_error_set(error, AMQP_COMMAND_INVALID,
 				      "unknown authentication mechanism '%s'", quoted);
 	}
-	if (sasl_read(settings, mechanism, &c->peer, m->response, &claim, reason, sizeof(reason)) ==
-	    0)
-		return handshake_login(c, sasl_name(mechanism), &claim, error);
-	handshake_audit(c, sasl_name(mechanism), SLICE_EMPTY, reason);
-	handshake_refuse(c, sasl_name(mechanism), reason);
-	return 0;
+	if (sasl_read(settings, mechanism, &c->peer, m->response, &claim, reason, sizeof(reason)) !=
+	    0) {
+		handshake_audit(c, sasl_name(mechanism), SLICE_EMPTY, reason);
+		handshake_refuse(c, sasl_name(mechanism), reason);
+		return 0;
+	}
+	return handshake_login(c, sasl_name(mechanism), &claim, error);
+}
+
+/* The frame is ours, in the loop's chunk or among the connection's bytes, and will be overwritten
+ * some time: with a password in it, better now. */
+static int handshake_start_ok(struct connection *c, const struct amqp_connection_start_ok *m,
+			      struct amqp_error *error)
+{
+	int result = handshake_begin_login(c, m, error);
+
+	if (m->response.size != 0)
+		explicit_bzero((void *)(uintptr_t)m->response.data, m->response.size);
+	return result;
 }
 
 /* ---- Tuning and opening ---- */

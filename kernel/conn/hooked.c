@@ -13,7 +13,7 @@
 /* ---- Publish ---- */
 
 int hooked_publish(struct channel *ch, const struct hook_list *list, struct message **message,
-		   bool *ret_goes_on, struct amqp_error *error)
+		   enum shunt_decision *ret_decision, struct amqp_error *error)
 {
 	struct connection *c = ch->connection;
 	const struct conn_settings *settings = &c->service->settings;
@@ -30,8 +30,8 @@ int hooked_publish(struct channel *ch, const struct hook_list *list, struct mess
 
 	error->method_id = AMQP_BASIC_PUBLISH;
 	decision = hooks_publish(list, &publish, error);
-	*ret_goes_on = decision == SHUNT_PASS;
-	if (*ret_goes_on)
+	*ret_decision = decision;
+	if (decision == SHUNT_PASS)
 		*message = publish.message;
 	else
 		message_unref(publish.message);

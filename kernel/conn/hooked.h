@@ -16,11 +16,11 @@
 
 /*
  * A complete message before it is routed, with the keys in channel_publish.extra; both may be
- * others afterwards. *ret_goes_on false: it was dropped, and its reference is gone. -EPROTO: it was
- * refused, and its reference is gone, too.
+ * others afterwards. SHUNT_DROP, SHUNT_NACK: its reference is gone. -EPROTO: it was refused, and
+ * its reference is gone, too.
  */
 int hooked_publish(struct channel *ch, const struct hook_list *list, struct message **message,
-		   bool *ret_goes_on, struct amqp_error *error) MUST_USE;
+		   enum shunt_decision *ret_decision, struct amqp_error *error) MUST_USE;
 
 /*
  * Deliveries of a consumer that hooks have dropped or rejected, in ack mode: gathered, and settled

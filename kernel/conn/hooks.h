@@ -86,6 +86,7 @@ struct hooked_publish {
 
 /*
  * SHUNT_REJECT: with *error; also when what a hook has made cannot be a message, or memory is out.
+ * SHUNT_NACK: error->text is the hook's, without a code; it has been logged.
  * The message is the caller's in any case.
  */
 enum shunt_decision hooks_publish(const struct hook_list *list, struct hooked_publish *publish,

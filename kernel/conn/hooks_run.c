@@ -6,6 +6,7 @@
 #include "conn/hooks.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -16,7 +17,8 @@ static struct shunt_bytes bytes_of(struct slice s)
 	return (struct shunt_bytes){s.data, s.size};
 }
 
-static void view_message(struct routed_message *view, struct message *message, struct slice vhost)
+static void view_message(struct routed_message *view, struct message *message, struct slice vhost,
+			 struct slice user)
 {
 	view->message = message;
 	view->view = (struct shunt_message){
@@ -25,6 +27,7 @@ static void view_message(struct routed_message *view, struct message *message, s
 		.routing_key = bytes_of(message_routing_key(message)),
 		.body = bytes_of(message_body(message)),
 		.vhost = bytes_of(vhost),
+		.user = bytes_of(user),
 	};
 }
 
@@ -41,6 +44,24 @@ static int hook_failed(const struct hook *hook, const struct shunt_error *said,
 		    said->code);
 	return amqp_error_set(error, AMQP_INTERNAL_ERROR, "message hook '%s' failed",
 			      hook->functions->name);
+}
+
+/* The publisher does not hear why, so the operator does. */
+static void hook_nacked(const struct hook *hook, const struct hooked_publish *publish,
+			const struct shunt_error *said, struct amqp_error *error)
+{
+	static struct log_limit limit = LOG_LIMIT(5);
+	struct slice text = slice_make(said->text, strnlen(said->text, sizeof(said->text)));
+	char reason[2 * sizeof(said->text)], user[300];
+
+	error->code = 0;
+	(void)snprintf(error->text, sizeof(error->text), SLICE_FMT, SLICE_ARG(text));
+	if (publish->dry_run || !log_limit_take(&limit, LOG_LEVEL_WARNING))
+		return;
+	log_taken(&limit, LOG_LEVEL_WARNING, "hooks",
+		  "hook '%s' has nacked a message: user=%s vhost='%.*s' reason=%s",
+		  hook->functions->name, log_quote(user, sizeof(user), publish->user),
+		  SLICE_ARG(publish->vhost), log_quote(reason, sizeof(reason), text));
 }
 
 /* What the draft has in it becomes the message. */
@@ -75,10 +96,14 @@ static enum shunt_decision ask_publish(const struct hook *hook, struct hooked_pu
 	struct shunt_error said = {0};
 	enum shunt_decision decision;
 
-	view_message(&view, p->message, p->vhost);
+	view_message(&view, p->message, p->vhost, p->user);
 	decision = hook->functions->publish(hook->plugin, &publish, &draft->functions, &said);
 	if (decision == SHUNT_DROP)
 		return SHUNT_DROP;
+	if (decision == SHUNT_NACK) {
+		hook_nacked(hook, p, &said, error);
+		return SHUNT_NACK;
+	}
 	/* Anything else that it may have returned is a refusal without a usable code. */
 	if (decision != SHUNT_PASS) {
 		(void)hook_failed(hook, &said, error);
@@ -124,7 +149,7 @@ static enum shunt_decision ask_deliver(const struct hook *hook, const struct hoo
 	};
 	enum shunt_decision decision;
 
-	view_message(&view, d->message, d->vhost);
+	view_message(&view, d->message, d->vhost, SLICE_EMPTY);
 	decision = hook->functions->deliver(hook->plugin, &delivery, &draft->functions);
 	return decision == SHUNT_DROP || decision == SHUNT_REJECT ? decision : SHUNT_PASS;
 }

@@ -39,12 +39,14 @@ static int opening_ask(struct connection *c, struct slice vhost, struct amqp_err
 		.name = vhost,
 		.peer = &c->peer,
 	};
+	struct access_reply reply;
 
-	if (access_authorize(c->service->access, &question))
+	if (access_authorize(c->service->access, &question, &reply))
 		return 0;
 	return amqp_error_set(error, AMQP_NOT_ALLOWED,
-			      "access to vhost '" SLICE_FMT "' refused for user '%s'",
-			      SLICE_ARG(vhost), c->user->name);
+			      "access to vhost '" SLICE_FMT "' refused for user '%s'%s%s",
+			      SLICE_ARG(vhost), c->user->name, reply.reason[0] != '\0' ? ": " : "",
+			      reply.reason);
 }
 
 static int opening_take_vhost(const struct connection *c, struct vhost *vhost,

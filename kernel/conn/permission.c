@@ -8,6 +8,7 @@
 #include "conn/audit.h"
 #include "conn/channel.h"
 #include "conn/decisions.h"
+#include "loop/loop.h"
 
 static const char *const permission_verbs[] = {
 	[ACCESS_VHOST] = "connect", [ACCESS_CONFIGURE] = "configure", [ACCESS_WRITE] = "write",
@@ -15,14 +16,15 @@ static const char *const permission_verbs[] = {
 };
 
 /* Completes the question with who asks. */
-static inline bool permission_ask(struct channel *ch, struct access_question *question)
+static inline bool permission_ask(struct channel *ch, struct access_question *question,
+				  struct access_reply *reply)
 {
 	struct connection *c = ch->connection;
 
 	question->user = c->user;
 	question->vhost = slice_cstr(c->vhost->name);
 	question->peer = &c->peer;
-	return access_authorize(c->service->access, question);
+	return access_authorize(c->service->access, question, reply);
 }
 
 static struct slice permission_resource_name(enum access_resource resource, struct slice name)
@@ -31,21 +33,37 @@ static struct slice permission_resource_name(enum access_resource resource, stru
 								      : name;
 }
 
+/* Two arguments for "%s%s". */
+#define PERMISSION_REASON(reply) (reply)->reason[0] != '\0' ? ": " : "", (reply)->reason
+
 static const char *permission_kind(enum access_resource resource)
 {
 	return resource == ACCESS_RESOURCE_QUEUE ? "queue" : "exchange";
 }
 
+/* What RabbitMQ says of a refusal; the reason of a policy of a plugin follows it, if it has one. */
 static COLD int permission_refused(struct channel *ch, const struct access_question *question,
-				   struct amqp_error *error)
+				   const struct access_reply *reply, struct amqp_error *error)
 {
 	const struct connection *c = ch->connection;
 
 	return amqp_error_set(error, AMQP_ACCESS_REFUSED,
-			      "%s access to %s '" SLICE_FMT "' in vhost '%s' refused for user '%s'",
+			      "%s access to %s '" SLICE_FMT
+			      "' in vhost '%s' refused for user '%s'%s%s",
 			      permission_verbs[question->operation],
 			      permission_kind(question->resource), SLICE_ARG(question->name),
-			      c->vhost->name, c->user->name);
+			      c->vhost->name, c->user->name, PERMISSION_REASON(reply));
+}
+
+/* The question, its refusal, and the audit's line of it. */
+static int permission_check_question(struct channel *ch, struct access_question *question,
+				     struct access_reply *reply, struct amqp_error *error)
+{
+	if (permission_ask(ch, question, reply))
+		return 0;
+	conn_audit_refusal(ch->connection, permission_verbs[question->operation],
+			   permission_kind(question->resource), question->name, SLICE_EMPTY);
+	return permission_refused(ch, question, reply, error);
 }
 
 int permission_check(struct channel *ch, enum access_operation operation,
@@ -58,6 +76,7 @@ int permission_check_with(struct channel *ch, enum access_operation operation,
 			  enum access_resource resource, struct slice name, struct slice arguments,
 			  struct amqp_error *error)
 {
+	struct access_reply reply;
 	struct access_question question = {
 		.operation = operation,
 		.resource = resource,
@@ -65,24 +84,23 @@ int permission_check_with(struct channel *ch, enum access_operation operation,
 		.arguments = arguments,
 	};
 
-	if (permission_ask(ch, &question))
-		return 0;
-	conn_audit_refusal(ch->connection, permission_verbs[operation], permission_kind(resource),
-			   question.name, SLICE_EMPTY);
-	return permission_refused(ch, &question, error);
+	return permission_check_question(ch, &question, &reply, error);
 }
 
 int permission_check_quietly(struct channel *ch, enum access_operation operation,
 			     enum access_resource resource, struct slice name,
 			     struct amqp_error *error)
 {
+	struct access_reply reply;
 	struct access_question question = {
 		.operation = operation,
 		.resource = resource,
 		.name = permission_resource_name(resource, name),
 	};
 
-	return permission_ask(ch, &question) ? 0 : permission_refused(ch, &question, error);
+	return permission_ask(ch, &question, &reply)
+		       ? 0
+		       : permission_refused(ch, &question, &reply, error);
 }
 
 /* ---- What is remembered ---- */
@@ -96,19 +114,74 @@ static NO_INLINE void permission_remember(struct connection *c, uint64_t generat
 	decisions_add(c->decisions, generation, decision);
 }
 
+uint64_t permission_expire(struct connection *c)
+{
+	if (loop_now_ms() >= c->access_until_ms) {
+		c->access_until_ms = 0;
+		c->access_forgotten++;
+	}
+	return c->access_forgotten;
+}
+
+/*
+ * Whether a permission may be remembered. If only for some time: all that is remembered has the
+ * time of that which has least. The policy is asked anew for a few names then, which costs little.
+ */
+static bool permission_keeps(struct connection *c, const struct access_reply *reply)
+{
+	uint64_t until_ms;
+
+	if (LIKELY(reply->remember_ms == ACCESS_REMEMBER_ALWAYS))
+		return true;
+	if (reply->remember_ms == 0)
+		return false;
+	until_ms = loop_now_ms() + reply->remember_ms;
+	if (c->access_until_ms == 0 || until_ms < c->access_until_ms)
+		c->access_until_ms = until_ms;
+	return true;
+}
+
+static int permission_check_kept(struct channel *ch, enum access_operation operation,
+				 enum access_resource resource, struct slice name,
+				 bool *ret_remember, struct amqp_error *error)
+{
+	struct access_reply reply;
+	struct access_question question = {
+		.operation = operation,
+		.resource = resource,
+		.name = permission_resource_name(resource, name),
+	};
+
+	if (permission_check_question(ch, &question, &reply, error) != 0)
+		return -EPROTO;
+	*ret_remember = permission_keeps(ch->connection, &reply);
+	return 0;
+}
+
+int permission_check_write(struct channel *ch, struct slice exchange, bool *ret_remember,
+			   struct amqp_error *error)
+{
+	return permission_check_kept(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, exchange,
+				     ret_remember, error);
+}
+
 int permission_check_often(struct channel *ch, enum access_operation operation,
-			   enum access_resource resource, struct slice name,
+			   enum access_resource resource, struct slice name, bool *ret_remember,
 			   struct amqp_error *error)
 {
 	struct connection *c = ch->connection;
-	uint64_t generation = access_generation(c->service->access);
+	uint64_t generation = permission_generation(c);
 	struct decision decision = {.operation = operation, .resource = resource, .name = name};
+	bool remember = true;
 
-	if (decisions_have(c->decisions, generation, &decision))
-		return 0;
-	if (permission_check(ch, operation, resource, name, error) != 0)
-		return -EPROTO;
-	permission_remember(c, generation, &decision);
+	if (!decisions_have(c->decisions, generation, &decision)) {
+		if (permission_check_kept(ch, operation, resource, name, &remember, error) != 0)
+			return -EPROTO;
+		if (remember)
+			permission_remember(c, generation, &decision);
+	}
+	if (ret_remember != NULL)
+		*ret_remember = remember;
 	return 0;
 }
 
@@ -124,17 +197,19 @@ int permission_check_passive(struct channel *ch, enum access_resource resource, 
 		.resource = resource,
 		.name = permission_resource_name(resource, name),
 	};
+	struct access_reply reply;
 
 	for (size_t i = 0; i < sizeof(operations) / sizeof(*operations); i++) {
 		question.operation = operations[i];
-		if (permission_ask(ch, &question))
+		if (permission_ask(ch, &question, &reply))
 			return 0;
 	}
 	conn_audit_refusal(c, "passive", permission_kind(resource), question.name, SLICE_EMPTY);
 	return amqp_error_set(error, AMQP_ACCESS_REFUSED,
-			      "access to %s '" SLICE_FMT "' in vhost '%s' refused for user '%s'",
+			      "access to %s '" SLICE_FMT
+			      "' in vhost '%s' refused for user '%s'%s%s",
 			      permission_kind(resource), SLICE_ARG(question.name), c->vhost->name,
-			      c->user->name);
+			      c->user->name, PERMISSION_REASON(&reply));
 }
 
 int permission_check_not_default(struct slice exchange, struct amqp_error *error)
@@ -182,21 +257,24 @@ bool permission_covers_topics(struct channel *ch, struct slice exchange)
 }
 
 static COLD int permission_refused_topic(struct channel *ch, const struct decision *d,
-					 struct amqp_error *error)
+					 const struct access_reply *reply, struct amqp_error *error)
 {
 	const struct connection *c = ch->connection;
 
 	conn_audit_refusal(c, permission_verbs[d->operation], "exchange", d->name, d->routing_key);
 	return amqp_error_set(error, AMQP_ACCESS_REFUSED,
 			      "%s access to topic '" SLICE_FMT "' in exchange '" SLICE_FMT
-			      "' in vhost '%s' refused for user '%s'",
+			      "' in vhost '%s' refused for user '%s'%s%s",
 			      permission_verbs[d->operation], SLICE_ARG(d->routing_key),
-			      SLICE_ARG(d->name), c->vhost->name, c->user->name);
+			      SLICE_ARG(d->name), c->vhost->name, c->user->name,
+			      PERMISSION_REASON(reply));
 }
 
+/* generation: 0: it is not to be remembered. */
 static NO_INLINE int permission_ask_topic(struct channel *ch, uint64_t generation,
 					  const struct decision *d, struct amqp_error *error)
 {
+	struct access_reply reply;
 	struct access_question question = {
 		.operation = d->operation,
 		.resource = d->resource,
@@ -204,9 +282,10 @@ static NO_INLINE int permission_ask_topic(struct channel *ch, uint64_t generatio
 		.routing_key = d->routing_key,
 	};
 
-	if (!permission_ask(ch, &question))
-		return permission_refused_topic(ch, d, error);
-	permission_remember(ch->connection, generation, d);
+	if (!permission_ask(ch, &question, &reply))
+		return permission_refused_topic(ch, d, &reply, error);
+	if (generation != 0 && permission_keeps(ch->connection, &reply))
+		permission_remember(ch->connection, generation, d);
 	return 0;
 }
 
@@ -228,7 +307,7 @@ int permission_check_topic(struct channel *ch, enum access_operation operation,
 			   struct amqp_error *error)
 {
 	struct connection *c = ch->connection;
-	uint64_t generation = access_generation(c->service->access);
+	uint64_t generation = permission_generation(c);
 	struct decision decision = {
 		.operation = operation,
 		.resource = ACCESS_RESOURCE_EXCHANGE,
@@ -239,6 +318,20 @@ int permission_check_topic(struct channel *ch, enum access_operation operation,
 	if (decisions_have(c->decisions, generation, &decision))
 		return 0;
 	return permission_ask_topic(ch, generation, &decision, error);
+}
+
+int permission_check_topic_once(struct channel *ch, enum access_operation operation,
+				struct slice exchange, struct slice routing_key,
+				struct amqp_error *error)
+{
+	const struct decision decision = {
+		.operation = operation,
+		.resource = ACCESS_RESOURCE_EXCHANGE,
+		.name = exchange,
+		.routing_key = routing_key,
+	};
+
+	return permission_ask_topic(ch, 0, &decision, error);
 }
 
 int permission_check_binding(struct channel *ch, const struct permission_binding *b,

@@ -10,6 +10,21 @@
 #include "access/access.h"
 #include "conn/channel.h"
 
+/*
+ * Of what is remembered now. Another one than before: forget it. It grows with access_generation(),
+ * and when the time is over for which a policy has let it be remembered.
+ */
+uint64_t permission_expire(struct connection *c);
+
+static inline uint64_t permission_generation(struct connection *c)
+{
+	uint64_t generation = access_generation(c->service->access);
+
+	if (UNLIKELY(c->access_until_ms != 0))
+		return generation + permission_expire(c);
+	return generation + c->access_forgotten;
+}
+
 int permission_check(struct channel *ch, enum access_operation operation,
 		     enum access_resource resource, struct slice name, struct amqp_error *error);
 
@@ -23,9 +38,10 @@ int permission_check_with(struct channel *ch, enum access_operation operation,
 			  enum access_resource resource, struct slice name, struct slice arguments,
 			  struct amqp_error *error);
 
-/* The same for what comes with each message: the answer is remembered (conn/decisions.h). */
+/* The same for what comes with each message: the answer is remembered (conn/decisions.h), if it
+ * may be, as *ret_remember says; NULL: not asked for. */
 int permission_check_often(struct channel *ch, enum access_operation operation,
-			   enum access_resource resource, struct slice name,
+			   enum access_resource resource, struct slice name, bool *ret_remember,
 			   struct amqp_error *error);
 
 /*
@@ -49,6 +65,14 @@ bool permission_covers_topics(struct channel *ch, struct slice exchange);
 /* Of an exchange for which both are so. The answer is remembered. */
 int permission_check_topic(struct channel *ch, enum access_operation operation,
 			   struct slice exchange, struct slice routing_key,
+			   struct amqp_error *error);
+/* The same where the exchange itself is to be asked about each time: so is this. */
+int permission_check_topic_once(struct channel *ch, enum access_operation operation,
+				struct slice exchange, struct slice routing_key,
+				struct amqp_error *error);
+
+/* Publishing to the exchange. *ret_remember: the answer holds as long as the generation. */
+int permission_check_write(struct channel *ch, struct slice exchange, bool *ret_remember,
 			   struct amqp_error *error);
 
 /* It is remembered that this may be published, to the exchange and with the key. */

@@ -130,6 +130,7 @@ bool publish_now(struct channel *ch, struct publish_batch *batch)
 	int failed = 0;
 
 	batch->vhost = ch->connection->vhost;
+	batch->user = slice_cstr(ch->connection->user->name);
 	batch->publisher = ch->endpoint.ref;
 	size_t done = router_publish(ch->connection->service->broker, batch, &error);
 
@@ -226,13 +227,13 @@ static inline void publish_add(struct channel *ch, struct message *message)
 
 /* ---- Content ---- */
 
-/* A hook has dropped it: that is all. Confirms are in the order of their numbers, so what was
- * published before is routed before. */
-static int publish_dropped(struct channel *ch, struct amqp_error *error)
+/* A hook has dropped or nacked it: that is all. Confirms are in the order of their numbers, so what
+ * was published before is routed before. */
+static int publish_dropped(struct channel *ch, bool is_nacked, struct amqp_error *error)
 {
 	struct conn_loop *home = ch->connection->home;
 
-	counter_add(COUNTER_MESSAGES_DROPPED, 1);
+	counter_add(is_nacked ? COUNTER_MESSAGES_NACKED : COUNTER_MESSAGES_DROPPED, 1);
 	if (!ch->confirms_on)
 		return 0;
 	if (home->publisher == ch)
@@ -240,7 +241,7 @@ static int publish_dropped(struct channel *ch, struct amqp_error *error)
 	if (ch->state != CHANNEL_OPEN || ch->connection->state != CONNECTION_RUNNING)
 		return 0;
 	publish_mark_dirty(ch);
-	if (confirms_publish(&ch->confirms, ch->next_publish++, 0, false) == 0)
+	if (confirms_publish(&ch->confirms, ch->next_publish++, 0, is_nacked) == 0)
 		return 0;
 	return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
 }
@@ -257,11 +258,13 @@ static inline int publish_pass(struct channel *ch, struct message *message,
 static NO_INLINE int publish_ask_hooks(struct channel *ch, const struct hook_list *hooks,
 				       struct message *message, struct amqp_error *error)
 {
-	bool goes_on;
+	enum shunt_decision decision;
 
-	if (hooked_publish(ch, hooks, &message, &goes_on, error) != 0)
+	if (hooked_publish(ch, hooks, &message, &decision, error) != 0)
 		return -EPROTO;
-	return goes_on ? publish_pass(ch, message, error) : publish_dropped(ch, error);
+	if (decision == SHUNT_PASS)
+		return publish_pass(ch, message, error);
+	return publish_dropped(ch, decision == SHUNT_NACK, error);
 }
 
 static int publish_complete(struct channel *ch, struct amqp_error *error)

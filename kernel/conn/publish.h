@@ -21,6 +21,9 @@ enum publish_access {
 	PUBLISH_WITH_TOPICS, /* the routing key counts, too, if it is a topic exchange */
 };
 
+/* As a generation: no answer holds. */
+#define PUBLISH_ASK_AGAIN 0
+
 /* A basic.publish whose content is still to come; made at a channel's first publish. */
 struct channel_publish {
 	bool mandatory;

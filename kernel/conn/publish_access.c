@@ -12,12 +12,13 @@
 #include "conn/permission.h"
 
 /* The channel's first one, or all may be different now. */
-static int publish_ask_first(struct channel *ch, struct slice exchange, struct amqp_error *error)
+static int publish_ask_first(struct channel *ch, struct slice exchange, bool *ret_remember,
+			     struct amqp_error *error)
 {
 	struct channel_publish *p = ch->publish;
 	bool asks_topics = permission_asks_topics(ch);
 
-	if (permission_check(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE, exchange, error) != 0) {
+	if (permission_check_write(ch, exchange, ret_remember, error) != 0) {
 		p->access = PUBLISH_NOT_ASKED;
 		return -EPROTO;
 	}
@@ -30,13 +31,14 @@ static int publish_ask_access(struct channel *ch, struct slice exchange, uint64_
 {
 	struct channel_publish *p = ch->publish;
 	bool is_another = p->access != PUBLISH_NOT_ASKED && p->access_generation == generation;
+	bool remember;
 	int result = is_another ? permission_check_often(ch, ACCESS_WRITE, ACCESS_RESOURCE_EXCHANGE,
-							 exchange, error)
-				: publish_ask_first(ch, exchange, error);
+							 exchange, &remember, error)
+				: publish_ask_first(ch, exchange, &remember, error);
 
 	if (result != 0)
 		return -EPROTO;
-	p->access_generation = generation;
+	p->access_generation = remember ? generation : PUBLISH_ASK_AGAIN;
 	p->access_topology = 0;
 	p->access_exchange_size = (uint8_t)exchange.size;
 	slice_copy(p->access_exchange, exchange);
@@ -67,6 +69,17 @@ static bool publish_is_known_topic(struct channel *ch, const struct amqp_basic_p
 	       permission_has_topic(ch, generation, m->exchange, m->routing_key);
 }
 
+/* A key that is remembered stands for its exchange as well. */
+static int publish_check_topic(struct channel *ch, struct slice exchange, struct slice routing_key,
+			       struct amqp_error *error)
+{
+	return ch->publish->access_generation == PUBLISH_ASK_AGAIN
+		       ? permission_check_topic_once(ch, ACCESS_WRITE_TOPIC, exchange, routing_key,
+						     error)
+		       : permission_check_topic(ch, ACCESS_WRITE_TOPIC, exchange, routing_key,
+						error);
+}
+
 int publish_examine_access(struct channel *ch, const struct amqp_basic_publish *m,
 			   uint64_t generation, struct amqp_error *error)
 {
@@ -80,7 +93,7 @@ int publish_examine_access(struct channel *ch, const struct amqp_basic_publish *
 	}
 	if (p->access == PUBLISH_ALLOWED || !publish_covers_topics(ch, m->exchange))
 		return 0;
-	return permission_check_topic(ch, ACCESS_WRITE_TOPIC, m->exchange, m->routing_key, error);
+	return publish_check_topic(ch, m->exchange, m->routing_key, error);
 }
 
 int publish_access_extra_topics(struct channel *ch, struct amqp_error *error)
@@ -98,7 +111,7 @@ int publish_access_extra_topics(struct channel *ch, struct amqp_error *error)
 	extra_keys_read(buffer_slice(&p->extra.bytes), p->extra.n, keys);
 	for (uint32_t i = 0; i < p->extra.n && result == 0; i++)
 		result =
-			permission_check_topic(ch, ACCESS_WRITE_TOPIC, p->exchange, keys[i], error);
+			publish_check_topic(ch, p->exchange, keys[i], error);
 	mem_free(keys);
 	return result;
 }

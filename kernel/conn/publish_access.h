@@ -8,6 +8,7 @@
  */
 
 #include "conn/channel.h"
+#include "conn/permission.h"
 #include "conn/publish.h"
 
 /* The exchange is the one that was last asked about, and the answer is as good as then. */
@@ -25,7 +26,7 @@ int publish_examine_access(struct channel *ch, const struct amqp_basic_publish *
 static inline int publish_access(struct channel *ch, const struct amqp_basic_publish *m,
 				 struct amqp_error *error)
 {
-	uint64_t generation = access_generation(ch->connection->service->access);
+	uint64_t generation = permission_generation(ch->connection);
 
 	if (LIKELY(ch->publish->access == PUBLISH_ALLOWED &&
 		   publish_was_asked(ch->publish, m->exchange, generation)))

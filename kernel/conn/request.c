@@ -59,7 +59,7 @@ static int request_check_read(struct channel *ch, enum queue_operation operation
 			      struct amqp_error *error)
 {
 	return operation == QUEUE_GET
-		       ? permission_check_often(ch, ACCESS_READ, ACCESS_RESOURCE_QUEUE, name, error)
+		       ? permission_check_often(ch, ACCESS_READ, ACCESS_RESOURCE_QUEUE, name, NULL, error)
 		       : permission_check(ch, ACCESS_READ, ACCESS_RESOURCE_QUEUE, name, error);
 }
 

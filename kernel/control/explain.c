@@ -107,6 +107,8 @@ static const char *decision_name(enum shunt_decision decision)
 		return "pass";
 	case SHUNT_DROP:
 		return "drop";
+	case SHUNT_NACK:
+		return "nack";
 	case SHUNT_REJECT:
 		break;
 	}
@@ -124,10 +126,18 @@ static void hook_ran(void *context, const struct hook *hook, enum shunt_decision
 	json_array_append_new(context, value);
 }
 
+/* Who is said to publish it; empty: nobody. */
+static struct slice user_of(const json_t *request)
+{
+	const char *user = json_string_value(json_object_get(request, "user"));
+
+	return user != NULL ? slice_cstr(user) : SLICE_EMPTY;
+}
+
 /* What the hooks do to the message, which may be another one then, and in their answer. */
 static enum shunt_decision run_hooks(const struct conn_service *service, const struct vhost *vhost,
-				     struct message **message, struct extra_keys *keys,
-				     json_t *value)
+				     struct slice user, struct message **message,
+				     struct extra_keys *keys, json_t *value)
 {
 	const struct conn_settings *settings = &service->settings;
 	const struct hook_list *list = hooks_on_publish(service->hooks);
@@ -139,6 +149,7 @@ static enum shunt_decision run_hooks(const struct conn_service *service, const s
 		.keys = keys,
 		.limits = {settings->max_message_size, draft_properties_max(settings->frame_max)},
 		.vhost = vhost->node.key,
+		.user = user,
 		.dry_run = true,
 		.ran = hook_ran,
 		.context = hooks,
@@ -149,22 +160,25 @@ static enum shunt_decision run_hooks(const struct conn_service *service, const s
 	*message = publish.message;
 	set(value, "hooks", hooks);
 	set(value, "decision", json_string(decision_name(decision)));
-	if (decision == SHUNT_REJECT)
+	if (decision == SHUNT_REJECT || (decision == SHUNT_NACK && error.text[0] != '\0'))
 		set_text(value, "reason", slice_cstr(error.text));
 	else
 		set(value, "reason", json_null());
+	set_text(value, "exchange", message_exchange(publish.message));
 	set_text(value, "routing_key", message_routing_key(publish.message));
 	return decision;
 }
 
 /* ---- The answer ---- */
 
-static int explain_by_keys(struct broker *broker, struct vhost *vhost, struct message *message,
-			   const struct extra_keys *keys, struct explanation *ret_explanation)
+static int explain_by_keys(struct broker *broker, struct vhost *vhost, struct slice user,
+			   struct message *message, const struct extra_keys *keys,
+			   struct explanation *ret_explanation)
 {
 	struct slice *extra = mem_try_alloc((keys->n + 1) * sizeof(*extra));
 	const struct explained_publish publish = {
 		.vhost = vhost,
+		.user = user,
 		.message = message,
 		.extra_keys = extra,
 		.n_extra_keys = keys->n,
@@ -180,11 +194,11 @@ static int explain_by_keys(struct broker *broker, struct vhost *vhost, struct me
 }
 
 /* Where it goes, of a message that the hooks have passed. */
-static int add_way(const struct control_config *config, struct vhost *vhost,
+static int add_way(const struct control_config *config, struct vhost *vhost, struct slice user,
 		   struct message *message, const struct extra_keys *keys, json_t *value)
 {
 	struct explanation explanation;
-	int r = explain_by_keys(config->broker, vhost, message, keys, &explanation);
+	int r = explain_by_keys(config->broker, vhost, user, message, keys, &explanation);
 
 	if (r == 0) {
 		set_explanation(value, &explanation);
@@ -193,7 +207,7 @@ static int add_way(const struct control_config *config, struct vhost *vhost,
 	return r;
 }
 
-static int make_answer(const struct control_config *config, struct vhost *vhost,
+static int make_answer(const struct control_config *config, struct vhost *vhost, struct slice user,
 		       struct message **message, json_t *value)
 {
 	static const struct explanation nowhere;
@@ -201,20 +215,21 @@ static int make_answer(const struct control_config *config, struct vhost *vhost,
 	int r = 0;
 
 	extra_keys_init(&keys);
-	if (run_hooks(config->connections, vhost, message, &keys, value) == SHUNT_PASS)
-		r = add_way(config, vhost, *message, &keys, value);
+	if (run_hooks(config->connections, vhost, user, message, &keys, value) == SHUNT_PASS)
+		r = add_way(config, vhost, user, *message, &keys, value);
 	else
 		set_explanation(value, &nowhere);
 	extra_keys_fini(&keys);
 	return r;
 }
 
-static void answer(struct control_client *client, struct vhost *vhost, struct message **message)
+static void answer(struct control_client *client, struct vhost *vhost, struct slice user,
+		   struct message **message)
 {
 	json_t *value = json_object();
 	struct slice exchange;
 
-	switch (make_answer(control_client_config(client), vhost, message, value)) {
+	switch (make_answer(control_client_config(client), vhost, user, message, value)) {
 	case 0:
 		control_client_send(client, json_pack("{s:O}", "value", value));
 		control_client_ok(client);
@@ -251,6 +266,6 @@ void control_explain_route(struct control_client *client, const json_t *request)
 		control_client_fail(client, CONTROL_DATA, "%s", reason);
 		return;
 	}
-	answer(client, vhost, &message);
+	answer(client, vhost, user_of(request), &message);
 	message_unref(message);
 }

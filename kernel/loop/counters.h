@@ -31,6 +31,7 @@
 	X(MESSAGES_ACKED, messages_acked)                                                          \
 	X(MESSAGES_REQUEUED, messages_requeued)                                                    \
 	X(MESSAGES_DROPPED, messages_dropped)                                                      \
+	X(MESSAGES_NACKED, messages_nacked)                                                        \
 	X(MESSAGES_EXPIRED, messages_expired)                                                      \
 	X(BYTES_IN, bytes_in)                                                                      \
 	X(BYTES_OUT, bytes_out)                                                                    \

@@ -20,8 +20,7 @@ int plugin_refuse(char *ret_reason, size_t size, const char *format, ...)
 	return -1;
 }
 
-/* As plugin.NAME.KEY and the log can carry it. */
-static bool name_is_plain(const char *name)
+bool plugin_name_is_plain(const char *name)
 {
 	static const char plain[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
@@ -29,18 +28,19 @@ static bool name_is_plain(const char *name)
 	return name[strspn(name, plain)] == '\0';
 }
 
-static int check_options(const struct shunt_plugin *self, char *ret_reason, size_t size)
+int plugin_check_options(const struct shunt_option *options, char *ret_reason, size_t size)
 {
-	if (plugin_option(self, "optional") != NULL)
-		return plugin_refuse(ret_reason, size,
-				     "it has an option 'optional', which is the broker's");
-	for (const struct shunt_option *option = self->options;
-	     option != NULL && option->name != NULL; option++)
+	for (const struct shunt_option *option = options; option != NULL && option->name != NULL;
+	     option++) {
+		if (strcmp(option->name, "optional") == 0)
+			return plugin_refuse(ret_reason, size,
+					     "it has an option 'optional', which is the broker's");
 		if (option->default_value != NULL &&
 		    !plugin_value_fits(option, option->default_value))
 			return plugin_refuse(ret_reason, size,
 					     "its option '%s' does not allow its own default '%s'",
 					     option->name, option->default_value);
+	}
 	return 0;
 }
 
@@ -77,8 +77,8 @@ static bool is_empty(const char *text)
 }
 
 /* In this order: nothing is read before what says that it may be. */
-int plugin_check(const struct shunt_plugin *exported, struct shunt_plugin *ret_self,
-		 char *ret_reason, size_t size)
+static int copy_checked(const struct shunt_plugin *exported, struct shunt_plugin *ret_self,
+			char *ret_reason, size_t size)
 {
 	if (check_versions(exported, ret_reason, size) != 0)
 		return -1;
@@ -87,12 +87,34 @@ int plugin_check(const struct shunt_plugin *exported, struct shunt_plugin *ret_s
 				     exported->struct_size, sizeof(struct shunt_plugin));
 	memset(ret_self, 0, sizeof(*ret_self));
 	memcpy(ret_self, exported, exported->struct_size);
+	return 0;
+}
+
+int plugin_check(const struct shunt_plugin *exported, struct shunt_plugin *ret_self,
+		 char *ret_reason, size_t size)
+{
+	if (copy_checked(exported, ret_self, ret_reason, size) != 0)
+		return -1;
 	if (is_empty(ret_self->name) || is_empty(ret_self->version) ||
 	    is_empty(ret_self->licence) || ret_self->start == NULL)
 		return plugin_refuse(ret_reason, size,
 				     "it lacks a name, version, licence or start function");
-	if (!name_is_plain(ret_self->name))
+	if (!plugin_name_is_plain(ret_self->name))
 		return plugin_refuse(ret_reason, size,
 				     "its name has more than letters, digits, '-' and '_'");
-	return check_options(ret_self, ret_reason, size);
+	return plugin_check_options(ret_self->options, ret_reason, size);
+}
+
+int plugin_check_made(const struct shunt_plugin *made, const char *name,
+		      struct shunt_plugin *ret_self, char *ret_reason, size_t size)
+{
+	if (copy_checked(made, ret_self, ret_reason, size) != 0)
+		return -1;
+	if (is_empty(ret_self->name) || is_empty(ret_self->version))
+		return plugin_refuse(ret_reason, size, "its language gives it no name or version");
+	if (strcmp(ret_self->name, name) != 0)
+		return plugin_refuse(ret_reason, size,
+				     "its language has made plugin '%s' of it, not '%s'",
+				     ret_self->name, name);
+	return 0;
 }

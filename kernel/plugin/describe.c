@@ -155,6 +155,16 @@ static json_t *type_names_of(const struct plugin *plugin)
 	return array;
 }
 
+/* null: it has not said. */
+static json_t *depends_of(const struct shunt_exchange_type *type)
+{
+	json_t *array = type->depends ? json_array() : json_null();
+
+	for (size_t i = 0; type->depends && type->depends[i]; i++)
+		json_array_append_new(array, json_string(type->depends[i]));
+	return array;
+}
+
 static json_t *types_of(const struct plugin *plugin)
 {
 	struct topology *topology = plugin->plugins->config.topology;
@@ -173,6 +183,8 @@ static json_t *types_of(const struct plugin *plugin)
 				    arguments_of(functions->declare_arguments));
 		json_object_set_new(object, "bind_arguments",
 				    arguments_of(functions->bind_arguments));
+		json_object_set_new(object, "depends", depends_of(functions));
+		set_number(object, "depends_ms", functions->depends_ms);
 	}
 	return array;
 }

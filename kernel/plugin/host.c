@@ -105,6 +105,7 @@ void host_init(struct shunt_host *host)
 	host_offer_tables(host);
 	host_offer_arguments(host);
 	host_offer_messages(host);
+	host_offer_routing(host);
 	host_offer_holding(host);
 	host_offer_counters(host);
 	host_offer_posting(host);

@@ -17,6 +17,7 @@ void host_init(struct shunt_host *host);
 void host_offer_tables(struct shunt_host *host);
 void host_offer_arguments(struct shunt_host *host);
 void host_offer_messages(struct shunt_host *host);
+void host_offer_routing(struct shunt_host *host);
 void host_offer_holding(struct shunt_host *host);
 void host_offer_registering(struct shunt_host *host);
 void host_offer_settings(struct shunt_host *host);

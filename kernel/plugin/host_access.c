@@ -176,8 +176,25 @@ static enum shunt_resource resource_of(enum access_resource resource)
 	return resources[resource];
 }
 
+/* decide() takes the place of authorize() since 1.3. */
+static enum shunt_verdict ask(const struct plugin_policy *own, const struct shunt_question *view,
+			      struct access_reply *reply)
+{
+	struct shunt_answer answer = {.size = sizeof(answer), .remember_ms = reply->remember_ms};
+	enum shunt_verdict verdict;
+
+	if (own->own.decide == NULL)
+		return own->own.authorize(own->plugin->state, view);
+	verdict = own->own.decide(own->plugin->state, view, &answer);
+	answer.reason[sizeof(answer.reason) - 1] = '\0';
+	reply->remember_ms = answer.remember_ms;
+	snprintf(reply->reason, sizeof(reply->reason), "%s", answer.reason);
+	return verdict;
+}
+
 static enum access_verdict authorize(struct access_policy *policy,
-				     const struct access_question *question)
+				     const struct access_question *question,
+				     struct access_reply *reply)
 {
 	struct plugin_policy *own = policy_of(policy);
 	const struct shunt_question view = {
@@ -193,7 +210,7 @@ static enum access_verdict authorize(struct access_policy *policy,
 		.peer = question->peer,
 	};
 
-	switch (own->own.authorize(own->plugin->state, &view)) {
+	switch (ask(own, &view, reply)) {
 	case SHUNT_ALLOW:
 		return ACCESS_ALLOW;
 	case SHUNT_NEXT:
@@ -221,7 +238,7 @@ static void prepare(struct plugin_policy *own, uint64_t index)
 		.rank = own->plugin->rank,
 		.index = index,
 		.authenticate = own->own.authenticate != NULL ? authenticate : NULL,
-		.authorize = own->own.authorize != NULL ? authorize : NULL,
+		.authorize = own->own.authorize != NULL || own->own.decide != NULL ? authorize : NULL,
 	};
 }
 

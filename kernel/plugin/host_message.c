@@ -31,3 +31,16 @@ void host_offer_messages(struct shunt_host *host)
 	host->message_headers = host_message_headers;
 	host->message_property = host_message_property;
 }
+
+/* ---- Answers ---- */
+
+static void host_answer_varies(const struct shunt_host *host)
+{
+	(void)host;
+	router_answer_varies();
+}
+
+void host_offer_routing(struct shunt_host *host)
+{
+	host->answer_varies = host_answer_varies;
+}

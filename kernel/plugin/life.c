@@ -16,6 +16,9 @@
 #include "conn/hooks.h"
 #include "loop/loop.h"
 #include "plugin/plugin.h"
+#include "plugin/script.h"
+
+#define MINOR_OF_ACTIVATE 3 /* of the ABI: what is older has not got it */
 
 const char *plugin_phase_name(enum plugin_phase phase)
 {
@@ -93,6 +96,13 @@ static void take_out(struct plugin *plugin)
 	list_add_tail(&plugin->plugins->leaving, &plugin->link);
 }
 
+/* Before anything else of it is called. */
+static void call_activate(struct plugin *plugin)
+{
+	if (plugin->self.abi_minor >= MINOR_OF_ACTIVATE && plugin->self.activate != NULL)
+		plugin->self.activate(plugin->state);
+}
+
 void plugin_activate(struct plugin *plugin, struct plugin *replaced)
 {
 	struct list *before = &plugin->plugins->active;
@@ -106,6 +116,7 @@ void plugin_activate(struct plugin *plugin, struct plugin *replaced)
 		before = &replaced->link;
 	list_remove(&plugin->link);
 	list_add_tail(before, &plugin->link);
+	call_activate(plugin);
 	put_hooks_in_force(plugin, replaced);
 	plugins_change_policies(plugin->plugins, replaced, plugin);
 	if (replaced != NULL)
@@ -139,6 +150,8 @@ static void plugin_free(struct plugin *plugin)
 	list_remove(&plugin->link);
 	plugin_free_timers(plugin);
 	plugin_staged_fini(&plugin->staged);
+	if (plugin->script != NULL)
+		script_fini(plugin);
 	mem_free(plugin->name);
 	mem_free(plugin);
 	if (closed != NULL)
@@ -150,6 +163,8 @@ static void close_file(struct helper_job *job)
 {
 	struct plugin *plugin = container_of(job, struct plugin, closing);
 
+	if (plugin->script != NULL)
+		script_close(plugin);
 	plugin_file_close(&plugin->file);
 }
 
@@ -163,7 +178,7 @@ static void file_closed(struct helper_job *job)
 static void plugin_close(struct plugin *plugin)
 {
 	plugin->closing = (struct helper_job){.run = close_file, .done = file_closed};
-	plugins_help(plugin->plugins, &plugin->closing);
+	plugins_help(plugin->plugins, PLUGIN_HELP_FILES, &plugin->closing);
 }
 
 static void plugin_unheld(struct letter *letter)

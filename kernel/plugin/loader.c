@@ -7,9 +7,8 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "loop/pool.h"
-#include "plugin/host.h"
 #include "plugin/plugin.h"
+#include "plugin/script.h"
 
 /* ---- All of them ---- */
 
@@ -59,193 +58,43 @@ const char *plugin_name(const struct plugin *plugin)
 	return plugin->name;
 }
 
+/* The last one of any list: scripts before others, as these may be their languages'. NULL: none. */
+static struct plugin *last_of(struct plugins *plugins)
+{
+	struct list *const lists[] = {&plugins->active, &plugins->staged, &plugins->leaving};
+	struct plugin *last = NULL;
+	struct list *pos;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct plugin *last_script = NULL;
+
+		list_for_each(pos, lists[i]) {
+			struct plugin *plugin = container_of(pos, struct plugin, link);
+
+			if (plugin->script != NULL)
+				last_script = plugin;
+		}
+		if (last_script != NULL)
+			return last_script;
+		if (last == NULL && list_last(lists[i]) != NULL)
+			last = container_of(list_last(lists[i]), struct plugin, link);
+	}
+	return last;
+}
+
 /* What is on its way between the loops and the helper comes to its end first. */
 void plugins_destroy(struct plugins *plugins)
 {
-	struct list *lists[3], *node;
+	struct plugin *plugin;
 
 	if (plugins == NULL)
 		return;
 	plugins_finish_pending(plugins);
-	lists[0] = &plugins->active;
-	lists[1] = &plugins->staged;
-	lists[2] = &plugins->leaving;
-	for (size_t i = 0; i < 3; i++)
-		while ((node = list_last(lists[i])) != NULL)
-			plugin_end(container_of(node, struct plugin, link));
+	while ((plugin = last_of(plugins)) != NULL)
+		plugin_end(plugin);
 	pending_fini(&plugins->logins);
 	pending_fini(&plugins->calls);
 	mem_free(plugins);
-}
-
-/* ---- Opening ---- */
-
-static void owner_hold(struct exchange_type_owner *owner)
-{
-	plugin_hold(container_of(owner, struct plugin, owner));
-}
-
-static void owner_release(struct exchange_type_owner *owner)
-{
-	plugin_release(container_of(owner, struct plugin, owner));
-}
-
-static struct plugin *plugin_create(struct plugins *plugins, const struct plugin_open *open)
-{
-	struct plugin *plugin = mem_zalloc(sizeof(*plugin));
-
-	host_init(&plugin->host);
-	plugin_life_init(plugin);
-	plugin->plugins = plugins;
-	plugin->replaces = open->replaces;
-	plugin->owner = (struct exchange_type_owner){owner_hold, owner_release};
-	list_init(&plugin->timers);
-	list_init(&plugin->link);
-	list_add_tail(&plugins->staged, &plugin->link);
-	return plugin;
-}
-
-static char *path_of(const struct plugins *plugins, const char *name_or_path)
-{
-	return strchr(name_or_path, '/') != NULL
-		       ? mem_strdup(name_or_path)
-		       : mem_printf("%s/%s.so", plugins->config.directory, name_or_path);
-}
-
-/* Where the copy goes; the number is never used again. Of a long name a part, as the whole would be
- * too long with the number. */
-static char *copy_of(struct plugins *plugins, const char *path)
-{
-	const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
-
-	if (plugins->config.copies == NULL)
-		return NULL;
-	return mem_printf("%s/%llu-%.200s", plugins->config.copies,
-			  (unsigned long long)++plugins->n_files, name);
-}
-
-/* ---- Starting ---- */
-
-static int check_name(const struct plugin *plugin, char *ret_reason, size_t size)
-{
-	const struct plugin *other = plugins_find(plugin->plugins, plugin->name);
-
-	if (plugin->replaces != NULL && strcmp(plugin->name, plugin->replaces->name) != 0)
-		return plugin_refuse(ret_reason, size, "it is plugin '%s', not '%s'", plugin->name,
-				     plugin->replaces->name);
-	if (other != NULL && other != plugin->replaces)
-		return plugin_refuse(ret_reason, size, "a plugin named '%s' is loaded already",
-				     plugin->name);
-	return 0;
-}
-
-static int call_start(struct plugin *plugin, char *ret_reason, size_t size)
-{
-	struct shunt_error error = {0, ""};
-
-	if (plugin->self.start(&plugin->host, &plugin->state, &error) == 0)
-		return 0;
-	error.text[sizeof(error.text) - 1] = '\0';
-	return plugin_refuse(ret_reason, size, "it does not start: %s",
-			     error.text[0] != '\0' ? error.text : "it does not say why");
-}
-
-/* Of a file that is open. */
-static int plugin_start(struct plugin *plugin, char *ret_reason, size_t size)
-{
-	if (plugin_check(plugin->file.exported, &plugin->self, ret_reason, size) != 0)
-		return -1;
-	plugin->name = mem_strdup(plugin->self.name);
-	if (check_name(plugin, ret_reason, size) != 0)
-		return -1;
-	if (plugin_check_settings(plugin, ret_reason, size) != 0) {
-		plugin->is_badly_set = true;
-		return -1;
-	}
-	if (call_start(plugin, ret_reason, size) != 0)
-		return -1;
-	plugin->phase = PLUGIN_STAGED;
-	return 0;
-}
-
-/* Leaves a plugin in either case. */
-static int open_and_start(struct plugins *plugins, const struct plugin_open *open,
-			  struct plugin **ret_plugin, char *ret_reason, size_t size)
-{
-	struct plugin *plugin = *ret_plugin = plugin_create(plugins, open);
-	char *path = path_of(plugins, open->name_or_path);
-
-	if (plugin_file_open(&plugin->file, path, copy_of(plugins, path), ret_reason, size) != 0)
-		return -1;
-	return plugin_start(plugin, ret_reason, size);
-}
-
-int plugins_open_staged(struct plugins *plugins, const struct plugin_open *open,
-			struct plugin **ret_plugin, char *ret_reason, size_t size)
-{
-	struct plugin *plugin;
-
-	if (open_and_start(plugins, open, &plugin, ret_reason, size) != 0) {
-		plugin_abandon(plugin);
-		return -1;
-	}
-	*ret_plugin = plugin;
-	return 0;
-}
-
-/* ---- Opening while the loops run ---- */
-
-struct opening {
-	struct helper_job job;
-	struct plugin *plugin;
-	char *path, *copy;
-	int result;
-	char reason[PLUGIN_WHY_SIZE];
-	void (*done)(void *context, struct plugin *plugin, const char *reason);
-	void *context;
-};
-
-/* On the helper's thread. */
-static void opening_run(struct helper_job *job)
-{
-	struct opening *opening = container_of(job, struct opening, job);
-
-	opening->result = plugin_file_open(&opening->plugin->file, opening->path, opening->copy,
-					   opening->reason, sizeof(opening->reason));
-}
-
-static void opening_done(struct helper_job *job)
-{
-	struct opening *opening = container_of(job, struct opening, job);
-	struct plugin *plugin = opening->plugin;
-
-	if (opening->result == 0 && loop_pool_is_stopping())
-		opening->result = plugin_refuse(opening->reason, sizeof(opening->reason),
-						"the broker is stopping");
-	if (opening->result == 0)
-		opening->result = plugin_start(plugin, opening->reason, sizeof(opening->reason));
-	if (opening->result != 0) {
-		plugin_abandon(plugin);
-		plugin = NULL;
-	}
-	opening->done(opening->context, plugin, plugin == NULL ? opening->reason : NULL);
-	mem_free(opening);
-}
-
-void plugins_open_staged_later(struct plugins *plugins, const struct plugin_open *open,
-			       void (*done)(void *context, struct plugin *plugin,
-					    const char *reason),
-			       void *context)
-{
-	struct opening *opening = mem_zalloc(sizeof(*opening));
-
-	opening->job = (struct helper_job){.run = opening_run, .done = opening_done};
-	opening->plugin = plugin_create(plugins, open);
-	opening->path = path_of(plugins, open->name_or_path);
-	opening->copy = copy_of(plugins, opening->path);
-	opening->done = done;
-	opening->context = context;
-	plugins_help(plugins, &opening->job);
 }
 
 /* ---- Loading at start ---- */
@@ -265,13 +114,17 @@ static const char *base_name(const char *path, char *room, size_t size)
  * data directory that takes no copy. */
 static bool may_be_missing(const struct plugin *plugin, const char *name_or_path)
 {
+	bool is_script = plugin->script != NULL;
 	char name[256];
 
 	if (plugin->is_badly_set || plugin->file.copy_failed)
 		return false;
-	if (plugin->name != NULL && plugins_is_optional(plugin->plugins, plugin->name))
+	if (plugin->name != NULL &&
+	    plugins_is_optional(plugin->plugins, plugin->name, is_script))
 		return true;
-	return plugins_is_optional(plugin->plugins, base_name(name_or_path, name, sizeof(name)));
+	return !is_script && plugins_is_optional(plugin->plugins,
+						 base_name(name_or_path, name, sizeof(name)),
+						 false);
 }
 
 /* Instances of predeclared exchanges are created with what start() left. */
@@ -291,25 +144,30 @@ static int register_types(struct plugin *plugin, char *ret_reason, size_t size)
 	return 0;
 }
 
-/* "PLACE: cannot load plugin 'NAME': " before the reason, but for settings, which say all. */
+/* "PLACE: cannot load plugin 'NAME': " before the reason, but for settings, which say all, and for
+ * what is wrong in a script, which has a place of its own. */
 static int refuse_load(const struct plugin *plugin, const char *name, const char *where,
 		       const char *why, char *ret_reason, size_t size)
 {
-	if (plugin->is_badly_set)
+	bool is_script = plugin->script != NULL;
+
+	if (plugin->is_badly_set ||
+	    (is_script && script_reason_is_placed(plugin->file.path, why)))
 		return plugin_refuse(ret_reason, size, "%s", why);
-	return plugin_refuse(ret_reason, size, "%s%scannot load plugin '%s': %s",
-			     where != NULL ? where : "", where != NULL ? ": " : "", name, why);
+	return plugin_refuse(ret_reason, size, "%s%scannot load %s '%s': %s",
+			     where != NULL ? where : "", where != NULL ? ": " : "",
+			     is_script ? "script" : "plugin", name, why);
 }
 
-int plugins_load(struct plugins *plugins, const char *name_or_path, const char *where,
-		 char *ret_reason, size_t size)
+static int load(struct plugins *plugins, const char *name_or_path, bool is_script,
+		const char *where, char *ret_reason, size_t size)
 {
-	const struct plugin_open open = {.name_or_path = name_or_path};
+	const struct plugin_open open = {.name_or_path = name_or_path, .is_script = is_script};
 	char why[PLUGIN_WHY_SIZE] = "";
 	struct plugin *plugin;
 	bool is_forgiven, copy_failed;
 
-	if (open_and_start(plugins, &open, &plugin, why, sizeof(why)) != 0) {
+	if (plugins_open_raw(plugins, &open, &plugin, why, sizeof(why)) != 0) {
 		is_forgiven = may_be_missing(plugin, name_or_path);
 		copy_failed = plugin->file.copy_failed;
 		(void)refuse_load(plugin, name_or_path, where, why, ret_reason, size);
@@ -326,4 +184,39 @@ int plugins_load(struct plugins *plugins, const char *name_or_path, const char *
 	log_info("plugin", "loaded: name=%s version=%s path=\"%s\"", plugin->name,
 		 plugin->self.version, plugin->file.path);
 	return 0;
+}
+
+int plugins_load(struct plugins *plugins, const char *name_or_path, const char *where,
+		 char *ret_reason, size_t size)
+{
+	return load(plugins, name_or_path, false, where, ret_reason, size);
+}
+
+/* The plugin of the language of that script, if it is not there. */
+static int load_language(struct plugins *plugins, const char *name_or_path, const char *where,
+			 char *ret_reason, size_t size)
+{
+	char *path = plugins_script_path(plugins, name_or_path), *name = script_name_of(path);
+	const char *language = plugins_missing_language(plugins, path);
+	int result = 0;
+
+	if (name != NULL && language != NULL)
+		result = load(plugins, language, false, where, ret_reason, size);
+	if (result == -1 && plugins_is_optional(plugins, name, true)) {
+		log_warning("plugin", "started without script '%s': %s", name, ret_reason);
+		result = 1;
+	}
+	mem_free(name);
+	mem_free(path);
+	return result;
+}
+
+int plugins_load_script(struct plugins *plugins, const char *name_or_path, const char *where,
+			char *ret_reason, size_t size)
+{
+	int result = load_language(plugins, name_or_path, where, ret_reason, size);
+
+	if (result != 0)
+		return result < 0 ? result : 0;
+	return load(plugins, name_or_path, true, where, ret_reason, size);
 }

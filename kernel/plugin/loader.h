@@ -3,8 +3,8 @@
 #define KERNEL_PLUGIN_LOADER_H
 
 /*
- * Plugins: finding, checking and opening shared objects, their configuration, start and stop. All
- * on loop 0's thread.
+ * Plugins: finding, checking and opening shared objects and scripts, their configuration, start and
+ * stop. All on loop 0's thread.
  */
 
 #include <stdbool.h>
@@ -19,10 +19,11 @@ struct plugins;
 struct publisher;
 struct topology;
 
-/* One `plugin.NAME.KEY = value` of the configuration. */
+/* One `plugin.NAME.KEY = value`, or `script.NAME.KEY = value`, of the configuration. */
 struct plugin_setting {
 	const char *plugin, *key, *value;
 	const char *where; /* "file:line", for messages */
+	bool is_script;
 };
 
 /* What is pointed to outlives the plugins. */
@@ -32,6 +33,7 @@ struct plugins_config {
 	struct hooks *hooks;	     /* NULL: hooks are not put in force */
 	struct publisher *publisher; /* NULL: plugins cannot publish */
 	const char *directory; /* where NAME is NAME.so */
+	const char *scripts;   /* where script NAME is NAME.lua; NULL: paths only */
 	const char *copies; /* where files are copied to before they are opened; NULL: not at all */
 	const struct plugin_setting *settings;
 	size_t n_settings;
@@ -49,6 +51,11 @@ struct plugins *plugins_create(const struct plugins_config *config);
  */
 int plugins_load(struct plugins *plugins, const char *name_or_path, const char *where,
 		 char *ret_reason, size_t size);
+
+/* The same of a script: "FILE:LINE: why" if the fault is in it. If nothing runs what has its file's
+ * extension, the plugin of that name is loaded first. */
+int plugins_load_script(struct plugins *plugins, const char *name_or_path, const char *where,
+			char *ret_reason, size_t size);
 
 /* After all were loaded: a setting for a plugin that is not there, and not optional, is an error:
  * 0, or -1 with a reason. */

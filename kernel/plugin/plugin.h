@@ -6,6 +6,8 @@
  * A plugin from the inside: for the files of kernel/plugin/ only. All at home (loop 0), but where
  * another thread is named.
  *
+ * A script (script.h) is one, too, with a text in the place of its file.
+ *
  * A life: its file is opened, checked and started, in which it registers what it brings; that is
  * only kept here (PLUGIN_STAGED). plugin_activate() puts it in force; plugin_deactivate() takes it
  * out; plugin_close_later() waits until nothing of it runs or is pending, calls stop(), and closes
@@ -16,7 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <shunt/plugin.h>
+#include <shunt/language.h>
 
 #include "access/access.h"
 #include "base/list.h"
@@ -27,9 +29,10 @@
 #include "plugin/loader.h"
 #include "plugin/metric.h"
 #include "plugin/pending.h"
+#include "plugin/source.h"
 #include "store/helper.h"
 
-#define PLUGIN_WHY_SIZE 384
+#define PLUGIN_WHY_SIZE 640
 
 enum plugin_phase {
 	PLUGIN_STARTING,
@@ -68,6 +71,19 @@ struct plugin_staged {
 	size_t n_commands;
 	struct plugin_metric **metrics;
 	size_t n_metrics;
+	struct shunt_language **languages;
+	size_t n_languages;
+};
+
+/* Of a plugin that is a script. While it is opened on another thread, source and made are that
+ * one's. */
+struct plugin_script {
+	struct plugin *owner; /* the plugin of its language, which is held */
+	const struct shunt_language *language;
+	struct script_source *source; /* what runs */
+	struct script_source *before; /* what ran before; NULL: nothing */
+	uint64_t seen;		      /* the hash of what its file held when it was last read */
+	const struct shunt_plugin *made; /* NULL: not opened */
 };
 
 struct plugin {
@@ -75,7 +91,8 @@ struct plugin {
 	struct list link;	/* plugins.active, .staged or .leaving */
 	struct plugins *plugins;
 	struct plugin *replaces; /* of this name, while starting; NULL: none may be there */
-	struct plugin_file file;
+	struct plugin_file file;	/* of a script only the path counts */
+	struct plugin_script *script;	/* NULL: it is a shared object */
 	struct shunt_plugin self; /* a copy; its texts are in the file */
 	char *name;		  /* for as long as anything remembers it */
 	void *state;		  /* what start() left */
@@ -99,42 +116,65 @@ struct plugin {
 	void *closed_context;
 };
 
+/* Threads for what may take long while the loops run, each for itself, as one may take seconds. */
+enum plugin_helper {
+	PLUGIN_HELP_FILES,   /* opens and closes files */
+	PLUGIN_HELP_SCRIPTS, /* opens scripts, which run their tests */
+	PLUGIN_HELP_CHECKS,  /* opens those that somebody only wants to know of */
+};
+#define PLUGIN_HELPERS 3
+
 struct plugins {
 	struct plugins_config config;
 	struct list active; /* in the order of loading */
 	struct list staged, leaving;
 	uint64_t last_rank;
-	uint64_t n_files;      /* opened through a copy */
-	struct helper *helper; /* opens and closes files while the loops run */
+	uint64_t n_files; /* opened through a copy */
+	struct helper *helpers[PLUGIN_HELPERS];
 	struct pending logins, calls; /* that plugins are to end */
 };
 
-/* ---- Opening ---- */
+/* ---- Opening (opening.c) ---- */
 
 /*
- * Opens, checks and starts a plugin: a name, or a path with a '/'. replaces: of this name may be
- * one that is loaded (NULL: none). 0; or -1 with a reason, without "cannot load plugin".
+ * What to open: a name, or a path with a '/'. replaces: of this name may be one that is loaded
+ * (NULL: none). Of a script, by script.c: the text is the source's, or that of its file if there is
+ * none; the language is the one in force, or that of the plugin language_of.
  */
 struct plugin_open {
 	const char *name_or_path;
 	struct plugin *replaces;
+	bool is_script;
+	struct script_source *source;
+	struct plugin *language_of;
+	bool only_if_changed; /* PLUGIN_UNCHANGED if its file holds what was last seen in it */
+	enum shunt_script_purpose purpose;
+	struct shunt_report *report; /* called on the helper's thread; NULL: none */
 };
+
+/* Opens, checks and starts a plugin. 0; or -1 with a reason, without "cannot load plugin". */
 int plugins_open_staged(struct plugins *plugins, const struct plugin_open *open,
 			struct plugin **ret_plugin, char *ret_reason, size_t size);
 
+/* As it is while it begins; what is left of it when it fails is given back with its reason. */
+int plugins_open_raw(struct plugins *plugins, const struct plugin_open *open,
+		     struct plugin **ret_plugin, char *ret_reason, size_t size);
+
 /*
  * The same while the loops run: the file is read and opened on another thread. done: at home,
- * later, once; plugin is NULL when there is a reason. replaces stays loaded until then.
+ * later, once; plugin is NULL when there is a reason, when it is unchanged (reason is NULL, too),
+ * and of a purpose other than SHUNT_SCRIPT_RUN. replaces stays loaded until then.
  */
 void plugins_open_staged_later(struct plugins *plugins, const struct plugin_open *open,
 			       void (*done)(void *context, struct plugin *plugin,
 					    const char *reason),
 			       void *context);
 
+/* help.c */
 void plugins_help_init(struct plugins *plugins);
 
 /* Runs the job on another thread, or here if there is none, and done() at home later. */
-void plugins_help(struct plugins *plugins, struct helper_job *job);
+void plugins_help(struct plugins *plugins, enum plugin_helper which, struct helper_job *job);
 
 /* When the loops have ended: all that is under way comes to its end, and nothing more begins. */
 void plugins_finish_pending(struct plugins *plugins);
@@ -190,12 +230,20 @@ int plugin_refuse(char *ret_reason, size_t size, const char *format, ...)
 int plugin_check(const struct shunt_plugin *exported, struct shunt_plugin *ret_self,
 		 char *ret_reason, size_t size);
 
+/* The same of what a language has made of the script of that name. */
+int plugin_check_made(const struct shunt_plugin *made, const char *name,
+		      struct shunt_plugin *ret_self, char *ret_reason, size_t size);
+
+/* As plugin.NAME.KEY and the log can carry it. */
+bool plugin_name_is_plain(const char *name);
+int plugin_check_options(const struct shunt_option *options, char *ret_reason, size_t size);
+
 /* Of the settings of the configuration those of this plugin. Errors name the setting's place. */
 int plugin_check_settings(const struct plugin *plugin, char *ret_reason, size_t size);
 const struct shunt_option *plugin_option(const struct shunt_plugin *self, const char *key);
 bool plugin_value_fits(const struct shunt_option *option, const char *value);
-/* `plugin.NAME.optional = true` */
-bool plugins_is_optional(const struct plugins *plugins, const char *name);
+/* `plugin.NAME.optional = true`, or `script.NAME.optional = true` */
+bool plugins_is_optional(const struct plugins *plugins, const char *name, bool is_script);
 
 /* ---- Timers (host_timer.c) ---- */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the configuration says to plugins: plugin.NAME.KEY = value. */
+/* What the configuration says to plugins and scripts: plugin.NAME.KEY = value, script.NAME.KEY =
+ * value. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,11 +44,26 @@ bool plugin_value_fits(const struct shunt_option *option, const char *value)
 
 const struct shunt_option *plugin_option(const struct shunt_plugin *self, const char *key)
 {
+	const struct shunt_option *any = NULL;
+
 	for (const struct shunt_option *option = self->options;
-	     option != NULL && option->name != NULL; option++)
+	     option != NULL && option->name != NULL; option++) {
 		if (strcmp(option->name, key) == 0)
 			return option;
-	return NULL;
+		if (strcmp(option->name, "*") == 0)
+			any = option;
+	}
+	return any;
+}
+
+static const char *kind_of(bool is_script)
+{
+	return is_script ? "script" : "plugin";
+}
+
+static bool is_of(const struct plugin_setting *setting, const char *name, bool is_script)
+{
+	return setting->is_script == is_script && strcmp(setting->plugin, name) == 0;
 }
 
 /* Where a value was expected, as the configuration says it of its own keys. */
@@ -66,13 +82,15 @@ static int check_value(const struct plugin_setting *setting, const struct shunt_
 	char text[96];
 
 	if (option == NULL)
-		return plugin_refuse(ret_reason, size, "%s: plugin '%s' has no option '%s'",
-				     setting->where, setting->plugin, setting->key);
+		return plugin_refuse(ret_reason, size, "%s: %s '%s' has no option '%s'",
+				     setting->where, kind_of(setting->is_script), setting->plugin,
+				     setting->key);
 	if (plugin_value_fits(option, setting->value))
 		return 0;
 	expected(option, text, sizeof(text));
-	return plugin_refuse(ret_reason, size, "%s: bad value '%s' for 'plugin.%s.%s': expected %s",
-			     setting->where, setting->value, setting->plugin, setting->key, text);
+	return plugin_refuse(ret_reason, size, "%s: bad value '%s' for '%s.%s.%s': expected %s",
+			     setting->where, setting->value, kind_of(setting->is_script),
+			     setting->plugin, setting->key, text);
 }
 
 int plugin_check_settings(const struct plugin *plugin, char *ret_reason, size_t size)
@@ -83,7 +101,7 @@ int plugin_check_settings(const struct plugin *plugin, char *ret_reason, size_t 
 		const struct plugin_setting *setting = &config->settings[i];
 		const struct shunt_option *option = &optional_option;
 
-		if (strcmp(setting->plugin, plugin->name) != 0)
+		if (!is_of(setting, plugin->name, plugin->script != NULL))
 			continue;
 		if (strcmp(setting->key, optional_option.name) != 0)
 			option = plugin_option(&plugin->self, setting->key);
@@ -94,22 +112,30 @@ int plugin_check_settings(const struct plugin *plugin, char *ret_reason, size_t 
 }
 
 /* The last one counts. */
-static const char *value_of(const struct plugins *plugins, const char *name, const char *key)
+static const char *value_of(const struct plugins *plugins, const char *name, bool is_script,
+			    const char *key)
 {
 	const struct plugins_config *config = &plugins->config;
 
 	for (size_t i = config->n_settings; i > 0; i--)
-		if (strcmp(config->settings[i - 1].plugin, name) == 0 &&
+		if (is_of(&config->settings[i - 1], name, is_script) &&
 		    strcmp(config->settings[i - 1].key, key) == 0)
 			return config->settings[i - 1].value;
 	return NULL;
 }
 
-bool plugins_is_optional(const struct plugins *plugins, const char *name)
+bool plugins_is_optional(const struct plugins *plugins, const char *name, bool is_script)
 {
-	const char *value = value_of(plugins, name, optional_option.name);
+	const char *value = value_of(plugins, name, is_script, optional_option.name);
 
 	return value != NULL && strcmp(value, "true") == 0;
+}
+
+static bool is_there(const struct plugins *plugins, const struct plugin_setting *setting)
+{
+	const struct plugin *plugin = plugins_find(plugins, setting->plugin);
+
+	return plugin != NULL && (plugin->script != NULL) == setting->is_script;
 }
 
 /* Of one that is not there only the broker's own key can be looked at. */
@@ -120,14 +146,15 @@ int plugins_check_settings(const struct plugins *plugins, char *ret_reason, size
 	for (size_t i = 0; i < config->n_settings; i++) {
 		const struct plugin_setting *setting = &config->settings[i];
 
-		if (plugins_find(plugins, setting->plugin) != NULL)
+		if (is_there(plugins, setting))
 			continue;
 		if (strcmp(setting->key, optional_option.name) == 0 &&
 		    check_value(setting, &optional_option, ret_reason, size) != 0)
 			return -1;
-		if (!plugins_is_optional(plugins, setting->plugin))
-			return plugin_refuse(ret_reason, size, "%s: plugin '%s' is not loaded",
-					     setting->where, setting->plugin);
+		if (!plugins_is_optional(plugins, setting->plugin, setting->is_script))
+			return plugin_refuse(ret_reason, size, "%s: %s '%s' is not loaded",
+					     setting->where, kind_of(setting->is_script),
+					     setting->plugin);
 	}
 	return 0;
 }
@@ -142,7 +169,7 @@ static const char *host_config(const struct shunt_host *host, const char *key)
 
 	if (option == NULL)
 		return NULL;
-	value = value_of(plugin->plugins, plugin->name, key);
+	value = value_of(plugin->plugins, plugin->name, plugin->script != NULL, key);
 	return value != NULL ? value : option->default_value;
 }
 
@@ -165,9 +192,41 @@ static bool host_config_boolean(const struct shunt_host *host, const char *key)
 	return value != NULL && option->type == SHUNT_OPTION_BOOLEAN && strcmp(value, "true") == 0;
 }
 
+/* The setting itself, if it is the plugin's and no later one of its key takes its place. */
+static bool counts(const struct plugin *plugin, size_t i)
+{
+	const struct plugins_config *config = &plugin->plugins->config;
+	const struct plugin_setting *setting = &config->settings[i];
+
+	if (!is_of(setting, plugin->name, plugin->script != NULL) ||
+	    strcmp(setting->key, optional_option.name) == 0)
+		return false;
+	return value_of(plugin->plugins, plugin->name, setting->is_script, setting->key) ==
+	       setting->value;
+}
+
+static bool host_config_next(const struct shunt_host *host, size_t *position, const char **ret_key,
+			     const char **ret_value)
+{
+	const struct plugin *plugin = plugin_of_host(host);
+	const struct plugins_config *config = &plugin->plugins->config;
+
+	while (*position < config->n_settings) {
+		size_t i = (*position)++;
+
+		if (!counts(plugin, i))
+			continue;
+		*ret_key = config->settings[i].key;
+		*ret_value = config->settings[i].value;
+		return true;
+	}
+	return false;
+}
+
 void host_offer_settings(struct shunt_host *host)
 {
 	host->config = host_config;
 	host->config_integer = host_config_integer;
 	host->config_boolean = host_config_boolean;
+	host->config_next = host_config_next;
 }

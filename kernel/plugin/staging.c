@@ -84,6 +84,19 @@ static const char *fault_of_arguments(const struct shunt_exchange_type *type)
 	return fault;
 }
 
+/* Likewise; -1 with the reason. */
+static int check_depends(const struct shunt_exchange_type *type, struct shunt_error *error)
+{
+	struct exchange_depends depends;
+	char fault[EXCHANGE_DEPENDS_FAULT_SIZE];
+
+	if (!SHUNT_HAS(type, struct shunt_exchange_type, depends) ||
+	    exchange_depends_read(type->depends, &depends, fault, sizeof(fault)) == 0)
+		return 0;
+	return refuse(error, SHUNT_INTERNAL_ERROR, "exchange type '%.60s' depends on %s",
+		      type->name, fault);
+}
+
 /* A new version brings the types of the one that it takes the place of. */
 static const char *owner_of_type(const struct plugin *plugin, const char *name)
 {
@@ -112,6 +125,8 @@ static int register_exchange_type(const struct shunt_host *host,
 		return refuse(error, SHUNT_INTERNAL_ERROR, "%s", fault);
 	if (check_phase(plugin, "exchange type", type->name, error) != 0)
 		return -1;
+	if (check_depends(type, error) != 0)
+		return -1;
 	owner = owner_of_type(plugin, type->name);
 	if (owner != NULL)
 		return refuse(error, SHUNT_NOT_ALLOWED,
@@ -132,7 +147,7 @@ static int register_access_policy(const struct shunt_host *host,
 	struct plugin_staged *staged = &plugin->staged;
 	struct plugin_policy **place;
 
-	if (policy->size < sizeof(*policy))
+	if (policy->size < offsetof(struct shunt_access_policy, decide))
 		return refuse(error, SHUNT_INTERNAL_ERROR,
 			      "struct shunt_access_policy has another size");
 	if (policy->name == NULL || policy->name[0] == '\0')
@@ -242,6 +257,89 @@ static int register_metric(const struct shunt_host *host, const struct shunt_met
 	return 0;
 }
 
+/* ---- Languages ---- */
+
+#define SIZE_OF_FIRST_LANGUAGE                                                                     \
+	(offsetof(struct shunt_language, describe) +                                               \
+	 sizeof(((struct shunt_language *)NULL)->describe))
+
+static bool is_empty(const char *text)
+{
+	return text == NULL || text[0] == '\0';
+}
+
+static const char *fault_of_language(const struct shunt_language *language)
+{
+	if (language->size < SIZE_OF_FIRST_LANGUAGE)
+		return "struct shunt_language has another size";
+	if (is_empty(language->name) || is_empty(language->extension))
+		return "a language has no name or no extension";
+	if (!plugin_name_is_plain(language->extension) || strcmp(language->extension, "so") == 0)
+		return "a language has an extension that no script's file can have";
+	if (language->open == NULL || language->start == NULL || language->close == NULL)
+		return "a language lacks open, start or close";
+	return NULL;
+}
+
+static bool has_language(const struct plugin *plugin, const struct shunt_language *language)
+{
+	for (size_t i = 0; i < plugin->staged.n_languages; i++) {
+		const struct shunt_language *other = plugin->staged.languages[i];
+
+		if (strcmp(other->name, language->name) == 0 ||
+		    strcmp(other->extension, language->extension) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A new version brings the languages of the one that it takes the place of. */
+static const struct plugin *owner_of_language(const struct plugin *plugin,
+					      const struct shunt_language *language)
+{
+	struct list *pos;
+
+	if (has_language(plugin, language))
+		return plugin;
+	list_for_each(pos, &plugin->plugins->active) {
+		const struct plugin *other = container_of(pos, const struct plugin, link);
+
+		if (other != plugin->replaces && has_language(other, language))
+			return other;
+	}
+	return NULL;
+}
+
+static int register_language(const struct shunt_host *host, const struct shunt_language *language,
+			     struct shunt_error *error)
+{
+	struct plugin *plugin = plugin_of_host(host);
+	struct plugin_staged *staged = &plugin->staged;
+	const char *fault = fault_of_language(language);
+	const struct plugin *owner;
+	struct shunt_language **place;
+	char why[PLUGIN_WHY_SIZE];
+
+	if (fault != NULL)
+		return refuse(error, SHUNT_INTERNAL_ERROR, "%s", fault);
+	if (check_phase(plugin, "language", language->name, error) != 0)
+		return -1;
+	if (plugin->script != NULL)
+		return refuse(error, SHUNT_NOT_ALLOWED, "a script brings no language");
+	if (plugin_check_options(language->options, why, sizeof(why)) != 0)
+		return refuse(error, SHUNT_INTERNAL_ERROR, "language '%s': %s", language->name,
+			      why);
+	owner = owner_of_language(plugin, language);
+	if (owner != NULL)
+		return refuse(error, SHUNT_NOT_ALLOWED,
+			      "language '%s', or one for '.%s', is there already, by plugin '%s'",
+			      language->name, language->extension, owner->name);
+	place = append(&staged->languages, &staged->n_languages, sizeof(*staged->languages));
+	*place = mem_zalloc(sizeof(**place));
+	copy(*place, language, language->size, sizeof(*language));
+	return 0;
+}
+
 /* ---- All ---- */
 
 void plugin_staged_fini(struct plugin_staged *staged)
@@ -254,6 +352,9 @@ void plugin_staged_fini(struct plugin_staged *staged)
 		mem_free(staged->metrics[i]->counter);
 		mem_free(staged->metrics[i]);
 	}
+	for (size_t i = 0; i < staged->n_languages; i++)
+		mem_free(staged->languages[i]);
+	mem_free(staged->languages);
 	mem_free(staged->types);
 	mem_free(staged->policies);
 	mem_free(staged->hooks);
@@ -268,4 +369,5 @@ void host_offer_registering(struct shunt_host *host)
 	host->register_hook = register_hook;
 	host->register_command = register_command;
 	host->register_metric = register_metric;
+	host->register_language = register_language;
 }

@@ -17,6 +17,7 @@ struct helper {
 	void *context;
 	pthread_t thread;
 	bool is_running;
+	size_t stack_bytes;
 	size_t n_given; /* the loop's: jobs that are not back */
 
 	/* under the lock */
@@ -41,6 +42,7 @@ struct helper *helper_create(void (*told)(void *context), void *context)
 
 	helper->told = told;
 	helper->context = context;
+	helper->stack_bytes = THREAD_STACK_BYTES;
 	thread_init_lock(&helper->lock, &helper->wake);
 	return helper;
 }
@@ -81,10 +83,15 @@ static void *run(void *argument)
 	return NULL;
 }
 
+void helper_use_stack(struct helper *helper, size_t bytes)
+{
+	helper->stack_bytes = bytes;
+}
+
 int helper_give(struct helper *helper, struct helper_job *job)
 {
 	if (!helper->is_running) {
-		int r = thread_start(&helper->thread, run, helper);
+		int r = thread_start_sized(&helper->thread, run, helper, helper->stack_bytes);
 
 		if (r < 0)
 			return r;

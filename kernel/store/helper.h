@@ -25,6 +25,9 @@ struct helper;
 /* told: a job is back, for the first time since helper_finish(). On the helper's thread. */
 struct helper *helper_create(void (*told)(void *context), void *context);
 
+/* Before the first job: the thread's stack, if it is not to be a small one. */
+void helper_use_stack(struct helper *helper, size_t bytes);
+
 /* 0, or a negative errno value: there is no thread for it. Then the job is the caller's still. */
 int helper_give(struct helper *helper, struct helper_job *job) MUST_USE;
 

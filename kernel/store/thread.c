@@ -6,9 +6,8 @@
 #include <stddef.h>
 #include <time.h>
 
-#define STACK_SIZE ((size_t)256 * 1024)
-
-int thread_start(pthread_t *ret_thread, void *(*run)(void *argument), void *argument)
+int thread_start_sized(pthread_t *ret_thread, void *(*run)(void *argument), void *argument,
+		       size_t stack_bytes)
 {
 	pthread_attr_t attributes;
 	sigset_t all, before;
@@ -16,13 +15,18 @@ int thread_start(pthread_t *ret_thread, void *(*run)(void *argument), void *argu
 
 	if (pthread_attr_init(&attributes) != 0)
 		return -ENOMEM;
-	(void)pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	(void)pthread_attr_setstacksize(&attributes, stack_bytes);
 	sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
 	r = -pthread_create(ret_thread, &attributes, run, argument);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	(void)pthread_attr_destroy(&attributes);
 	return r;
+}
+
+int thread_start(pthread_t *ret_thread, void *(*run)(void *argument), void *argument)
+{
+	return thread_start_sized(ret_thread, run, argument, THREAD_STACK_BYTES);
 }
 
 void thread_init_lock(pthread_mutex_t *ret_lock, pthread_cond_t *ret_wake)

@@ -31,9 +31,8 @@
  * Errors: functions that may fail return 0 or -1; on -1 they have filled the struct shunt_error, which becomes the
  * AMQP exception that the client sees. When memory is out that is such an error, of code SHUNT_RESOURCE_ERROR.
  *
- * Another version: `shuntctl plugin reload` starts the new version beside the old one, makes new instances of all
- * exchanges from their bindings, swaps, and calls stop() of the old one after the last call of anything of it. So
- * both are there for a while.
+ * Another version: `shuntctl plugin reload` starts it beside the old one, makes new instances of all exchanges from
+ * their bindings, swaps, and calls stop() of the old one after the last call of anything of it.
  */
 
 #include <stdbool.h>
@@ -46,7 +45,7 @@ extern "C" {
 
 #define SHUNT_PLUGIN_MAGIC 0x544e4853u
 #define SHUNT_ABI_MAJOR 1u
-#define SHUNT_ABI_MINOR 2u
+#define SHUNT_ABI_MINOR 3u
 
 /* True if the structure that was passed is new enough to have the member. */
 #define SHUNT_HAS(pointer, type, member) \
@@ -60,12 +59,8 @@ struct shunt_bytes {
 
 /* AMQP reply codes that a plugin has use for. 403 to 406 close the channel, the others the connection. */
 enum shunt_code {
-	SHUNT_ACCESS_REFUSED = 403,
-	SHUNT_NOT_FOUND = 404,
-	SHUNT_PRECONDITION_FAILED = 406,
-	SHUNT_RESOURCE_ERROR = 506,
-	SHUNT_NOT_ALLOWED = 530,
-	SHUNT_NOT_IMPLEMENTED = 540,
+	SHUNT_ACCESS_REFUSED = 403, SHUNT_NOT_FOUND = 404, SHUNT_PRECONDITION_FAILED = 406,
+	SHUNT_RESOURCE_ERROR = 506, SHUNT_NOT_ALLOWED = 530, SHUNT_NOT_IMPLEMENTED = 540,
 	SHUNT_INTERNAL_ERROR = 541,
 };
 
@@ -97,18 +92,14 @@ struct shunt_value {
 
 /* The properties of basic content; text (S) where nothing else is said. */
 enum shunt_property {
-	SHUNT_CONTENT_TYPE,
-	SHUNT_CONTENT_ENCODING,
+	SHUNT_CONTENT_TYPE, SHUNT_CONTENT_ENCODING,
 	SHUNT_DELIVERY_MODE, /* type B; 2: persistent */
 	SHUNT_PRIORITY,      /* type B */
-	SHUNT_CORRELATION_ID,
-	SHUNT_REPLY_TO,
+	SHUNT_CORRELATION_ID, SHUNT_REPLY_TO,
 	SHUNT_EXPIRATION, /* milliseconds, in digits */
 	SHUNT_MESSAGE_ID,
 	SHUNT_TIMESTAMP, /* type T */
-	SHUNT_TYPE,
-	SHUNT_USER_ID,
-	SHUNT_APP_ID,
+	SHUNT_TYPE, SHUNT_USER_ID, SHUNT_APP_ID,
 };
 
 /* A message. Immutable; valid during the call, or, if shunt_host.message_hold returned it, until it is released. */
@@ -118,14 +109,14 @@ struct shunt_message {
 	struct shunt_bytes routing_key; /* at most 255 bytes, but keys of CC and BCC headers may be longer */
 	struct shunt_bytes body;
 	struct shunt_bytes vhost; /* since 1.2 */
+	struct shunt_bytes user;  /* since 1.3: of the client that published it; empty: none, or none any more */
 };
 
 /*
- * A message in the making: what a message hook may change, and what shunt_host.publish sends. Functions of a hook's
- * draft are called during the hook only, and take effect when it passes the message. They copy what they are
- * passed, and return 0, or -1, and nothing is changed, when memory is out or the value cannot be: another type than
- * the property's, a text of more than 255 bytes, more than a message may have (of a body when publishing: then the
- * message is refused, 406). Since 1.2.
+ * Since 1.2. A message in the making: what a message hook may change, and what shunt_host.publish sends. Functions of
+ * a hook's draft are called during the hook only, and take effect when it passes the message. They copy what they are
+ * passed, and return 0, or -1, and nothing is changed, when memory is out or the value cannot be: another type, a text
+ * of more than 255 bytes, more than a message may have (of a body when publishing: then it is refused, 406).
  */
 struct shunt_draft {
 	size_t size;
@@ -134,6 +125,8 @@ struct shunt_draft {
 	/* NULL takes it away. CC and BCC headers work as from a client; on delivery they are headers as any. */
 	int (*set_header)(struct shunt_draft *draft, struct shunt_bytes name, const struct shunt_value *value);
 	int (*set_property)(struct shunt_draft *draft, enum shunt_property property, const struct shunt_value *value);
+	/* Since 1.3. It goes there instead, no permissions asked; 404 if there is none then. -1 on delivery. */
+	int (*set_exchange)(struct shunt_draft *draft, struct shunt_bytes exchange);
 };
 
 /* ---- Exchange types ---- */
@@ -147,6 +140,7 @@ struct shunt_exchange {
 	bool durable;
 	bool auto_delete;
 	bool internal;
+	struct shunt_bytes type; /* since 1.3 */
 };
 
 /*
@@ -180,13 +174,11 @@ struct shunt_sender {
 };
 
 enum shunt_argument_type {
-	SHUNT_ARGUMENT_ANY,
-	SHUNT_ARGUMENT_BOOLEAN,
+	SHUNT_ARGUMENT_ANY, SHUNT_ARGUMENT_BOOLEAN,
 	SHUNT_ARGUMENT_INTEGER, /* of any width; minimum..maximum */
 	SHUNT_ARGUMENT_NUMBER,  /* an integer, or a float or double */
 	SHUNT_ARGUMENT_STRING,  /* minimum..maximum bytes; one of `choices` */
-	SHUNT_ARGUMENT_TABLE,
-	SHUNT_ARGUMENT_ARRAY,
+	SHUNT_ARGUMENT_TABLE, SHUNT_ARGUMENT_ARRAY,
 };
 
 /*
@@ -255,21 +247,27 @@ struct shunt_exchange_type {
 	 */
 	void (*observe)(void *state, const struct shunt_message *message);
 
-	/*
-	 * Since 1.2. The binding is new and in force: messages may be sent to its destination. Alone; after bind(),
-	 * once; not when bindings come back after a restart or for another version.
-	 */
+	/* Since 1.2. The binding is new and in force: messages may be sent to its destination. Alone; after bind(),
+	 * once; not when bindings come back after a restart or for another version. */
 	void (*bound)(void *state, const struct shunt_binding *binding, struct shunt_sender *sender);
 
 	/*
-	 * Since 1.2. Another version takes the place of an old one: takes over what the new instance, which has all
-	 * bindings, wants of the old one, which is destroyed afterwards. old_version is the old plugin's. Alone for
-	 * both; short.
+	 * Since 1.2. Another version takes the place of old_version: takes over what the new instance, which has all
+	 * bindings, wants of the old one, which is destroyed afterwards. Alone for both; short.
 	 */
 	void (*adopt)(void *state, void *old_state, const char *old_version);
 
 	/* Since 1.2. A message is asked for once, by its own key, and not by each key of its CC and BCC headers. */
 	bool routes_by_first_key;
+
+	/*
+	 * Since 1.3. All that route() looks at (at most 16): "routing_key", "exchange", "user", "headers.NAME", or
+	 * "property.NAME" with RabbitMQ's name of it (property.type); ends with NULL. Messages equal in these may be
+	 * answered from a cache (4096 answers, 1 MiB a loop, of up to 64 bindings, for fields of up to 1 KiB) until
+	 * the next bind() or unbind(), and for depends_ms at most (0: any time).
+	 */
+	const char *const *depends;
+	uint32_t depends_ms;
 };
 
 /* ---- Access policies (since 1.2) ---- */
@@ -279,16 +277,12 @@ struct shunt_peer {
 	size_t size;
 	struct shunt_bytes host; /* its address, as text */
 	uint16_t port;
-	bool is_loopback;
-	bool is_tls;
+	bool is_loopback, is_tls;
 	struct shunt_bytes certificate; /* the client's, DER; empty: none */
 };
 
-enum shunt_verdict {
-	SHUNT_ALLOW,
-	SHUNT_DENY,
-	SHUNT_NEXT, /* the next policy is asked; the broker's own users are the last */
-};
+/* SHUNT_NEXT: the next policy is asked; the broker's own users are the last. */
+enum shunt_verdict { SHUNT_ALLOW, SHUNT_DENY, SHUNT_NEXT };
 
 /* A client that wants to log in. */
 struct shunt_login {
@@ -301,24 +295,18 @@ struct shunt_login {
 
 enum shunt_operation {
 	SHUNT_CONNECT, /* to the vhost: connection.open */
-	SHUNT_CONFIGURE,
-	SHUNT_WRITE,
-	SHUNT_READ,
+	SHUNT_CONFIGURE, SHUNT_WRITE, SHUNT_READ,
 	SHUNT_WRITE_TOPIC, /* publish with this routing key to a topic exchange */
 	SHUNT_READ_TOPIC,  /* bind with it */
 };
 
-enum shunt_resource {
-	SHUNT_QUEUE,
-	SHUNT_EXCHANGE, /* the default exchange's name is amq.default */
-	SHUNT_VHOST,
-};
+enum shunt_resource { SHUNT_QUEUE, SHUNT_EXCHANGE, SHUNT_VHOST };
 
 /* Whether a user may do something. */
 struct shunt_question {
 	size_t size;
 	enum shunt_operation operation;
-	enum shunt_resource resource;
+	enum shunt_resource resource; /* the default exchange's name is amq.default */
 	struct shunt_bytes user;
 	struct shunt_bytes tags; /* the user's, comma separated */
 	struct shunt_bytes vhost;
@@ -328,7 +316,14 @@ struct shunt_question {
 	const struct shunt_peer *peer;
 };
 
-/* Asked in the order of registration until one does not say SHUNT_NEXT. Either function may be NULL. */
+/* Beside the verdict; preset as said. Since 1.3. */
+struct shunt_answer {
+	size_t size;
+	uint32_t remember_ms; /* for how long it may be remembered at most; preset to UINT32_MAX: any time; 0: not */
+	char reason[160];     /* of SHUNT_DENY: the client sees it behind the refusal's text. Preset to empty: none */
+};
+
+/* Asked in the order of registration until one does not say SHUNT_NEXT. Functions may be NULL. */
 struct shunt_access_policy {
 	size_t size;
 	const char *name;
@@ -336,6 +331,8 @@ struct shunt_access_policy {
 	void (*authenticate)(void *plugin, const struct shunt_login *login);
 	/* Any loop. Answers may be remembered until shunt_host.access_changed. */
 	enum shunt_verdict (*authorize)(void *plugin, const struct shunt_question *question);
+	/* Since 1.3. As authorize(), and instead of it. */
+	enum shunt_verdict (*decide)(void *plugin, const struct shunt_question *question, struct shunt_answer *answer);
 };
 
 /* ---- Message hooks (since 1.2) ---- */
@@ -344,6 +341,8 @@ enum shunt_decision {
 	SHUNT_PASS,   /* with what was set in the draft */
 	SHUNT_DROP,   /* goes nowhere. The publisher gets its confirm; the queue, an acknowledgement */
 	SHUNT_REJECT, /* publish: the AMQP exception of *error; deliver: as rejected, without requeue */
+	SHUNT_NACK,   /* since 1.3. publish: goes nowhere, and is not returned; the publisher gets basic.nack in the
+		       * place of its confirm, if it asked for one; error->text is logged. deliver: as SHUNT_PASS */
 };
 
 /* A message that a client has published, before it is routed. What plugins publish passes no hooks. */
@@ -353,7 +352,7 @@ struct shunt_publish {
 	struct shunt_bytes user;
 	const struct shunt_peer *peer;
 	bool mandatory;
-	bool dry_run; /* shuntctl explain_route asks: it is not published, so do nothing else for it. No user and peer */
+	bool dry_run; /* shuntctl explain_route asks: it is not published, so do nothing else for it. No peer */
 };
 
 /* A message on its way from a queue to a consumer, or to who gets it. */
@@ -388,8 +387,7 @@ struct shunt_call {
 
 struct shunt_command {
 	size_t size;
-	const char *name;
-	const char *help; /* one line */
+	const char *name, *help; /* help: one line */
 	/* Ends in one call_done(), inside the call or later. Home. */
 	void (*run)(void *plugin, const struct shunt_call *call);
 };
@@ -397,23 +395,18 @@ struct shunt_command {
 /* A number for operators. Without read() it is a counter, kept by the broker, from 0 in each version. */
 struct shunt_metric {
 	size_t size;
-	const char *name; /* letters, digits, '_' */
-	const char *help; /* one line */
+	const char *name, *help; /* letters, digits, '_'; one line */
 	int64_t (*read)(void *plugin); /* of a gauge. Home */
 };
 
-struct shunt_counter;
-struct shunt_timer;
+struct shunt_counter; struct shunt_timer;
+struct shunt_language; /* language.h */
 
-/* ---- Configuration ---- */
+/* An integer: minimum..maximum; a boolean: true or false. */
+enum shunt_option_type { SHUNT_OPTION_STRING, SHUNT_OPTION_INTEGER, SHUNT_OPTION_BOOLEAN };
 
-enum shunt_option_type {
-	SHUNT_OPTION_STRING,
-	SHUNT_OPTION_INTEGER, /* minimum..maximum */
-	SHUNT_OPTION_BOOLEAN, /* true or false */
-};
-
-/* One key `plugin.NAME.KEY`; not `optional`, which is the broker's. A list ends with a name of NULL. */
+/* One key `plugin.NAME.KEY`; not `optional`, which is the broker's. A list ends with a name of NULL. Since 1.3 "*"
+ * is any key that is not named, a string. */
 struct shunt_option {
 	const char *name;
 	const char *help; /* one line */
@@ -424,12 +417,7 @@ struct shunt_option {
 
 /* ---- The host ---- */
 
-enum shunt_log_level {
-	SHUNT_LOG_ERROR,
-	SHUNT_LOG_WARNING,
-	SHUNT_LOG_INFO,
-	SHUNT_LOG_DEBUG,
-};
+enum shunt_log_level { SHUNT_LOG_ERROR, SHUNT_LOG_WARNING, SHUNT_LOG_INFO, SHUNT_LOG_DEBUG };
 
 /* What became of a message of shunt_host.publish. */
 enum shunt_outcome {
@@ -477,7 +465,7 @@ struct shunt_host {
 	bool (*array_next)(const struct shunt_host *host, struct shunt_bytes array, size_t *position,
 			   struct shunt_value *ret_value);
 
-	/* A message's headers, a raw table (empty: none), and its other properties; false when not set. In route. */
+	/* A message's headers, a raw table (empty: none), and its other properties; false: not set. In route. */
 	struct shunt_bytes (*message_headers)(const struct shunt_host *host, const struct shunt_message *message);
 	bool (*message_property)(const struct shunt_host *host, const struct shunt_message *message,
 				 enum shunt_property property, struct shunt_value *ret_value);
@@ -525,8 +513,8 @@ struct shunt_host {
 	/*
 	 * A new message; NULL when memory is out, or a name has more than 255 bytes. publish() takes it in any
 	 * case: it goes out, without asking for permissions or hooks, after the present call of the plugin; done(),
-	 * if not NULL, is called when it is known what became of it, but not any more once stop() is called. While
-	 * the broker stops it may be dropped without. draft_free: if it is not published. Any thread; done: any loop.
+	 * if not NULL, is called when it is known what became of it, on the loop that published, else home; not any
+	 * more once stop() is called, nor while the broker stops. draft_free: if it is not published. Any thread.
 	 */
 	struct shunt_draft *(*draft)(const struct shunt_host *host, struct shunt_bytes vhost,
 				     struct shunt_bytes exchange, struct shunt_bytes routing_key,
@@ -563,9 +551,19 @@ struct shunt_host {
 			    uint64_t repeat_ms);
 	void (*timer_stop)(const struct shunt_host *host, struct shunt_timer *timer);
 	void (*timer_free)(const struct shunt_host *host, struct shunt_timer *timer);
-};
 
-/* ---- The plugin ---- */
+	/* ---- Since 1.3 ---- */
+	/* The plugin runs scripts (language.h). -1 if there is a language of that name. */
+	int (*register_language)(const struct shunt_host *host, const struct shunt_language *language,
+				 struct shunt_error *error);
+
+	/* The keys that are set, each with its value. Start with *position = 0; false at the end. Any thread. */
+	bool (*config_next)(const struct shunt_host *host, size_t *position, const char **ret_key,
+			    const char **ret_value);
+
+	/* In route: the present answer must not be remembered, as it follows from more than `depends`. */
+	void (*answer_varies)(const struct shunt_host *host);
+};
 
 struct shunt_plugin {
 	uint32_t magic; /* SHUNT_PLUGIN_MAGIC */
@@ -581,6 +579,8 @@ struct shunt_plugin {
 	int (*start)(const struct shunt_host *host, void **ret_plugin, struct shunt_error *error);
 	/* The last call. Frees *ret_plugin; its own threads must have ended when it returns. Home. May be NULL. */
 	void (*stop)(void *plugin);
+	/* Since 1.3. It is in force from now on; no other call of it before, but of instances. Home. May be NULL. */
+	void (*activate)(void *plugin);
 };
 
 #define SHUNT_EXPORT __attribute__((visibility("default")))

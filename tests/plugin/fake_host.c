@@ -36,6 +36,19 @@ static const char *fake_config(const struct shunt_host *host, const char *key)
 	return NULL;
 }
 
+static bool fake_config_next(const struct shunt_host *host, size_t *position, const char **ret_key,
+			     const char **ret_value)
+{
+	const char *const *settings = fake_of(host)->settings;
+
+	if (!settings || !settings[*position])
+		return false;
+	*ret_key = settings[*position];
+	*ret_value = settings[*position + 1];
+	*position += 2;
+	return true;
+}
+
 static void fake_log(const struct shunt_host *host, enum shunt_log_level level, const char *text)
 {
 	(void)host;
@@ -218,6 +231,7 @@ void fake_host_init(struct fake_host *fake, unsigned loops)
 		.message_property = fake_property,
 		.loop_count = fake_loop_count,
 		.loop_index = fake_loop_number,
+		.config_next = fake_config_next,
 	};
 	fake_services_init(fake);
 }

@@ -38,7 +38,8 @@ static const char help_text[] =
 	"  --prefetch N          basic.qos of each consumer (0: no limit)\n"
 	"  --durable             durable queues and exchange\n"
 	"  --persistent          persistent messages (implies --durable)\n"
-	"  --exchange TYPE       default, direct, fanout, topic or headers\n"
+	"  --exchange TYPE       default, direct, fanout, topic, headers, or x-TYPE\n"
+	"  --header NAME         each message has a header NAME with its routing key\n"
 	"  --bindings N          N further bindings that match no message\n"
 	"  --fanout N            a fanout exchange to N queues, with a consumer each\n"
 	"\n"
@@ -80,6 +81,7 @@ enum {
 	OPT_DURABLE,
 	OPT_PERSISTENT,
 	OPT_EXCHANGE,
+	OPT_HEADER,
 	OPT_BINDINGS,
 	OPT_FANOUT,
 	OPT_NOISE,
@@ -115,6 +117,7 @@ static const struct option longs[] = {
 	{"durable", no_argument, NULL, OPT_DURABLE},
 	{"persistent", no_argument, NULL, OPT_PERSISTENT},
 	{"exchange", required_argument, NULL, OPT_EXCHANGE},
+	{"header", required_argument, NULL, OPT_HEADER},
 	{"bindings", required_argument, NULL, OPT_BINDINGS},
 	{"fanout", required_argument, NULL, OPT_FANOUT},
 	{"noise", required_argument, NULL, OPT_NOISE},
@@ -305,9 +308,10 @@ static const char *const exchange_names[] = {
 	[BENCH_EXCHANGE_HEADERS] = "headers",
 };
 
-const char *options_exchange_name(enum bench_exchange exchange)
+const char *options_exchange_name(const struct options *options)
 {
-	return exchange_names[exchange];
+	return options->exchange == BENCH_EXCHANGE_OTHER ? options->exchange_type
+							 : exchange_names[options->exchange];
 }
 
 static void read_exchange(struct reading *reading)
@@ -319,7 +323,21 @@ static void read_exchange(struct reading *reading)
 			return;
 		}
 	}
-	wrong(reading, "--exchange takes default, direct, fanout, topic or headers");
+	if (strncmp(reading->text, "x-", 2) != 0 || strlen(reading->text) > 127) {
+		wrong(reading, "--exchange takes default, direct, fanout, topic, headers or x-TYPE");
+		return;
+	}
+	reading->options->exchange = BENCH_EXCHANGE_OTHER;
+	set_string(&reading->options->exchange_type, mem_strdup(reading->text));
+}
+
+/* The properties with it go into one small frame (producer.c). */
+static void read_header(struct reading *reading)
+{
+	if (strlen(reading->text) > 64)
+		wrong(reading, "--header takes at most 64 bytes");
+	else
+		set_string(&reading->options->header, mem_strdup(reading->text));
 }
 
 static void set_mode(struct reading *reading, enum bench_mode mode)
@@ -447,6 +465,9 @@ static void read_load(struct reading *reading, int option)
 	case OPT_EXCHANGE:
 		read_exchange(reading);
 		break;
+	case OPT_HEADER:
+		read_header(reading);
+		break;
 	case OPT_BINDINGS:
 		options->bindings = read_unsigned(reading, 0, 10000000);
 		break;
@@ -507,7 +528,7 @@ static void check_combination(struct reading *reading)
 		      options->prefetch);
 	if (options->bindings > 0 && (options->exchange == BENCH_EXCHANGE_DEFAULT ||
 				      options->exchange == BENCH_EXCHANGE_FANOUT))
-		wrong(reading, "--bindings needs --exchange direct, topic or headers");
+		wrong(reading, "--bindings needs --exchange direct, topic, headers or x-TYPE");
 	if (strlen(options->user) > 255 || strlen(options->password) > 1000 ||
 	    strlen(options->vhost) > 255)
 		wrong(reading, "user, password or vhost is too long");
@@ -557,5 +578,7 @@ void options_fini(struct options *options)
 	mem_free(options->user);
 	mem_free(options->password);
 	mem_free(options->vhost);
+	mem_free(options->exchange_type);
+	mem_free(options->header);
 	*options = (struct options){0};
 }

@@ -23,6 +23,7 @@ enum bench_exchange {
 	BENCH_EXCHANGE_FANOUT,
 	BENCH_EXCHANGE_TOPIC,
 	BENCH_EXCHANGE_HEADERS,
+	BENCH_EXCHANGE_OTHER, /* exchange_type; bound as a direct one */
 };
 
 #define OPTIONS_PEERS_MAX 10000
@@ -42,6 +43,8 @@ struct options {
 	unsigned prefetch;
 	bool durable, persistent;
 	enum bench_exchange exchange;
+	char *exchange_type; /* of BENCH_EXCHANGE_OTHER */
+	char *header;	     /* of each message, with its routing key; NULL: none */
 	unsigned bindings;
 	unsigned connections, concurrency;
 	double hold_s;	  /* how long idle connections are kept */
@@ -61,6 +64,6 @@ struct options {
 int options_parse(struct options *options, int argc, char **argv, FILE *out, FILE *err) MUST_USE;
 void options_fini(struct options *options);
 
-const char *options_exchange_name(enum bench_exchange exchange);
+const char *options_exchange_name(const struct options *options);
 
 #endif

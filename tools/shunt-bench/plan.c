@@ -89,6 +89,7 @@ static void make_key(const struct plan *plan, unsigned queue, bool is_binding,
 		break;
 	case BENCH_EXCHANGE_DIRECT:
 	case BENCH_EXCHANGE_HEADERS:
+	case BENCH_EXCHANGE_OTHER:
 		(void)snprintf(key, PLAN_NAME_SIZE, "q%u", queue);
 		break;
 	}

@@ -18,12 +18,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-static int put_headers(struct buffer *table, const char *key)
+static int put_headers(struct buffer *table, const char *name, const char *key)
 {
 	struct amqp_table_writer writer;
 
 	amqp_table_writer_init(&writer, table);
-	amqp_table_put_string(&writer, key, slice_cstr(key));
+	amqp_table_put_string(&writer, name, slice_cstr(key));
 	return amqp_table_writer_finish(&writer);
 }
 
@@ -36,12 +36,13 @@ static int put_content_header(struct buffer *out, const struct plan *plan, const
 	struct amqp_writer writer;
 	struct buffer table;
 	uint8_t raw[256], frame[256 + AMQP_CONTENT_HEADER_FIXED + AMQP_FRAME_OVERHEAD];
+	const char *name = options->exchange == BENCH_EXCHANGE_HEADERS ? key : options->header;
 	int error = 0;
 
 	buffer_init(&table);
 	properties.delivery_mode = options->persistent ? 2 : 1;
-	if (options->exchange == BENCH_EXCHANGE_HEADERS) {
-		error = put_headers(&table, key);
+	if (name != NULL) {
+		error = put_headers(&table, name, key);
 		properties.flags |= AMQP_PROPERTY_HEADERS;
 		properties.headers = buffer_slice(&table);
 	}

@@ -91,7 +91,7 @@ static json_t *load(const struct options *options)
 	set(object, "consumers", integer(options->consumers));
 	set(object, "queues", integer(options->queues));
 	set(object, "size", integer(options->size));
-	set(object, "exchange", json_string(options_exchange_name(options->exchange)));
+	set(object, "exchange", json_string(options_exchange_name(options)));
 	set(object, "bindings", integer(options->bindings));
 	set(object, "confirm", integer(options->confirm));
 	set(object, "ack", integer(options->ack));

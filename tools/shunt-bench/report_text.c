@@ -18,7 +18,7 @@ static void print_load(FILE *out, const struct options *options)
 	(void)fprintf(out, "load          %u producer%s, %u consumer%s, %u queue%s, %s exchange",
 		      options->producers, plural(options->producers), options->consumers,
 		      plural(options->consumers), options->queues, plural(options->queues),
-		      options_exchange_name(options->exchange));
+		      options_exchange_name(options));
 	if (options->bindings > 0)
 		(void)fprintf(out, " with %u more binding%s", options->bindings,
 			      plural(options->bindings));

@@ -16,7 +16,7 @@ static int declare_exchange(struct client *client, const struct plan *plan)
 
 	plan_exchange(plan, name);
 	method.exchange_declare.exchange = slice_cstr(name);
-	method.exchange_declare.type = slice_cstr(options_exchange_name(options->exchange));
+	method.exchange_declare.type = slice_cstr(options_exchange_name(options));
 	method.exchange_declare.durable = options->durable;
 	return client_call(client, &method, AMQP_EXCHANGE_DECLARE_OK, &answer);
 }

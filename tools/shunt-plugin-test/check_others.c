@@ -104,6 +104,21 @@ static uint64_t authenticate(struct subject *s, const struct shunt_access_policy
 	return login.id;
 }
 
+/* decide() takes the place of authorize(). */
+static enum shunt_verdict ask(struct subject *s, const struct shunt_access_policy *policy,
+			      const struct shunt_question *question)
+{
+	struct shunt_answer answer = {.size = sizeof(answer), .remember_ms = UINT32_MAX};
+	enum shunt_verdict verdict;
+
+	if (!policy->decide)
+		return policy->authorize(s->world->state, question);
+	verdict = policy->decide(s->world->state, question, &answer);
+	if (memchr(answer.reason, '\0', sizeof(answer.reason)) == NULL)
+		trace_fail("decide() gives a reason that does not end");
+	return verdict;
+}
+
 static void authorize(struct subject *s, const struct shunt_access_policy *policy)
 {
 	struct shunt_question question = {
@@ -123,11 +138,12 @@ static void authorize(struct subject *s, const struct shunt_access_policy *polic
 	enum shunt_verdict verdict;
 
 	trace_with("a question about %s", trace_quote(question.name.data, question.name.size));
-	trace_begin("authorize()");
-	verdict = policy->authorize(s->world->state, passed);
+	trace_begin(policy->decide ? "decide()" : "authorize()");
+	verdict = ask(s, policy, passed);
 	trace_end();
 	if ((unsigned)verdict > SHUNT_NEXT)
-		trace_fail("authorize() returned %d, which is no verdict", (int)verdict);
+		trace_fail("%s() returned %d, which is no verdict",
+			   policy->decide ? "decide" : "authorize", (int)verdict);
 	arena_free(question.user.data);
 	arena_free(question.tags.data);
 	arena_free(question.vhost.data);
@@ -142,13 +158,14 @@ static void policy_round(struct subject *s, const struct shunt_access_policy *po
 {
 	uint64_t ids[4];
 	size_t n = 0;
+	bool asks = policy->authorize != NULL || policy->decide != NULL;
 
-	if (policy->authenticate == NULL && policy->authorize == NULL)
+	if (policy->authenticate == NULL && !asks)
 		trace_fail("the policy '%s' has neither authenticate nor authorize", policy->name);
 	/* several at once */
 	while (policy->authenticate != NULL && n < sizeof(ids) / sizeof(ids[0]))
 		ids[n++] = authenticate(s, policy);
-	for (unsigned k = 0; policy->authorize != NULL && k < 20; k++)
+	for (unsigned k = 0; asks && k < 20; k++)
 		authorize(s, policy);
 	while (n > 0)
 		wait_for_ticket(s, ids[--n], "login", "login_done");

@@ -9,16 +9,17 @@ const struct command commands_monitoring[] = {
 		.name = "explain_route",
 		.group = "Monitoring, observability and health checks",
 		.usage = "[--vhost <vhost>] <exchange> <routing_key> [--header <key>=<value> ...] "
-			 "[--property <name>=<value> ...] [--timeout <timeout>]",
+			 "[--property <name>=<value> ...] [--user <username>] [--timeout <timeout>]",
 		.summary = "Tells where a message would go, and why",
 		.details = "<exchange>\n\twhere it would be published; '' is the default exchange\n\n"
 			   "<routing_key>\n\tits routing key\n\n"
 			   "--header <key>=<value>\n\ta header, as often as needed: a string, or int:5, real:0.5, bool:true, "
 			   "null:, string:text\n\n"
 			   "--property <name>=<value>\n\ta property: content_type, priority, app_id and so on\n\n"
+			   "--user <username>\n\twho is to be taken for its publisher: no one is asked for permissions\n\n"
 			   "--formatter <json>\n\talternative formatter\n",
 		.n_words_max = 2,
-		.options = OPTION_HEADER | OPTION_PROPERTY,
+		.options = OPTION_HEADER | OPTION_PROPERTY | OPTION_USER,
 		.run = explain_run,
 	},
 	{

@@ -105,10 +105,11 @@ static int make_request(const struct command *command, const struct options *opt
 		json_decref(headers);
 		return help_refuse(command, options, "'%s' is no key and value of a type", wrong);
 	}
-	*ret_request = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "command", command->name, "vhost",
+	*ret_request = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o*}", "command", command->name, "vhost",
 				 text_value(options->vhost != NULL ? options->vhost : "/"), "exchange",
 				 text_value(options->words[0]), "routing_key", text_value(options->words[1]),
-				 "headers", headers, "properties", properties);
+				 "headers", headers, "properties", properties, "user",
+				 options->user != NULL ? text_value(options->user) : NULL);
 	return EXIT_OK;
 }
 
@@ -240,7 +241,22 @@ static void print_hook(const json_t *hook)
 		puts(is_true(hook, "changed") ? ": changes it" : ": passes it");
 }
 
-static void print_hooks(const json_t *value)
+static bool has_text(const json_t *object, const char *key, const char *text)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value != NULL && strcmp(value, text) == 0;
+}
+
+static void print_now(const char *what, const json_t *text)
+{
+	printf("  %s now: \"", what);
+	print_text(text);
+	puts("\"");
+}
+
+/* asked: the exchange that the message was to be published to. */
+static void print_hooks(const json_t *value, const char *asked)
 {
 	const json_t *hooks = json_object_get(value, "hooks"), *reason = json_object_get(value, "reason");
 	bool is_changed = false;
@@ -254,11 +270,11 @@ static void print_hooks(const json_t *value)
 		print_text(reason);
 		putchar('\n');
 	}
-	if (is_changed) {
-		fputs("  routing key now: \"", stdout);
-		print_text(json_object_get(value, "routing_key"));
-		puts("\"");
-	}
+	if (!is_changed)
+		return;
+	if (!has_text(value, "exchange", asked))
+		print_now("exchange", json_object_get(value, "exchange"));
+	print_now("routing key", json_object_get(value, "routing_key"));
 }
 
 static void print_way(const json_t *value)
@@ -291,7 +307,7 @@ static void print_answer(const struct options *options, const json_t *value)
 	if (formatter_wants_banner(options))
 		printf("Explaining the way of a message in vhost %s ...\n",
 		       options->vhost != NULL ? options->vhost : "/");
-	print_hooks(value);
+	print_hooks(value, options->words[0]);
 	print_way(value);
 }
 

@@ -100,6 +100,23 @@ static void print_arguments(const char *what, const json_t *arguments)
 	}
 }
 
+/* Only where it has said so. */
+static void print_depends(const json_t *type)
+{
+	const json_t *depends = json_object_get(type, "depends"), *name;
+	long long ms = number_of(type, "depends_ms");
+	size_t i;
+
+	if (!json_is_array(depends))
+		return;
+	printf("   answers are remembered by:%s", json_array_size(depends) == 0 ? " nothing else" : "");
+	json_array_foreach(depends, i, name)
+		printf("%s %s", i == 0 ? "" : ",", json_string_value(name));
+	if (ms != 0)
+		printf("; for %lld ms", ms);
+	putchar('\n');
+}
+
 static void print_types(const json_t *types)
 {
 	const json_t *type;
@@ -115,6 +132,7 @@ static void print_types(const json_t *types)
 		putchar('\n');
 		print_arguments("declare", json_object_get(type, "declare_arguments"));
 		print_arguments("bind", json_object_get(type, "bind_arguments"));
+		print_depends(type);
 	}
 }
 

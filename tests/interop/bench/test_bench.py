@@ -123,6 +123,16 @@ def test_headers(t):
 
 
 @limit(60)
+def test_a_header(t):
+    flow(t, 2000, "--exchange", "direct", "--queues", 4, "--header", "country")
+
+
+@limit(60)
+def test_other_types(t):
+    flow(t, 2000, "--exchange", "x-random", "--header", "a", "--confirm", 100)
+
+
+@limit(60)
 def test_bodies_of_many_sizes(t):
     for size in (0, 1, 8, 15, 16, 4096, 16384):
         flow(t, 500, "--size", size)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Hooks at publishing: what they change, drop and refuse, with confirms, transactions, mandatory, CC and BCC."""
 
+from lib.shuntctl import ctl
 from lib.wire import Typed
 
 from plugins.hooked import client_of, confirmed, counts, send, serve
@@ -131,6 +132,155 @@ def test_dropped_is_confirmed_and_not_returned(t):
     confirmed(client, 20)
     assert counts(client, "q") == [13]
     assert [client.get(1, "q").body for _ in range(13)] == [b"%d" % i for i in range(20) if i % 3]
+
+
+def answers(client, up_to):
+    """Reads acks and nacks until all up to this one are told, each once: True for an ack."""
+    told = {}
+    while len(told) < up_to:
+        method = client.read_method("basic.ack", "basic.nack", channel=1)
+        tags = range(1 if method.multiple else method.delivery_tag, method.delivery_tag + 1)
+        assert method.multiple or method.delivery_tag not in told, (method, told)
+        for tag in tags:
+            told.setdefault(tag, method.name == "basic.ack")
+    return [told[tag] for tag in range(1, up_to + 1)]
+
+
+def test_nacked_is_told_in_its_place(t):
+    client = client_of(t, "q", confirms=True)
+    for i in range(30):
+        send(client, "q" if i % 2 else "nowhere", b"%d" % i, mandatory=i % 3 == 0, **({} if i % 3 else {"a_nack": "full"}))
+    assert answers(client, 30) == [i % 3 != 0 for i in range(30)]
+    assert counts(client, "q") == [10]
+    # nothing was returned of them, and all goes on
+    send(client, "q")
+    assert client.read_method("basic.ack", channel=1).delivery_tag == 31
+
+
+def test_nacked_with_the_queue_on_another_loop(t):
+    broker = serve(t, loops=4)
+    publisher, other = t.wire_to(broker), t.wire_to(broker)
+    for i in range(8):
+        other.call(1, "queue.declare", queue="q%d" % i)
+    publisher.call(1, "confirm.select")
+    for i in range(400):
+        send(publisher, "q%d" % (i % 8), **({"b_nack": ""} if i % 7 == 0 else {}))
+    assert answers(publisher, 400) == [i % 7 != 0 for i in range(400)]
+    assert sum(counts(other, *["q%d" % i for i in range(8)])) == 400 - 58
+
+
+def test_nacked_without_confirms_is_dropped(t):
+    client = client_of(t, "q")
+    send(client, "q", a_nack="no")
+    send(client, "q", b"after")
+    client.open_channel(2)
+    client.call(2, "tx.select")
+    send(client, "q", a_nack="no", channel=2)
+    send(client, "q", b"in tx", channel=2)
+    client.call(2, "tx.commit")
+    assert [client.get(1, "q").body for _ in range(2)] == [b"after", b"in tx"]
+    assert counts(client, "q") == [0]
+
+
+def test_why_it_was_nacked_is_logged_at_a_limited_rate(t):
+    broker = serve(t)
+    client = t.wire_to(broker)
+    client.call(1, "queue.declare", queue="q")
+    client.call(1, "confirm.select")
+    for _ in range(100):
+        send(client, "q", a_nack="the disk\nis \"full\"")
+    assert answers(client, 100) == [False] * 100
+    line = "hook 'a' has nacked a message: user=\"guest\" vhost='/' reason=\"the disk\\nis \\\"full\\\"\""
+    t.wait(lambda: line in broker.log_tail(), line)
+    assert 1 <= broker.log_tail(1000).count("has nacked a message") <= 10
+
+
+def bound(client, **queues):
+    """A fanout exchange for each of these queues, bound to it."""
+    for exchange, queue in queues.items():
+        client.call(1, "exchange.declare", exchange=exchange, type="fanout")
+        client.call(1, "queue.declare", queue=queue)
+        client.call(1, "queue.bind", queue=queue, exchange=exchange, routing_key="")
+
+
+def test_to_another_exchange(t):
+    client = client_of(t, "q", confirms=True)
+    bound(client, there="there-q")
+    send(client, "q", a_exchange="there", b_body="changed")
+    confirmed(client, 1)
+    assert counts(client, "q", "there-q") == [0, 1]
+    message = client.get(1, "there-q")
+    assert (message.method.exchange, message.method.routing_key, message.body) == ("there", "q", b"changed"), message
+    # back to the default exchange, by the second hook
+    client.publish(1, "there", "q", b"m", {"headers": {"a.exchange": "nowhere", "b.exchange": ""}})
+    assert client.read_method("basic.ack").delivery_tag == 2
+    assert counts(client, "q", "there-q") == [1, 0]
+    assert client.get(1, "q").method.exchange == ""
+
+
+def test_to_another_exchange_with_cc_and_bcc(t):
+    client = client_of(t, "q", "a", "b", "c")
+    client.call(1, "exchange.declare", exchange="d", type="direct")
+    for queue in ("a", "b", "c"):
+        client.call(1, "queue.bind", queue=queue, exchange="d", routing_key="key-" + queue)
+    send(client, "q", a_exchange="d", a_key="key-a", a_set={"CC": ["key-b"]}, BCC=["key-c"])
+    assert counts(client, "q", "a", "b", "c") == [0, 1, 1, 1]
+
+
+def test_to_another_exchange_its_alternate_and_returned(t):
+    client = client_of(t, "q", confirms=True)
+    bound(client, spare="spare-q")
+    client.call(1, "exchange.declare", exchange="with", type="direct", arguments={"alternate-exchange": "spare"})
+    client.call(1, "exchange.declare", exchange="without", type="direct")
+    send(client, "q", a_exchange="with", mandatory=True)
+    confirmed(client, 1)
+    assert counts(client, "q", "spare-q") == [0, 1]
+    send(client, "q", a_exchange="without", mandatory=True)
+    message = client.read_message("basic.return")
+    assert (message.method.reply_code, message.method.exchange) == (312, "without"), message
+    assert client.read_method("basic.ack").delivery_tag == 2
+    send(client, "q")
+    assert client.read_method("basic.ack").delivery_tag == 3
+    assert counts(client, "q") == [1]
+
+
+def test_to_another_exchange_in_a_transaction(t):
+    client = client_of(t, "q")
+    bound(client, there="there-q")
+    client.call(1, "tx.select")
+    send(client, "q", a_exchange="there")
+    assert counts(client, "there-q") == [0]
+    client.call(1, "tx.commit")
+    assert counts(client, "q", "there-q") == [0, 1]
+    send(client, "q", a_exchange="nowhere")
+    client.expect_channel_close(1, 404, "NOT_FOUND - no exchange 'nowhere' in vhost '/'", "basic.publish")
+
+
+def test_to_an_exchange_that_is_not_there_or_internal(t):
+    client = client_of(t, "q")
+    client.call(1, "exchange.declare", exchange="inner", type="fanout", internal=True)
+    send(client, "q", b"before")
+    send(client, "q", a_exchange="nowhere")
+    client.expect_channel_close(1, 404, "NOT_FOUND - no exchange 'nowhere' in vhost '/'", "basic.publish")
+    client.open_channel(1)
+    assert counts(client, "q") == [1]
+    send(client, "q", a_exchange="inner")
+    client.expect_channel_close(
+        1, 403, "ACCESS_REFUSED - cannot publish to internal exchange 'inner' in vhost '/'", "basic.publish")
+
+
+def test_to_an_exchange_that_the_user_may_not_write_to(t):
+    broker = serve(t)
+    admin = t.wire_to(broker)
+    bound(admin, secret="secret-q")
+    ctl(t, "add_user", "narrow", "narrow", broker=broker)
+    ctl(t, "set_permissions", "narrow", "", "^(amq\\.default)$", "", broker=broker)
+    client = t.wire_to(broker, user="narrow", password="narrow")
+    send(client, "x", a_exchange="secret", a_user=True)
+    client.call(1, "confirm.select")   # what was published before is routed before it is answered
+    assert admin.get(1, "secret-q").body == b"narrow"
+    client.publish(1, "secret", "x", b"m")
+    client.expect_channel_close(1, 403)
 
 
 def test_dropped_by_the_first_is_not_seen_by_the_second(t):

@@ -59,3 +59,28 @@ hook b: rejects it
 
 Queues reached: 0
 """
+
+
+def test_nacked(t):
+    broker, _ = begin(t)
+    value = explained(t, broker, "", "q", "--header", "b.nack=the disk is full")
+    assert ran(value) == [("a", "pass", False), ("b", "nack", False)]
+    assert (value["decision"], value["reason"], value["queues"]) == ("nack", "the disk is full", [])
+    assert ctl(t, "explain_route", "-q", "", "q", "--header", "a.nack=full", broker=broker) == """\
+hook a: nacks it
+  full
+
+Queues reached: 0
+"""
+
+
+def test_sent_to_another_exchange(t):
+    broker, client = begin(t)
+    client.call(1, "queue.bind", queue="other", exchange="amq.fanout", routing_key="")
+    value = explained(t, broker, "", "q", "--header", "a.exchange=amq.fanout")
+    assert (value["exchange"], value["routing_key"], value["queues"]) == ("amq.fanout", "q", ["other"])
+    assert [exchange["name"] for exchange in value["exchanges"]] == ["amq.fanout"]
+    assert ctl(t, "explain_route", "-q", "", "q", "--header", "a.exchange=amq.fanout", broker=broker).startswith(
+        "hook a: changes it\nhook b: passes it\n  exchange now: \"amq.fanout\"\n  routing key now: \"q\"\n")
+    assert "Exchange 'nowhere' in virtual host '/' does not exist" in ctl(
+        t, "explain_route", "", "q", "--header", "a.exchange=nowhere", broker=broker, status=65)

@@ -4,9 +4,11 @@
  * deliver hooks "da." and "db.". So one plugin is enough for all tests.
  *
  *	key, body	replaces it
+ *	exchange	sends it there instead
+ *	user		replaces the body by the name of who published it
  *	set (table)	sets these headers;	remove (text)	takes one away
  *	persist, app	sets delivery_mode 2; app_id
- *	drop, reject	(code; 0: none) is the decision
+ *	drop, reject	(code; 0: none) is the decision, and so is nack (text: the reason)
  *	bad		what cannot be set is tried, and must be refused
  *	publish (queue)	publishes "copy" there `times`; what became of each goes to the queue "outcomes"
  *	thread (queue)	the same from a thread of the plugin's own
@@ -149,6 +151,10 @@ static void change(const struct call *call)
 
 	if (find(call, "key", &value))
 		(void)draft->set_routing_key(draft, value.bytes);
+	if (find(call, "exchange", &value) && draft->set_exchange(draft, value.bytes) != 0)
+		(void)draft->set_body(draft, text("not there"));
+	if (find(call, "user", &value))
+		(void)draft->set_body(draft, call->message->user);
 	if (find(call, "body", &value))
 		(void)draft->set_body(draft, value.bytes);
 	if (find(call, "large", &value)) {
@@ -201,6 +207,12 @@ static enum shunt_decision decide(const struct call *call, struct shunt_error *e
 	publish_more(call);
 	if (find(call, "drop", &value))
 		return SHUNT_DROP;
+	if (find(call, "nack", &value)) {
+		if (error != NULL)
+			(void)snprintf(error->text, sizeof(error->text), "%.*s", (int)value.bytes.size,
+				       (const char *)value.bytes.data);
+		return SHUNT_NACK;
+	}
 	if (!find(call, "reject", &value))
 		return SHUNT_PASS;
 	if (error != NULL) {

@@ -219,7 +219,7 @@ static inline bool is_allowed(const char *user, enum access_operation operation,
 		.name = slice_cstr(name),
 		.routing_key = slice_cstr(routing_key),
 	};
-	bool result = access_authorize(door, &question);
+	bool result = access_authorize(door, &question, NULL);
 
 	access_user_unref(asking);
 	return result;

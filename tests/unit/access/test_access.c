@@ -109,14 +109,19 @@ struct scripted {
 	enum access_verdict verdict;
 	unsigned n_asked, n_logins, n_abandoned;
 	bool is_slow; /* its logins wait */
+	uint32_t remember_ms;
+	const char *reason;
 };
 
-static enum access_verdict scripted_authorize(struct access_policy *policy, const struct access_question *question)
+static enum access_verdict scripted_authorize(struct access_policy *policy, const struct access_question *question,
+					      struct access_reply *reply)
 {
 	struct scripted *scripted = container_of(policy, struct scripted, policy);
 
 	(void)question;
 	scripted->n_asked++;
+	reply->remember_ms = scripted->remember_ms;
+	snprintf(reply->reason, sizeof(reply->reason), "%s", scripted->reason);
 	return scripted->verdict;
 }
 
@@ -151,6 +156,8 @@ static struct scripted scripted_of(enum access_verdict verdict, uint64_t rank)
 	return (struct scripted){
 		.policy = { .name = "scripted", .rank = rank, .index = 1, .authorize = scripted_authorize },
 		.verdict = verdict,
+		.remember_ms = ACCESS_REMEMBER_ALWAYS,
+		.reason = "",
 	};
 }
 
@@ -160,6 +167,8 @@ static void change(struct access *access, struct scripted *out, struct scripted 
 
 	access_change(access, (struct access_policies){ &going, out != NULL }, (struct access_policies){ &coming, in != NULL });
 }
+
+static struct access_reply reply;
 
 static bool may_write(struct access *access, const char *name)
 {
@@ -172,7 +181,7 @@ static bool may_write(struct access *access, const char *name)
 		.name = SLICE_LITERAL("amq.direct"),
 		.peer = &near_peer,
 	};
-	bool result = access_authorize(access, &question);
+	bool result = access_authorize(access, &question, &reply);
 
 	access_user_unref(user);
 	return result;
@@ -356,7 +365,35 @@ static void change_with_loops(void)
 	end(access);
 }
 
-UNIT_MAIN("access", UNIT_TEST(default_user_enters), UNIT_TEST(users_are_counted),
+/* An answer holds as long as those of all who were asked do; the reason is that of who has refused. */
+static void how_long_answers_hold(void)
+{
+	struct access *access = begin(&config);
+	struct scripted first = scripted_of(ACCESS_PASS, 1), second = scripted_of(ACCESS_ALLOW, 2);
+
+	change(access, NULL, &first);
+	change(access, NULL, &second);
+	CU_ASSERT_TRUE(may_write(access, "somebody"));
+	CU_ASSERT_EQUAL(reply.remember_ms, ACCESS_REMEMBER_ALWAYS);
+	first.remember_ms = 7;
+	CU_ASSERT_TRUE(may_write(access, "somebody"));
+	CU_ASSERT_EQUAL(reply.remember_ms, 7);
+	second.remember_ms = 0;
+	CU_ASSERT_TRUE(may_write(access, "somebody"));
+	CU_ASSERT_EQUAL(reply.remember_ms, 0);
+	first.reason = "passed on";
+	second.verdict = ACCESS_DENY;
+	CU_ASSERT_FALSE(may_write(access, "somebody"));
+	CU_ASSERT_STRING_EQUAL(reply.reason, "");
+	second.reason = "not today";
+	CU_ASSERT_FALSE(may_write(access, "somebody"));
+	CU_ASSERT_STRING_EQUAL(reply.reason, "not today");
+	change(access, &first, NULL);
+	change(access, &second, NULL);
+	end(access);
+}
+
+UNIT_MAIN("access", UNIT_TEST(how_long_answers_hold), UNIT_TEST(default_user_enters), UNIT_TEST(users_are_counted),
 	  UNIT_TEST(default_user_may_do_all_and_others_nothing), UNIT_TEST(first_registered_is_asked_first),
 	  UNIT_TEST(several_at_once_are_asked_in_their_order), UNIT_TEST(rank_gives_the_place),
 	  UNIT_TEST(who_passes_lets_the_next_decide), UNIT_TEST(first_that_authenticates_decides),

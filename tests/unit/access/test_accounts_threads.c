@@ -33,7 +33,7 @@ static bool may_read(const struct asker *asker, unsigned queue)
 		.name = slice_make(name, (size_t)snprintf(name, sizeof(name), "q%u", queue)),
 	};
 
-	return access_authorize(door, &question);
+	return access_authorize(door, &question, NULL);
 }
 
 static void ask_permission(struct asker *asker)

@@ -78,9 +78,10 @@ static void read_and_write(void)
 {
 	struct plan *plan = read_good(file);
 
-	CU_ASSERT_EQUAL(plan->n_warnings, 1);
+	CU_ASSERT_EQUAL(plan->n_warnings, 2);
 	CU_ASSERT_STRING_EQUAL(buffer_cstr(&plan->warnings),
-			       "exchanges[1].name: 'amq.direct' is reserved; left out\n");
+			       "exchanges[1].name: 'amq.direct' is reserved; left out\n"
+			       "policies (1) are kept and exported, but have no effect\n");
 	CU_ASSERT_EQUAL(plan_count(plan, PLAN_BINDINGS), 1); /* the default exchange's are there by themselves */
 	assert_written(
 		plan,

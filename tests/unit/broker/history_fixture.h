@@ -19,13 +19,17 @@ struct history {
 static _Atomic size_t n_observed, n_bound_calls, n_send_failures;
 static _Atomic unsigned observed_on; /* a bit for each loop */
 static size_t history_repeats;	     /* how often bound() sends all */
+static char observed_user[64];	     /* of the last one, and what type it knew itself as */
+static char history_type[64];
 
 static inline int history_create(void *plugin, const struct shunt_exchange *exchange,
 				 void **ret_state, struct shunt_error *said)
 {
 	struct history *history = mem_zalloc(sizeof(*history));
 
-	(void)plugin, (void)exchange, (void)said;
+	(void)plugin, (void)said;
+	(void)snprintf(history_type, sizeof(history_type), "%.*s", (int)exchange->type.size,
+		       (const char *)exchange->type.data);
 	list_init(&history->base.bound);
 	history->base.by_key = true;
 	fake_instances++;
@@ -47,6 +51,8 @@ static inline void history_observe(void *state, const struct shunt_message *mess
 	struct history *history = state;
 
 	n_observed++;
+	(void)snprintf(observed_user, sizeof(observed_user), "%.*s", (int)message->user.size,
+		       (const char *)message->user.data);
 	observed_on |= 1u << loop_index(loop_self());
 	if (history->n_held == HISTORY_MAX)
 		return;

@@ -17,6 +17,7 @@ static size_t n_outcomes, n_published_calls, n_letters_back;
 static uint64_t taken_bytes;
 static unsigned n_replies;
 static uint64_t last_reply_key;
+static struct slice published_by; /* shunt_message.user of what is published */
 
 static inline void published(struct endpoint *endpoint, const struct publish_outcome *told,
 			     size_t count, uint64_t taken)
@@ -60,6 +61,7 @@ static inline void router_begin(unsigned n_loops)
 	store_ops.append = count_append;
 	taken_bytes = 0;
 	n_replies = 0;
+	published_by = SLICE_EMPTY;
 }
 
 static inline void router_end(void)
@@ -89,6 +91,7 @@ static inline bool publish_keys(const char *exchange, const char *key, uint64_t 
 {
 	struct publish_batch batch = {
 		.vhost = vhost,
+		.user = published_by,
 		.publisher = publisher.ref,
 		.publications = &publication,
 		.count = 1,

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "loop/loop.h"
 
-#define LIMIT_MS 5000u
+#define LIMIT_MS 60000u
 
 static struct alarms *alarms;
 

@@ -130,6 +130,32 @@ static void what_is_not_set_stays(void)
 	stop();
 }
 
+static void another_exchange(void)
+{
+	char name[] = "there", longest[256 + 1];
+	struct amqp_properties p;
+	struct message *m;
+
+	start();
+	CU_ASSERT_EQUAL(d->set_exchange(d, text(name)), 0);
+	memset(name, 'x', sizeof(name) - 1); /* it was copied */
+	CU_ASSERT(draft_is_changed(&draft));
+	m = made(&p);
+	CU_ASSERT(slice_equal(message_exchange(m), SLICE_LITERAL("there")));
+	CU_ASSERT(slice_equal(message_routing_key(m), SLICE_LITERAL("key")));
+	CU_ASSERT(slice_equal(message_properties(m), message_properties(base)));
+	CU_ASSERT(slice_equal(message_exchange(base), SLICE_LITERAL("ex")));
+	message_unref(m);
+	memset(longest, 'x', 256);
+	longest[256] = '\0';
+	CU_ASSERT_EQUAL(d->set_exchange(d, text(longest)), -1);
+	CU_ASSERT_EQUAL(d->set_exchange(d, text("")), 0); /* the default one */
+	m = made(&p);
+	CU_ASSERT_EQUAL(message_exchange(m).size, 0);
+	message_unref(m);
+	stop();
+}
+
 static void properties_become_what_the_broker_goes_by(void)
 {
 	struct amqp_properties p;
@@ -349,6 +375,7 @@ static void on_delivery(void)
 
 	start_with(ODD_HEADERS, true);
 	CU_ASSERT_EQUAL(d->set_routing_key(d, text("other")), -1);
+	CU_ASSERT_EQUAL(d->set_exchange(d, text("other")), -1);
 	CU_ASSERT_EQUAL(d->set_body(d, (struct shunt_bytes){(const uint8_t *)large, 1001}), -1);
 	CU_ASSERT(!draft_is_changed(&draft));
 	CU_ASSERT_EQUAL(set_header("BCC", string("a header as any")), 0);
@@ -535,7 +562,7 @@ static void memory_runs_out(void)
 	stop();
 }
 
-UNIT_MAIN("draft", UNIT_TEST(nothing_set_is_no_change), UNIT_TEST(what_is_not_set_stays),
+UNIT_MAIN("draft", UNIT_TEST(nothing_set_is_no_change), UNIT_TEST(what_is_not_set_stays), UNIT_TEST(another_exchange),
 	  UNIT_TEST(properties_become_what_the_broker_goes_by),
 	  UNIT_TEST(header_takes_its_place_and_others_keep_their_bytes),
 	  UNIT_TEST(header_of_a_message_without_any), UNIT_TEST(values_of_every_type),

@@ -31,6 +31,46 @@ static void routed_is_observed(void)
 	router_end();
 }
 
+/* Of the first message that it has held. */
+static const char *held_user(size_t index)
+{
+	static char user[64];
+	const struct history *history;
+	struct slice name = index == 0 ? SLICE_LITERAL("here") : SLICE_LITERAL("there");
+
+	topology_read_begin(broker->topology);
+	history = topology_exchange(vhost, name)->instance;
+	topology_read_end(broker->topology);
+	(void)snprintf(user, sizeof(user), "%.*s", (int)history->held[0]->view.user.size,
+		       (const char *)history->held[0]->view.user.data);
+	return user;
+}
+
+/* Also where the letter comes after the client has gone. Not what was published by nobody. */
+static void who_published_is_known(void)
+{
+	history_begin(2);
+	history_declare_on("here", 0, 0);
+	history_declare_on("there", 1, 0);
+	CU_ASSERT_STRING_EQUAL(history_type, "history");
+	for (size_t i = 0; i < 2; i++) {
+		char name[] = "alice";
+
+		published_by = slice_cstr(name);
+		CU_ASSERT_TRUE(publish(i == 0 ? "here" : "there", "k"));
+		memset(name, 'x', sizeof(name) - 1);
+		turn();
+		CU_ASSERT_STRING_EQUAL(observed_user, "alice");
+		CU_ASSERT_STRING_EQUAL(held_user(i), "alice");
+		published_by = SLICE_EMPTY;
+		CU_ASSERT_TRUE(publish(i == 0 ? "here" : "there", "k"));
+		turn();
+		CU_ASSERT_STRING_EQUAL(observed_user, "");
+	}
+	CU_ASSERT_EQUAL(n_observed, 4);
+	router_end();
+}
+
 static void extra_keys_are_observed_once(void)
 {
 	const struct slice extra[] = {SLICE_LITERAL("l"), SLICE_LITERAL("m")};
@@ -238,7 +278,8 @@ static void without_memory_for_the_letter(void)
 }
 
 UNIT_MAIN("observe", UNIT_TEST(unroutable_is_observed), UNIT_TEST(routed_is_observed),
-	  UNIT_TEST(extra_keys_are_observed_once), UNIT_TEST(behind_bindings_and_as_alternate),
+	  UNIT_TEST(who_published_is_known), UNIT_TEST(extra_keys_are_observed_once),
+	  UNIT_TEST(behind_bindings_and_as_alternate),
 	  UNIT_TEST(publisher_waits_for_the_other_loop), UNIT_TEST(exchange_goes_meanwhile),
 	  UNIT_TEST(batch_is_observed_in_order), UNIT_TEST(those_before_a_bad_one_are_observed),
 	  UNIT_TEST(atomic_is_observed_as_a_whole), UNIT_TEST(atomic_without_memory),

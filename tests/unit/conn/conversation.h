@@ -40,8 +40,10 @@ struct client {
 	int fd;
 	struct buffer out, in;
 	uint64_t n_deliveries, n_acks, n_commit_oks, n_gets, n_close_oks, n_recover_oks;
-	uint64_t last_ack; /* its delivery tag */
+	uint64_t last_ack, last_nack; /* their delivery tags */
+	uint64_t n_nacks;
 	uint64_t n_redelivered, n_overtaken; /* those of them that came behind one that was not */
+	char close_text[256]; /* of the last channel that the broker has closed */
 	uint16_t close_code; /* of the last channel or connection that the broker has closed; 0: none */
 	bool is_blocked;
 	unsigned n_blocked;
@@ -178,10 +180,16 @@ static inline void note_method(struct client *client, const struct amqp_frame *f
 	client->n_acks += m.id == AMQP_BASIC_ACK;
 	if (m.id == AMQP_BASIC_ACK)
 		client->last_ack = m.basic_ack.delivery_tag;
+	client->n_nacks += m.id == AMQP_BASIC_NACK;
+	if (m.id == AMQP_BASIC_NACK)
+		client->last_nack = m.basic_nack.delivery_tag;
 	client->n_commit_oks += m.id == AMQP_TX_COMMIT_OK;
 	client->n_gets += m.id == AMQP_BASIC_GET_OK;
-	if (m.id == AMQP_CHANNEL_CLOSE)
+	if (m.id == AMQP_CHANNEL_CLOSE) {
 		client->close_code = m.channel_close.reply_code;
+		snprintf(client->close_text, sizeof(client->close_text), SLICE_FMT,
+			 SLICE_ARG(m.channel_close.reply_text));
+	}
 	if (m.id == AMQP_CONNECTION_CLOSE)
 		client->close_code = m.connection_close.reply_code;
 }

@@ -3,6 +3,7 @@
 #include "conversation.h"
 #include "broker/queue.h"
 #include "conn/hooks.h"
+#include "loop/counters.h"
 
 #define QUEUE SLICE_LITERAL("q")
 #define OTHER SLICE_LITERAL("other")
@@ -16,10 +17,10 @@ struct script {
 	enum shunt_decision decision;
 	uint16_t code;
 	unsigned every; /* only every so many messages, else they pass; 0: all */
-	const char *key, *body;
+	const char *key, *body, *exchange;
 	unsigned n_calls;
 	uint64_t n_redelivered;
-	char queue[16], tag[16], user[16], vhost[16], last_key[16];
+	char queue[16], tag[16], user[16], publisher[16], vhost[16], last_key[16], last_exchange[16];
 };
 
 static struct script first, second;
@@ -42,6 +43,8 @@ static enum shunt_decision act(struct script *script, struct shunt_draft *draft)
 {
 	if (script->key != NULL)
 		CU_ASSERT_EQUAL(draft->set_routing_key(draft, bytes(script->key)), 0);
+	if (script->exchange != NULL)
+		CU_ASSERT_EQUAL(draft->set_exchange(draft, bytes(script->exchange)), 0);
 	if (script->body != NULL)
 		CU_ASSERT(draft->set_body(draft, bytes(script->body)) == 0 || memory_may_fail);
 	if (script->every != 0 && script->n_calls % script->every != 0)
@@ -57,7 +60,9 @@ static enum shunt_decision on_publish(void *plugin, const struct shunt_publish *
 	script->n_calls++;
 	copy(script->user, publish->user);
 	copy(script->vhost, publish->message->vhost);
+	copy(script->publisher, publish->message->user);
 	copy(script->last_key, publish->message->routing_key);
+	copy(script->last_exchange, publish->message->exchange);
 	CU_ASSERT_PTR_NOT_NULL(publish->peer);
 	CU_ASSERT(publish->peer->host.size != 0);
 	error->code = script->code;
@@ -72,6 +77,7 @@ static enum shunt_decision on_deliver(void *plugin, const struct shunt_delivery 
 	script->n_calls++;
 	script->n_redelivered += delivery->redelivered;
 	copy(script->user, delivery->user);
+	copy(script->publisher, delivery->message->user);
 	copy(script->queue, delivery->queue);
 	copy(script->tag, delivery->consumer_tag);
 	return act(script, draft);
@@ -209,6 +215,7 @@ static void passes_with_what_it_is_told(void)
 	publish_some(&b, BATCH);
 	CU_ASSERT_EQUAL(first.n_calls, BATCH);
 	CU_ASSERT_STRING_EQUAL(first.user, "guest");
+	CU_ASSERT_STRING_EQUAL(first.publisher, "guest");
 	CU_ASSERT_STRING_EQUAL(first.vhost, "/");
 	CU_ASSERT_STRING_EQUAL(first.last_key, "q");
 	CU_ASSERT_EQUAL(messages(), READY(BATCH));
@@ -250,6 +257,69 @@ static void dropped_is_confirmed_in_order_and_not_returned(void)
 	publish_some(&b, BATCH); /* on the queue's loop no settle comes back for them */
 	CU_ASSERT_EQUAL(b.last_ack, 3 * BATCH + 1);
 	CU_ASSERT_EQUAL(b.close_code, 0);
+	stop();
+}
+
+static void nacked_in_its_place(void)
+{
+	uint64_t before = counter_sum(COUNTER_MESSAGES_NACKED);
+
+	start();
+	first.decision = SHUNT_NACK;
+	first.every = 2;
+	install(&publish_hook, &first);
+	install(&publish_hook, &second);
+	publish_some(&b, 2 * BATCH + 1);
+	CU_ASSERT_EQUAL(messages(), READY(BATCH + 1));
+	CU_ASSERT_EQUAL(second.n_calls, BATCH + 1);
+	CU_ASSERT_EQUAL(b.last_ack, 2 * BATCH + 1);
+	CU_ASSERT_EQUAL(b.n_nacks, BATCH);
+	CU_ASSERT_EQUAL(b.last_nack, 2 * BATCH);
+	first.every = 0;
+	publish_some(&b, BATCH);
+	CU_ASSERT_EQUAL(b.last_ack, 2 * BATCH + 1);
+	CU_ASSERT_EQUAL(b.n_nacks, 2 * BATCH);
+	CU_ASSERT_EQUAL(b.last_nack, 3 * BATCH + 1);
+	CU_ASSERT_EQUAL(b.close_code, 0);
+	CU_ASSERT_EQUAL(counter_sum(COUNTER_MESSAGES_NACKED) - before, 2 * BATCH);
+	stop();
+}
+
+/* Without confirms, and in a transaction: it is dropped. */
+static void nacked_without_confirms(void)
+{
+	start();
+	first.decision = SHUNT_NACK;
+	install(&publish_hook, &first);
+	publish(&b, 2, QUEUE, NONE, 3);
+	settle(&a, &b);
+	PUT(&b, 2, AMQP_TX_SELECT, tx_select);
+	publish(&b, 2, QUEUE, NONE, 3);
+	PUT(&b, 2, AMQP_TX_COMMIT, tx_commit);
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(first.n_calls, 2);
+	CU_ASSERT_EQUAL(b.n_commit_oks, 1);
+	CU_ASSERT_EQUAL(b.n_nacks, 0);
+	CU_ASSERT_EQUAL(messages(), 0);
+	stop();
+}
+
+static void to_another_exchange(void)
+{
+	start();
+	first.exchange = "none";
+	second.exchange = ""; /* back to the default one */
+	install(&publish_hook, &first);
+	install(&publish_hook, &second);
+	publish_some(&b, BATCH);
+	CU_ASSERT_STRING_EQUAL(second.last_exchange, "none");
+	CU_ASSERT_STRING_EQUAL(second.last_key, "q");
+	CU_ASSERT_EQUAL(messages(), READY(BATCH));
+	CU_ASSERT_EQUAL(b.last_ack, BATCH);
+	second.exchange = NULL;
+	publish_some(&b, BATCH);
+	CU_ASSERT_EQUAL(b.close_code, 404);
+	CU_ASSERT_EQUAL(messages(), READY(BATCH));
 	stop();
 }
 
@@ -543,6 +613,7 @@ static void memory_runs_out(void)
 
 UNIT_MAIN("hooks", UNIT_TEST(new_hooks_come_in_the_place_of_old_ones), UNIT_TEST(passes_with_what_it_is_told),
 	  UNIT_TEST(each_sees_what_the_one_before_has_made), UNIT_TEST(dropped_is_confirmed_in_order_and_not_returned),
+	  UNIT_TEST(nacked_in_its_place), UNIT_TEST(nacked_without_confirms), UNIT_TEST(to_another_exchange),
 	  UNIT_TEST(rejected_ends_the_channel_and_not_what_came_before),
 	  UNIT_TEST(rejected_by_a_hard_code_ends_the_connection), UNIT_TEST(no_usable_code_is_541),
 	  UNIT_TEST(no_decision_is_a_refusal), UNIT_TEST(in_a_transaction), UNIT_TEST(rewritten_on_the_same_loop),

@@ -8,12 +8,17 @@
 static struct client a, b; /* on loop 0 and on loop 1 */
 static unsigned n_questions, n_topics;
 
-static enum access_verdict count(struct access_policy *policy, const struct access_question *question)
+static struct access_reply answer; /* of the policy that counts; it passes on, or refuses */
+static bool refuses;
+
+static enum access_verdict count(struct access_policy *policy, const struct access_question *question,
+				 struct access_reply *reply)
 {
 	(void)policy;
+	*reply = answer;
 	n_questions++;
 	n_topics += question->operation == ACCESS_WRITE_TOPIC;
-	return ACCESS_PASS;
+	return refuses ? ACCESS_DENY : ACCESS_PASS;
 }
 
 static struct access_policy counter = { .name = "counter", .rank = 1, .index = 1, .authorize = count };
@@ -24,6 +29,8 @@ static void count_questions(void)
 
 	access_change(door, (struct access_policies){0}, (struct access_policies){policies, 1});
 	n_questions = n_topics = 0;
+	answer = (struct access_reply){ .remember_ms = ACCESS_REMEMBER_ALWAYS };
+	refuses = false;
 }
 
 static void start(void)
@@ -295,7 +302,87 @@ static void given_back_without_the_user(void)
 	stop();
 }
 
-UNIT_MAIN("conn/permission", UNIT_TEST(one_exchange_once), UNIT_TEST(several_exchanges_once_or_twice),
+/* ---- For how long ---- */
+
+static void publish_some(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		publish_to(&a, SLICE_EMPTY, SLICE_LITERAL("nowhere"));
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(a.close_code, 0);
+}
+
+static void what_must_not_be_remembered(void)
+{
+	start();
+	count_questions();
+	answer.remember_ms = 0;
+	publish_some(5);
+	CU_ASSERT_EQUAL(n_questions, 5);
+	answer.remember_ms = ACCESS_REMEMBER_ALWAYS;
+	publish_some(5);
+	CU_ASSERT_EQUAL(n_questions, 6);
+	answer.remember_ms = 0;
+	publish_some(5);
+	CU_ASSERT_EQUAL(n_questions, 6);
+	access_has_changed(door);
+	publish_some(5);
+	CU_ASSERT_EQUAL(n_questions, 11);
+	stop();
+}
+
+/* A key that was right must not stand for an exchange that is to be asked about. */
+static void topics_that_must_not_be_remembered(void)
+{
+	start();
+	count_questions();
+	answer.remember_ms = 0;
+	for (unsigned i = 0; i < 5; i++)
+		publish_to(&a, SLICE_LITERAL("amq.topic"), SLICE_LITERAL("key"));
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(n_topics, 5);
+	CU_ASSERT_EQUAL(n_questions, 10);
+	stop();
+}
+
+/* Until the time is over; it begins anew with the next question. */
+static void what_is_remembered_for_a_time(void)
+{
+	start();
+	count_questions();
+	answer.remember_ms = 1;
+	publish_some(3);
+	CU_ASSERT_EQUAL(n_questions, 1);
+	for (unsigned i = 0; i < 100000 && n_questions == 1; i++)
+		publish_some(1);
+	CU_ASSERT_EQUAL(n_questions, 2);
+	answer.remember_ms = 3600000;
+	for (unsigned i = 0; i < 100000 && n_questions == 2; i++)
+		publish_some(1);
+	publish_some(20);
+	CU_ASSERT_EQUAL(n_questions, 3);
+	access_has_changed(door);
+	publish_some(20);
+	CU_ASSERT_EQUAL(n_questions, 4);
+	stop();
+}
+
+static void a_reason_follows_the_refusal(void)
+{
+	start();
+	count_questions();
+	refuses = true;
+	snprintf(answer.reason, sizeof(answer.reason), "closed at night");
+	publish_to(&a, SLICE_LITERAL("amq.fanout"), SLICE_LITERAL("key"));
+	settle(&a, &b);
+	CU_ASSERT_EQUAL(a.close_code, AMQP_ACCESS_REFUSED);
+	CU_ASSERT_STRING_EQUAL(a.close_text, "ACCESS_REFUSED - write access to exchange 'amq.fanout' in vhost '/' "
+					     "refused for user 'guest': closed at night");
+	stop();
+}
+
+UNIT_MAIN("conn/permission", UNIT_TEST(what_must_not_be_remembered), UNIT_TEST(topics_that_must_not_be_remembered), UNIT_TEST(what_is_remembered_for_a_time),
+	  UNIT_TEST(a_reason_follows_the_refusal), UNIT_TEST(one_exchange_once), UNIT_TEST(several_exchanges_once_or_twice),
 	  UNIT_TEST(each_topic_once), UNIT_TEST(gets_once), UNIT_TEST(nothing_is_kept_for_who_needs_nothing),
 	  UNIT_TEST(publish_is_refused_at_once), UNIT_TEST(gets_are_refused_at_once), UNIT_TEST(given_back_when_cut),
 	  UNIT_TEST(given_back_when_it_says_so), UNIT_TEST(given_back_after_errors), UNIT_TEST(one_channel_too_many),

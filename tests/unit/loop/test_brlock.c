@@ -87,7 +87,7 @@ static void dies(void (*fn)(void))
 	CU_ASSERT_TRUE_FATAL(pid >= 0);
 	if (pid == 0) {
 		(void)close(STDERR_FILENO);
-		(void)alarm(10); /* a deadlock instead ends by this signal */
+		(void)alarm(50); /* a deadlock instead ends by this signal */
 		fn();
 		_exit(0);
 	}

@@ -47,7 +47,8 @@ static void actor_authenticate(void *plugin, const struct shunt_login *login)
 
 #define TEXT(bytes) (int)(bytes).size, (bytes).size != 0 ? (const char *)(bytes).data : ""
 
-static enum shunt_verdict actor_authorize(void *plugin, const struct shunt_question *question)
+static enum shunt_verdict actor_decide(void *plugin, const struct shunt_question *question,
+				       struct shunt_answer *answer)
 {
 	struct actor_notes *notes = plugin;
 
@@ -55,6 +56,12 @@ static enum shunt_verdict actor_authorize(void *plugin, const struct shunt_quest
 	snprintf(notes->question, sizeof(notes->question), "%d %d %.*s %.*s %.*s %.*s %zu", (int)question->operation,
 		 (int)question->resource, TEXT(question->user), TEXT(question->tags), TEXT(question->vhost),
 		 TEXT(question->name), question->arguments.size);
+	if (notes->remember_ms != 0)
+		answer->remember_ms = notes->remember_ms;
+	if (notes->reason != NULL)
+		snprintf(answer->reason, sizeof(answer->reason), "%s", notes->reason);
+	if (notes->fills_reason)
+		memset(answer->reason, 'x', sizeof(answer->reason));
 	return notes->verdict;
 }
 
@@ -79,7 +86,7 @@ static const struct shunt_access_policy actor_policy = {
 	.size = sizeof(actor_policy),
 	.name = "actor",
 	.authenticate = actor_authenticate,
-	.authorize = actor_authorize,
+	.decide = actor_decide,
 };
 static const struct shunt_command actor_command = {
 	.size = sizeof(actor_command), .name = "act", .help = "acts", .run = actor_run

@@ -26,6 +26,9 @@ struct actor_notes {
 	char question[256]; /* operation, resource, user, tags, vhost, name, size of the arguments */
 	char arguments[256]; /* of the call, each in brackets */
 	enum shunt_verdict verdict; /* of questions */
+	uint32_t remember_ms;	    /* 0: as it was preset */
+	const char *reason;
+	bool fills_reason;
 	bool posts_in_start, posts_in_stop, fails;
 	bool passes_logins_on; /* at once */
 	void (*stopping)(struct actor_notes *notes); /* called by stop() */

@@ -26,7 +26,7 @@
 #include "store/store.h"
 
 #define LOOPS	     2
-#define LIMIT_S	     20 /* for what happens on another thread */
+#define LIMIT_S	     120 /* for what happens on another thread */
 #define MODULE(name) PLUGIN_MODULES "/" name ".so"
 
 static struct topology *topology;
@@ -35,7 +35,7 @@ static struct access *door;
 static struct plugins *plugins;
 static struct actor_notes notes;
 static char notes_address[32], copies[64], reason[512];
-static struct plugin_setting notes_setting = { "actor", "notes", notes_address, "-o" };
+static struct plugin_setting notes_setting = { "actor", "notes", notes_address, "-o", false };
 static unsigned n_closed;
 
 static inline void world_begin(void)
@@ -96,7 +96,7 @@ static inline void world_end(void)
 
 static inline struct plugin *open_staged(struct plugin *replaces)
 {
-	const struct plugin_open open = { "actor", replaces };
+	const struct plugin_open open = { .name_or_path = "actor", .replaces = replaces };
 	struct plugin *plugin = NULL;
 
 	if (plugins_open_staged(plugins, &open, &plugin, reason, sizeof(reason)) != 0)

@@ -52,6 +52,9 @@ static void probe_route(const void *state, const struct shunt_message *message,
 #define LETTERS_127 LETTERS_32 LETTERS_32 LETTERS_32 "abcdefghijklmnopqrstuvwxyz01234"
 #define TYPE_SIZE   sizeof(struct shunt_exchange_type)
 
+static const char *const probe_depends[] = {"routing_key", "headers.tenant", NULL};
+static const char *const probe_bad_depends[] = {"routing_key", "colour", NULL};
+
 static const struct shunt_argument probe_bad_arguments[] = {
 	{.name = "x", .type = SHUNT_ARGUMENT_INTEGER, .minimum = 2, .maximum = 1},
 	{.name = NULL},
@@ -79,6 +82,9 @@ static const struct {
 	{"bad-arguments", {.size = TYPE_SIZE, .name = "bad-arguments", .create = probe_create, .destroy = probe_destroy, .route = probe_route, .declare_arguments = probe_bad_arguments}},
 	{"bad-bind", {.size = TYPE_SIZE, .name = "bad-bind", .create = probe_create, .destroy = probe_destroy, .route = probe_route, .bind_arguments = probe_bad_arguments}},
 	{"of-1.1", {.size = offsetof(struct shunt_exchange_type, declare_arguments), .name = "of-1.1", .create = probe_create, .destroy = probe_destroy, .route = probe_route, .declare_arguments = probe_bad_arguments}},
+	{"depends", {.size = TYPE_SIZE, .name = "depends", .create = probe_create, .destroy = probe_destroy, .route = probe_route, .depends = probe_depends}},
+	{"depends-badly", {.size = TYPE_SIZE, .name = "depends-badly", .create = probe_create, .destroy = probe_destroy, .route = probe_route, .depends = probe_bad_depends}},
+	{"of-1.2", {.size = offsetof(struct shunt_exchange_type, depends), .name = "of-1.2", .create = probe_create, .destroy = probe_destroy, .route = probe_route, .depends = probe_bad_depends}},
 	/* clang-format on */
 };
 

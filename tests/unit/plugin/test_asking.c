@@ -237,6 +237,8 @@ static void login_holds_its_plugin(void)
 
 /* ---- Questions ---- */
 
+static struct access_reply reply;
+
 static bool may_declare(const char *tags)
 {
 	struct access_user *user = access_user_create(SLICE_LITERAL("someone"), tags, "PLAIN");
@@ -249,7 +251,7 @@ static bool may_declare(const char *tags)
 		.arguments = SLICE_LITERAL("\1at\0"),
 		.peer = &peer,
 	};
-	bool result = access_authorize(door, &question);
+	bool result = access_authorize(door, &question, &reply);
 
 	access_user_unref(user);
 	return result;
@@ -270,6 +272,31 @@ static void questions(void)
 	notes.verdict = (enum shunt_verdict)99;
 	CU_ASSERT_FALSE(may_declare(""));
 	CU_ASSERT_EQUAL(notes.n_questions, 4);
+	world_end();
+}
+
+/* What a policy has to say beside its verdict. */
+static void answers_with_a_reason(void)
+{
+	world_begin();
+	(void)active();
+	notes.verdict = SHUNT_DENY;
+	CU_ASSERT_FALSE(may_declare(""));
+	CU_ASSERT_EQUAL(reply.remember_ms, ACCESS_REMEMBER_ALWAYS);
+	ASSERT_TEXT(reply.reason, "");
+	notes.remember_ms = 1500;
+	notes.reason = "closed";
+	CU_ASSERT_FALSE(may_declare(""));
+	CU_ASSERT_EQUAL(reply.remember_ms, 1500);
+	ASSERT_TEXT(reply.reason, "closed");
+	notes.verdict = SHUNT_NEXT; /* the built-in policy denies, without this one's reason */
+	CU_ASSERT_FALSE(may_declare(""));
+	CU_ASSERT_EQUAL(reply.remember_ms, 1500);
+	ASSERT_TEXT(reply.reason, "");
+	notes.fills_reason = true; /* without an end */
+	notes.verdict = SHUNT_DENY;
+	CU_ASSERT_FALSE(may_declare(""));
+	CU_ASSERT_EQUAL(strlen(reply.reason), sizeof(reply.reason) - 1);
 	world_end();
 }
 
@@ -562,7 +589,7 @@ static void posted_from_everywhere(void)
 UNIT_MAIN("asking", UNIT_TEST(login_is_described), UNIT_TEST(login_allowed), UNIT_TEST(login_allowed_as_it_is),
 	  UNIT_TEST(login_denied), UNIT_TEST(login_passed_on), UNIT_TEST(login_answered_twice),
 	  UNIT_TEST(login_that_never_was), UNIT_TEST(client_gone_before_the_answer),
-	  UNIT_TEST(client_gone_while_the_answer_is_under_way), UNIT_TEST(login_holds_its_plugin), UNIT_TEST(questions),
+	  UNIT_TEST(client_gone_while_the_answer_is_under_way), UNIT_TEST(login_holds_its_plugin), UNIT_TEST(questions), UNIT_TEST(answers_with_a_reason),
 	  UNIT_TEST(answers_that_have_changed), UNIT_TEST(command_prints_and_ends),
 	  UNIT_TEST(command_that_prints_without_end), UNIT_TEST(command_fails),
 	  UNIT_TEST(unknown_commands), UNIT_TEST(caller_gone), UNIT_TEST(caller_gone_while_text_is_under_way),

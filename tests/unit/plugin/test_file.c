@@ -15,7 +15,7 @@
 #include "../unit.h"
 #include "base/mem.h"
 
-#define LIMIT_S	     20
+#define LIMIT_S	     120
 #define MODULE(name) PLUGIN_MODULES "/" name ".so"
 
 static char folder[64], reason[512];

@@ -33,7 +33,7 @@ static void give(void (*done)(struct helper_job *job))
 	struct counted_job *next = &jobs[n_given++];
 
 	next->job = (struct helper_job){ .run = run, .done = done };
-	plugins_help(plugins, &next->job);
+	plugins_help(plugins, PLUGIN_HELP_FILES, &next->job);
 }
 
 static void count(struct helper_job *job)
@@ -57,7 +57,7 @@ static void give_more(struct helper_job *job)
 
 static void comes_back_while_others_are_finished(void)
 {
-	(void)alarm(30); /* a letter that is in the mailbox twice comes for ever */
+	(void)alarm(120); /* a letter that is in the mailbox twice comes for ever */
 	CU_ASSERT_EQUAL_FATAL(loop_pool_create(1), 0);
 	plugins_begin(0);
 	give(give_more);

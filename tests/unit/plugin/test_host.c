@@ -34,7 +34,7 @@ static void each_plugin_has_its_own(void)
 {
 	const struct shunt_host *host;
 
-	settings[0] = (struct plugin_setting){"probe", "text", "mine", "-o"};
+	settings[0] = (struct plugin_setting){"probe", "text", "mine", "-o", false};
 	plugins_begin(1);
 	ASSERT_LOADS("rival");
 	ASSERT_LOADS("probe");

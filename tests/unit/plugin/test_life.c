@@ -173,7 +173,7 @@ static void replaced_by_another_plugin(void)
 
 	world_begin();
 	old = active();
-	CU_ASSERT_EQUAL(plugins_open_staged(plugins, &(struct plugin_open){ "probe", old }, &new, reason, sizeof(reason)),
+	CU_ASSERT_EQUAL(plugins_open_staged(plugins, &(struct plugin_open){ .name_or_path = "probe", .replaces = old }, &new, reason, sizeof(reason)),
 			-1);
 	ASSERT_TEXT(reason, "it is plugin 'probe', not 'actor'");
 	world_end();
@@ -195,7 +195,7 @@ static void note_opened(void *context, struct plugin *plugin, const char *why)
 static void open_later(const char *name)
 {
 	n_opened = 0;
-	plugins_open_staged_later(plugins, &(struct plugin_open){ name, NULL }, note_opened, NULL);
+	plugins_open_staged_later(plugins, &(struct plugin_open){ .name_or_path = name, .replaces = NULL }, note_opened, NULL);
 }
 
 static void opened_later(void)

@@ -150,8 +150,8 @@ static void start_that_fails(void)
 	char expected[400] = "cannot load plugin 'probe': it does not start: ";
 	size_t n = strlen(expected);
 
-	settings[0] = (struct plugin_setting){"probe", "fail", "text", "shunt.conf:3"};
-	settings[1] = (struct plugin_setting){"probe", "register", "good", "shunt.conf:4"};
+	settings[0] = (struct plugin_setting){"probe", "fail", "text", "shunt.conf:3", false};
+	settings[1] = (struct plugin_setting){"probe", "register", "good", "shunt.conf:4", false};
 	plugins_begin(2);
 	ASSERT_REFUSED("probe", "it does not start: no oracle at hand");
 	CU_ASSERT_FALSE(is_open(MODULE("probe")));
@@ -275,7 +275,7 @@ static void no_copy_can_be_made(void)
 {
 	static const char text[] = ": cannot make its copy '/dev/null/copies/";
 
-	settings[0] = (struct plugin_setting){"probe", "optional", "true", "shunt.conf:3"};
+	settings[0] = (struct plugin_setting){"probe", "optional", "true", "shunt.conf:3", false};
 	topology = topology_create(1, "/");
 	plugins = plugins_create(&(struct plugins_config){
 		.topology = topology,

@@ -8,7 +8,7 @@ static void set(size_t i, const char *key, const char *value)
 {
 	static const char *const places[] = {"shunt.conf:10", "shunt.conf:11", "-o"};
 
-	settings[i] = (struct plugin_setting){"probe", key, value, places[i]};
+	settings[i] = (struct plugin_setting){"probe", key, value, places[i], false};
 }
 
 static const char *value_of(const char *key)
@@ -103,7 +103,7 @@ static void unknown_key(void)
 
 static void plugin_without_options(void)
 {
-	settings[0] = (struct plugin_setting){"rival", "size", "3", "-o"};
+	settings[0] = (struct plugin_setting){"rival", "size", "3", "-o", false};
 	plugins_begin(1);
 	CU_ASSERT_EQUAL(load("rival"), -1);
 	ASSERT_TEXT(reason, "-o: plugin 'rival' has no option 'size'");
@@ -160,9 +160,9 @@ static void booleans(void)
 
 static void settings_of_others_are_nothing_to_it(void)
 {
-	settings[0] = (struct plugin_setting){"other", "size", "many", "shunt.conf:9"};
-	settings[1] = (struct plugin_setting){"prob", "size", "many", "shunt.conf:10"};
-	settings[2] = (struct plugin_setting){"probe2", "size", "many", "shunt.conf:11"};
+	settings[0] = (struct plugin_setting){"other", "size", "many", "shunt.conf:9", false};
+	settings[1] = (struct plugin_setting){"prob", "size", "many", "shunt.conf:10", false};
+	settings[2] = (struct plugin_setting){"probe2", "size", "many", "shunt.conf:11", false};
 	plugins_begin(3);
 	ASSERT_LOADS("probe");
 	ASSERT_TEXT(value_of("size"), "3");
@@ -172,7 +172,7 @@ static void settings_of_others_are_nothing_to_it(void)
 static void setting_for_a_plugin_that_is_not_loaded(void)
 {
 	set(0, "size", "3");
-	settings[1] = (struct plugin_setting){"other", "size", "3", "shunt.conf:9"};
+	settings[1] = (struct plugin_setting){"other", "size", "3", "shunt.conf:9", false};
 	plugins_begin(2);
 	ASSERT_LOADS("probe");
 	CU_ASSERT_EQUAL(plugins_check_settings(plugins, reason, sizeof(reason)), -1);
@@ -221,7 +221,7 @@ static void typed_defaults(void)
 
 static void set_optional(const char *name, const char *value)
 {
-	settings[0] = (struct plugin_setting){name, "optional", value, "shunt.conf:8"};
+	settings[0] = (struct plugin_setting){name, "optional", value, "shunt.conf:8", false};
 }
 
 static void assert_missed(const char *name_or_path, const char *line)
@@ -240,7 +240,7 @@ static void assert_missed(const char *name_or_path, const char *line)
 static void optional_file_that_is_missing(void)
 {
 	set_optional("no_such", "true");
-	settings[1] = (struct plugin_setting){"no_such", "size", "3", "shunt.conf:9"};
+	settings[1] = (struct plugin_setting){"no_such", "size", "3", "shunt.conf:9", false};
 	plugins_begin(2);
 	assert_missed("no_such", " W plugin: started without it: shunt.conf:7: cannot load plugin 'no_such': " MODULE(
 					 "no_such") ": cannot open shared object file: No such file or directory\n");

@@ -18,6 +18,7 @@ static struct plugin plugin;
 static struct {
 	enum shunt_outcome outcome;
 	uintptr_t number;
+	unsigned loop;
 } ended[OUTCOMES_MAX];
 static unsigned n_ended;
 static unsigned n_again; /* so often done() publishes once more */
@@ -76,6 +77,7 @@ static void done(void *context, enum shunt_outcome outcome)
 {
 	CU_ASSERT_FATAL(n_ended < OUTCOMES_MAX);
 	ended[n_ended].number = (uintptr_t)context;
+	ended[n_ended].loop = loop_index(loop_self());
 	ended[n_ended++].outcome = outcome;
 	if (n_again != 0) {
 		n_again--;
@@ -149,6 +151,24 @@ static void nothing_is_called_of_what_has_stopped(void)
 	publish_on(0, SLICE_EMPTY, QUEUE, 3);
 	stop();
 	check_ended(0, SHUNT_REFUSED);
+}
+
+/* Plugins that have something of their own on each loop count on that. */
+static void told_on_the_loop_that_published(void)
+{
+	start();
+	for (unsigned loop = 0; loop < LOOPS; loop++) {
+		publish_on(loop, SLICE_EMPTY, QUEUE, 2);
+		publish_on(loop, SLICE_EMPTY, FAR, 2);
+		publish_on(loop, SLICE_EMPTY, SLICE_LITERAL("nowhere"), 2);
+		publish_on(loop, SLICE_LITERAL("no such exchange"), QUEUE, 2);
+		settle(&a, &b);
+		CU_ASSERT_EQUAL(n_ended, 8);
+		for (unsigned i = 0; i < n_ended; i++)
+			CU_ASSERT_EQUAL(ended[i].loop, loop);
+		n_ended = 0;
+	}
+	stop();
 }
 
 static void after_the_call_and_in_order(void)
@@ -388,6 +408,6 @@ static void memory_runs_out(void)
 UNIT_MAIN("publisher", UNIT_TEST(after_the_call_and_in_order),
 	  UNIT_TEST(nothing_is_called_of_what_has_stopped), UNIT_TEST(nobody_wants_to_know),
 	  UNIT_TEST(other_outcomes), UNIT_TEST(names_that_cannot_be),
-	  UNIT_TEST(body_that_cannot_be), UNIT_TEST(keys_of_cc), UNIT_TEST(done_may_publish),
+	  UNIT_TEST(told_on_the_loop_that_published), UNIT_TEST(body_that_cannot_be), UNIT_TEST(keys_of_cc), UNIT_TEST(done_may_publish),
 	  UNIT_TEST(observed_and_unroutable),
 	  UNIT_TEST(the_end), UNIT_TEST(memory_runs_out))

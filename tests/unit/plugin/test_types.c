@@ -4,7 +4,7 @@
 
 static void begin(const char *how)
 {
-	settings[0] = (struct plugin_setting){"probe", "register", how, "shunt.conf:5"};
+	settings[0] = (struct plugin_setting){"probe", "register", how, "shunt.conf:5", false};
 	plugins_begin(1);
 }
 
@@ -59,6 +59,21 @@ static void with_arguments_that_make_no_sense(void)
 	begin("of-1.1");
 	ASSERT_LOADS("probe");
 	CU_ASSERT_TRUE(has_type("of-1.1"));
+	(void)plugins_end();
+}
+
+static void what_answers_depend_on(void)
+{
+	refused("depends-badly", "exchange type 'depends-badly' depends on 'colour', which is no "
+				 "field that can be named");
+	begin("depends");
+	ASSERT_LOADS("probe");
+	CU_ASSERT_EQUAL(exchange_type_find(topology, SLICE_LITERAL("depends"))->depends.n_fields,
+			2);
+	(void)plugins_end();
+	begin("of-1.2");
+	ASSERT_LOADS("probe");
+	CU_ASSERT_FALSE(exchange_type_find(topology, SLICE_LITERAL("of-1.2"))->depends.is_declared);
 	(void)plugins_end();
 }
 
@@ -150,7 +165,8 @@ static void predeclared_exchange_that_cannot_be_made(void)
 }
 
 UNIT_MAIN("types", UNIT_TEST(registered), UNIT_TEST(of_another_size), UNIT_TEST(of_abi_1_0),
-	  UNIT_TEST(with_arguments_that_make_no_sense), UNIT_TEST(without_a_name), UNIT_TEST(name_of_127_bytes_and_of_more),
+	  UNIT_TEST(with_arguments_that_make_no_sense), UNIT_TEST(what_answers_depend_on),
+	  UNIT_TEST(without_a_name), UNIT_TEST(name_of_127_bytes_and_of_more),
 	  UNIT_TEST(without_its_functions), UNIT_TEST(registered_twice),
 	  UNIT_TEST(name_taken_by_another_plugin), UNIT_TEST(after_the_start),
 	  UNIT_TEST(predeclared_exchanges_come_to_life),

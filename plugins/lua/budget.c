@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "budget.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "state.h"
+
+/*
+ * Instructions from hook to hook. One that looks at a whole string (a comparison, or a number made
+ * of it) takes some 0.6 ns a byte: so the more often, the longer the strings are that there are.
+ */
+#define INTERVAL	     100
+#define INTERVAL_BIG_STRING  10
+#define INTERVAL_HUGE_STRING 2
+
+static uint64_t read_clock(clockid_t clock)
+{
+	struct timespec now;
+
+	(void)clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t budget_now_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+void place_find(struct place *place, lua_State *L)
+{
+	lua_Debug frame;
+
+	place->source[0] = '\0';
+	for (int level = 0; lua_getstack(L, level, &frame) == 1; level++) {
+		if (lua_getinfo(L, "Sl", &frame) != 0 && frame.currentline > 0) {
+			memcpy(place->source, frame.short_src, sizeof(place->source));
+			place->line = frame.currentline;
+			return;
+		}
+	}
+}
+
+/*
+ * Reading the CPU's clock is a system call, so it is done when the cheap one says that it may be
+ * needed. The base is taken after an eighth of the limit, which counts as used up.
+ */
+static bool is_time_over(struct budget *budget)
+{
+	uint64_t elapsed = budget_now_ns() - budget->start_ns;
+	uint64_t eighth = budget->limit_ns / 8;
+
+	if (elapsed < eighth)
+		return false;
+	if (budget->cpu_base_ns == 0) {
+		budget->cpu_base_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+		return false;
+	}
+	if (elapsed < budget->limit_ns)
+		return false;
+	return read_clock(CLOCK_THREAD_CPUTIME_ID) - budget->cpu_base_ns >=
+	       budget->limit_ns - eighth;
+}
+
+static void budget_hook(lua_State *L, lua_Debug *event)
+{
+	struct budget *budget = &state_of(L)->budget;
+
+	(void)event;
+	if (budget->over == BUDGET_IS_LEFT) {
+		budget->left -= lua_gethookcount(L);
+		if (budget->left < 0)
+			budget_end(budget, BUDGET_INSTRUCTIONS);
+		else if (is_time_over(budget))
+			budget_end(budget, BUDGET_TIME);
+		else
+			return;
+	}
+	budget_raise(L, budget);
+}
+
+static int choose_interval(const struct heap *heap)
+{
+	if (heap->huge_strings > 0)
+		return INTERVAL_HUGE_STRING;
+	return heap->big_strings > 0 ? INTERVAL_BIG_STRING : INTERVAL;
+}
+
+void budget_arm(struct budget *budget, lua_State *L)
+{
+	int interval = budget->over == BUDGET_IS_LEFT ? budget->interval : 1;
+
+	if (lua_gethookcount(L) != interval)
+		lua_sethook(L, budget_hook, LUA_MASKCOUNT, interval);
+}
+
+void budget_begin(struct budget *budget, lua_State *L, int64_t instructions, uint64_t limit_ns,
+		  uint64_t now_ns)
+{
+	budget->running = L;
+	budget->interval = choose_interval(&state_of(L)->heap);
+	budget->over = BUDGET_IS_LEFT;
+	budget->total = budget->left = instructions;
+	budget->start_ns = now_ns;
+	budget->limit_ns = limit_ns;
+	budget->cpu_base_ns = 0;
+	budget->place.source[0] = '\0';
+	budget_arm(budget, L);
+}
+
+void budget_end(struct budget *budget, enum budget_over reason)
+{
+	if (budget->over != BUDGET_IS_LEFT || !budget->running)
+		return;
+	budget->over = reason;
+	place_find(&budget->place, budget->running);
+	lua_sethook(budget->running, budget_hook, LUA_MASKCOUNT, 1);
+}
+
+void budget_raise(lua_State *L, struct budget *budget)
+{
+	lua_pushlightuserdata(L, budget);
+	(void)lua_error(L);
+	__builtin_unreachable();
+}
+
+bool budget_is_raised(lua_State *L, const struct budget *budget)
+{
+	return lua_touserdata(L, -1) == budget;
+}
+
+void budget_charge_bytes(struct budget *budget, size_t bytes)
+{
+	if (!budget->running)
+		return;
+	budget->left -= (int64_t)(bytes / BUDGET_BYTES);
+	if (budget->left < 0)
+		budget_end(budget, BUDGET_INSTRUCTIONS);
+}
+
+/* Lua asks again after it has collected all garbage, so what is refused is refused twice. */
+void budget_memory_refused(struct budget *budget, unsigned refusals)
+{
+	if (!budget->running || budget->over != BUDGET_IS_LEFT)
+		return;
+	if (refusals > 2)
+		budget_end(budget, BUDGET_MEMORY);
+	else
+		place_find(&budget->place, budget->running);
+}
+
+void budget_strings_grew(struct budget *budget, bool huge)
+{
+	int interval = huge ? INTERVAL_HUGE_STRING : INTERVAL_BIG_STRING;
+
+	if (!budget->running || budget->interval <= interval)
+		return;
+	budget->interval = interval;
+	budget_arm(budget, budget->running);
+}
+
+void call_charge(lua_State *L, uint64_t instructions)
+{
+	struct budget *budget = &state_of(L)->budget;
+
+	if (instructions > (uint64_t)INT64_MAX / 2)
+		instructions = (uint64_t)INT64_MAX / 2;
+	budget->left -= (int64_t)instructions;
+	if (budget->left < 0)
+		budget_end(budget, BUDGET_INSTRUCTIONS);
+	if (budget->over != BUDGET_IS_LEFT)
+		budget_raise(L, budget);
+}
+
+bool call_is_over(lua_State *L)
+{
+	return state_of(L)->budget.over != BUDGET_IS_LEFT;
+}

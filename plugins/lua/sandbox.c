@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+
+#include "sandbox.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+#include <math.h>
+
+#include "lib.h"
+#include "state.h"
+
+void lib_copy(lua_State *L, lua_CFunction open, const char *const *names)
+{
+	lua_newtable(L);
+	lua_pushcfunction(L, open);
+	lua_call(L, 0, 1);
+	for (; *names; names++) {
+		(void)lua_getfield(L, -1, *names);
+		lua_setfield(L, -3, *names);
+	}
+	lua_pop(L, 1);
+}
+
+void lib_wrap(lua_State *L, const struct lib_wrapped *functions)
+{
+	for (; functions->name; functions++) {
+		(void)lua_getfield(L, -1, functions->name);
+		lua_pushcclosure(L, functions->function, 1);
+		lua_setfield(L, -3, functions->name);
+	}
+}
+
+/* Lua's functions of libraries that are wrapped have no upvalues of their own. */
+int lib_original(lua_State *L)
+{
+	return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+size_t lib_length(lua_State *L, int index)
+{
+	return lua_type(L, index) == LUA_TSTRING ? (size_t)lua_rawlen(L, index) : 0;
+}
+
+void lib_charge_bytes(lua_State *L, size_t bytes)
+{
+	call_charge(L, 1 + bytes / BUDGET_BYTES);
+}
+
+void sandbox_open(lua_State *L)
+{
+	static const char *const math_names[] = {
+		"abs",	 "acos",       "asin",	     "atan", "ceil",	   "cos", "deg",  "exp",
+		"floor", "fmod",       "huge",	     "log",  "max",	   "maxinteger", "min",
+		"mininteger", "modf",  "pi",	     "rad",  "random",	   "randomseed", "sin",
+		"sqrt",	 "tan",	       "tointeger",  "type", "ult",	   NULL,
+	};
+
+	lib_basic_open(L);
+	lib_copy(L, luaopen_math, math_names);
+	lua_setglobal(L, LUA_MATHLIBNAME);
+	lib_coroutine_open(L);
+	lib_os_open(L);
+	lib_string_open(L);
+	lib_table_open(L);
+	lib_utf8_open(L);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TESTS_UNIT_LUA_CASE_H
+#define TESTS_UNIT_LUA_CASE_H
+
+/*
+ * A script of the plugin "lua", which is linked into the test, on a host that is a fake. What the
+ * script's host has given must be back when the case is closed.
+ */
+
+#include "call.h"
+#include "fake_host.h"
+#include "script.h"
+#include "state.h"
+
+struct lua_case {
+	struct fake_host fake; /* first */
+	struct language language;
+	struct script *script; /* NULL: it was refused, see error */
+	struct shunt_error error;
+	char result[512];   /* what a call has returned, as text */
+	char log[512];	    /* the line logged last */
+	unsigned log_lines; /* logged in all */
+};
+
+/* Opens it; refused: script is NULL, and only `error` may be looked at. settings: as in fake_host.h. */
+void lua_case_open(struct lua_case *c, const char *source, const char *const *settings);
+void lua_case_open_loops(struct lua_case *c, const char *source, const char *const *settings,
+			 unsigned loops);
+void lua_case_close(struct lua_case *c);
+
+/* Calls the global function, with no argument, or a text; result: its first one. */
+enum call_result lua_case_call(struct lua_case *c, enum call_kind kind, const char *function);
+enum call_result lua_case_call_with(struct lua_case *c, enum call_kind kind, const char *function,
+				    const char *argument, size_t size);
+
+/* The state of loop 0. */
+struct state *lua_case_state(const struct lua_case *c);
+
+/* Instructions that calls of a kind have used so far, those of C functions included. */
+uint64_t lua_case_instructions(const struct lua_case *c, enum call_kind kind);
+
+/* Opens a script of it, calls its function f(), and closes it: "true"... or "failed: error". The text
+ * stays until the next one. */
+const char *lua_case_of(const char *source);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+
+/* plugins/lua/json.h */
+
+#include "json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lua_case.h"
+#include "unit.h"
+
+static const char *result(const char *expression)
+{
+	char source[512];
+
+	(void)snprintf(source, sizeof(source), "function f() return tostring(%s) end", expression);
+	return lua_case_of(source);
+}
+
+static bool fails(const char *expression, const char *with)
+{
+	const char *said = result(expression);
+
+	return strncmp(said, "failed: ", 8) == 0 && strstr(said, with) != NULL;
+}
+
+static void texts_become_values(void)
+{
+	CU_ASSERT_STRING_EQUAL(result("json.decode('1')"), "1");
+	CU_ASSERT_STRING_EQUAL(result("json.decode('1.0')"), "1.0");
+	CU_ASSERT_STRING_EQUAL(result("json.decode('\"a\\\\u0000b\"') == 'a\\0b'"), "true");
+	CU_ASSERT_STRING_EQUAL(result("json.decode('true')"), "true");
+	CU_ASSERT_STRING_EQUAL(result("json.decode('null')"), "nil");
+	CU_ASSERT_STRING_EQUAL(result("json.decode('{\"a\": [1, {\"b\": 7}]}').a[2].b"), "7");
+	CU_ASSERT_STRING_EQUAL(result("json.decode('{\"a\": null}').a"), "nil");
+	CU_ASSERT_STRING_EQUAL(result("json.decode('[null, 2]')[1] == json.null"), "true");
+	CU_ASSERT_STRING_EQUAL(result("json.decode('[null, 2]')[1]"), "null");
+	CU_ASSERT_STRING_EQUAL(result("#json.decode('[null, 2]')"), "2");
+}
+
+static void what_is_no_json_is_told(void)
+{
+	CU_ASSERT_STRING_EQUAL(result("select(1, json.decode('{'))"), "nil");
+	CU_ASSERT_PTR_NOT_NULL(strstr(result("select(2, json.decode('{\\n1'))"), "line 2, column"));
+	CU_ASSERT_STRING_EQUAL(result("select('#', json.decode(''))"), "2");
+	CU_ASSERT_STRING_EQUAL(result("(json.decode('\"' .. ('x'):rep(65600) .. '\"'))"), "nil");
+	CU_ASSERT_STRING_EQUAL(result("select(2, json.decode('\"' .. ('x'):rep(65600) .. '\"'))"),
+			       "longer than 65536 bytes");
+	CU_ASSERT_STRING_EQUAL(result("(json.decode(('['):rep(65) .. (']'):rep(65)))"), "nil");
+	CU_ASSERT_STRING_EQUAL(result("select(2, json.decode(('['):rep(65) .. (']'):rep(65)))"),
+			       "more than 64 objects and arrays in each other");
+	CU_ASSERT_STRING_EQUAL(result("type(json.decode(('['):rep(64) .. (']'):rep(64)))"),
+			       "table");
+	CU_ASSERT_STRING_EQUAL(result("(json.decode(('['):rep(30000)))"), "nil");
+	CU_ASSERT(fails("json.decode({})", "string expected"));
+}
+
+static void values_become_texts(void)
+{
+	CU_ASSERT_STRING_EQUAL(result("json.encode(1)"), "1");
+	CU_ASSERT_STRING_EQUAL(result("json.encode(1.5)"), "1.5");
+	CU_ASSERT_STRING_EQUAL(result("json.encode('a\"b')"), "\"a\\\"b\"");
+	CU_ASSERT_STRING_EQUAL(result("json.encode(nil)"), "null");
+	CU_ASSERT_STRING_EQUAL(result("json.encode(json.null)"), "null");
+	CU_ASSERT_STRING_EQUAL(result("json.encode{}"), "{}");
+	CU_ASSERT_STRING_EQUAL(result("json.encode(json.array())"), "[]");
+	CU_ASSERT_STRING_EQUAL(result("json.encode(json.array{})"), "[]");
+	CU_ASSERT_STRING_EQUAL(result("json.encode(json.decode('[]'))"), "[]");
+	CU_ASSERT_STRING_EQUAL(result("json.encode{ 1, { a = true }, json.null }"),
+			       "[1,{\"a\":true},null]");
+	CU_ASSERT_STRING_EQUAL(result("json.encode{ c = 1, a = 2, b = { 3 } }"),
+			       "{\"a\":2,\"b\":[3],\"c\":1}");
+}
+
+static void what_cannot_be_json_raises(void)
+{
+	CU_ASSERT(fails("json.encode(print)", "a function cannot be JSON"));
+	CU_ASSERT(fails("json.encode(0/0)", "cannot be JSON"));
+	CU_ASSERT(fails("json.encode{ 1/0 }", "cannot be JSON"));
+	CU_ASSERT(fails("json.encode{ 1, a = 2 }", "places and names"));
+	CU_ASSERT(fails("json.encode{ 1, nil, 3 }", "holes"));
+	CU_ASSERT(fails("json.encode{ [true] = 1 }", "a key that is a boolean"));
+	CU_ASSERT(fails("json.encode{ ['a\\0'] = 1 }", "zero byte"));
+	CU_ASSERT(fails("json.encode{ ['\\xff'] = 1 }", "UTF-8"));
+	CU_ASSERT(fails("json.encode('\\xff')", "UTF-8"));
+	CU_ASSERT(fails("json.encode(('x'):rep(65600))", "more than 65536 bytes"));
+	CU_ASSERT(fails("json.encode(settings)", "only plain tables"));
+	CU_ASSERT(fails("(function() local t = {} t[1] = t return json.encode(t) end)()",
+			"more than 64 tables"));
+}
+
+/* jansson's values must not be left when the call is over in between: the sanitizer looks. */
+static void budgets_end_it(void)
+{
+	CU_ASSERT(fails("(function() local s = '[' .. ('1,'):rep(20000) .. '1]' "
+			"while true do json.decode(s) end end)()",
+			""));
+	CU_ASSERT(fails("(function() local t = {} for i = 1, 3000 do t[i] = i end "
+			"while true do json.encode(t) end end)()",
+			""));
+	/* memory */
+	CU_ASSERT(fails("(function() local t = {} while true do "
+			"t[#t + 1] = json.decode('[\"' .. ('x'):rep(30000) .. '\", 1]') end end)()",
+			""));
+}
+
+/* ---- json_push() ---- */
+
+struct looking {
+	const char *text, *path;
+	char found[64];
+};
+
+static void look(lua_State *L, void *context)
+{
+	struct looking *looking = context;
+	int top = lua_gettop(L);
+
+	json_push(L, (struct shunt_bytes){(const uint8_t *)looking->text, strlen(looking->text)},
+		  (struct shunt_bytes){(const uint8_t *)looking->path, strlen(looking->path)});
+	CU_ASSERT_EQUAL(lua_gettop(L), top + 1);
+	(void)snprintf(looking->found, sizeof(looking->found), "%s",
+		       luaL_tolstring(L, -1, NULL));
+}
+
+static const char *at(const char *text, const char *path)
+{
+	static struct looking looking;
+	struct lua_case c;
+
+	looking = (struct looking){.text = text, .path = path};
+	lua_case_open(&c, "", NULL);
+	CU_ASSERT_EQUAL(call_run(lua_case_state(&c), CALL_ROUTE, look, &looking, NULL), CALL_OK);
+	lua_case_close(&c);
+	return looking.found;
+}
+
+static void paths_are_followed(void)
+{
+	static const char text[] =
+		"{\"a\": {\"b\": [10, {\"c\": \"x\"}], \"7\": 8}, \"n\": null, \"\": 5}";
+
+	CU_ASSERT_STRING_EQUAL(at(text, "a.b.1"), "10");
+	CU_ASSERT_STRING_EQUAL(at(text, "a.b.2.c"), "x");
+	CU_ASSERT_STRING_EQUAL(at(text, "a.7"), "8");
+	CU_ASSERT_STRING_EQUAL(at(text, "a.b.0"), "nil");
+	CU_ASSERT_STRING_EQUAL(at(text, "a.b.3"), "nil");
+	CU_ASSERT_STRING_EQUAL(at(text, "a.b.-1"), "nil");
+	CU_ASSERT_STRING_EQUAL(at(text, "a.b.99999999999999999999"), "nil");
+	CU_ASSERT_STRING_EQUAL(at(text, "a.b.c"), "nil");
+	CU_ASSERT_STRING_EQUAL(at(text, "n"), "nil");
+	CU_ASSERT_STRING_EQUAL(at(text, "n.x"), "nil");
+	CU_ASSERT_STRING_EQUAL(at(text, "x"), "nil");
+	CU_ASSERT_STRING_EQUAL(at(text, "."), "nil");
+	CU_ASSERT_STRING_EQUAL(at("12", ""), "12");
+	CU_ASSERT_STRING_EQUAL(at("{", "a"), "nil");
+	CU_ASSERT_STRING_EQUAL(at("", ""), "nil");
+}
+
+static void long_and_deep_texts_are_none(void)
+{
+	char *text = malloc(JSON_TEXT_MAX + 2);
+
+	memset(text, ' ', JSON_TEXT_MAX + 1);
+	text[0] = '1';
+	text[JSON_TEXT_MAX] = '\0';
+	CU_ASSERT_STRING_EQUAL(at(text, ""), "1");
+	text[JSON_TEXT_MAX] = ' ';
+	text[JSON_TEXT_MAX + 1] = '\0';
+	CU_ASSERT_STRING_EQUAL(at(text, ""), "nil");
+	memset(text, '[', 65);
+	memset(text + 65, ']', 65);
+	text[130] = '\0';
+	CU_ASSERT_STRING_EQUAL(at(text, ""), "nil");
+	free(text);
+}
+
+UNIT_MAIN("lua/json", UNIT_TEST(texts_become_values), UNIT_TEST(what_is_no_json_is_told),
+	  UNIT_TEST(values_become_texts), UNIT_TEST(what_cannot_be_json_raises),
+	  UNIT_TEST(budgets_end_it), UNIT_TEST(paths_are_followed),
+	  UNIT_TEST(long_and_deep_texts_are_none))
