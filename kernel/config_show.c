@@ -15,19 +15,9 @@
 
 /* ---- What was written ---- */
 
-static bool is_secret(const char *key)
-{
-	static const char *const words[] = {"pass", "secret", "token", "cookie", "credential"};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (strcasestr(key, words[i]) != NULL)
-			return true;
-	return false;
-}
-
 void config_note(struct config *config, const char *key, const char *value)
 {
-	if (is_secret(key))
+	if (slice_names_secret(key))
 		return;
 	for (size_t i = 0; i < config->n_notes; i++) {
 		if (strcmp(config->notes[i].key, key) == 0) {
@@ -252,7 +242,7 @@ static json_t *sorted(json_t *object)
 	json_object_foreach(object, name, value) names[n++] = name;
 	qsort(names, n, sizeof(*names), compare_names);
 	for (size_t i = 0; i < n; i++)
-		if (!is_secret(names[i]))
+		if (!slice_names_secret(names[i]))
 			json_object_set(result, names[i], json_object_get(object, names[i]));
 	mem_free(names);
 	return result;

@@ -9,6 +9,7 @@
 #include "plugin/change.h"
 #include "plugin/command.h"
 #include "plugin/describe.h"
+#include "plugin/script_check.h"
 
 /* ---- At the start ---- */
 
@@ -63,14 +64,22 @@ static json_t *info(void *context, const char *name)
 	return plugin_describe(plugins->plugins, plugins->changes, name);
 }
 
+/* A file that is named to be loaded says so by its extension. */
+static bool is_script(const struct server_plugins *plugins, const struct control_plugin_order *order)
+{
+	return order->is_script || (strcmp(order->operation, "load") == 0 &&
+				    plugins_name_script(plugins->plugins, order->name));
+}
+
 static bool change(void *context, const struct control_plugin_order *order)
 {
 	static const struct {
 		const char *name;
 		enum plugin_operation operation;
 	} operations[] = {
-		{"load", PLUGIN_LOAD}, {"reload", PLUGIN_RELOAD},   {"unload", PLUGIN_UNLOAD},
-		{"trial", PLUGIN_TRY}, {"promote", PLUGIN_PROMOTE}, {"drop", PLUGIN_DROP},
+		{"load", PLUGIN_LOAD}, {"reload", PLUGIN_RELOAD},     {"unload", PLUGIN_UNLOAD},
+		{"trial", PLUGIN_TRY}, {"promote", PLUGIN_PROMOTE},   {"drop", PLUGIN_DROP},
+		{"rollback", PLUGIN_ROLLBACK},
 	};
 	const struct server_plugins *plugins = context;
 
@@ -79,6 +88,7 @@ static bool change(void *context, const struct control_plugin_order *order)
 			.operation = operations[i].operation,
 			.name = order->name,
 			.file = order->file,
+			.is_script = is_script(plugins, order),
 			.percent = order->percent,
 			.done = order->done,
 			.context = order->context,
@@ -118,6 +128,20 @@ static void abandon(void *context, void *running)
 	plugin_call_abandon(running);
 }
 
+static void check(void *context, const struct control_script_check *check)
+{
+	const struct server_plugins *plugins = context;
+	const struct script_check translated = {
+		.name_or_path = check->name_or_path,
+		.is_test = check->is_test,
+		.print = check->print,
+		.done = check->done,
+		.context = check->context,
+	};
+
+	plugins_check_script(plugins->changes, &translated);
+}
+
 struct control_plugins server_plugins_for_control(struct server_plugins *plugins)
 {
 	return (struct control_plugins){
@@ -127,5 +151,6 @@ struct control_plugins server_plugins_for_control(struct server_plugins *plugins
 		.change = change,
 		.run = run,
 		.abandon = abandon,
+		.check = check,
 	};
 }

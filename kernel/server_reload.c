@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "broker/alarm.h"
 #include "config_show.h"
+#include "plugin/change.h"
 #include "server.h"
 #include "server_listen.h"
 
@@ -206,5 +207,6 @@ int server_reload(const struct server_reload *reload, char *ret_said, size_t siz
 		log_info("server", "configuration reloaded: %s", ret_said);
 	else
 		log_error("server", "configuration not reloaded: %s", ret_said);
+	plugins_refresh_scripts(reload->changes);
 	return status;
 }

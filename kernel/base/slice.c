@@ -52,3 +52,13 @@ char *slice_strdup(struct slice s)
 	copy[s.size] = '\0';
 	return copy;
 }
+
+bool slice_names_secret(const char *name)
+{
+	static const char *const words[] = {"pass", "secret", "token", "cookie", "credential"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strcasestr(name, words[i]) != NULL)
+			return true;
+	return false;
+}

@@ -105,6 +105,9 @@ uint64_t slice_hash(struct slice s);
 /* XXH3 with that seed: the same for ever and on every machine. */
 uint64_t slice_stable_hash(struct slice s, uint64_t seed);
 
+/* Whether a setting of that name is not to be shown: it has "pass", "secret" or the like in it. */
+bool slice_names_secret(const char *name);
+
 /*
  * A NUL-terminated copy on the heap (mem_free()); bytes after an embedded NUL are there but hidden
  * to C strings.

@@ -6,6 +6,7 @@
 #include "control/close_commands.h"
 #include "control/columns.h"
 #include "control/node_commands.h"
+#include "control/plugin_commands.h"
 #include "control/topology_commands.h"
 #include "control/vhost_request.h"
 
@@ -81,6 +82,7 @@ const struct control_command *const control_commands[] = {
 	general_commands,
 	node_commands,
 	topology_commands,
+	control_script_commands,
 	control_definition_commands,
 	control_user_commands,
 	control_user_limit_commands,

@@ -29,8 +29,9 @@ struct plugins;
  * theirs. Requests and texts are borrowed for the call.
  */
 struct control_plugin_order {
-	const char *operation; /* load, reload, unload, trial, promote, drop */
+	const char *operation; /* load, reload, unload, trial, promote, drop, rollback */
 	const char *name, *file; /* file: may be NULL */
+	bool is_script; /* it must be one; otherwise it may be */
 	unsigned percent;
 	/* Once, not inside the call: what went wrong, or what was done. */
 	void (*done)(void *context, const char *error, const char *said);
@@ -47,6 +48,16 @@ struct control_plugin_call {
 	void *context;
 };
 
+/* A script to be looked at, or tested, and not put in force. */
+struct control_script_check {
+	const char *name_or_path;
+	bool is_test;
+	/* Not inside the call; done, with the error or NULL, is the last. */
+	void (*print)(void *context, struct slice text);
+	void (*done)(void *context, const char *error);
+	void *context;
+};
+
 struct control_plugins {
 	void *context;
 	json_t *(*list)(void *context); /* an array of objects */
@@ -57,6 +68,7 @@ struct control_plugins {
 	void *(*run)(void *context, const struct control_plugin_call *call, char *ret_reason,
 		     size_t size);
 	void (*abandon)(void *context, void *running); /* then nothing is called any more */
+	void (*check)(void *context, const struct control_script_check *check);
 };
 
 /* All borrowed. */

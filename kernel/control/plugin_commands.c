@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "control/client.h"
 #include "control/columns.h"
+#include "control/plugin_commands.h"
 
 static const struct control_plugins *plugins_of(const struct control_client *client)
 {
@@ -20,53 +21,83 @@ static const char *text_in(const json_t *request, const char *key)
 
 /* ---- list, info ---- */
 
-void control_plugin_list(struct control_client *client, const json_t *request)
+static json_t *row_of(const json_t *plugin, const char *const *columns)
 {
-	static const char *const columns[] = {"name", "version", "state", "file", "types"};
+	json_t *row = json_array();
+
+	for (; *columns != NULL; columns++) {
+		json_t *value = json_object_get(plugin, *columns);
+
+		json_array_append_new(row, value != NULL ? json_incref(value) : json_null());
+	}
+	return row;
+}
+
+void control_plugin_list_as(struct control_client *client, const char *const *columns,
+			    bool only_scripts)
+{
 	const struct control_plugins *plugins = plugins_of(client);
 	json_t *list = plugins->list(plugins->context), *names = json_array();
 
-	(void)request;
-	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
+	for (size_t i = 0; columns[i] != NULL; i++)
 		json_array_append_new(names, json_string(columns[i]));
 	control_client_send(client, json_pack("{s:o}", "columns", names));
 	for (size_t i = 0; i < json_array_size(list); i++) {
-		json_t *row = json_array(), *plugin = json_array_get(list, i);
+		const json_t *plugin = json_array_get(list, i);
 
-		for (size_t j = 0; j < sizeof(columns) / sizeof(*columns); j++) {
-			json_t *value = json_object_get(plugin, columns[j]);
-
-			json_array_append_new(row, value ? json_incref(value) : json_null());
-		}
-		control_client_send(client, row);
+		if (!only_scripts || json_is_string(json_object_get(plugin, "language")))
+			control_client_send(client, row_of(plugin, columns));
 	}
 	json_decref(list);
 	control_client_ok(client);
 }
 
-void control_plugin_info(struct control_client *client, const json_t *request)
+void control_plugin_list(struct control_client *client, const json_t *request)
+{
+	static const char *const columns[] = {"name", "version", "state", "file", "types", NULL};
+
+	(void)request;
+	control_plugin_list_as(client, columns, false);
+}
+
+json_t *control_plugin_find(struct control_client *client, const char *name, bool is_script)
 {
 	const struct control_plugins *plugins = plugins_of(client);
-	const char *name = text_in(request, "name");
 	json_t *info = name != NULL ? plugins->info(plugins->context, name) : NULL;
 
+	if (info == NULL || !is_script || json_is_object(json_object_get(info, "script")))
+		return info;
+	json_decref(info);
+	return NULL;
+}
+
+void control_plugin_info_of(struct control_client *client, const json_t *request, bool is_script)
+{
+	const char *name = text_in(request, "name");
+	json_t *info = control_plugin_find(client, name, is_script);
+
 	if (info == NULL) {
-		control_client_fail(client, CONTROL_DATA, "no plugin '%s' is loaded",
-				    name != NULL ? name : "");
+		control_client_fail(client, CONTROL_DATA, "no %s '%s' is loaded",
+				    is_script ? "script" : "plugin", name != NULL ? name : "");
 		return;
 	}
 	control_client_send(client, json_pack("{s:o}", "value", info));
 	control_client_ok(client);
 }
 
-/* Whether one of that name is loaded; answers when not. */
-static bool is_loaded(struct control_client *client, const char *name)
+void control_plugin_info(struct control_client *client, const json_t *request)
 {
-	const struct control_plugins *plugins = plugins_of(client);
-	json_t *info = plugins->info(plugins->context, name);
+	control_plugin_info_of(client, request, false);
+}
+
+/* Whether one of that name is loaded; answers when not. */
+static bool is_loaded(struct control_client *client, const char *name, bool is_script)
+{
+	json_t *info = control_plugin_find(client, name, is_script);
 
 	if (info == NULL)
-		control_client_fail(client, CONTROL_DATA, "no plugin '%s' is loaded", name);
+		control_client_fail(client, CONTROL_DATA, "no %s '%s' is loaded",
+				    is_script ? "script" : "plugin", name);
 	json_decref(info);
 	return info != NULL;
 }
@@ -78,6 +109,7 @@ struct waiter {
 	struct actor_ref client;
 	char by[64], from[64];	/* of the audit trail */
 	char *operation, *name; /* NULL: not said */
+	bool is_script;
 };
 
 static struct waiter *waiter_create(struct control_client *client, const char *operation,
@@ -106,7 +138,8 @@ static void waiter_audit(const struct waiter *waiter)
 	const struct audit_actor actor = {slice_cstr(waiter->by), slice_cstr(waiter->from)};
 	char name[300];
 
-	audit(&actor, NULL, "plugin.changed", "operation=%s name=%s", waiter->operation,
+	audit(&actor, NULL, waiter->is_script ? "script.changed" : "plugin.changed",
+	      "operation=%s name=%s", waiter->operation,
 	      log_quote(name, sizeof(name), slice_cstr(waiter->name)));
 }
 
@@ -133,20 +166,23 @@ void control_plugin_change(struct control_client *client, const json_t *request)
 	const struct control_plugins *plugins = plugins_of(client);
 	json_int_t percent = json_integer_value(json_object_get(request, "percent"));
 	const char *operation = text_in(request, "operation"), *name = text_in(request, "name");
+	bool is_script = json_is_true(json_object_get(request, "script"));
 	struct waiter *waiter = waiter_create(client, operation, name);
 	const struct control_plugin_order order = {
 		.operation = operation,
 		.name = name,
 		.file = text_in(request, "file"),
+		.is_script = is_script,
 		.percent = percent >= 1 && percent <= 100 ? (unsigned)percent : 100,
 		.done = change_done,
 		.context = waiter,
 	};
 
+	waiter->is_script = is_script;
 	/* a status of its own, as with the other commands; what goes meanwhile is a change that
 	 * cannot be */
 	if (operation != NULL && name != NULL && strcmp(operation, "load") != 0 &&
-	    !is_loaded(client, name)) {
+	    !is_loaded(client, name, is_script)) {
 		waiter_free(waiter);
 		return;
 	}

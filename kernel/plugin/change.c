@@ -1,410 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "plugin/change.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/bug.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "broker/broker.h"
 #include "loop/loop.h"
-#include "plugin/plugin.h"
+#include "plugin/change_state.h"
+#include "plugin/script.h"
 
 /*
  * A change: the new version's file is opened on another thread and started beside the old one; its
- * exchange types take the place of the old one's (broker/upgrade.h); when they have, everything
- * else of it comes into force in the place of the old one's, and that closes when nothing of it is
- * used any more. Whatever fails, fails before its types are swapped in: then the new one closes.
+ * exchange types take the place of the old one's; when they have, everything else of it comes into
+ * force in the place of the old one's, and that closes when nothing of it is used any more.
  *
- * The answer waits for the old one to close, for CHANGE_PATIENCE_MS at most.
+ * With a new version of a language all scripts of it that are in force are opened anew, with the
+ * text that they have, and change in the same step.
  */
 
-#define CHANGE_PATIENCE_MS 1000u
-#define CHANGE_TEXT_SIZE   1024u
-
-struct change {
-	struct list link; /* changes.waiting, .trials */
-	struct plugin_changes *changes;
-	enum plugin_operation operation;
-	char *name, *file;
-	unsigned percent;
-	void (*done)(void *context, const char *error, const char *said);
-	void *context;
-	bool is_answered;
-
-	struct plugin *old, *new; /* as long as they are not closing */
-	char *version, *path;	  /* of the new one */
-	struct upgrade *upgrade;
-	char *failure;	      /* of a trial: it is over */
-	struct change *trial; /* PROMOTE and DROP end this one */
-	struct exchange_type *
-		*types; /* of the old one, then of the new one: they are replaced, or new */
-	size_t n_old_types, n_types;
-
-	char said[CHANGE_TEXT_SIZE]; /* the answer that waits for the old one to close */
-	struct loop_timer patience;
-	bool is_closing; /* the old one is, and this is told when it has */
-};
-
-struct plugin_changes {
-	struct plugins *plugins;
-	struct broker *broker;
-	struct list waiting; /* struct change.link */
-	struct list trials;  /* those that are on, or have failed */
-	struct change *current;
-	struct loop_task task;
-};
-
-/* ---- Changes and their answers ---- */
-
-static void change_free(struct change *change)
-{
-	list_remove(&change->link);
-	loop_timer_stop(&change->patience);
-	mem_free(change->name);
-	mem_free(change->file);
-	mem_free(change->version);
-	mem_free(change->path);
-	mem_free(change->failure);
-	mem_free(change->types);
-	mem_free(change);
-}
-
-static void answer(struct change *change, const char *error, const char *said)
-{
-	if (change->is_answered)
-		return;
-	change->is_answered = true;
-	if (error)
-		log_warning("plugin", "%s", error);
-	change->done(change->context, error, said);
-}
-
-/* The next one may begin. */
-static void step_aside(struct change *change)
-{
-	struct plugin_changes *changes = change->changes;
-
-	if (changes->current != change)
-		return;
-	changes->current = NULL;
-	loop_defer(&changes->task);
-}
-
-static void refuse(struct change *change, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-/* Nothing has changed, and nothing of it is left. */
-static void refuse(struct change *change, const char *format, ...)
-{
-	static const char *const verbs[] = {
-		[PLUGIN_LOAD] = "load", [PLUGIN_RELOAD] = "reload",   [PLUGIN_UNLOAD] = "unload",
-		[PLUGIN_TRY] = "try",	[PLUGIN_PROMOTE] = "promote", [PLUGIN_DROP] = "drop",
-	};
-	char why[CHANGE_TEXT_SIZE], text[CHANGE_TEXT_SIZE + 320];
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(why, sizeof(why), format, args);
-	va_end(args);
-	(void)snprintf(text, sizeof(text), "cannot %s plugin '%.256s': %s",
-		       verbs[change->operation], change->name, why);
-	answer(change, text, NULL);
-	step_aside(change);
-	change_free(change);
-}
-
-/* ---- Closing ---- */
-
-/* A plugin that closes, and the types that were made of it. */
-struct closing {
-	struct exchange_type **types;
-	size_t n_types;
-	struct change *change; /* who waits for it; NULL: nobody */
-};
-
-static void answer_swapped(struct change *change, bool is_closed)
-{
-	char text[CHANGE_TEXT_SIZE + 128];
-
-	(void)snprintf(
-		text, sizeof(text), "%s%s", change->said,
-		is_closed ? "" : "; what it was waits to be closed, as something of it is pending");
-	answer(change, NULL, text);
-}
-
-static void closed(void *context)
-{
-	struct closing *closing = context;
-	struct change *change = closing->change;
-
-	for (size_t i = 0; i < closing->n_types; i++)
-		exchange_type_free(closing->types[i]);
-	mem_free(closing->types);
-	mem_free(closing);
-	if (!change)
-		return;
-	answer_swapped(change, true);
-	change_free(change);
-}
-
-static void lost_patience(struct loop_timer *timer)
-{
-	answer_swapped(container_of(timer, struct change, patience), false);
-}
-
-static void close_plugin(struct plugin *plugin, struct exchange_type *const *types, size_t n_types,
-			 struct change *waits)
-{
-	struct closing *closing = mem_zalloc(sizeof(*closing));
-
-	closing->types = mem_zalloc((n_types + 1) * sizeof(*types));
-	closing->n_types = n_types;
-	closing->change = waits;
-	if (n_types > 0)
-		memcpy(closing->types, types, n_types * sizeof(*types));
-	plugin_close_later(plugin, closed, closing);
-}
-
-/* The new one is not wanted, and its types have not come into force. */
-static void close_new(struct change *change)
-{
-	struct plugin *plugin = change->new;
-
-	change->new = NULL;
-	close_plugin(plugin, change->types + change->n_old_types,
-		     change->n_types - change->n_old_types, NULL);
-}
-
-/* ---- Types ---- */
-
-struct gathering {
-	struct change *change;
-	size_t n;
-};
-
-static void gather_old(void *context, const struct exchange_type *type)
-{
-	struct gathering *gathering = context;
-	struct change *change = gathering->change;
-
-	if (type->owner != &change->old->owner)
-		return;
-	change->types = mem_realloc(change->types, (gathering->n + 1) * sizeof(*change->types));
-	/* It is shown as const; it is ours to replace. */
-	change->types[gathering->n++] = (struct exchange_type *)(uintptr_t)type;
-}
-
-static void gather_types(struct change *change)
-{
-	struct gathering gathering = {change, 0};
-	const struct plugin *new = change->new;
-
-	if (change->old)
-		exchange_type_for_each(change->changes->broker->topology, gather_old, &gathering);
-	change->n_old_types = change->n_types = gathering.n;
-	if (!new)
-		return;
-	change->n_types += new->staged.n_types;
-	change->types = mem_realloc(change->types, (change->n_types + 1) * sizeof(*change->types));
-	for (size_t i = 0; i < new->staged.n_types; i++) {
-		struct exchange_type *type = exchange_type_create(&new->staged.types[i], new->state,
-								  new->name, new->self.version);
-
-		type->owner = &change->new->owner;
-		change->types[change->n_old_types + i] = type;
-	}
-}
-
-static struct exchange_type *successor_of(const struct change *change,
-					  const struct exchange_type *old)
-{
-	for (size_t i = change->n_old_types; i < change->n_types; i++)
-		if (strcmp(change->types[i]->functions->name, old->functions->name) == 0)
-			return change->types[i];
-	return NULL;
-}
-
-static bool has_predecessor(const struct change *change, const struct exchange_type *new)
-{
-	for (size_t i = 0; i < change->n_old_types; i++)
-		if (strcmp(change->types[i]->functions->name, new->functions->name) == 0)
-			return true;
-	return false;
-}
-
-static void told(void *context, enum upgrade_event event, const char *error);
-
-static void begin_upgrade(struct change *change)
-{
-	struct upgrade_part *parts;
-	size_t n = 0;
-
-	gather_types(change);
-	parts = mem_zalloc((change->n_types + 1) * sizeof(*parts));
-	for (size_t i = 0; i < change->n_old_types; i++)
-		parts[n++] = (struct upgrade_part){change->types[i],
-						   successor_of(change, change->types[i])};
-	for (size_t i = change->n_old_types; i < change->n_types; i++)
-		if (!has_predecessor(change, change->types[i]))
-			parts[n++] = (struct upgrade_part){NULL, change->types[i]};
-	change->upgrade =
-		upgrade_create(change->changes->broker, parts, n,
-			       change->operation == PLUGIN_TRY ? change->percent : 0, told, change);
-	mem_free(parts);
-	if (change->operation != PLUGIN_TRY)
-		upgrade_swap(change->upgrade);
-}
-
-/* ---- How upgrades end ---- */
-
-static void log_change(const struct change *change)
-{
-	const char *path = change->new ? change->new->file.path : NULL;
-
-	if (change->old && change->new)
-		log_info("plugin", "replaced: name=%s version=%s by=%s path=\"%s\"",
-			 change->old->name, change->old->self.version, change->version, path);
-	else if (change->new)
-		log_info("plugin", "loaded: name=%s version=%s path=\"%s\"", change->new->name,
-			 change->version, path);
-	else
-		log_info("plugin", "unloaded: name=%s version=%s", change->old->name,
-			 change->old->self.version);
-}
-
-static void say(struct change *change)
-{
-	const char *old_version = change->old ? change->old->self.version : "";
-
-	if (change->old && change->new)
-		(void)snprintf(change->said, sizeof(change->said),
-			       "plugin '%s': version %s has taken the place of %s",
-			       change->old->name, change->version, old_version);
-	else if (change->new)
-		(void)snprintf(change->said, sizeof(change->said),
-			       "plugin '%s', version %s, is loaded", change->new->name,
-			       change->version);
-	else
-		(void)snprintf(change->said, sizeof(change->said),
-			       "plugin '%s', version %s, is unloaded", change->old->name,
-			       old_version);
-}
-
-/* The change to answer: that which promotes or drops, if it is the end of a trial. */
-static struct change *asker_of(struct change *change)
-{
-	struct change *current = change->changes->current;
-
-	return current && current->trial == change ? current : change;
-}
-
-/* Its types are in force: so are the others of what it brings, from here on. */
-static void swapped(struct change *change)
-{
-	struct change *asker = asker_of(change);
-	struct plugin *old = change->old;
-
-	say(change);
-	log_change(change);
-	if (asker != change)
-		memcpy(asker->said, change->said, sizeof(asker->said));
-	if (change->new)
-		plugin_activate(change->new, old);
-	else
-		plugin_deactivate(old);
-	list_remove(&change->link);
-	step_aside(asker);
-	if (!old) {
-		answer_swapped(asker, true);
-		change_free(asker);
-		return;
-	}
-	loop_timer_start_ms(&asker->patience, CHANGE_PATIENCE_MS);
-	close_plugin(old, change->types, change->n_old_types, asker);
-	if (asker != change)
-		change_free(change);
-}
-
-static void trial_is_on(struct change *change)
-{
-	char text[CHANGE_TEXT_SIZE];
-
-	(void)snprintf(text, sizeof(text),
-		       "plugin '%s': version %s routes %u %% of the messages beside %s",
-		       change->name, change->version, change->percent, change->old->self.version);
-	log_info("plugin", "trial: name=%s version=%s beside=%s percent=%u", change->name,
-		 change->version, change->old->self.version, change->percent);
-	step_aside(change);
-	list_add_tail(&change->changes->trials, &change->link);
-	answer(change, NULL, text);
-}
-
-static void dropped(struct change *change)
-{
-	struct change *asker = asker_of(change);
-	char text[CHANGE_TEXT_SIZE];
-
-	if (asker == change) { /* the broker ends */
-		refuse(change, "the broker is stopping");
-		return;
-	}
-	(void)snprintf(text, sizeof(text), "plugin '%s': version %s is dropped", change->name,
-		       change->version);
-	log_info("plugin", "trial dropped: name=%s version=%s", change->name, change->version);
-	change_free(change);
-	step_aside(asker);
-	answer(asker, NULL, text);
-	change_free(asker);
-}
-
-/* Between its two changes: it is kept, to say so. */
-static void trial_has_failed(struct change *change, const char *error)
-{
-	struct change *asker = asker_of(change);
-
-	log_warning("plugin", "the trial has failed: name=%s version=%s reason=\"%s\"",
-		    change->name, change->version, error);
-	change->failure = mem_strdup(error);
-	change->upgrade = NULL;
-	if (asker != change && asker->operation == PLUGIN_DROP)
-		dropped(change);
-	else if (asker != change)
-		refuse(asker, "%s", error);
-}
-
-static void told(void *context, enum upgrade_event event, const char *error)
-{
-	struct change *change = context;
-
-	switch (event) {
-	case UPGRADE_READY:
-		trial_is_on(change);
-		break;
-	case UPGRADE_SWAPPED:
-		swapped(change);
-		break;
-	case UPGRADE_FAILED:
-		if (change->new)
-			close_new(change);
-		if (change->is_answered)
-			trial_has_failed(change, error);
-		else
-			refuse(change, "%s", error);
-		break;
-	case UPGRADE_DROPPED:
-		if (change->new)
-			close_new(change);
-		dropped(change);
-		break;
-	}
-}
-
-/* ---- How changes begin ---- */
-
-static struct change *find_trial(const struct plugin_changes *changes, const char *name)
+struct change *change_find_trial(const struct plugin_changes *changes, const char *name)
 {
 	struct list *pos;
 
@@ -417,58 +32,238 @@ static struct change *find_trial(const struct plugin_changes *changes, const cha
 	return NULL;
 }
 
+void change_step_aside(struct change *change)
+{
+	struct plugin_changes *changes = change->changes;
+
+	if (changes->current != change)
+		return;
+	changes->current = NULL;
+	loop_defer(&changes->task);
+}
+
+/* ---- Opening ---- */
+
+static void opened(void *context, struct plugin *plugin, const char *reason);
+
+static void open_pair(struct change *change, const struct plugin_open *open)
+{
+	struct change_pair *pair = &change->pairs[change->n_open];
+
+	if (open->source)
+		pair->path = mem_strdup(open->source->path);
+	else if (open->is_script)
+		pair->path = plugins_script_path(change->changes->plugins, open->name_or_path);
+	plugins_open_staged_later(change->changes->plugins, open, opened, change);
+}
+
+static void open_script_anew(struct change *change)
+{
+	struct plugin *old = change->pairs[change->n_open].old;
+	const struct plugin_open open = {
+		.replaces = old,
+		.is_script = true,
+		.source = old->script->source,
+		.language_of = change->pairs[0].new,
+	};
+
+	open_pair(change, &open);
+}
+
+static void not_opened(struct change *change, const char *reason)
+{
+	if (!reason) {
+		change_step_aside(change);
+		change_answer(change, NULL, "it is unchanged");
+		change_free(change);
+		return;
+	}
+	change_close_new(change);
+	change_refuse(change, "%s", reason);
+}
+
+/* One after the other: a language first, and then its scripts. */
 static void opened(void *context, struct plugin *plugin, const char *reason)
 {
 	struct change *change = context;
+	struct change_pair *pair = &change->pairs[change->n_open];
 
 	if (!plugin) {
-		refuse(change, "%s", reason);
+		not_opened(change, reason);
 		return;
 	}
-	change->new = plugin;
-	change->version = mem_strdup(plugin->self.version);
-	change->path = mem_strdup(plugin->file.path);
+	pair->new = plugin;
+	pair->version = mem_strdup(plugin->self.version);
+	mem_free(pair->path);
+	pair->path = mem_strdup(plugin->file.path);
+	change->n_open++;
 	if (change->operation == PLUGIN_TRY && plugin->staged.n_types == 0) {
-		close_new(change);
-		refuse(change, "it has no exchange type to be tried");
-		return;
+		change_close_new(change);
+		change_refuse(change, "it has no exchange type to be tried");
+	} else if (change->n_open < change->n_pairs) {
+		open_script_anew(change);
+	} else {
+		change_swap(change);
 	}
-	begin_upgrade(change);
 }
 
-static void open_new(struct change *change, const char *name_or_path)
+static void open_new(struct change *change)
 {
-	const struct plugin_open open = {.name_or_path = name_or_path, .replaces = change->old};
+	struct plugin *old = change->pairs[0].old;
+	bool is_script = old ? old->script != NULL : change->is_script;
+	struct plugin_open open = {
+		.name_or_path = change->name,
+		.replaces = old,
+		.is_script = is_script,
+		.only_if_changed = change->operation == PLUGIN_REFRESH,
+	};
 
-	plugins_open_staged_later(change->changes->plugins, &open, opened, change);
+	if (change->file)
+		open.name_or_path = change->file;
+	else if (old)
+		open.name_or_path = old->file.path;
+	if (change->operation == PLUGIN_ROLLBACK)
+		open.source = old->script->before;
+	open_pair(change, &open);
 }
 
-/* The one that is to be replaced, or goes. A trial that has failed is forgotten. */
+/* ---- What is there ---- */
+
+static bool refuse_trial(struct change *change, const struct plugin *plugin)
+{
+	struct change *trial = change_find_trial(change->changes, plugin->name);
+
+	if (!trial)
+		return false;
+	if (!trial->failure) {
+		change_refuse(change,
+			      plugin->script
+				      ? "version %s of script '%s' is being tried: promote or drop "
+					"that first"
+				      : "version %s of it is being tried: promote or drop that first",
+			      trial->pairs->version, plugin->name);
+		return true;
+	}
+	change_free(trial); /* it has failed, and is forgotten */
+	return false;
+}
+
+/* The one that is to be replaced, or goes. */
 static bool find_old(struct change *change)
 {
-	struct change *trial = find_trial(change->changes, change->name);
+	struct plugin *old = plugins_find(change->changes->plugins, change->name);
 
-	change->old = plugins_find(change->changes->plugins, change->name);
-	if (!change->old) {
-		refuse(change, "no plugin of that name is loaded");
+	if (!old || (change->is_script && !old->script)) {
+		change_refuse(change, "no %s of that name is loaded",
+			      change->is_script ? "script" : "plugin");
 		return false;
 	}
-	if (trial && !trial->failure) {
-		refuse(change, "version %s of it is being tried: promote or drop that first",
-		       trial->version);
+	if (refuse_trial(change, old))
 		return false;
-	}
-	if (trial)
-		change_free(trial);
+	change->pairs[0].old = old;
 	return true;
+}
+
+/* Of a language all scripts of it. */
+static bool find_scripts(struct change *change)
+{
+	struct plugin *language = change->pairs[0].old, *script = NULL;
+
+	while ((script = plugins_next_script(change->changes->plugins, language, script))) {
+		if (refuse_trial(change, script))
+			return false;
+		change->pairs = mem_realloc(change->pairs,
+					    (change->n_pairs + 1) * sizeof(*change->pairs));
+		change->pairs[change->n_pairs++] = (struct change_pair){.old = script};
+	}
+	return true;
+}
+
+/* A language stays as long as there are scripts of it. */
+static bool refuse_scripts(struct change *change)
+{
+	const struct plugin *language = change->pairs[0].old, *script = NULL;
+	char names[CHANGE_TEXT_SIZE / 2] = "";
+	size_t n = 0;
+
+	while (n < sizeof(names) &&
+	       (script = plugins_next_script(change->changes->plugins, language, script)))
+		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s'%s'", n > 0 ? ", " : "",
+				      script->name);
+	if (n > 0)
+		change_refuse(change, "these scripts run in it: %s", names);
+	return n > 0;
+}
+
+/* ---- How changes begin ---- */
+
+static void language_told(void *context, const char *error, const char *said)
+{
+	struct change *change = context;
+
+	(void)said;
+	if (error)
+		change->no_language = mem_strdup(error);
+}
+
+/* The plugin of its language comes first; the change is the next then. */
+static bool loads_language(struct change *change)
+{
+	struct plugin_changes *changes = change->changes;
+	char *path = plugins_script_path(changes->plugins, change->name);
+	const char *language = plugins_missing_language(changes->plugins, path);
+	struct change *first;
+
+	if (language && !change->has_language) {
+		first = change_create(changes, PLUGIN_LOAD);
+		first->name = mem_strdup(language);
+		first->done = language_told;
+		first->context = change;
+		change->has_language = true;
+		list_add_head(&changes->waiting, &change->link);
+		list_add_head(&changes->waiting, &first->link);
+		change_step_aside(change);
+	} else {
+		language = NULL;
+	}
+	mem_free(path);
+	return language != NULL;
+}
+
+static void begin_load(struct change *change)
+{
+	if (change->is_script && loads_language(change))
+		return;
+	if (change->no_language)
+		change_refuse(change, "%s", change->no_language);
+	else
+		open_new(change);
+}
+
+static void begin_rollback(struct change *change)
+{
+	const struct plugin *old = change->pairs[0].old;
+
+	if (!old->script)
+		change_refuse(change, "only scripts can be rolled back");
+	else if (!old->script->before)
+		change_refuse(change, "no other version of it has run");
+	else
+		open_new(change);
+}
+
+static void begin_unload(struct change *change)
+{
+	if (!refuse_scripts(change))
+		change_swap(change);
 }
 
 static void end_trial(struct change *change)
 {
-	struct change *trial = find_trial(change->changes, change->name);
+	struct change *trial = change_find_trial(change->changes, change->name);
 
 	if (!trial) {
-		refuse(change, "no version of it is being tried");
+		change_refuse(change, "no version of it is being tried");
 	} else if (!trial->failure) {
 		change->trial = trial;
 		if (change->operation == PLUGIN_PROMOTE)
@@ -476,10 +271,10 @@ static void end_trial(struct change *change)
 		else
 			upgrade_drop(trial->upgrade);
 	} else if (change->operation == PLUGIN_PROMOTE) {
-		refuse(change, "the trial has failed: %s", trial->failure);
+		change_refuse(change, "the trial has failed: %s", trial->failure);
 	} else {
 		change->trial = trial;
-		dropped(trial);
+		change_dropped(trial);
 	}
 }
 
@@ -487,16 +282,24 @@ static void begin(struct change *change)
 {
 	switch (change->operation) {
 	case PLUGIN_LOAD:
-		open_new(change, change->name);
+		begin_load(change);
 		break;
 	case PLUGIN_RELOAD:
+		if (find_old(change) && find_scripts(change))
+			open_new(change);
+		break;
+	case PLUGIN_REFRESH:
 	case PLUGIN_TRY:
 		if (find_old(change))
-			open_new(change, change->file ? change->file : change->old->file.path);
+			open_new(change);
+		break;
+	case PLUGIN_ROLLBACK:
+		if (find_old(change))
+			begin_rollback(change);
 		break;
 	case PLUGIN_UNLOAD:
 		if (find_old(change))
-			begin_upgrade(change);
+			begin_unload(change);
 		break;
 	case PLUGIN_PROMOTE:
 	case PLUGIN_DROP:
@@ -514,7 +317,7 @@ static void begin_next(struct loop_task *task)
 		return;
 	changes->current = container_of(link, struct change, link);
 	if (loop_pool_is_stopping())
-		refuse(changes->current, "the broker is stopping");
+		change_refuse(changes->current, "the broker is stopping");
 	else
 		begin(changes->current);
 }
@@ -523,15 +326,12 @@ static void begin_next(struct loop_task *task)
 
 void plugins_change(struct plugin_changes *changes, const struct plugin_order *order)
 {
-	struct change *change = mem_zalloc(sizeof(*change));
+	struct change *change = change_create(changes, order->operation);
 
 	OWN(0);
-	list_init(&change->link);
-	loop_timer_init(&change->patience, lost_patience);
-	change->changes = changes;
-	change->operation = order->operation;
 	change->name = mem_strdup(order->name);
 	change->file = order->file ? mem_strdup(order->file) : NULL;
+	change->is_script = order->is_script;
 	change->percent = order->percent;
 	change->done = order->done;
 	change->context = order->context;
@@ -539,18 +339,44 @@ void plugins_change(struct plugin_changes *changes, const struct plugin_order *o
 	loop_defer(&changes->task);
 }
 
+/* What is to be said is in the log. */
+static void refreshed(void *context, const char *error, const char *said)
+{
+	(void)context;
+	(void)error;
+	(void)said;
+}
+
+void plugins_refresh_scripts(struct plugin_changes *changes)
+{
+	struct list *pos;
+
+	list_for_each(pos, &changes->plugins->active) {
+		const struct plugin *plugin = container_of(pos, const struct plugin, link);
+		const struct plugin_order order = {
+			.operation = PLUGIN_REFRESH,
+			.name = plugin->name,
+			.is_script = true,
+			.done = refreshed,
+		};
+
+		if (plugin->script)
+			plugins_change(changes, &order);
+	}
+}
+
 bool plugin_changes_find_trial(const struct plugin_changes *changes, const struct plugin *plugin,
 			       struct plugin_trial *ret_trial)
 {
-	const struct change *change = find_trial(changes, plugin->name);
+	const struct change *change = change_find_trial(changes, plugin->name);
 
 	if (!change)
 		return false;
 	*ret_trial = (struct plugin_trial){
-		.old = change->old,
-		.new = change->new,
-		.version = change->version,
-		.file = change->path,
+		.old = change->pairs->old,
+		.new = change->pairs->new,
+		.version = change->pairs->version,
+		.file = change->pairs->path,
 		.trial = change->upgrade ? upgrade_trial(change->upgrade) : NULL,
 		.error = change->failure,
 	};
@@ -577,7 +403,7 @@ void plugin_changes_destroy(struct plugin_changes *changes)
 		return;
 	loop_cancel(&changes->task);
 	while ((link = list_first(&changes->waiting)) != NULL)
-		refuse(container_of(link, struct change, link), "the broker is stopping");
+		change_refuse(container_of(link, struct change, link), "the broker is stopping");
 	while ((link = list_first(&changes->trials)) != NULL)
 		change_free(container_of(link, struct change, link));
 	mem_free(changes);

@@ -8,6 +8,10 @@
  * for their turn. A trial is two changes, its beginning and its end, and what is between holds
  * nobody up.
  *
+ * A script is a plugin here, too. Its language's plugin is loaded with the first script, and is not
+ * unloaded while there are any. What is wrong in a script is said as "FILE:LINE: why", in front of
+ * everything else.
+ *
  * All at home (loop 0).
  */
 
@@ -21,8 +25,10 @@ struct plugin_changes;
 struct plugins;
 
 enum plugin_operation {
-	PLUGIN_LOAD,   /* name: a name, or a path with a '/' */
-	PLUGIN_RELOAD, /* file: NULL: that it was loaded from */
+	PLUGIN_LOAD,	 /* name: a name, or a path with a '/' */
+	PLUGIN_RELOAD,	 /* file: NULL: that it was loaded from. Of a language: its scripts, too */
+	PLUGIN_REFRESH,	 /* a script, if its file holds something else than when it was last read */
+	PLUGIN_ROLLBACK, /* a script: what ran before the last change runs again */
 	PLUGIN_UNLOAD,
 	PLUGIN_TRY,	/* file; percent: how many of 100 messages it routes, too */
 	PLUGIN_PROMOTE, /* what is tried takes the place */
@@ -32,6 +38,7 @@ enum plugin_operation {
 struct plugin_order {
 	enum plugin_operation operation;
 	const char *name, *file;
+	bool is_script; /* LOAD: what it is; others: it must be one */
 	unsigned percent;
 
 	/* Once, not inside plugins_change(). error: one line, then nothing has changed; or NULL,
@@ -47,6 +54,9 @@ void plugin_changes_destroy(struct plugin_changes *changes);
 
 /* The texts are copied. */
 void plugins_change(struct plugin_changes *changes, const struct plugin_order *order);
+
+/* All scripts in force, each if its file holds something else. What comes of it goes to the log. */
+void plugins_refresh_scripts(struct plugin_changes *changes);
 
 /* The trial of a plugin; NULL: there is none. trial: NULL when it has failed, which error says. */
 struct plugin_trial {

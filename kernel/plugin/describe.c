@@ -7,6 +7,7 @@
 #include "broker/exchange_type.h"
 #include "broker/trial.h"
 #include "plugin/change.h"
+#include "plugin/describe_script.h"
 #include "plugin/host.h"
 #include "plugin/metric.h"
 #include "plugin/plugin.h"
@@ -14,7 +15,7 @@
 /* ---- Values ---- */
 
 /* Names and texts come from plugins and clients: what is not UTF-8 shows as '?'. */
-static json_t *text_of(const char *text, size_t size)
+json_t *describe_text(const char *text, size_t size)
 {
 	json_t *value = json_stringn(text, size);
 	char *copy;
@@ -35,7 +36,7 @@ static json_t *text_of(const char *text, size_t size)
 /* NULL shows as null. */
 static void set_text(json_t *object, const char *key, const char *text)
 {
-	json_object_set_new(object, key, text ? text_of(text, strlen(text)) : json_null());
+	json_object_set_new(object, key, text ? describe_text(text, strlen(text)) : json_null());
 }
 
 static void set_number(json_t *object, const char *key, uint64_t number)
@@ -83,7 +84,7 @@ static json_t *range_of(int64_t minimum, int64_t maximum, const char *const *cho
 	if (choices) {
 		value = json_array();
 		for (; *choices; choices++)
-			json_array_append_new(value, text_of(*choices, strlen(*choices)));
+			json_array_append_new(value, describe_text(*choices, strlen(*choices)));
 		return value;
 	}
 	if (minimum == 0 && maximum == 0)
@@ -113,31 +114,62 @@ static json_t *arguments_of(const struct shunt_argument *arguments)
 	return array;
 }
 
-static json_t *options_of(const struct plugin *plugin)
+static void set_value(json_t *object, const char *key, const char *value)
+{
+	set_text(object, "value", value && slice_names_secret(key) ? "(not shown)" : value);
+}
+
+static void describe_option(json_t *object, const struct shunt_option *option)
 {
 	static const char *const types[] = {
 		[SHUNT_OPTION_STRING] = "string",
 		[SHUNT_OPTION_INTEGER] = "integer",
 		[SHUNT_OPTION_BOOLEAN] = "boolean",
 	};
+	bool is_integer = option->type == SHUNT_OPTION_INTEGER;
+
+	set_text(object, "name", option->name);
+	set_text(object, "type",
+		 (unsigned)option->type <= SHUNT_OPTION_BOOLEAN ? types[option->type] : "unknown");
+	json_object_set_new(object, "range",
+			    is_integer ? range_of(option->minimum, option->maximum, NULL)
+				       : json_null());
+	set_text(object, "default", option->default_value);
+	set_text(object, "help", option->help);
+}
+
+/* What is set and has no name among the options. */
+static void add_others(json_t *array, const struct plugin *plugin)
+{
+	const struct shunt_host *host = &plugin->host;
+	const char *key, *value;
+	size_t position = 0;
+
+	while (host->config_next(host, &position, &key, &value)) {
+		const struct shunt_option *option = plugin_option(&plugin->self, key);
+		json_t *object;
+
+		if (!option || !plugin_option_is_any(option))
+			continue;
+		object = add_object(array);
+		set_text(object, "name", key);
+		set_text(object, "type", "string");
+		set_value(object, key, value);
+	}
+}
+
+static json_t *options_of(const struct plugin *plugin)
+{
 	const struct shunt_option *option = plugin->self.options;
 	json_t *array = json_array();
 
 	for (; option && option->name; option++) {
 		json_t *object = add_object(array);
-		bool is_integer = option->type == SHUNT_OPTION_INTEGER;
 
-		set_text(object, "name", option->name);
-		set_text(object, "type",
-			 (unsigned)option->type <= SHUNT_OPTION_BOOLEAN ? types[option->type]
-									: "unknown");
-		json_object_set_new(object, "range",
-				    is_integer ? range_of(option->minimum, option->maximum, NULL)
-					       : json_null());
-		set_text(object, "default", option->default_value);
-		set_text(object, "value", plugin->host.config(&plugin->host, option->name));
-		set_text(object, "help", option->help);
+		describe_option(object, option);
+		set_value(object, option->name, plugin->host.config(&plugin->host, option->name));
 	}
+	add_others(array, plugin);
 	return array;
 }
 
@@ -150,7 +182,7 @@ static json_t *type_names_of(const struct plugin *plugin)
 	for (size_t i = 0; i < plugin->staged.n_types; i++) {
 		const char *name = plugin->staged.types[i].name;
 
-		json_array_append_new(array, text_of(name, strlen(name)));
+		json_array_append_new(array, describe_text(name, strlen(name)));
 	}
 	return array;
 }
@@ -255,7 +287,7 @@ static void add_metric(void *context, const struct plugin_metric_value *metric)
 
 static json_t *name_of(const struct trial_name *name)
 {
-	return text_of(name->text, name->size);
+	return describe_text(name->text, name->size);
 }
 
 static json_t *names_of(const struct trial_name *names, uint64_t n)
@@ -325,6 +357,14 @@ static json_t *trial_of(const struct plugin *plugin, const struct plugin_changes
 
 /* ---- From outside ---- */
 
+/* NULL: it is no script, or its language was not found. */
+static const char *language_of(const struct plugin *plugin)
+{
+	const struct plugin_script *script = plugin->script;
+
+	return script && script->language ? script->language->name : NULL;
+}
+
 static void describe_list(json_t *array, const struct list *plugins, const char *state)
 {
 	struct list *pos;
@@ -338,6 +378,8 @@ static void describe_list(json_t *array, const struct list *plugins, const char 
 		object = add_object(array);
 		set_text(object, "name", plugin->name);
 		set_text(object, "state", state);
+		set_text(object, "language",
+			 language_of(plugin));
 		if (plugin->phase == PLUGIN_STOPPED) /* its file, with all texts, is being closed */
 			continue;
 		set_text(object, "version", plugin->self.version);
@@ -390,5 +432,6 @@ json_t *plugin_describe(const struct plugins *plugins, const struct plugin_chang
 	plugins_for_each_metric(plugin->plugins, add_metric, &metrics);
 	json_object_set_new(object, "metrics", metrics.array);
 	json_object_set_new(object, "trial", trial_of(plugin, changes));
+	json_object_set_new(object, "script", script_describe(plugin));
 	return object;
 }

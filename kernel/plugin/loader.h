@@ -70,6 +70,9 @@ void plugins_for_each(const struct plugins *plugins,
 				    const char *path),
 		      void *context);
 
+/* Whether what is named is a script of a language in force, or of Lua: by the extension. */
+bool plugins_name_script(const struct plugins *plugins, const char *name_or_path);
+
 const char *plugin_name(const struct plugin *plugin);
 
 #endif

@@ -241,6 +241,8 @@ int plugin_check_options(const struct shunt_option *options, char *ret_reason, s
 /* Of the settings of the configuration those of this plugin. Errors name the setting's place. */
 int plugin_check_settings(const struct plugin *plugin, char *ret_reason, size_t size);
 const struct shunt_option *plugin_option(const struct shunt_plugin *self, const char *key);
+/* "*": any key that has no option of its own */
+bool plugin_option_is_any(const struct shunt_option *option);
 bool plugin_value_fits(const struct shunt_option *option, const char *value);
 /* `plugin.NAME.optional = true`, or `script.NAME.optional = true` */
 bool plugins_is_optional(const struct plugins *plugins, const char *name, bool is_script);

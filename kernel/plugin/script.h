@@ -18,9 +18,6 @@
 
 /* ---- Names ---- */
 
-/* Whether what is named is a script of a language in force, or of Lua: by the extension. */
-bool plugins_name_script(const struct plugins *plugins, const char *name_or_path);
-
 /* NAME.lua, or NAME.EXT, in scripts.dir; or the path itself. The caller's. */
 char *plugins_script_path(const struct plugins *plugins, const char *name_or_path);
 

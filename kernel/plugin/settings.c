@@ -42,6 +42,11 @@ bool plugin_value_fits(const struct shunt_option *option, const char *value)
 	return false;
 }
 
+bool plugin_option_is_any(const struct shunt_option *option)
+{
+	return strcmp(option->name, "*") == 0;
+}
+
 const struct shunt_option *plugin_option(const struct shunt_plugin *self, const char *key)
 {
 	const struct shunt_option *any = NULL;
@@ -50,7 +55,7 @@ const struct shunt_option *plugin_option(const struct shunt_plugin *self, const 
 	     option != NULL && option->name != NULL; option++) {
 		if (strcmp(option->name, key) == 0)
 			return option;
-		if (strcmp(option->name, "*") == 0)
+		if (plugin_option_is_any(option))
 			any = option;
 	}
 	return any;

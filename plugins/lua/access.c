@@ -223,6 +223,14 @@ static int start(struct script *script, struct shunt_error *error)
 	return script->host->register_access_policy(script->host, &own->policy, error);
 }
 
+static void describe(const struct script *script, struct shunt_report *report)
+{
+	const struct access_state *own = script->states[0]->of_module[MODULE_ACCESS];
+	const struct callee *const all[] = {&own->authenticate, &own->authorize};
+
+	callee_describe(report, "access policy:", all, 2);
+}
+
 static void close_state(struct state *state)
 {
 	state->script->host->free(state->script->host, state->of_module[MODULE_ACCESS]);
@@ -238,6 +246,7 @@ const struct module access_module = {
 	.look = look,
 	.collect = collect,
 	.start = start,
+	.describe = describe,
 	.close_state = close_state,
 	.close = close_script,
 };

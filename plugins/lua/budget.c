@@ -32,7 +32,6 @@ void place_find(struct place *place, lua_State *L)
 {
 	lua_Debug frame;
 
-	place->source[0] = '\0';
 	for (int level = 0; lua_getstack(L, level, &frame) == 1; level++) {
 		if (lua_getinfo(L, "Sl", &frame) != 0 && frame.currentline > 0) {
 			memcpy(place->source, frame.short_src, sizeof(place->source));

@@ -66,7 +66,7 @@ void budget_charge_bytes(struct budget *budget, size_t bytes);
 void budget_memory_refused(struct budget *budget, unsigned refusals);
 void budget_strings_grew(struct budget *budget, bool huge);
 
-/* The innermost function in Lua of the thread. */
+/* The innermost function in Lua of the thread; if there is none the place stays as it is. */
 void place_find(struct place *place, lua_State *L);
 
 /* Bytes that are looked at in the time of an instruction. */

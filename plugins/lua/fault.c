@@ -3,6 +3,7 @@
 #include "fault.h"
 
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,6 +42,19 @@ static int call_tostring(lua_State *L)
 	return 1;
 }
 
+/* A table's or a userdata's address, which Lua would show, tells nobody anything. */
+static bool has_text(lua_State *L)
+{
+	int type = lua_type(L, -1);
+
+	if (type == LUA_TNUMBER || type == LUA_TBOOLEAN)
+		return true;
+	if (luaL_getmetafield(L, -1, "__tostring") == LUA_TNIL)
+		return false;
+	lua_pop(L, 1);
+	return true;
+}
+
 /* Leaves a string or something else on the stack. */
 static void make_string(lua_State *L)
 {
@@ -65,22 +79,25 @@ static const char *text_of_sort(enum failure sort)
 	return texts[sort];
 }
 
-/* One line: control bytes become blanks, and a character in UTF-8 is not cut in two. */
-static void clean(char *text, size_t size)
+/*
+ * Adds `what` to the text, of which `used` bytes are there: as one line, so control bytes become blanks,
+ * and a character in UTF-8 is not cut in two.
+ */
+static void add_line(char *text, size_t size, size_t used, const char *what, size_t length)
 {
-	size_t length = strlen(text);
+	if (used >= size)
+		used = size - 1;
+	if (length >= size - used) {
+		length = size - used - 1;
+		while (length > 0 && ((unsigned char)what[length] & 0xc0) == 0x80)
+			length--;
+	}
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)what[i];
 
-	if (length + 1 == size) {
-		while (length > 0 && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
-			length--;
-		if (length > 0 && (unsigned char)text[length - 1] >= 0xc0)
-			length--;
-		text[length] = '\0';
+		text[used + i] = c < ' ' || c == 0x7f ? ' ' : (char)c;
 	}
-	for (char *p = text; *p; p++) {
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = ' ';
-	}
+	text[used + length] = '\0';
 }
 
 /* Whether Lua has written already where it was: "SOURCE:LINE:". */
@@ -97,19 +114,22 @@ void fault_text(lua_State *L, enum failure sort, char *text, size_t size)
 	struct place place = state_of(L)->budget.place;
 	const char *what = text_of_sort(sort);
 	char other[64];
+	size_t length;
+	int used = 0;
 
 	if (!what) {
-		if (lua_type(L, -1) != LUA_TSTRING)
+		if (lua_type(L, -1) != LUA_TSTRING && has_text(L))
 			make_string(L);
-		what = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+		what = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
+	} else {
+		length = strlen(what);
 	}
 	if (!what) {
-		(void)snprintf(other, sizeof(other), "(error value is a %s)", luaL_typename(L, -1));
+		length = (size_t)snprintf(other, sizeof(other), "(error object is a %s value)",
+					  luaL_typename(L, -1));
 		what = other;
 	}
 	if (place.source[0] && !has_place(what, &place))
-		(void)snprintf(text, size, "%s:%d: %s", place.source, place.line, what);
-	else
-		(void)snprintf(text, size, "%s", what);
-	clean(text, size);
+		used = snprintf(text, size, "%s:%d: ", place.source, place.line);
+	add_line(text, size, used > 0 ? (size_t)used : 0, what, length);
 }

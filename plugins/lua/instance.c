@@ -325,7 +325,7 @@ static void route_body(lua_State *L, void *context)
 		push[i - 1](L);
 	lua_call(L, type->route_arguments, 1);
 	if (!lua_isnil(L, top + 1))
-		views_emit(L, top + 1);
+		views_emit_returned(L, top + 1);
 	exchanges_end(L);
 }
 

@@ -136,19 +136,19 @@ static const json_t *member(const json_t *value, struct shunt_bytes name)
 
 static const json_t *at(const json_t *value, struct shunt_bytes path)
 {
-	while (value && path.size > 0) {
+	bool more = path.size > 0;
+
+	while (value && more) {
 		const uint8_t *dot = memchr(path.data, '.', path.size);
 		struct shunt_bytes name = path;
 
-		if (dot)
+		more = dot != NULL;
+		if (more) {
 			name.size = (size_t)(dot - path.data);
-		value = member(value, name);
-		path.data += name.size;
-		path.size -= name.size;
-		if (path.size > 0) {
-			path.data++;
-			path.size--;
+			path.data = dot + 1;
+			path.size -= name.size + 1;
 		}
+		value = member(value, name);
 	}
 	return value;
 }

@@ -28,7 +28,7 @@ static void put(lua_State *L, struct writing *writing, struct place place, int d
 
 static void charge(lua_State *L, struct writing *writing, size_t size)
 {
-	call_charge(L, VALUE_COST + size);
+	call_charge(L, VALUE_COST + size / 4);
 	writing->bytes += size;
 	if (writing->bytes > JSON_TEXT_MAX)
 		luaL_error(L, "JSON of more than %d bytes", (int)JSON_TEXT_MAX);

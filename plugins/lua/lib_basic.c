@@ -12,8 +12,19 @@
 
 /*
  * What a metatable says of __gc runs in the midst of a collection, where no hook is called. Lua looks
- * for it at setmetatable() only, so a field that comes later is none.
+ * for it at setmetatable() only, so a field that comes later is none. Of tables with weak keys a
+ * collection takes, in one piece, time by the square of their size.
  */
+static void check_metatable(lua_State *L, int index)
+{
+	(void)lua_pushliteral(L, "__gc");
+	if (lua_rawget(L, index) != LUA_TNIL)
+		luaL_error(L, "__gc is not for scripts");
+	(void)lua_pushliteral(L, "__mode");
+	if (lua_rawget(L, index) == LUA_TSTRING && strchr(lua_tostring(L, -1), 'k'))
+		luaL_error(L, "weak keys are not for scripts");
+}
+
 static int basic_setmetatable(lua_State *L)
 {
 	int type = lua_type(L, 2);
@@ -22,11 +33,8 @@ static int basic_setmetatable(lua_State *L)
 	luaL_argexpected(L, type == LUA_TNIL || type == LUA_TTABLE, 2, "nil or table");
 	if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
 		return luaL_error(L, "cannot change a protected metatable");
-	if (type == LUA_TTABLE) {
-		(void)lua_pushliteral(L, "__gc");
-		if (lua_rawget(L, 2) != LUA_TNIL)
-			return luaL_error(L, "__gc is not for scripts");
-	}
+	if (type == LUA_TTABLE)
+		check_metatable(L, 2);
 	lua_settop(L, 2);
 	(void)lua_setmetatable(L, 1);
 	return 1;

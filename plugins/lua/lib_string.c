@@ -9,6 +9,7 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <string.h>
 
 #include "state.h"
 
@@ -37,17 +38,43 @@ static int string_char(lua_State *L)
 	return lib_original(L);
 }
 
+/* A text of `size` bytes, of which the first `done` are there, becomes their repetition. */
+static void repeat(char *text, size_t done, size_t size)
+{
+	while (done < size) {
+		size_t more = done < size - done ? done : size - done;
+
+		memcpy(text + done, text, more);
+		done += more;
+	}
+}
+
+/* string.rep(s, n, separator) */
 static int string_rep(lua_State *L)
 {
 	size_t limit = state_of(L)->heap.block;
-	size_t size = lib_length(L, 1) + lib_length(L, 3);
+	size_t length, between;
+	const char *text = luaL_checklstring(L, 1, &length);
 	lua_Integer times = luaL_checkinteger(L, 2);
+	const char *separator = luaL_optlstring(L, 3, "", &between);
+	luaL_Buffer buffer;
+	size_t size;
+	char *to;
 
-	if (times > 0 && size > 0 && size > limit / (size_t)times)
+	if (times <= 0 || length + between == 0) {
+		(void)lua_pushliteral(L, "");
+		return 1;
+	}
+	if (length + between > limit / (size_t)times)
 		return luaL_error(L, "resulting string too large");
-	lib_charge_bytes(L, times > 0 ? size * (size_t)times : 0);
-	call_charge(L, times > 0 && size > 0 ? (uint64_t)times : 0);
-	return lib_original(L);
+	size = (length + between) * (size_t)times - between;
+	lib_charge_bytes(L, size);
+	to = luaL_buffinitsize(L, &buffer, size + between);
+	memcpy(to, text, length);
+	memcpy(to + length, separator, between);
+	repeat(to, length + between, size);
+	luaL_pushresultsize(&buffer, size);
+	return 1;
 }
 
 /* string.format, pack: of each argument at most as much as it has. */
@@ -76,9 +103,9 @@ void lib_string_open(lua_State *L)
 		{"byte", string_byte},	       {"char", string_char},
 		{"format", string_arguments},  {"lower", string_whole},
 		{"pack", string_arguments},    {"packsize", string_formatted},
-		{"rep", string_rep},	       {"reverse", string_whole},
-		{"sub", string_sub},	       {"unpack", string_formatted},
-		{"upper", string_whole},       {NULL, NULL},
+		{"reverse", string_whole},     {"sub", string_sub},
+		{"unpack", string_formatted},  {"upper", string_whole},
+		{NULL, NULL},
 	};
 
 	lua_newtable(L);
@@ -88,6 +115,8 @@ void lib_string_open(lua_State *L)
 	(void)lua_getfield(L, -1, "len");
 	lua_setfield(L, -3, "len");
 	lua_pop(L, 1);
+	lua_pushcfunction(L, string_rep);
+	lua_setfield(L, -2, "rep");
 	lib_pattern_add(L);
 
 	(void)lua_pushliteral(L, "");

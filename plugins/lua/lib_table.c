@@ -119,7 +119,8 @@ static void add_field(lua_State *L, luaL_Buffer *buffer, lua_Integer i)
 {
 	(void)lua_geti(L, 1, i);
 	if (!lua_isstring(L, -1))
-		luaL_error(L, "invalid value (at index %I) in table for 'concat'", (LUAI_UACINT)i);
+		luaL_error(L, "invalid value (%s) at index %I in table for 'concat'",
+			   luaL_typename(L, -1), (LUAI_UACINT)i);
 	lib_charge_bytes(L, lib_length(L, -1));
 	luaL_addvalue(buffer);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "describe.h"
 #include "script.h"
 #include "shared.h"
 
@@ -45,6 +46,12 @@ static void close_script(const struct shunt_plugin *plugin)
 	script_close(script_of(plugin));
 }
 
+static void describe_script(void *plugin, struct shunt_report *report)
+{
+	describe_parts(plugin, report);
+	describe_figures(plugin, report);
+}
+
 static const struct shunt_language lua_language = {
 	.size = sizeof(struct shunt_language),
 	.name = "lua",
@@ -53,6 +60,7 @@ static const struct shunt_language lua_language = {
 	.open = open_script,
 	.start = start_script,
 	.close = close_script,
+	.describe = describe_script,
 };
 
 static int language_start(const struct shunt_host *host, void **ret_plugin,

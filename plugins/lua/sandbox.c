@@ -4,7 +4,6 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
-#include <math.h>
 
 #include "lib.h"
 #include "state.h"
@@ -46,6 +45,19 @@ void lib_charge_bytes(lua_State *L, size_t bytes)
 	call_charge(L, 1 + bytes / BUDGET_BYTES);
 }
 
+/*
+ * What Lua keeps for its buffers is made with the first large one. Should memory be out in the midst of
+ * that, then no large buffer could ever be made in the state: so it is made at once.
+ */
+static void prepare_buffers(lua_State *L)
+{
+	luaL_Buffer buffer;
+
+	(void)luaL_buffinitsize(L, &buffer, LUAL_BUFFERSIZE + 1);
+	luaL_pushresultsize(&buffer, 0);
+	lua_pop(L, 1);
+}
+
 void sandbox_open(lua_State *L)
 {
 	static const char *const math_names[] = {
@@ -55,6 +67,7 @@ void sandbox_open(lua_State *L)
 		"sqrt",	 "tan",	       "tointeger",  "type", "ult",	   NULL,
 	};
 
+	prepare_buffers(L);
 	lib_basic_open(L);
 	lib_copy(L, luaopen_math, math_names);
 	lua_setglobal(L, LUA_MATHLIBNAME);

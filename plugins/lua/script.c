@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "describe.h"
 #include "options.h"
 #include "quarantine.h"
 #include "state.h"
@@ -108,13 +109,37 @@ static int refuse_zero_bytes(const struct script *script, struct shunt_error *er
 	return -1;
 }
 
+/* The source, line by line, so that it is known where the parser was, whatever it raises. */
+struct reading {
+	const char *next, *end;
+	struct place *place;
+};
+
+static const char *read_line(lua_State *L, void *context, size_t *ret_size)
+{
+	struct reading *reading = context;
+	const char *line = reading->next;
+	size_t left = (size_t)(reading->end - line);
+	const char *newline = left > 0 ? memchr(line, '\n', left) : NULL;
+
+	(void)L;
+	*ret_size = newline ? (size_t)(newline - line) + 1 : left;
+	reading->next = line + *ret_size;
+	reading->place->line += left > 0;
+	return line;
+}
+
 static void run_source(lua_State *L, void *context)
 {
 	const struct script *script = context;
+	struct place *place = &state_of(L)->budget.place;
+	struct reading reading = {script->source, script->source + script->source_size, place};
 
-	(void)lua_pushfstring(L, "@%s", script->path);
+	(void)snprintf(place->source, sizeof(place->source), "%s", script->path);
+	place->line = 0;
 	call_charge(L, script->source_size / BUDGET_BYTES);
-	if (luaL_loadbufferx(L, script->source, script->source_size, lua_tostring(L, -1), "t"))
+	(void)lua_pushfstring(L, "@%s", script->path);
+	if (lua_load(L, read_line, &reading, lua_tostring(L, -1), "t") != LUA_OK)
 		(void)lua_error(L);
 	lua_call(L, 0, 0);
 }
@@ -132,10 +157,10 @@ static void look(lua_State *L, void *context)
 
 static int open_state(struct script *script, unsigned loop, struct shunt_error *error)
 {
-	struct state *state = state_create(script, loop);
+	struct state *state = state_create(script, loop, error);
 
 	if (!state)
-		return fail_memory(error);
+		return -1;
 	script->states[loop] = state;
 	if (call_run(state, CALL_LOAD, run_source, script, error) != CALL_OK ||
 	    call_run(state, CALL_LOAD, look, state, error) != CALL_OK)
@@ -191,14 +216,6 @@ static struct script *open_it(struct language *language, const struct shunt_host
 	return script;
 }
 
-static void describe(const struct script *script, struct shunt_report *report)
-{
-	for (unsigned i = 0; i < MODULE_COUNT; i++) {
-		if (modules[i]->describe)
-			modules[i]->describe(script, report);
-	}
-}
-
 struct script *script_open(struct language *language, const struct shunt_host *host,
 			   const struct shunt_script *text, enum shunt_script_purpose purpose,
 			   struct shunt_report *report, struct shunt_error *error)
@@ -208,7 +225,7 @@ struct script *script_open(struct language *language, const struct shunt_host *h
 	if (!script)
 		return NULL;
 	if (report)
-		describe(script, report);
+		describe_parts(script, report);
 	if (purpose != SHUNT_SCRIPT_CHECK && testing_run(script, text, report, error) < 0) {
 		script_close(script);
 		return NULL;

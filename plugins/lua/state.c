@@ -43,11 +43,12 @@ static void open_all(lua_State *L, void *context)
 	(void)lua_gc(L, LUA_GCCOLLECT);
 }
 
-struct state *state_create(struct script *script, unsigned loop)
+struct state *state_create(struct script *script, unsigned loop, struct shunt_error *error)
 {
 	const struct shunt_host *host = script->host;
 	struct state *state = host->allocate(host, sizeof(*state));
 
+	*error = (struct shunt_error){SHUNT_RESOURCE_ERROR, "out of memory"};
 	if (!state)
 		return NULL;
 	memset(state, 0, sizeof(*state));
@@ -60,7 +61,7 @@ struct state *state_create(struct script *script, unsigned loop)
 	*(struct state **)lua_getextraspace(state->lua) = state;
 	/* small steps, begun early: nobody waits long for one, and memory has a limit */
 	(void)lua_gc(state->lua, LUA_GCINC, 150, 200, 10);
-	if (call_run(state, CALL_LOAD, open_all, state, NULL) == CALL_OK)
+	if (call_run(state, CALL_LOAD, open_all, state, error) == CALL_OK)
 		return state;
 fail:
 	state_destroy(state);

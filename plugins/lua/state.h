@@ -37,8 +37,8 @@ struct state {
 void state_spoil_thread(lua_State *L);
 bool state_is_thread_spoilt(lua_State *L);
 
-/* With the allow-listed libraries and the modules opened; nothing has run. NULL: memory is out. */
-struct state *state_create(struct script *script, unsigned loop);
+/* With the allow-listed libraries and the modules opened; nothing has run. NULL: *error. */
+struct state *state_create(struct script *script, unsigned loop, struct shunt_error *error);
 void state_destroy(struct state *state);
 
 #endif

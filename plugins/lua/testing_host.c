@@ -215,6 +215,12 @@ static unsigned fake_loop_index(const struct shunt_host *host)
 	return 0;
 }
 
+/* Nothing is remembered in a test. */
+static void fake_answer_varies(const struct shunt_host *host)
+{
+	(void)host;
+}
+
 /* ---- Settings ---- */
 
 /* A test has no other settings than those it sets, but is bounded as the script is. */
@@ -325,6 +331,7 @@ static void offer_asking(struct shunt_host *host)
 	host->table_find = fake_table_find;
 	host->array_next = fake_array_next;
 	host->argument = fake_argument;
+	host->answer_varies = fake_answer_varies;
 	host->loop_count = fake_loop_count;
 	host->loop_index = fake_loop_index;
 	host->config = fake_config;

@@ -79,8 +79,23 @@ void views_set_metatable(lua_State *L, const struct exchanges *exchanges, enum v
 
 /* ---- emit ---- */
 
+/* Where what is emitted comes from: the function emit(), or what route() has returned. */
+enum source { EMITTED, RETURNED };
+
+/* Raises. What was returned has no line any more: that where the function begins is named. */
+static void wrong(lua_State *L, enum source source, const char *what)
+{
+	lua_Debug debug;
+
+	if (source == EMITTED)
+		(void)luaL_error(L, "emit: %s", what);
+	exchanges_push_function(L, views_present(L)->type, TYPE_ROUTE);
+	(void)lua_getinfo(L, ">S", &debug);
+	(void)luaL_error(L, "%s:%d: route has returned %s", debug.short_src, debug.linedefined, what);
+}
+
 static void emit_binding(lua_State *L, struct exchanges *exchanges, const struct bindings *bindings,
-			 int index)
+			 int index, enum source source)
 {
 	const struct binding_object *object = lua_touserdata(L, index);
 	const struct entry *entry = bindings_at_slot(bindings, object->slot, object->id);
@@ -88,18 +103,18 @@ static void emit_binding(lua_State *L, struct exchanges *exchanges, const struct
 	if (entry)
 		answer_add(L, &exchanges->answer, &bindings->all[entry->place], 1);
 	else
-		(void)luaL_error(L, "emit: a binding that is not there (any more)");
+		wrong(L, source, "a binding that is not there (any more)");
 }
 
 /* False: it is none of these. */
-static bool emit_one(lua_State *L, struct exchanges *exchanges, int index)
+static bool emit_one(lua_State *L, struct exchanges *exchanges, int index, enum source source)
 {
 	const struct bindings *bindings = views_bindings(L);
 	const struct key *key;
 
 	switch (views_kind(L, exchanges, index)) {
 	case VIEW_BINDING:
-		emit_binding(L, exchanges, bindings, index);
+		emit_binding(L, exchanges, bindings, index, source);
 		return true;
 	case VIEW_LIST:
 		key = views_list_key(L, lua_touserdata(L, index));
@@ -116,35 +131,42 @@ static bool emit_one(lua_State *L, struct exchanges *exchanges, int index)
 	}
 }
 
-static void emit_array(lua_State *L, struct exchanges *exchanges, int index)
+static void emit_array(lua_State *L, struct exchanges *exchanges, int index, enum source source)
 {
 	lua_Integer count = (lua_Integer)lua_rawlen(L, index);
 
 	if (count > ARRAY_MAX)
-		(void)luaL_error(L, "emit: an array of more than %d", ARRAY_MAX);
+		wrong(L, source, "an array that is too long");
 	for (lua_Integer i = 1; i <= count; i++) {
 		call_charge(L, 1);
 		(void)lua_rawgeti(L, index, i);
-		if (!emit_one(L, exchanges, lua_gettop(L)))
-			(void)luaL_error(L, "emit: element %I of the array is a %s, and no binding",
-					 i, luaL_typename(L, -1));
+		if (!emit_one(L, exchanges, lua_gettop(L), source))
+			wrong(L, source,
+			      lua_pushfstring(L, "an array with a %s, which is no binding",
+					      luaL_typename(L, -1)));
 		lua_pop(L, 1);
 	}
 	lua_pushnil(L);
 	if (count == 0 && lua_next(L, index))
-		(void)luaL_error(L, "emit: a table that is no array");
+		wrong(L, source, "a table that is no array");
 }
 
-void views_emit(lua_State *L, int index)
+static void emit_any(lua_State *L, int index, enum source source)
 {
 	struct exchanges *exchanges = exchanges_of(state_of(L));
 
 	if (!views_present(L)->may_emit)
 		(void)luaL_error(L, "emit: only while a message is routed");
 	if (lua_istable(L, index))
-		emit_array(L, exchanges, index);
-	else if (!emit_one(L, exchanges, index))
-		(void)luaL_error(L, "emit: a %s, and no binding", luaL_typename(L, index));
+		emit_array(L, exchanges, index, source);
+	else if (!emit_one(L, exchanges, index, source))
+		wrong(L, source,
+		      lua_pushfstring(L, "a %s, which is no binding", luaL_typename(L, index)));
+}
+
+void views_emit_returned(lua_State *L, int index)
+{
+	emit_any(L, index, RETURNED);
 }
 
 static int emit(lua_State *L)
@@ -152,7 +174,7 @@ static int emit(lua_State *L)
 	int count = lua_gettop(L);
 
 	for (int i = 1; i <= count; i++) {
-		views_emit(L, i);
+		emit_any(L, i, EMITTED);
 		lua_settop(L, count);
 	}
 	return 0;

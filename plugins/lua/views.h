@@ -34,8 +34,9 @@ void views_reset_state(lua_State *L);
 /* The object at the index is not of an instance any more. */
 void views_let_go(lua_State *L, int index);
 
-/* Adds what is at the index to the answer. Raises when it is nothing of the kind. */
-void views_emit(lua_State *L, int index);
+/* Adds what route() has returned, at the index, to the answer. Raises when it is nothing of the
+ * kind. */
+void views_emit_returned(lua_State *L, int index);
 
 /* Of which kind the value is; VIEWS: of none. */
 enum view views_kind(lua_State *L, const struct exchanges *exchanges, int index);

@@ -81,6 +81,7 @@ int status_run(const struct command *command, const struct options *options); /*
 int ping_run(const struct command *command, const struct options *options);   /* node.c */
 int stop_run(const struct command *command, const struct options *options);
 int plugin_run(const struct command *command, const struct options *options); /* plugin.c */
+int script_run(const struct command *command, const struct options *options);
 int password_run(const struct command *command, const struct options *options); /* password.c */
 int hash_password_run(const struct command *command, const struct options *options);
 int list_user_limits_run(const struct command *command, const struct options *options); /* variants.c */

@@ -28,5 +28,26 @@ const struct command commands_plugins[] = {
 		.options = OPTION_PERCENT | OPTION_NO_TABLE_HEADERS,
 		.run = plugin_run,
 	},
+	{
+		.name = "script",
+		.group = "Plugins",
+		.usage = "(list | info <script> | check <file> | test <file> | load <file> |\n"
+			 "         reload <script> [<file>] | rollback <script> | unload <script> |\n"
+			 "         trial <script> <file> [--percent <n>] | promote <script> | drop <script>)",
+		.summary = "Shows scripts, tests them, and changes them while the broker runs",
+		.details = "list\n\tscripts, with their versions, files and exchange types\n\n"
+			   "info <script>\n\tall about one: what it brings, and its calls, errors, time and memory\n\n"
+			   "check <file>\n\tlooks whether it can be read, and tells what it brings; nothing changes\n\n"
+			   "test <file>\n\truns its tests, too, and tells how each went\n\n"
+			   "load <file>\n\tloads a file, or a name from the broker's folder of scripts\n\n"
+			   "reload <script> [<file>]\n\tlets what the file holds now, or another, take its place, if its "
+			   "tests pass;\n\tif anything is wrong with that, the old one stays\n\n"
+			   "rollback <script>\n\tlets what ran before the last change take its place\n\n"
+			   "unload <script>\n\ttakes it out, if no exchange is of a type of it\n\n"
+			   "trial <script> <file> [--percent <n>], promote <script>, drop <script>\n\tas with plugins\n",
+		.n_words_max = SIZE_MAX,
+		.options = OPTION_PERCENT | OPTION_NO_TABLE_HEADERS,
+		.run = script_run,
+	},
 	{ .name = NULL },
 };

@@ -115,6 +115,17 @@ static bool is_user_wanted(const struct command *command, const struct options *
 	       strncmp(command->parameters, "user", 4) == 0 && strchr(" *?", command->parameters[4]) != NULL;
 }
 
+/* What comes behind is the name of one that runs, and no file. */
+static bool is_of_a_script(const char *subcommand)
+{
+	static const char *const words[] = { "drop", "info", "promote", "reload", "rollback", "trial", "unload" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strcmp(words[i], subcommand) == 0)
+			return true;
+	return false;
+}
+
 static void offer_words(const struct options *line, const char *prefix)
 {
 	const struct command *command;
@@ -134,6 +145,10 @@ static void offer_words(const struct options *line, const char *prefix)
 		offer_commands(prefix);
 	else if (command->run == plugin_run && line->n_words == 0)
 		offer_each("drop info list load promote reload run trial unload", prefix);
+	else if (command->run == script_run && line->n_words == 0)
+		offer_each("check drop info list load promote reload rollback test trial unload", prefix);
+	else if (command->run == script_run && line->n_words == 1 && is_of_a_script(line->words[0]))
+		offer_names(line, "script_list", prefix);
 }
 
 /* ---- The line ---- */

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,7 +80,30 @@ static void print_plugin(const json_t *info)
 	print_part("\nLicence: ", info, "licence");
 	print_part("\nFile: ", info, "file");
 	print_part("\nABI: ", info, "abi");
+	print_part("\nLanguage: ", json_object_get(info, "script"), "language");
+	if (json_is_true(json_object_get(json_object_get(info, "script"), "can_roll_back")))
+		fputs("\nThe version that ran before is kept.", stdout);
 	putchar('\n');
+}
+
+/* The language's lines. */
+static void print_report(const json_t *script)
+{
+	const json_t *report = json_object_get(script, "report");
+	const char *text = json_string_value(report), *end;
+
+	if (!is_set(script, "report"))
+		return;
+	print_section("Report");
+	for (; *text != '\0'; text = *end != '\0' ? end + 1 : end) {
+		json_t *line;
+
+		end = text + strcspn(text, "\n");
+		line = json_stringn(text, (size_t)(end - text));
+		print_text(line);
+		putchar('\n');
+		json_decref(line);
+	}
 }
 
 static void print_arguments(const char *what, const json_t *arguments)
@@ -269,4 +293,5 @@ void plugin_info_print(const json_t *info)
 	print_commands(json_object_get(info, "commands"));
 	print_metrics(json_object_get(info, "metrics"));
 	print_trial(json_object_get(info, "trial"));
+	print_report(json_object_get(info, "script"));
 }

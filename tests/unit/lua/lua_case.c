@@ -28,6 +28,13 @@ static uint64_t stable_hash(const struct shunt_host *host, const void *data, siz
 	return host->hash(host, data, size) ^ seed;
 }
 
+static long fail_at;
+
+void lua_case_fail_at(long n)
+{
+	fail_at = n;
+}
+
 void lua_case_open_loops(struct lua_case *c, const char *source, const char *const *settings,
 			 unsigned loops)
 {
@@ -46,8 +53,11 @@ void lua_case_open_loops(struct lua_case *c, const char *source, const char *con
 	c->fake.options = script_options;
 	c->fake.as_is = true;
 	c->language.host = &c->fake.host;
+	if (fail_at > 0)
+		fake_host_fail(&c->fake, fail_at, true);
 	c->script = script_open(&c->language, &c->fake.host, &text, SHUNT_SCRIPT_RUN, NULL,
 				&c->error);
+	fake_host_fail_off(&c->fake);
 }
 
 void lua_case_open(struct lua_case *c, const char *source, const char *const *settings)
@@ -107,10 +117,12 @@ uint64_t lua_case_instructions(const struct lua_case *c, enum call_kind kind)
 
 const char *lua_case_of(const char *source)
 {
+	/* so that instructions decide, how slow the machine may be */
+	static const char *const settings[] = {"cpu_time", "10000000", NULL};
 	static struct lua_case c;
 	static char text[600];
 
-	lua_case_open(&c, source, NULL);
+	lua_case_open(&c, source, settings);
 	if (!c.script)
 		(void)snprintf(text, sizeof(text), "refused: %s", c.error.text);
 	else if (lua_case_call(&c, CALL_PUBLISH, "f") == CALL_OK)

@@ -28,6 +28,9 @@ void lua_case_open_loops(struct lua_case *c, const char *source, const char *con
 			 unsigned loops);
 void lua_case_close(struct lua_case *c);
 
+/* In the cases that are opened from now on the n-th allocation, and each one after it, fails; 0: none. */
+void lua_case_fail_at(long n);
+
 /* Calls the global function, with no argument, or a text; result: its first one. */
 enum call_result lua_case_call(struct lua_case *c, enum call_kind kind, const char *function);
 enum call_result lua_case_call_with(struct lua_case *c, enum call_kind kind, const char *function,
@@ -39,8 +42,11 @@ struct state *lua_case_state(const struct lua_case *c);
 /* Instructions that calls of a kind have used so far, those of C functions included. */
 uint64_t lua_case_instructions(const struct lua_case *c, enum call_kind kind);
 
-/* Opens a script of it, calls its function f(), and closes it: "true"... or "failed: error". The text
- * stays until the next one. */
+/*
+ * Opens a script of it, calls its function f(), and closes it, so that what it has left in memory is
+ * looked at: "true"... or "failed: error" or "refused: error". Its calls have much time, but no more
+ * instructions than usual. The text stays until the next one.
+ */
 const char *lua_case_of(const char *source);
 
 #endif

@@ -223,6 +223,19 @@ static void nothing_of_it(void)
 	part_close(&part);
 }
 
+static void what_a_script_brings(void)
+{
+	CU_ASSERT_STRING_EQUAL(part_check(&part,
+					  "function access.authorize() end\n"
+					  "function hook.publish() end function hook.deliver() end\n"
+					  "function startup() end timer.every(1, print)\n"),
+			       "access policy: authorize\nmessage hook: publish, deliver\nstartup\n"
+			       "timers: 1\n");
+	part_close(&part);
+	CU_ASSERT_STRING_EQUAL(part_check(&part, "local x = 1"), "");
+	part_close(&part);
+}
+
 static void scripts_that_cannot_be(void)
 {
 	static const char *const sources[][2] = {
@@ -257,4 +270,4 @@ UNIT_MAIN("lua access", UNIT_TEST(verdicts_and_reasons), UNIT_TEST(all_that_is_a
 	  UNIT_TEST(what_is_declared_is_remembered), UNIT_TEST(failing_denies),
 	  UNIT_TEST(failing_may_ask_the_next), UNIT_TEST(wrong_answers_are_failures),
 	  UNIT_TEST(reasons_are_cut), UNIT_TEST(used_afterwards), UNIT_TEST(fields_that_are_not),
-	  UNIT_TEST(on_another_loop), UNIT_TEST(nothing_of_it), UNIT_TEST(scripts_that_cannot_be))
+	  UNIT_TEST(on_another_loop), UNIT_TEST(nothing_of_it), UNIT_TEST(what_a_script_brings), UNIT_TEST(scripts_that_cannot_be))

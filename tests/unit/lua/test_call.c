@@ -20,7 +20,7 @@ static void errors_name_line(void)
 	CU_ASSERT_STRING_EQUAL(lua_case_of("\nfunction f() error('why', 0) end"),
 			       "failed: case.lua:2: why");
 	CU_ASSERT_STRING_EQUAL(lua_case_of("\nfunction f() error() end"),
-			       "failed: case.lua:2: nil");
+			       "failed: case.lua:2: (error object is a nil value)");
 	CU_ASSERT_STRING_EQUAL(lua_case_of("function f() local x = nil + 1 end"),
 			       "failed: case.lua:1: attempt to perform arithmetic on a nil value");
 	CU_ASSERT_STRING_EQUAL(lua_case_of("x = = 1"),

@@ -168,6 +168,10 @@ static int read_lines(struct reading *reading)
 		result = read_line(reading, line);
 	}
 	free(copy);
+#ifdef LINES_STRICT
+	if (result == 0 && reading->script->n_types == 0)
+		return fail(reading, "there is nothing in it");
+#endif
 	return result;
 }
 

@@ -21,6 +21,7 @@
 #include "conn/hooks.h"
 #include "lines.h"
 #include "loop/loop.h"
+#include "plugin/change.h"
 #include "plugin/plugin.h"
 #include "plugin/script.h"
 #include "store/store.h"
@@ -34,6 +35,7 @@ static struct store *store;
 static struct broker *broker;
 static struct hooks hooks;
 static struct plugins *plugins;
+static struct plugin_changes *changes;
 static struct lines_notes notes;
 static char notes_address[32], folder[64], path[128], reason[1024], expected[1024];
 static struct plugin_setting settings[SETTINGS_MAX] = { { "lines", "notes", notes_address, "-o", false } };
@@ -61,6 +63,7 @@ static inline void world_begin(void)
 		.settings = settings,
 		.n_settings = n_settings,
 	});
+	changes = plugin_changes_create(plugins, broker);
 }
 
 static inline int remove_one(const char *name, const struct stat *status, int what, struct FTW *where)
@@ -74,8 +77,10 @@ static inline int remove_one(const char *name, const struct stat *status, int wh
 /* Whatever was opened has been closed, and scripts before their language. */
 static inline void world_end(void)
 {
+	loop_pool_stop();
 	broker_destroy(broker);
 	plugins_destroy(plugins);
+	plugin_changes_destroy(changes);
 	hooks_fini(&hooks);
 	store_destroy(store);
 	loop_pool_destroy();
