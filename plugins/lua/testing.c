@@ -100,10 +100,11 @@ static void call_test(lua_State *L, void *context)
 /* Puts the test's name behind "FILE:LINE: ". */
 static void name_error(const struct run *run, const char *name, struct shunt_error *error)
 {
-	size_t size = strlen(run->text->path), place = 0;
+	const char *file = script_file_of(run->text->path);
+	size_t size = strlen(file), place = 0;
 	char text[2 * sizeof(error->text) + 128];
 
-	if (strncmp(error->text, run->text->path, size) == 0 && error->text[size] == ':') {
+	if (strncmp(error->text, file, size) == 0 && error->text[size] == ':') {
 		for (place = size + 1; isdigit((unsigned char)error->text[place]);)
 			place++;
 		place = strncmp(error->text + place, ": ", 2) == 0 ? place + 2 : 0;

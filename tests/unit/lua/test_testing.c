@@ -107,6 +107,35 @@ static void failure_says_where(void)
 	CU_ASSERT(says("function test_a() while true do end end", "FAILED   case.lua:1: test_a: "));
 }
 
+/* Lua keeps 60 bytes of a source's name. */
+static void long_paths_are_whole(void)
+{
+	static const char path[] = "/a/path/that/is/longer/than/what/lua/keeps/of/it/and/then/some/more/"
+				   "case.lua";
+	struct shunt_script text = {.size = sizeof(text), .name = "case", .path = path};
+	static const char *const sources[] = {
+		"\nx = = 1", "\nerror('bad')", "\nfunction test_a() error('bad') end",
+		"\nfunction test_a() test.equal(test.refused(error, 'bad'), 'good') end"};
+	struct language language = {.host = NULL};
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		struct shunt_error error = {0};
+		struct fake_host fake;
+
+		fake_host_init(&fake, 1);
+		fake.host.stable_hash = stable_hash;
+		fake.options = script_options;
+		language.host = &fake.host;
+		text.source.data = (const uint8_t *)sources[i];
+		text.source.size = strlen(sources[i]);
+		CU_ASSERT_PTR_NULL(script_open(&language, &fake.host, &text, SHUNT_SCRIPT_RUN, NULL,
+					       &error));
+		CU_ASSERT_EQUAL(strncmp(error.text, path, strlen(path)), 0);
+		CU_ASSERT_EQUAL(strncmp(error.text + strlen(path), ":2: ", 4), 0);
+		fake_services_fini(&fake);
+	}
+}
+
 static void each_has_a_state_of_its_own(void)
 {
 	CU_ASSERT(passes("n = 0 function test_a() n = n + 1 shared.add('x') test.equal(n, 1) "
@@ -384,7 +413,7 @@ static void policies_are_asked(void)
 			 "function test_a() test.equal(test.authorize{ user = 'a' }, 'allow') end"));
 }
 
-UNIT_MAIN("lua/testing", UNIT_TEST(tests_are_run_in_their_order), UNIT_TEST(failure_says_where),
+UNIT_MAIN("lua/testing", UNIT_TEST(tests_are_run_in_their_order), UNIT_TEST(failure_says_where), UNIT_TEST(long_paths_are_whole),
 	  UNIT_TEST(each_has_a_state_of_its_own), UNIT_TEST(check_does_not_run_them),
 	  UNIT_TEST(test_is_for_tests), UNIT_TEST(log_is_shown), UNIT_TEST(equal_compares),
 	  UNIT_TEST(refused_wants_an_error), UNIT_TEST(settings_are_the_tests),
