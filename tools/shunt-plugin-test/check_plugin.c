@@ -49,7 +49,10 @@ void check_options(struct subject *s)
 
 	subject_check_options(s);
 	for (; option != NULL && option->name != NULL; option++) {
-		if (option->type == SHUNT_OPTION_BOOLEAN) {
+		if (strcmp(option->name, "*") == 0) {
+			start_with(s, "any.key", "");
+			start_with(s, "any.key", "\xff%s%n a\tb");
+		} else if (option->type == SHUNT_OPTION_BOOLEAN) {
 			start_with(s, option->name, "true");
 			start_with(s, option->name, "false");
 		} else if (option->type == SHUNT_OPTION_INTEGER) {

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include <shunt/language.h>
 #include <shunt/plugin.h>
 
 #include "base/compiler.h"
@@ -90,7 +91,8 @@ struct world {
 	struct shunt_command commands[HOST_OTHERS_MAX];
 	struct shunt_metric metrics[HOST_OTHERS_MAX];
 	struct shunt_counter counters[HOST_OTHERS_MAX];
-	size_t n_types, n_policies, n_hooks, n_commands, n_metrics;
+	struct shunt_language language;
+	size_t n_types, n_policies, n_hooks, n_commands, n_metrics, n_languages;
 
 	/* Memory. */
 	bool is_plain;	      /* malloc() instead of guarded pieces: for figures */

@@ -15,6 +15,15 @@
 
 /* ---- The symbol ---- */
 
+/* An older minor has less at its end. */
+static bool size_fits(const struct shunt_plugin *plugin)
+{
+	if (plugin->abi_minor < SHUNT_ABI_MINOR)
+		return plugin->struct_size >= offsetof(struct shunt_plugin, activate) &&
+		       plugin->struct_size <= sizeof(*plugin);
+	return plugin->struct_size == sizeof(*plugin);
+}
+
 /* In this order: nothing is read before what says that it may be. */
 static void check_abi(const struct shunt_plugin *plugin)
 {
@@ -27,7 +36,7 @@ static void check_abi(const struct shunt_plugin *plugin)
 	if (plugin->abi_minor > SHUNT_ABI_MINOR)
 		trace_fail("it is built for ABI %u.%u, newer than this tester's %u.%u",
 			   plugin->abi_major, plugin->abi_minor, SHUNT_ABI_MAJOR, SHUNT_ABI_MINOR);
-	if (plugin->struct_size != sizeof(*plugin))
+	if (!size_fits(plugin))
 		trace_fail("struct shunt_plugin has %u bytes, not %zu", plugin->struct_size,
 			   sizeof(*plugin));
 }
@@ -52,6 +61,7 @@ static void check_names(const struct shunt_plugin *plugin)
 
 void subject_open(struct subject *s)
 {
+	const struct shunt_plugin *exported;
 	void *object;
 
 	trace_begin("loading it");
@@ -59,12 +69,15 @@ void subject_open(struct subject *s)
 	trace_end();
 	if (object == NULL)
 		trace_fail("%s", dlerror());
-	s->plugin = dlsym(object, "shunt_plugin");
-	if (s->plugin == NULL)
+	exported = dlsym(object, "shunt_plugin");
+	if (exported == NULL)
 		trace_fail("it does not export shunt_plugin");
-	check_abi(s->plugin);
+	check_abi(exported);
+	s->self = (struct shunt_plugin){0};
+	memcpy(&s->self, exported, exported->struct_size);
+	s->plugin = &s->self;
 	check_names(s->plugin);
-	arena_add_object(s->plugin);
+	arena_add_object(exported);
 }
 
 /* ---- Options ---- */
@@ -96,6 +109,8 @@ static void check_option(const struct shunt_option *option, const struct shunt_o
 			   trace_quote(option->name, strlen(option->name)));
 	if (option->help == NULL || strchr(option->help, '\n') != NULL)
 		trace_fail("its option '%s' has no help of one line", option->name);
+	if (strcmp(option->name, "*") == 0 && option->type != SHUNT_OPTION_STRING)
+		trace_fail("its option '*', which is any key, is no string");
 	if (option->type == SHUNT_OPTION_INTEGER && option->minimum > option->maximum)
 		trace_fail("its option '%s' allows no number: its minimum is above its maximum",
 			   option->name);
@@ -111,7 +126,7 @@ static void check_setting(const struct shunt_option *all, const struct setting *
 {
 	for (const struct shunt_option *option = all; option != NULL && option->name != NULL;
 	     option++) {
-		if (strcmp(option->name, setting->key) != 0)
+		if (strcmp(option->name, setting->key) != 0 && strcmp(option->name, "*") != 0)
 			continue;
 		if (!value_fits(option, setting->value))
 			trace_fail("its option '%s' does not allow the value '%s'", setting->key,
@@ -152,6 +167,12 @@ static bool code_is_known(unsigned code)
 		if (known[i] == code)
 			return true;
 	return false;
+}
+
+void error_check_text(const char *call, const struct shunt_error *error)
+{
+	if (memchr(error->text, '\0', sizeof(error->text)) == NULL && error->text[0] != BLANK_TEXT)
+		trace_fail("%s filled the error with a text that does not end", call);
 }
 
 void error_check(const char *call, const struct shunt_error *error, bool memory_is_out)
@@ -225,6 +246,11 @@ void subject_start(struct subject *s)
 				   NAME_MAX_BYTES);
 	}
 	find_type(s);
+	if (s->plugin->activate != NULL) {
+		trace_begin("activate()");
+		s->plugin->activate(s->world->state);
+		trace_end();
+	}
 }
 
 void subject_stop(struct subject *s)

@@ -20,6 +20,7 @@ struct subject {
 	bool is_plain;	       /* memory as it is in a broker, not guarded: for figures */
 	const char *type_name; /* of the exchange type to check; NULL: the plugin itself */
 
+	struct shunt_plugin self; /* a copy: members that an older minor has not got are zero */
 	const struct shunt_plugin *plugin;
 	struct world *world;
 	const struct shunt_exchange_type *type;
@@ -42,6 +43,8 @@ void subject_stop(struct subject *s);
 void error_blank(struct shunt_error *error);
 /* What `call` has made of it when it returned -1. memory_is_out: the code has to be that of it. */
 void error_check(const char *call, const struct shunt_error *error, bool memory_is_out);
+/* The same where it is the text alone that counts, which may be left as it was. */
+void error_check_text(const char *call, const struct shunt_error *error);
 
 /* Another sequence for each round. */
 void subject_round(struct subject *s, unsigned round);
