@@ -3,6 +3,7 @@
 
 #include <lauxlib.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "call.h"
@@ -11,6 +12,7 @@
 
 /* What a value costs to make, in instructions of the Lua machine. */
 #define VALUE_COST 8u
+#define MARK_COST  4u
 
 /*
  * jansson's values are outside of what Lua frees, and pushing may raise at any place. So all
@@ -165,17 +167,50 @@ static int push_protected(lua_State *L)
 	return 1;
 }
 
+/*
+ * What jansson makes of a text takes time by its values, and no hook comes meanwhile. So they are
+ * counted, roughly: by what stands between and around them, also in strings.
+ */
+static size_t count_marks(struct shunt_bytes text)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < text.size; i++) {
+		uint8_t c = text.data[i];
+
+		count += (size_t)(c == ',') + (c == ':') + 2 * (size_t)(c == '{' || c == '[');
+	}
+	return count;
+}
+
+static int refuse_text(json_error_t *ret_error, const char *why)
+{
+	(void)snprintf(ret_error->text, sizeof(ret_error->text), "%s", why);
+	return -1;
+}
+
+/* Charges for it. */
+static int check_text(lua_State *L, struct shunt_bytes text, json_error_t *ret_error)
+{
+	size_t marks;
+
+	if (text.size > JSON_TEXT_MAX)
+		return refuse_text(ret_error, "longer than 65536 bytes");
+	marks = count_marks(text);
+	if (marks > JSON_MARKS_MAX)
+		return refuse_text(ret_error, "too many values");
+	call_charge(L, text.size + marks * MARK_COST + VALUE_COST);
+	return 0;
+}
+
 /* NULL: it is not JSON; *ret_error says why. Charges for it. */
 static json_t *load(lua_State *L, struct shunt_bytes text, json_error_t *ret_error)
 {
 	json_t *root;
 
 	ret_error->line = ret_error->column = 0;
-	if (text.size > JSON_TEXT_MAX) {
-		(void)strcpy(ret_error->text, "longer than 65536 bytes");
+	if (check_text(L, text, ret_error))
 		return NULL;
-	}
-	call_charge(L, text.size + VALUE_COST);
 	root = json_loadb((const char *)text.data, text.size, JSON_DECODE_ANY | JSON_ALLOW_NUL,
 			  ret_error);
 	if (!root && json_error_code(ret_error) == json_error_out_of_memory)
