@@ -14,6 +14,12 @@ SOURCES = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__
 COMPILER = os.environ.get("CC", "gcc").split()
 
 
+def abi():
+    """(major, minor) of the header, as text."""
+    with open(os.path.join(SOURCES, "shunt", "plugin.h"), encoding="utf-8") as f:
+        return tuple(line.split()[-1].rstrip("u") for line in f if line.startswith("#define SHUNT_ABI_M"))
+
+
 def folder(t):
     """A folder of the test's own."""
     path = tempfile.mkdtemp(prefix="shunt-plugins-")
