@@ -3,8 +3,8 @@
 #define LUA_ANSWER_H
 
 /*
- * Where a message goes, gathered while route() of a script runs: only when it has ended well it goes
- * into the sink. Of a state.
+ * Where a message goes, gathered while route() of a script runs: only when it has ended well it
+ * goes into the sink. Of a state.
  */
 
 #include <lua.h>

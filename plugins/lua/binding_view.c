@@ -86,10 +86,16 @@ static void push_binding_arguments(lua_State *L, const struct binding_object *ob
 	lua_setiuservalue(L, 1, 1);
 }
 
-enum binding_field { BINDING_ID, BINDING_KEY, BINDING_DESTINATION, BINDING_KIND, BINDING_ARGUMENTS };
+enum binding_field {
+	BINDING_ID,
+	BINDING_KEY,
+	BINDING_DESTINATION,
+	BINDING_KIND,
+	BINDING_ARGUMENTS
+};
 
-static const char *const binding_fields[] = {"id", "routing_key", "destination",
-					     "destination_kind", "arguments", NULL};
+static const char *const binding_fields[] = {
+	"id", "routing_key", "destination", "destination_kind", "arguments", NULL};
 
 static int binding_index(lua_State *L)
 {
@@ -150,7 +156,6 @@ void views_push_subject(lua_State *L, uint32_t slot)
 	else
 		push_new_binding(L, UINT32_MAX, present->subject->id);
 }
-
 
 void views_prepare_binding(lua_State *L, struct exchanges *exchanges)
 {

@@ -82,6 +82,25 @@ int callee_no_memory(struct shunt_error *error)
 	return -1;
 }
 
+void callee_describe(struct shunt_report *report, const char *what, const struct callee *const *all,
+		     size_t count)
+{
+	char line[160] = "";
+	size_t size = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!callee_is_defined(all[i]))
+			continue;
+		(void)snprintf(line + size, sizeof(line) - size, "%s %s", size == 0 ? what : ",",
+			       strchr(all[i]->name, '.') + 1);
+		size = strlen(line);
+	}
+	if (size == 0)
+		return;
+	(void)snprintf(line + size, sizeof(line) - size, "\n");
+	report->print(report, (struct shunt_bytes){(const uint8_t *)line, strlen(line)});
+}
+
 /* ---- What a function returned ---- */
 
 void callee_push(lua_State *L, const struct callee *of)

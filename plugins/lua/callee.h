@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <shunt/plugin.h>
+#include <shunt/language.h>
 
 struct script;
 
@@ -55,6 +55,11 @@ void callee_seconds(lua_State *L, int index, const struct callee *of, uint32_t *
 /* For collect(): what is wrong, and -1. */
 int callee_differs(const struct script *script, const char *table, struct shunt_error *error);
 int callee_no_memory(struct shunt_error *error);
+
+/* Prints "what: a, b", of those that are defined; of none, nothing. Names are without the table's.
+ */
+void callee_describe(struct shunt_report *report, const char *what, const struct callee *const *all,
+		     size_t count);
 
 /* Raises. */
 _Noreturn void callee_fail(lua_State *L, const struct callee *of, const char *what);

@@ -19,7 +19,8 @@ static struct shunt_bytes copy_bytes(uint8_t **at, struct shunt_bytes bytes)
 
 struct record *record_create(const struct shunt_host *host, const struct shunt_binding *binding)
 {
-	size_t size = binding->routing_key.size + binding->arguments.size + binding->destination.size;
+	size_t size =
+		binding->routing_key.size + binding->arguments.size + binding->destination.size;
 	struct record *record = host->allocate(host, sizeof(*record) + size);
 	uint8_t *at;
 
@@ -98,7 +99,6 @@ void changes_add(struct changes *changes, struct record *record, bool is_unbind,
 		return;
 	}
 	record->refs++;
-	changes->events[changes->end & (changes->capacity - 1)] =
-		(struct event){record, is_unbind};
+	changes->events[changes->end & (changes->capacity - 1)] = (struct event){record, is_unbind};
 	changes->end++;
 }

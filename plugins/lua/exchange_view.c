@@ -91,9 +91,8 @@ enum exchange_field {
 	EXCHANGE_FIELD_STATE,
 };
 
-static const char *const exchange_fields[] = {"name",	     "vhost",	 "type",      "durable",
-					      "auto_delete", "internal", "arguments", "state",
-					      NULL};
+static const char *const exchange_fields[] = {
+	"name", "vhost", "type", "durable", "auto_delete", "internal", "arguments", "state", NULL};
 
 static int exchange_index(lua_State *L)
 {

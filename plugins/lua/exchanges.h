@@ -36,9 +36,9 @@ struct exchanges {
 	struct present *_Atomic present;
 	uint64_t call; /* number of the present one */
 
-	int bindings, emit, exchange;	/* objects in the registry; the exchange of validate() */
+	int bindings, emit, exchange; /* objects in the registry; the exchange of validate() */
 	int lists[EXCHANGE_LISTS];
-	unsigned n_lists; /* in use by the present call */
+	unsigned n_lists;	   /* in use by the present call */
 	const void *metatables[5]; /* exchange_views.h */
 	struct answer answer;
 

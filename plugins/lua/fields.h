@@ -22,8 +22,8 @@ struct fields_kind {
 	/* Arguments that have defaults; NULL: there are none. */
 	const struct shunt_argument *(*schema)(lua_State *L, const struct fields *fields);
 
-	/* The object is at `index`. Pushes the table of what was written, by name; what was taken away
-	 * is fields_is_gone(). False, and pushes nothing: nothing was. */
+	/* The object is at `index`. Pushes the table of what was written, by name; what was taken
+	 * away is fields_is_gone(). False, and pushes nothing: nothing was. */
 	bool (*written)(lua_State *L, const struct fields *fields, int index);
 
 	/* Writes: the object, the name and the value are at 1, 2 and 3. NULL: raises. */

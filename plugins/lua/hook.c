@@ -38,6 +38,7 @@ struct publishing {
 	const struct shunt_publish *publish;
 	struct shunt_draft *draft;
 	enum shunt_decision decision;
+	bool is_applying; /* the draft may have a part of what was written */
 	char reason[sizeof(((struct shunt_error *)NULL)->text)];
 };
 
@@ -63,10 +64,12 @@ static void ask_publish(lua_State *L, void *context)
 	lua_call(L, 2, 2);
 	callee_text(L, -1, of, p->reason, sizeof(p->reason));
 	p->decision = publish_decisions[callee_word(L, -2, of, publish_words)];
-	if (p->decision == SHUNT_PASS)
-		message_apply(L, p->draft);
-	else if (p->decision == SHUNT_NACK)
+	if (p->decision == SHUNT_NACK)
 		log_nack(state_of(L), p->reason);
+	if (p->decision != SHUNT_PASS)
+		return;
+	p->is_applying = true;
+	message_apply(L, p->draft);
 }
 
 static void refuse(const struct script *script, const char *reason, struct shunt_error *error)
@@ -79,10 +82,13 @@ static void refuse(const struct script *script, const char *reason, struct shunt
 }
 
 /* A nack, and not an exception, for a mistake in a script: the publisher of a good message keeps
- * its channel, and who uses confirms can publish it again. */
-static enum shunt_decision publish_failed(const struct script *script)
+ * its channel, and who uses confirms can publish it again. One that is changed by half never
+ * passes. */
+static enum shunt_decision publish_failed(const struct script *script, const struct publishing *p)
 {
-	return script->on_error[CALL_PUBLISH] == ON_ERROR_PASS ? SHUNT_PASS : SHUNT_NACK;
+	bool passes = script->on_error[CALL_PUBLISH] == ON_ERROR_PASS && !p->is_applying;
+
+	return passes ? SHUNT_PASS : SHUNT_NACK;
 }
 
 static enum shunt_decision on_publish(void *plugin, const struct shunt_publish *publish,
@@ -98,13 +104,14 @@ static enum shunt_decision on_publish(void *plugin, const struct shunt_publish *
 	p.own = own;
 	p.publish = publish;
 	p.draft = draft;
+	p.is_applying = false;
 	p.reason[0] = '\0';
 	before = hook_show(own->contexts.publish, &own->contexts, publish, publish->peer);
 	result = call_run(state, CALL_PUBLISH, ask_publish, &p, NULL);
 	message_close(state);
 	hook_show_again(own->contexts.publish, &own->contexts, before);
 	if (result != CALL_OK)
-		return publish_failed(script);
+		return publish_failed(script, &p);
 	if (p.decision == SHUNT_REJECT)
 		refuse(script, p.reason, error);
 	return p.decision;
@@ -227,6 +234,14 @@ static int start(struct script *script, struct shunt_error *error)
 	return own != NULL ? script->host->register_hook(script->host, &own->hook, error) : 0;
 }
 
+static void describe(const struct script *script, struct shunt_report *report)
+{
+	const struct hook_state *own = script->states[0]->of_module[MODULE_HOOK];
+	const struct callee *const all[] = {&own->publish, &own->deliver};
+
+	callee_describe(report, "message hook:", all, 2);
+}
+
 static void close_state(struct state *state)
 {
 	state->script->host->free(state->script->host, state->of_module[MODULE_HOOK]);
@@ -242,6 +257,7 @@ const struct module hook_module = {
 	.look = look,
 	.collect = collect,
 	.start = start,
+	.describe = describe,
 	.close_state = close_state,
 	.close = close_script,
 };

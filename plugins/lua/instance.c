@@ -43,8 +43,9 @@ static const struct type *find_type(const struct script *script,
 {
 	const struct type *type = exchanges_of(script->states[0])->types;
 
-	while (type && (strlen(type->functions.name) != exchange->type.size ||
-			memcmp(type->functions.name, exchange->type.data, exchange->type.size) != 0))
+	while (type &&
+	       (strlen(type->functions.name) != exchange->type.size ||
+		memcmp(type->functions.name, exchange->type.data, exchange->type.size) != 0))
 		type = type->next;
 	return type;
 }
@@ -141,8 +142,8 @@ static bool has_followers(const struct instance *instance)
 
 static void note_change(struct instance *instance, struct record *record, bool is_unbind)
 {
-	size_t most = instance->bindings.count > CHANGES_MIN ? instance->bindings.count
-							      : CHANGES_MIN;
+	size_t most =
+		instance->bindings.count > CHANGES_MIN ? instance->bindings.count : CHANGES_MIN;
 
 	if (!has_followers(instance))
 		return;
@@ -310,8 +311,8 @@ struct routing {
 
 static void route_body(lua_State *L, void *context)
 {
-	static void (*const push[])(lua_State *L) = {views_push_bindings, views_push_emit,
-						     views_push_exchange};
+	static void (*const push[])(lua_State * L) = {views_push_bindings, views_push_emit,
+						      views_push_exchange};
 	struct routing *routing = context;
 	const struct type *type = routing->present.type;
 	int top = lua_gettop(L);
@@ -327,6 +328,15 @@ static void route_body(lua_State *L, void *context)
 	if (!lua_isnil(L, top + 1))
 		views_emit_returned(L, top + 1);
 	exchanges_end(L);
+}
+
+/* Nothing goes, and the next message is asked for anew: the script may be well again. */
+static void give_no_answer(const struct instance *instance)
+{
+	const struct shunt_host *host = instance->type->script->host;
+
+	if (instance->type->functions.depends && SHUNT_HAS(host, struct shunt_host, answer_varies))
+		host->answer_varies(host);
 }
 
 static void instance_route(const void *routed, const struct shunt_message *message,
@@ -348,15 +358,19 @@ static void instance_route(const void *routed, const struct shunt_message *messa
 	if (instance->type->is_told) {
 		if (!atomic_load_explicit(&instance->was_routed, memory_order_relaxed))
 			atomic_store_explicit(&instance->was_routed, true, memory_order_relaxed);
-		if (!instance_tell(instance, state, false))
+		if (!instance_tell(instance, state, false)) {
+			give_no_answer(instance);
 			return;
+		}
 	}
 	result = call_run(state, CALL_ROUTE, route_body, &routing, NULL);
 	message_close(state);
+	if (result == CALL_FAILED)
+		exchanges_abandon(state, &routing.present);
 	if (result == CALL_OK)
 		answer_give(&exchanges_of(state)->answer, sink);
-	else if (result == CALL_FAILED)
-		exchanges_abandon(state, &routing.present);
+	else
+		give_no_answer(instance);
 }
 
 void instance_set_functions(struct type *type)

@@ -12,9 +12,9 @@
  * told, or has missed something, begins anew, with an empty exchange.state, and is told of all
  * bindings that there are.
  *
- * After a start, or a reload, that would be too much for the first route(): so as long as no message
- * has been routed, bind() tells all states, if nobody is in them just then. It does not after a call
- * has failed: a slow one would hold up all loops.
+ * After a start, or a reload, that would be too much for the first route(): so as long as no
+ * message has been routed, bind() tells all states, if nobody is in them just then. It does not
+ * after a call has failed: a slow one would hold up all loops.
  */
 
 #include <stdatomic.h>
@@ -55,8 +55,8 @@ struct instance {
 /* Sets the functions that the broker calls. */
 void instance_set_functions(struct type *type);
 
-/* Tells the state, which is entered by nobody or the caller, what it was not told of. False: not all
- * of it: it is in quarantine, or, with try, somebody is in it. */
+/* Tells the state, which is entered by nobody or the caller, what it was not told of. False: not
+ * all of it: it is in quarantine, or, with try, somebody is in it. */
 bool instance_tell(struct instance *instance, struct state *state, bool try_only);
 
 void seats_release(struct seats *seats);

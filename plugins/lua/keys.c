@@ -6,7 +6,7 @@
 
 #include "bindings.h"
 
-#define FIRST_SIZE	 8u
+#define FIRST_SIZE	8u
 #define MOVED_AT_A_TIME 8u /* old buckets; all are moved long before the new ones are too few */
 
 void keys_init(struct keys *keys, const struct shunt_host *host)

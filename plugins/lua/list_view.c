@@ -171,7 +171,8 @@ void views_prepare_lists(lua_State *L, struct exchanges *exchanges)
 	static const luaL_Reg list_methods[] = {{"each", list_each}, {NULL, NULL}};
 
 	luaL_newlib(L, bindings_methods);
-	views_make_metatable(L, exchanges, VIEW_BINDINGS, "bindings", bindings_index, bindings_length);
+	views_make_metatable(L, exchanges, VIEW_BINDINGS, "bindings", bindings_index,
+			     bindings_length);
 	luaL_newlib(L, list_methods);
 	views_make_metatable(L, exchanges, VIEW_LIST, "list of bindings", list_index, list_length);
 	(void)lua_newuserdatauv(L, 1, 0);

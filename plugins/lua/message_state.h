@@ -24,7 +24,7 @@ enum field {
 /* User values of the object. */
 enum {
 	VALUE_HEADERS = 1, /* the object of the headers */
-	VALUE_WRITTEN,     /* fields that were written, by name; `body` too */
+	VALUE_WRITTEN,	   /* fields that were written, by name; `body` too */
 	VALUE_WRITTEN_HEADERS,
 	VALUES = VALUE_WRITTEN_HEADERS,
 };

@@ -63,7 +63,8 @@ static void read_integer(lua_State *L, int property, int index, struct shunt_val
 	lua_Integer integer = lua_tointegerx(L, index, &is_integer);
 
 	if (!is_integer || integer < least || (is_octet && integer > most))
-		refuse(L, message_fields[property], is_octet ? "a small integer" : "an integer", index);
+		refuse(L, message_fields[property], is_octet ? "a small integer" : "an integer",
+		       index);
 	*ret = (struct shunt_value){.type = is_octet ? 'B' : 'T', .integer = integer};
 }
 
@@ -189,8 +190,8 @@ static const struct fields_kind headers_kind = {
 
 void message_make_headers(lua_State *L, struct messages *messages)
 {
-	struct headers_object *headers = (struct headers_object *)fields_push(
-		L, &headers_kind, sizeof(*headers), 1);
+	struct headers_object *headers =
+		(struct headers_object *)fields_push(L, &headers_kind, sizeof(*headers), 1);
 
 	headers->messages = messages;
 	lua_pushvalue(L, -2);

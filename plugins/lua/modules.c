@@ -9,7 +9,6 @@
 #include "hook.h"
 #include "json.h"
 #include "message.h"
-#include "script.h"
 #include "shared.h"
 #include "timer.h"
 

@@ -6,6 +6,9 @@
  */
 #include "timer.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "callee.h"
 #include "script.h"
 #include "state.h"
@@ -289,6 +292,19 @@ static void look(lua_State *L, struct state *state)
 	callee_find(L, "startup", &own_of(state)->startup);
 }
 
+static void describe(const struct script *script, struct shunt_report *report)
+{
+	const struct timer_state *own = own_of(script->states[0]);
+	char line[64];
+
+	if (callee_is_defined(&own->startup))
+		report->print(report, (struct shunt_bytes){(const uint8_t *)"startup\n", 8});
+	if (own->n_timers == 0)
+		return;
+	(void)snprintf(line, sizeof(line), "timers: %u\n", own->n_timers);
+	report->print(report, (struct shunt_bytes){(const uint8_t *)line, strlen(line)});
+}
+
 static void close_state(struct state *state)
 {
 	state->script->host->free(state->script->host, own_of(state));
@@ -298,5 +314,6 @@ const struct module timer_module = {
 	.open = open_timer,
 	.look = look,
 	.activate = activate,
+	.describe = describe,
 	.close_state = close_state,
 };

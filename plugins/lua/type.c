@@ -70,9 +70,19 @@ const char *type_keep_text(lua_State *L, struct type *type, int index)
 /* ---- The table ---- */
 
 static const char *const keys[] = {
-	"name",	 "description", "arguments", "bind_arguments", "depends", "cache_seconds",
+	"name",
+	"description",
+	"arguments",
+	"bind_arguments",
+	"depends",
+	"cache_seconds",
 	/* functions, by enum type_function */
-	"validate", "validate_binding", "bind", "unbind", "route", NULL,
+	"validate",
+	"validate_binding",
+	"bind",
+	"unbind",
+	"route",
+	NULL,
 };
 
 #define FIRST_FUNCTION 6u

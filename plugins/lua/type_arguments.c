@@ -4,8 +4,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
-#define ARGUMENTS_MAX 64
-#define CHOICES_MAX   64
+#define ARGUMENTS_MAX  64
+#define CHOICES_MAX    64
 #define NAME_MAX_BYTES 255u
 
 static const char *const types[] = {

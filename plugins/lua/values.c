@@ -7,6 +7,7 @@
 
 #include "call.h"
 #include "fields.h"
+#include "json.h"
 
 #define STACK_PER_LEVEL 8
 #define NAME_MAX_BYTES	255u
@@ -276,11 +277,6 @@ static void write_real(struct writer *writer, double real)
 	write_number(writer, bits, 8);
 }
 
-static bool is_null(lua_State *L, int index)
-{
-	return lua_islightuserdata(L, index) && lua_touserdata(L, index) == NULL;
-}
-
 static void refuse(lua_State *L, int index, const char *what)
 {
 	(void)luaL_error(L, "%s: a %s can not be sent", what, luaL_typename(L, index));
@@ -314,7 +310,7 @@ static void write_value(struct writer *writer, int index, unsigned depth)
 		if (fields_push_table(L, index)) {
 			write_table(writer, lua_gettop(L), depth);
 			lua_pop(L, 1);
-		} else if (is_null(L, index)) {
+		} else if (json_null_is(L, index)) {
 			write_bytes(writer, "V", 1);
 		} else {
 			refuse(L, index, writer->what);
@@ -365,7 +361,7 @@ void value_read(lua_State *L, int index, const char *what, struct shunt_value *r
 		ret->bytes = read_text(L, index);
 		break;
 	default:
-		if (!is_null(L, index))
+		if (!json_null_is(L, index))
 			refuse(L, index, what);
 		ret->type = 'V';
 		break;

@@ -13,7 +13,7 @@
 #include <lua.h>
 #include <shunt/plugin.h>
 
-#define VALUES_DEPTH 16u	  /* tables in tables */
+#define VALUES_DEPTH 16u		 /* tables in tables */
 #define VALUES_BYTES ((size_t)128 << 10) /* of a table that goes out */
 
 /* Pushes the value. */

@@ -78,8 +78,9 @@ static void ask_body(lua_State *L, void *context)
 	else if (lua_isboolean(L, top + 2) && !lua_toboolean(L, top + 2))
 		refuse(L, question, top + 3);
 	else if (!lua_isnil(L, top + 2) && !lua_isboolean(L, top + 2))
-		(void)luaL_error(L, "a validate function must return true, or false and why, not a "
-				    "%s",
+		(void)luaL_error(L,
+				 "a validate function must return true, or false and why, not a "
+				 "%s",
 				 luaL_typename(L, top + 2));
 	exchanges_end(L);
 }

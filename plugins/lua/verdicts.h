@@ -2,8 +2,8 @@
 #ifndef LUA_VERDICTS_H
 #define LUA_VERDICTS_H
 
-/* Whether an exchange may be declared so, or a binding be: what the script says of it. All return 0,
- * or -1 with the error that the client sees. */
+/* Whether an exchange may be declared so, or a binding be: what the script says of it. All return
+ * 0, or -1 with the error that the client sees. */
 
 #include "instance.h"
 

@@ -10,8 +10,8 @@
 
 struct present *views_present(lua_State *L)
 {
-	struct present *present = atomic_load_explicit(&exchanges_of(state_of(L))->present,
-						       memory_order_relaxed);
+	struct present *present =
+		atomic_load_explicit(&exchanges_of(state_of(L))->present, memory_order_relaxed);
 
 	if (!present)
 		(void)luaL_error(L, "this can only be looked at while the script is asked about "
@@ -53,7 +53,7 @@ void views_push_fields(lua_State *L, const char *const *fields)
 }
 
 void views_make_metatable(lua_State *L, struct exchanges *exchanges, enum view view,
-			   const char *name, lua_CFunction index, lua_CFunction length)
+			  const char *name, lua_CFunction index, lua_CFunction length)
 {
 	lua_newtable(L);
 	lua_insert(L, -2);
@@ -91,7 +91,8 @@ static void wrong(lua_State *L, enum source source, const char *what)
 		(void)luaL_error(L, "emit: %s", what);
 	exchanges_push_function(L, views_present(L)->type, TYPE_ROUTE);
 	(void)lua_getinfo(L, ">S", &debug);
-	(void)luaL_error(L, "%s:%d: route has returned %s", debug.short_src, debug.linedefined, what);
+	(void)luaL_error(L, "%s:%d: route has returned %s", debug.short_src, debug.linedefined,
+			 what);
 }
 
 static void emit_binding(lua_State *L, struct exchanges *exchanges, const struct bindings *bindings,

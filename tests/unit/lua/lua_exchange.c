@@ -12,8 +12,8 @@ static struct shunt_bytes bytes_of(const char *text)
 	return (struct shunt_bytes){(const uint8_t *)text, strlen(text)};
 }
 
-void lua_exchange_open_with(struct lua_exchange *x, const char *source,
-			    const char *const *settings, unsigned loops)
+void lua_exchange_open_with(struct lua_exchange *x, const char *source, const char *const *settings,
+			    unsigned loops)
 {
 	memset(x, 0, sizeof(*x));
 	lua_case_open_loops(&x->c, source, settings, loops);

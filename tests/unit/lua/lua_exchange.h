@@ -2,7 +2,8 @@
 #ifndef TESTS_UNIT_LUA_EXCHANGE_H
 #define TESTS_UNIT_LUA_EXCHANGE_H
 
-/* An exchange of the type that a script has registered last, its bindings, and where messages go. */
+/* An exchange of the type that a script has registered last, its bindings, and where messages go.
+ */
 
 #include "fake_host.h"
 #include "fake_table.h"
@@ -29,8 +30,8 @@ struct lua_exchange {
 
 /* Opens the script for `loops` loops, starts it, and declares an exchange without arguments. */
 void lua_exchange_open(struct lua_exchange *x, const char *source, unsigned loops);
-void lua_exchange_open_with(struct lua_exchange *x, const char *source,
-			    const char *const *settings, unsigned loops);
+void lua_exchange_open_with(struct lua_exchange *x, const char *source, const char *const *settings,
+			    unsigned loops);
 void lua_exchange_close(struct lua_exchange *x);
 
 /* 0 or -1: c.error says why. The exchange must not be there. */
@@ -49,7 +50,7 @@ const char *lua_exchange_route(struct lua_exchange *x, const char *key,
 			       const struct fake_table *headers);
 const char *lua_exchange_route_message(struct lua_exchange *x, struct fake_message *message);
 
-#define ASSERT_ROUTES(x, key, headers, expected) \
+#define ASSERT_ROUTES(x, key, headers, expected)                                                   \
 	CU_ASSERT_STRING_EQUAL(lua_exchange_route(x, key, headers), expected)
 
 #endif

@@ -93,9 +93,12 @@ static void note_value(char *text, const struct shunt_value *value)
 		append(text, "%" PRId64, value->integer);
 }
 
+/* One of this name is not taken, as one for which there is no memory. */
 static int note_header(struct shunt_draft *draft, struct shunt_bytes name,
 		       const struct shunt_value *value)
 {
+	if (name.size == 7 && memcmp(name.data, "no room", 7) == 0)
+		return -1;
 	append(text_of(draft), "; headers.");
 	append_bytes(text_of(draft), name);
 	append(text_of(draft), "=");
@@ -147,6 +150,12 @@ static int note_login(const struct shunt_host *host, uint64_t login, enum shunt_
 	append(current->login, "%s|%s|%s", user != NULL ? user : "-", tags != NULL ? tags : "-",
 	       reason != NULL ? reason : "-");
 	return 0;
+}
+
+static void note_access_changed(const struct shunt_host *host)
+{
+	(void)host;
+	current->n_access_changed++;
 }
 
 static struct shunt_draft *make_draft(const struct shunt_host *host, struct shunt_bytes vhost,
@@ -214,6 +223,7 @@ static void host_init(struct fake_host *fake, const char *const *settings)
 	fake->settings = settings;
 	fake->host.log = note_log;
 	fake->host.login_done = note_login;
+	fake->host.access_changed = note_access_changed;
 	fake->host.draft = make_draft;
 	fake->host.draft_free = free_draft;
 	fake->host.publish = keep_published;
@@ -266,6 +276,30 @@ void part_run(struct part *part, const char *source, const char *const *settings
 	if (!runs)
 		printf("\n%s\n", part->error.text);
 	CU_ASSERT_FATAL(runs);
+}
+
+static void append_report(struct shunt_report *report, struct shunt_bytes text)
+{
+	(void)report;
+	append_bytes(answer, text);
+}
+
+const char *part_check(struct part *part, const char *source)
+{
+	struct shunt_script script = {
+		.size = sizeof(script), .name = "part", .path = "part.lua", .source = part_bytes(source)};
+	struct shunt_report report = {.size = sizeof(report), .print = append_report};
+
+	memset(part, 0, sizeof(*part));
+	current = part;
+	start_language(part);
+	host_init(&part->host, NULL);
+	part->host.options = part->language->options;
+	answer[0] = '\0';
+	part->plugin = part->language->open(part->language_state, &part->host.host, &script,
+					    SHUNT_SCRIPT_CHECK, &report, &part->error);
+	CU_ASSERT_PTR_NOT_NULL(part->plugin);
+	return answer;
 }
 
 static void forget_published(struct part *part)

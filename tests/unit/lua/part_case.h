@@ -35,6 +35,7 @@ struct part {
 	enum shunt_verdict verdict;
 	char login[PART_TEXT]; /* "user|tags|reason", "-" for NULL */
 	unsigned n_logins;
+	unsigned n_access_changed;
 };
 
 /* settings: names and values by turns, ended by NULL; or NULL. False: part->error. In any case
@@ -42,6 +43,8 @@ struct part {
 bool part_open(struct part *part, const char *source, const char *const *settings);
 /* The same, in force; fails the test if it cannot be. */
 void part_run(struct part *part, const char *source, const char *const *settings);
+/* What it is said to bring; it is not started. */
+const char *part_check(struct part *part, const char *source);
 /* Fails the test if any memory is left. */
 void part_close(struct part *part);
 

@@ -7,11 +7,11 @@
 #include "lua_exchange.h"
 #include "unit.h"
 
-#define BY_COUNTRY                                                        \
-	"exchange.register{ name = 'x-country',\n"                        \
-	"  route = function(message, bindings, emit)\n"                   \
-	"    local country = message.headers.country\n"                   \
-	"    if country then emit(bindings:match(country)) end\n"         \
+#define BY_COUNTRY                                                                                 \
+	"exchange.register{ name = 'x-country',\n"                                                 \
+	"  route = function(message, bindings, emit)\n"                                            \
+	"    local country = message.headers.country\n"                                            \
+	"    if country then emit(bindings:match(country)) end\n"                                  \
 	"  end }\n"
 
 static struct lua_exchange x;
@@ -73,10 +73,10 @@ static void arguments_are_checked(void)
 {
 #define ARGUMENT(text) REGISTER("name = 'x', arguments = { { " text " } }")
 #define WRONG	       "case.lua:1: exchange.register: arguments[1]: "
-	ASSERT_REFUSED(ARGUMENT("type = 'string'"), WRONG "name must be a string of 1 to 255 bytes");
+	ASSERT_REFUSED(ARGUMENT("type = 'string'"),
+		       WRONG "name must be a string of 1 to 255 bytes");
 	ASSERT_REFUSED(ARGUMENT("name = 'a', type = 'text'"),
-		       WRONG
-		       "type must be any, boolean, integer, number, string, table or array");
+		       WRONG "type must be any, boolean, integer, number, string, table or array");
 	ASSERT_REFUSED(ARGUMENT("name = 'a', min = 1"), WRONG "there is no key 'min'");
 	ASSERT_REFUSED(ARGUMENT("name = 'a', type = 'integer', minimum = 2, maximum = 1"),
 		       WRONG "minimum is more than maximum");
@@ -135,16 +135,14 @@ static void loops_must_agree(void)
 {
 	static struct lua_case c;
 
-	lua_case_open_loops(&c,
-			    "exchange.register{ name = 'x' .. script.loop, route = print }", NULL,
-			    2);
+	lua_case_open_loops(&c, "exchange.register{ name = 'x' .. script.loop, route = print }",
+			    NULL, 2);
 	CU_ASSERT_PTR_NULL(c.script);
 	CU_ASSERT_STRING_EQUAL(c.error.text, "case.lua: loop 1 has registered other exchange types "
 					     "than loop 0: name of x0");
 	lua_case_close(&c);
 	lua_case_open_loops(
-		&c,
-		"if script.loop == 1 then exchange.register{ name = 'x', route = print } end",
+		&c, "if script.loop == 1 then exchange.register{ name = 'x', route = print } end",
 		NULL, 2);
 	CU_ASSERT_PTR_NULL(c.script);
 	CU_ASSERT_STRING_EQUAL(c.error.text, "case.lua: loop 1 has registered other exchange types "
@@ -207,8 +205,8 @@ static const char *routed_by(const char *body)
 }
 
 #define ASSERT_BODY(body, expected) CU_ASSERT_STRING_EQUAL(routed_by(body), expected)
-#define RETURNED "!script case: route failed: case.lua:1: route has returned "
-#define FAILS	 "!script case: route failed: case.lua:2: "
+#define RETURNED		    "!script case: route failed: case.lua:1: route has returned "
+#define FAILS			    "!script case: route failed: case.lua:2: "
 
 static void what_is_returned_is_emitted(void)
 {
@@ -227,8 +225,7 @@ static void what_is_returned_is_emitted(void)
 
 static void wrong_answers_fail(void)
 {
-	ASSERT_BODY("emit(bindings) return 1",
-		    RETURNED "a number, which is no binding");
+	ASSERT_BODY("emit(bindings) return 1", RETURNED "a number, which is no binding");
 	ASSERT_BODY("return true", RETURNED "a boolean, which is no binding");
 	ASSERT_BODY("return { 'q' }", RETURNED "an array with a string, which is no binding");
 	ASSERT_BODY("return { q = 1 }", RETURNED "a table that is no array");
@@ -256,9 +253,10 @@ static void bindings_can_be_looked_at(void)
 	ASSERT_BODY("local b = bindings[1] if b.routing_key == '1' and b.id > 0 and "
 		    "b.destination_kind == 'queue' and b.arguments.x == nil then return b end",
 		    "a");
-	ASSERT_BODY("if bindings[4] == nil and bindings[0] == nil and bindings:match('2')[3] == nil "
-		    "then return bindings[1] end",
-		    "a");
+	ASSERT_BODY(
+		"if bindings[4] == nil and bindings[0] == nil and bindings:match('2')[3] == nil "
+		"then return bindings[1] end",
+		"a");
 	ASSERT_BODY("if bindings[1] == bindings[1] and bindings[1] ~= bindings[2] then return "
 		    "bindings[1] end",
 		    "a");
@@ -268,10 +266,11 @@ static void bindings_can_be_looked_at(void)
 
 static void exchange_can_be_looked_at(void)
 {
-	ASSERT_BODY("if exchange.name == 'the-exchange' and exchange.vhost == '/' and exchange.type "
-		    "== 'x' and exchange.durable and not exchange.internal and not "
-		    "exchange.auto_delete then return bindings[1] end",
-		    "a");
+	ASSERT_BODY(
+		"if exchange.name == 'the-exchange' and exchange.vhost == '/' and exchange.type "
+		"== 'x' and exchange.durable and not exchange.internal and not "
+		"exchange.auto_delete then return bindings[1] end",
+		"a");
 	ASSERT_BODY("exchange.state.n = 1 if exchange.state.n == 1 then return bindings[1] end",
 		    "a");
 	ASSERT_BODY("exchange.state = {}",
@@ -337,8 +336,8 @@ static void unbound_binding_is_gone(void)
 
 /* ---- Validating ---- */
 
-#define VALIDATES(body)                                                                     \
-	"exchange.register{ name = 'x', route = print, validate = function(exchange)\n" body \
+#define VALIDATES(body)                                                                            \
+	"exchange.register{ name = 'x', route = print, validate = function(exchange)\n" body       \
 	"\nend }"
 
 static const char *verdict(const char *source, const struct fake_table *arguments)

@@ -11,16 +11,16 @@
 #include "unit.h"
 
 /* Keeps its own list; said: what it was told since the last route, by destination. */
-#define TOLD                                                                             \
-	"said = ''\n"                                                                    \
-	"exchange.register{ name = 'x',\n"                                               \
-	"bind = function(x, b) x.state[b.id] = b said = said .. '+' .. b.destination\n"  \
-	"  if b.routing_key == 'bad' then error('bad') end end,\n"                       \
-	"unbind = function(x, b) said = said .. '-' .. b.destination\n"                  \
-	"  if x.state[b.id] ~= b then error('another object') end\n"                     \
-	"  x.state[b.id] = nil end,\n"                                                   \
-	"route = function(m, bs, emit, x) log.info(said) said = ''\n"                    \
-	"  local ids = {} for id in pairs(x.state) do ids[#ids + 1] = id end\n"          \
+#define TOLD                                                                                       \
+	"said = ''\n"                                                                              \
+	"exchange.register{ name = 'x',\n"                                                         \
+	"bind = function(x, b) x.state[b.id] = b said = said .. '+' .. b.destination\n"            \
+	"  if b.routing_key == 'bad' then error('bad') end end,\n"                                 \
+	"unbind = function(x, b) said = said .. '-' .. b.destination\n"                            \
+	"  if x.state[b.id] ~= b then error('another object') end\n"                               \
+	"  x.state[b.id] = nil end,\n"                                                             \
+	"route = function(m, bs, emit, x) log.info(said) said = ''\n"                              \
+	"  local ids = {} for id in pairs(x.state) do ids[#ids + 1] = id end\n"                    \
 	"  table.sort(ids) for i = 1, #ids do emit(x.state[ids[i]]) end end }"
 
 static struct lua_exchange x;
@@ -172,9 +172,8 @@ static void only_bind_or_only_unbind(void)
 
 static void types_without_functions_keep_nothing_per_loop(void)
 {
-	lua_exchange_open(&x,
-			  "exchange.register{ name = 'x', route = function(m, bs) return bs end }",
-			  2);
+	lua_exchange_open(
+		&x, "exchange.register{ name = 'x', route = function(m, bs) return bs end }", 2);
 	(void)lua_exchange_bind(&x, "", "a", NULL);
 	CU_ASSERT_STRING_EQUAL(lua_exchange_route(&x, "", NULL), "a");
 	CU_ASSERT_EQUAL(((struct instance *)x.state)->seats->of_state[0].object, LUA_NOREF);

@@ -182,6 +182,18 @@ static void failing(void)
 	part_close(&part);
 }
 
+/* What comes into the draft only by half is no message that anybody has wanted. */
+static void changed_by_half(void)
+{
+	static const char *const pass[] = {"on_error.publish", "pass", NULL};
+
+	part_run(&part,
+		 "function hook.publish(m) m.headers.a = 1 m.headers['no room'] = 2 m.headers.b = 3 end",
+		 pass);
+	CU_ASSERT_EQUAL(strncmp(publish("bob"), "nack", 4), 0);
+	part_close(&part);
+}
+
 static void wrong_answers_are_failures(void)
 {
 	static const char *const answers[] = {"true",	   "403",	    "'reject'", "'acknowledge'",
@@ -231,5 +243,5 @@ static void never_ending(void)
 UNIT_MAIN("lua hook", UNIT_TEST(only_what_is_defined), UNIT_TEST(decisions_on_publish),
 	  UNIT_TEST(decisions_on_deliver), UNIT_TEST(the_message_may_be_changed),
 	  UNIT_TEST(what_is_not_passed_is_not_changed), UNIT_TEST(redaction_on_deliver),
-	  UNIT_TEST(routing_stays_on_deliver), UNIT_TEST(what_hooks_are_told), UNIT_TEST(failing),
+	  UNIT_TEST(routing_stays_on_deliver), UNIT_TEST(what_hooks_are_told), UNIT_TEST(failing), UNIT_TEST(changed_by_half),
 	  UNIT_TEST(wrong_answers_are_failures), UNIT_TEST(used_afterwards), UNIT_TEST(never_ending))

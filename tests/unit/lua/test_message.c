@@ -60,7 +60,7 @@ static const char *value_of(const char *expression, struct fake_message *message
 	return source;
 }
 
-#define ASSERT_VALUE(expression, message, expected) \
+#define ASSERT_VALUE(expression, message, expected)                                                \
 	CU_ASSERT_STRING_EQUAL(value_of(expression, message), expected)
 
 static void headers_of_all_types(void)
@@ -161,8 +161,7 @@ static void body(void)
 	ASSERT_VALUE("message:body(-100, 2)", &message, "{\"");
 	ASSERT_VALUE("#message:body(5, 4) .. #message:body(100) .. #message:body(0, 0)", &message,
 		     "000");
-	ASSERT_VALUE("message:body(math.mininteger, math.maxinteger)", &message,
-		     "{\"a\": [1, 2]}");
+	ASSERT_VALUE("message:body(math.mininteger, math.maxinteger)", &message, "{\"a\": [1, 2]}");
 	ASSERT_VALUE("message:json('a.2')", &message, "2");
 	ASSERT_VALUE("message:json().a[1]", &message, "1");
 	ASSERT_VALUE("message.body(1)", &message,
@@ -214,11 +213,9 @@ static void note_value(struct shunt_draft *draft, const char *what, const struct
 	(void)snprintf(number, sizeof(number), "%lld/%g", value ? (long long)value->integer : 0,
 		       value ? value->real : 0);
 	note(draft, text,
-	     value && value->type == 'S' ? value->bytes
-					 : bytes_of(value && value->type != 'A' &&
-							    value->type != 'F'
-						    ? number
-						    : ""));
+	     value && value->type == 'S'
+		     ? value->bytes
+		     : bytes_of(value && value->type != 'A' && value->type != 'F' ? number : ""));
 }
 
 static int set_header(struct shunt_draft *draft, struct shunt_bytes name,
@@ -271,7 +268,8 @@ static void hooked_init(struct hooked *hooked, enum message_use use)
 
 /* The body of a hook, run twice: what was set in the draft the second time, "> " and what it
  * returned; or the error. */
-static const char *hooked_use(const char *body, enum message_use use, const struct fake_table *headers)
+static const char *hooked_use(const char *body, enum message_use use,
+			      const struct fake_table *headers)
 {
 	static char text[2048];
 	struct hooked hooked;
@@ -296,7 +294,7 @@ static const char *hooked_use(const char *body, enum message_use use, const stru
 	return text;
 }
 
-#define ASSERT_HOOKED(body, expected) \
+#define ASSERT_HOOKED(body, expected)                                                              \
 	CU_ASSERT_STRING_EQUAL(hooked_use(body, MESSAGE_PUBLISH, NULL), expected)
 
 static void writes_go_into_the_draft(void)
@@ -357,8 +355,7 @@ static void wrong_values_raise(void)
 	ASSERT_HOOKED("message.routing_key = nil",
 		      "case.lua:1: message.routing_key: a string is wanted, not nil");
 	ASSERT_HOOKED("message.user = 'x'", "case.lua:1: message.user can not be written here");
-	ASSERT_HOOKED("message.body = 'x'",
-		      "case.lua:1: a message has no field 'body' to write");
+	ASSERT_HOOKED("message.body = 'x'", "case.lua:1: a message has no field 'body' to write");
 	ASSERT_HOOKED("message.headers.f = print", "case.lua:1: f: a function can not be sent");
 	ASSERT_HOOKED("message.headers.f = { {}, print }",
 		      "case.lua:1: f: a function can not be sent");
