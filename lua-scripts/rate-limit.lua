@@ -14,8 +14,8 @@
 --	script.rate-limit.too_much = nack     or drop (the publisher does not learn of it), or refuse (its
 --	                                      channel is closed)
 --
--- When the script itself fails, messages pass: add `script.rate-limit.on_error = pass` if a limit
--- that does not work is better for you than publishing that does not.
+-- When the script itself fails, messages are nacked: `script.rate-limit.on_error.publish = pass` if a
+-- limit that does not work is better for you than publishing that does not.
 
 settings.require { per_second = "number", burst = "number?", user = "table?", too_much = "string?" }
 

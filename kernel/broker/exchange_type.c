@@ -56,9 +56,9 @@ static int bring_to_life(struct exchange_type *type, struct vhost *vhost)
 static unsigned read_depends(struct exchange_type *type)
 {
 	unsigned answers_by = 0;
-	char fault[EXCHANGE_DEPENDS_FAULT_SIZE];
+	char fault[DEPENDS_FAULT_SIZE];
 
-	(void)exchange_depends_read(type->own.depends, &type->depends, fault, sizeof(fault));
+	(void)depends_read(type->own.depends, &type->depends, fault, sizeof(fault));
 	if (type->depends.is_declared)
 		answers_by = ANSWERS_REMEMBERED | ANSWERS_BY_PROPERTIES;
 	if (type->own.routes_by_key || type->depends.is_by_names)

@@ -13,7 +13,7 @@
 #include "base/compiler.h"
 #include "base/list.h"
 #include "base/slice.h"
-#include "broker/exchange_depends.h"
+#include "amqp/depends.h"
 
 struct topology;
 struct vhost;
@@ -47,10 +47,10 @@ struct exchange_type {
 	struct list exchanges;	      /* struct exchange.of_type */
 	_Atomic uint64_t n_instances; /* also of exchanges that have gone, and of shadows */
 	const struct shunt_exchange_type *functions; /* &own */
-	struct shunt_exchange_type own;	 /* what the plugin registered; zero beyond its size */
-	struct exchange_depends depends; /* what it declared, if that can be understood */
-	unsigned answers_by;		 /* enum exchange_answers */
-	void *plugin;			 /* what the plugin's start() left */
+	struct shunt_exchange_type own; /* what the plugin registered; zero beyond its size */
+	struct depends depends;		/* what it declared, if that can be understood */
+	unsigned answers_by;		/* enum exchange_answers */
+	void *plugin;			/* what the plugin's start() left */
 	const char *plugin_name, *plugin_version;
 	struct exchange_type_owner *owner; /* NULL: there for ever */
 };

@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 #include "base/slab.h"
-#include "broker/exchange_depends.h"
+#include "amqp/depends.h"
 #include "broker/exchange_type.h"
 #include "loop/loop.h"
 
@@ -209,9 +209,9 @@ static struct question make_question(struct router_answers *answers,
 	memcpy(answers->bytes, &exchange->number, sizeof(exchange->number));
 	memcpy(answers->bytes + sizeof(exchange->number), &exchange->knowledge,
 	       sizeof(exchange->knowledge));
-	question.size =
-		exchange_depends_write(&exchange->type->depends, &answers->router->routed,
-				       answers->bytes + EXCHANGE_SIZE, ROUTER_ANSWER_FIELDS);
+	question.size = depends_write(&exchange->type->depends, &answers->router->routed.view,
+				      message_properties(answers->router->routed.message),
+				      answers->bytes + EXCHANGE_SIZE, ROUTER_ANSWER_FIELDS);
 	if (question.size > 0) {
 		question.size += EXCHANGE_SIZE;
 		question.hash = slice_hash(slice_make(question.bytes, question.size));

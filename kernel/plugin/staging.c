@@ -87,11 +87,11 @@ static const char *fault_of_arguments(const struct shunt_exchange_type *type)
 /* Likewise; -1 with the reason. */
 static int check_depends(const struct shunt_exchange_type *type, struct shunt_error *error)
 {
-	struct exchange_depends depends;
-	char fault[EXCHANGE_DEPENDS_FAULT_SIZE];
+	struct depends depends;
+	char fault[DEPENDS_FAULT_SIZE];
 
 	if (!SHUNT_HAS(type, struct shunt_exchange_type, depends) ||
-	    exchange_depends_read(type->depends, &depends, fault, sizeof(fault)) == 0)
+	    depends_read(type->depends, &depends, fault, sizeof(fault)) == 0)
 		return 0;
 	return refuse(error, SHUNT_INTERNAL_ERROR, "exchange type '%.60s' depends on %s",
 		      type->name, fault);

@@ -16,7 +16,10 @@ struct access_script {
 	struct shunt_access_policy policy;
 };
 
-static const char *const known[] = {"authenticate", "authorize", "cache_seconds", "depends", NULL};
+static const char *const known[] = {"authenticate", "authorize", "cache_seconds",
+				    "depends",	    "changed",	 NULL};
+
+#define CHANGED_INSTRUCTIONS 1000u /* all connections ask again */
 
 /* ---- Authorizing ---- */
 
@@ -70,6 +73,20 @@ static enum shunt_verdict decide(void *plugin, const struct shunt_question *ques
 	if (a.verdict == SHUNT_DENY)
 		memcpy(answer->reason, a.reason, sizeof(a.reason));
 	return a.verdict;
+}
+
+/* access.changed(): what was remembered is forgotten. Not while a message is routed, nor while it
+ * is not in force. */
+static int changed(lua_State *L)
+{
+	const struct shunt_host *host = state_of(L)->script->host;
+	enum call_kind kind = call_kind_now(L);
+
+	if (kind == CALL_LOAD || kind == CALL_VALIDATE || kind == CALL_BIND || kind == CALL_ROUTE)
+		return luaL_error(L, "access.changed: not in %s", call_kind_name(kind));
+	call_charge(L, CHANGED_INSTRUCTIONS);
+	host->access_changed(host);
+	return 0;
 }
 
 /* ---- What the script has said ---- */
@@ -171,6 +188,8 @@ static void open_access(lua_State *L, struct state *state)
 	state->of_module[MODULE_ACCESS] = own;
 	make_views(L, own);
 	lua_newtable(L);
+	lua_pushcfunction(L, changed);
+	lua_setfield(L, -2, "changed");
 	lua_setglobal(L, "access");
 	crypto_open(L);
 }

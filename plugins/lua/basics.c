@@ -14,9 +14,9 @@
 #include "testing.h"
 
 /* What a state may log at once, and a second: a line for each message would hold the loop up. */
-#define LINES_AT_ONCE 100
+#define LINES_AT_ONCE  100
 #define LINES_A_SECOND 20
-#define TEXT_SIZE_MAX LINE_SIZE
+#define TEXT_SIZE_MAX  LINE_SIZE
 
 /* Of a state: how much it has logged. */
 struct logging {

@@ -19,15 +19,21 @@
 #define PER_PUBLISH 200u
 #define PER_HEADER  20u
 
+/* Messages of which each is published as one is told what became of the one before. A chain without
+ * end would keep the script, and publish, when another version has long taken its place. */
+#define CHAIN_MAX 100u
+
 /* Of a state. */
 struct broker_state {
 	struct shunt_draft *draft; /* in the making, or left by a call that failed; NULL: none */
+	unsigned chain;		   /* of the message that is being told of, in CALL_DONE */
 };
 
 /* Who is told; the function is its user value. */
 struct told {
 	struct state *state;
-	int self; /* in the registry */
+	int self;	/* in the registry */
+	unsigned chain; /* how many there are, with this one */
 	const char *outcome;
 };
 
@@ -50,7 +56,9 @@ static const char *outcome_word(enum shunt_outcome outcome)
 static void tell(lua_State *L, void *context)
 {
 	const struct told *told = context;
+	struct broker_state *own = told->state->of_module[MODULE_BROKER];
 
+	own->chain = told->chain;
 	lua_rawgeti(L, LUA_REGISTRYINDEX, told->self);
 	luaL_unref(L, LUA_REGISTRYINDEX, told->self);
 	lua_getiuservalue(L, -1, 1);
@@ -82,14 +90,26 @@ static void on_done(void *context, enum shunt_outcome outcome)
 		(void)call_run(state, CALL_LOAD, forget_untold, told, NULL);
 }
 
+static unsigned chain_now(lua_State *L, const struct state *state)
+{
+	const struct broker_state *own = state->of_module[MODULE_BROKER];
+
+	return call_kind_now(L) == CALL_DONE ? own->chain : 0;
+}
+
 /* The function at the index; a reference keeps it until then. */
 static struct told *push_told(lua_State *L, struct state *state, int index)
 {
 	struct told *told;
 
-	luaL_argexpected(L, lua_isfunction(L, index), index, "function as `done`");
+	if (!lua_isfunction(L, index))
+		luaL_error(L, "broker.publish: done is a %s, it must be a function",
+			   luaL_typename(L, index));
+	if (chain_now(L, state) >= CHAIN_MAX)
+		luaL_error(L, "broker.publish: %d messages in a chain of done; use a timer",
+			   (int)CHAIN_MAX);
 	told = lua_newuserdatauv(L, sizeof(*told), 1);
-	*told = (struct told){.state = state};
+	*told = (struct told){.state = state, .chain = chain_now(L, state) + 1};
 	lua_pushvalue(L, index);
 	lua_setiuservalue(L, -2, 1);
 	told->self = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -8,12 +8,15 @@
 #include "state.h"
 
 /*
- * Instructions from hook to hook. One that looks at a whole string (a comparison, or a number made
- * of it) takes some 0.6 ns a byte: so the more often, the longer the strings are that there are.
+ * Instructions from hook to hook. Most take some ns. One that looks at a whole string (a comparison, or
+ * a number made of it) takes some 0.6 ns a byte: so the more often, the longer the strings are that
+ * there are. One that goes through a chain of __index may take 20 us: that shows.
  */
-#define INTERVAL	     100
+#define INTERVAL	     50
+#define INTERVAL_SLOW	     5
 #define INTERVAL_BIG_STRING  10
 #define INTERVAL_HUGE_STRING 2
+#define SLOW_NS		     20000u
 
 static uint64_t read_clock(clockid_t clock)
 {
@@ -43,23 +46,51 @@ void place_find(struct place *place, lua_State *L)
 
 /*
  * Reading the CPU's clock is a system call, so it is done when the cheap one says that it may be
- * needed. The base is taken after an eighth of the limit, which counts as used up.
+ * needed. The base is taken after an eighth of the limit, which counts as used up; should the hook come
+ * for the first time when all of it may be, then a half counts.
  */
-static bool is_time_over(struct budget *budget)
+static bool is_time_over(struct budget *budget, uint64_t now_ns)
 {
-	uint64_t elapsed = budget_now_ns() - budget->start_ns;
-	uint64_t eighth = budget->limit_ns / 8;
+	uint64_t elapsed = now_ns - budget->start_ns;
+	uint64_t limit = budget->limit_ns;
 
-	if (elapsed < eighth)
+	if (elapsed < limit / 8)
 		return false;
 	if (budget->cpu_base_ns == 0) {
 		budget->cpu_base_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+		budget->cpu_left_ns = limit - (elapsed < limit ? limit / 8 : limit / 2);
 		return false;
 	}
-	if (elapsed < budget->limit_ns)
-		return false;
-	return read_clock(CLOCK_THREAD_CPUTIME_ID) - budget->cpu_base_ns >=
-	       budget->limit_ns - eighth;
+	return elapsed >= limit &&
+	       read_clock(CLOCK_THREAD_CPUTIME_ID) - budget->cpu_base_ns >= budget->cpu_left_ns;
+}
+
+static int choose_interval(const struct budget *budget, const struct heap *heap)
+{
+	if (heap->huge_strings > 0)
+		return INTERVAL_HUGE_STRING;
+	if (budget->is_slow)
+		return INTERVAL_SLOW;
+	return heap->big_strings > 0 ? INTERVAL_BIG_STRING : INTERVAL;
+}
+
+/* Whether what is allowed is spent; else looks whether the hook comes often enough. */
+static bool look(struct budget *budget, lua_State *L)
+{
+	uint64_t now_ns = budget_now_ns();
+
+	budget->left -= lua_gethookcount(L);
+	if (budget->left < 0)
+		budget_end(budget, BUDGET_INSTRUCTIONS);
+	else if (is_time_over(budget, now_ns))
+		budget_end(budget, BUDGET_TIME);
+	if (now_ns - budget->looked_ns > SLOW_NS && !budget->is_slow) {
+		budget->is_slow = true;
+		budget->interval = choose_interval(budget, &state_of(L)->heap);
+		budget_arm(budget, L);
+	}
+	budget->looked_ns = now_ns;
+	return budget->over != BUDGET_IS_LEFT;
 }
 
 static void budget_hook(lua_State *L, lua_Debug *event)
@@ -67,23 +98,8 @@ static void budget_hook(lua_State *L, lua_Debug *event)
 	struct budget *budget = &state_of(L)->budget;
 
 	(void)event;
-	if (budget->over == BUDGET_IS_LEFT) {
-		budget->left -= lua_gethookcount(L);
-		if (budget->left < 0)
-			budget_end(budget, BUDGET_INSTRUCTIONS);
-		else if (is_time_over(budget))
-			budget_end(budget, BUDGET_TIME);
-		else
-			return;
-	}
-	budget_raise(L, budget);
-}
-
-static int choose_interval(const struct heap *heap)
-{
-	if (heap->huge_strings > 0)
-		return INTERVAL_HUGE_STRING;
-	return heap->big_strings > 0 ? INTERVAL_BIG_STRING : INTERVAL;
+	if (budget->over != BUDGET_IS_LEFT || look(budget, L))
+		budget_raise(L, budget);
 }
 
 void budget_arm(struct budget *budget, lua_State *L)
@@ -98,10 +114,11 @@ void budget_begin(struct budget *budget, lua_State *L, int64_t instructions, uin
 		  uint64_t now_ns)
 {
 	budget->running = L;
-	budget->interval = choose_interval(&state_of(L)->heap);
+	budget->interval = choose_interval(budget, &state_of(L)->heap);
+	budget->is_slow = false;
 	budget->over = BUDGET_IS_LEFT;
 	budget->total = budget->left = instructions;
-	budget->start_ns = now_ns;
+	budget->start_ns = budget->looked_ns = now_ns;
 	budget->limit_ns = limit_ns;
 	budget->cpu_base_ns = 0;
 	budget->place.source[0] = '\0';

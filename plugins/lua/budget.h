@@ -33,11 +33,13 @@ struct budget {
 	lua_State *running; /* the thread that runs now; NULL: none */
 	int interval;	    /* instructions from hook to hook */
 	enum budget_over over;
-	bool is_tight; /* the hook of a thread was set to every instruction */
 	int64_t total, left; /* instructions */
 	uint64_t start_ns;   /* CLOCK_MONOTONIC */
 	uint64_t limit_ns;   /* of CPU time */
 	uint64_t cpu_base_ns; /* CLOCK_THREAD_CPUTIME_ID soon after the start; 0: not looked at */
+	uint64_t cpu_left_ns; /* from then on */
+	uint64_t looked_ns;   /* when the hook came last */
+	bool is_slow;	      /* instructions of this call, or of the last one, took long */
 	unsigned nested; /* coroutines that are resumed within each other */
 	unsigned closing; /* coroutines that are closed within each other */
 	struct place place; /* where it was over, or memory refused; else of the last error */

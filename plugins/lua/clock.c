@@ -22,6 +22,5 @@ int64_t clock_wall_us(const struct script *script)
 
 uint64_t clock_steady_us(const struct script *script)
 {
-	return script->is_test ? testing_steady_us(script)
-			       : (uint64_t)read_clock(CLOCK_MONOTONIC);
+	return script->is_test ? testing_steady_us(script) : (uint64_t)read_clock(CLOCK_MONOTONIC);
 }

@@ -226,8 +226,7 @@ static int decode(lua_State *L)
 		return 1;
 	if (root) {
 		lua_pushnil(L);
-		lua_pushfstring(L, "more than %d objects and arrays in each other",
-				JSON_DEPTH_MAX);
+		lua_pushfstring(L, "more than %d objects and arrays in each other", JSON_DEPTH_MAX);
 		return 2;
 	}
 	lua_pushnil(L);

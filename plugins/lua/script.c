@@ -74,6 +74,13 @@ static void fill_plugin(struct script *script)
 	};
 }
 
+const char *script_file_of(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : path;
+}
+
 static int copy_text(struct script *script, const struct shunt_script *text,
 		     struct shunt_error *error)
 {
@@ -84,6 +91,7 @@ static int copy_text(struct script *script, const struct shunt_script *text,
 	script->source = copy(host, text->source.data, text->source.size);
 	script->source_size = text->source.size;
 	script->quarantine = host->allocate(host, sizeof(*script->quarantine));
+	script->file = script_file_of(script->path);
 	if (!script->name || !script->path || !script->source || !script->quarantine)
 		return fail_memory(error);
 	quarantine_init(script->quarantine, options_read_quarantine(host));
@@ -135,10 +143,10 @@ static void run_source(lua_State *L, void *context)
 	struct place *place = &state_of(L)->budget.place;
 	struct reading reading = {script->source, script->source + script->source_size, place};
 
-	(void)snprintf(place->source, sizeof(place->source), "%s", script->path);
+	(void)snprintf(place->source, sizeof(place->source), "%s", script->file);
 	place->line = 0;
 	call_charge(L, script->source_size / BUDGET_BYTES);
-	(void)lua_pushfstring(L, "@%s", script->path);
+	(void)lua_pushfstring(L, "@%s", script->file);
 	if (lua_load(L, read_line, &reading, lua_tostring(L, -1), "t") != LUA_OK)
 		(void)lua_error(L);
 	lua_call(L, 0, 0);
@@ -193,6 +201,21 @@ static int collect(struct script *script, struct shunt_error *error)
 	return 0;
 }
 
+/* Puts the whole path in the place of the file's name in "FILE:LINE: ...". (Lua keeps no more than
+ * 60 bytes of what it calls a source, so it is told the file's name alone.) */
+static void complete_path(const char *path, struct shunt_error *error)
+{
+	const char *file = script_file_of(path);
+	size_t size = strlen(file), folder = (size_t)(file - path);
+
+	if (strncmp(error->text, file, size) != 0 || error->text[size] != ':' ||
+	    folder >= sizeof(error->text))
+		return;
+	memmove(error->text + folder, error->text, sizeof(error->text) - folder);
+	memcpy(error->text, path, folder);
+	error->text[sizeof(error->text) - 1] = '\0';
+}
+
 static struct script *open_it(struct language *language, const struct shunt_host *host,
 			      const struct shunt_script *text, bool is_test,
 			      struct shunt_error *error)
@@ -222,14 +245,15 @@ struct script *script_open(struct language *language, const struct shunt_host *h
 {
 	struct script *script = open_it(language, host, text, false, error);
 
-	if (!script)
-		return NULL;
-	if (report)
+	if (script && report)
 		describe_parts(script, report);
-	if (purpose != SHUNT_SCRIPT_CHECK && testing_run(script, text, report, error) < 0) {
+	if (script && purpose != SHUNT_SCRIPT_CHECK &&
+	    testing_run(script, text, report, error) < 0) {
 		script_close(script);
-		return NULL;
+		script = NULL;
 	}
+	if (!script)
+		complete_path(text->path, error);
 	return script;
 }
 

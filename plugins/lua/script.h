@@ -43,6 +43,7 @@ struct script {
 	const struct shunt_host *host; /* the script's own */
 	struct shunt_plugin plugin;    /* what open() returned */
 	char *name, *path, *source;
+	const char *file; /* the path's end; what Lua says of places in the source begins with it */
 	size_t source_size;
 	char version[20]; /* of the source: 16 hexadecimal digits of a stable hash */
 	struct limits limits;
@@ -61,6 +62,9 @@ extern const struct shunt_option script_options[];
 
 /* That key is the broker's or ours, not one of the script's settings. */
 bool script_option_is_own(const char *key);
+
+/* The end of a path, behind its last slash. */
+const char *script_file_of(const char *path);
 
 /* That of the loop on which this is called. In route, too. */
 struct state *script_state_here(const struct script *script);

@@ -202,7 +202,8 @@ static void require_one(lua_State *L, const char *key, const char *kind)
 	push_place(L, key);
 	if (lua_rawget(L, -2) == LUA_TNIL) {
 		if (!may_be_missing)
-			luaL_error(L, "setting script.%s.%s is missing: %s expected", script, key, kind);
+			luaL_error(L, "setting script.%s.%s is missing: %s expected", script, key,
+				   kind);
 	} else if (!fits(L, key, kind)) {
 		luaL_error(L, "setting script.%s.%s: %s expected", script, key, kind);
 	}

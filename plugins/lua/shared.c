@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define SHARD_NAMES_MAX (SHARED_NAMES_MAX / SHARED_SHARDS)
+#define SHARD_NAMES_MAX	  (SHARED_NAMES_MAX / SHARED_SHARDS)
 #define SHARD_BUCKETS_MIN 16u
 
 /*
@@ -23,7 +23,7 @@ struct entry {
 	struct entry *next; /* of the same place */
 	struct entry *newer, *older;
 	uint64_t hash;
-	uint64_t until_us; /* of numbers; 0: for ever */
+	uint64_t until_us;  /* of numbers; 0: for ever */
 	uint64_t filled_us; /* of buckets: when tokens was right */
 	struct shared_number number;
 	double tokens;

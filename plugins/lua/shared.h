@@ -15,9 +15,9 @@
 
 #include <lua.h>
 
-#define SHARED_NAMES_MAX 65536u
+#define SHARED_NAMES_MAX     65536u
 #define SHARED_NAME_SIZE_MAX 255u
-#define SHARED_SHARDS 64u
+#define SHARED_SHARDS	     64u
 
 struct shared_tables;
 struct shared_table;

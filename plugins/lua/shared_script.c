@@ -110,8 +110,8 @@ static int take(lua_State *L)
 	if (lua_isnoneornil(L, 3) && burst < 1)
 		burst = 1;
 	luaL_argcheck(L, burst >= 1 && burst <= SECONDS_MAX, 3, "1 or more expected");
-	if (shared_take(table_of(L), name, per_second, burst,
-			clock_steady_us(state_of(L)->script), &taken) < 0)
+	if (shared_take(table_of(L), name, per_second, burst, clock_steady_us(state_of(L)->script),
+			&taken) < 0)
 		return luaL_error(L, "not enough memory");
 	lua_pushboolean(L, taken);
 	return 1;

@@ -6,12 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "state.h"
 #include "testing_exchange.h"
 #include "testing_host.h"
 
 #define TESTS_MAX 1000u
+/* Of all tests of a script: who loads it waits for them. */
+#define SECONDS_MAX 20
 
 /* One of a script's. */
 struct test {
@@ -30,6 +33,7 @@ struct run {
 	const struct shunt_script *text;
 	struct shunt_report *report;
 	size_t passed, failed;
+	time_t end; /* CLOCK_MONOTONIC, in seconds */
 };
 
 /* ---- Which there are ---- */
@@ -100,10 +104,11 @@ static void call_test(lua_State *L, void *context)
 /* Puts the test's name behind "FILE:LINE: ". */
 static void name_error(const struct run *run, const char *name, struct shunt_error *error)
 {
-	size_t size = strlen(run->text->path), place = 0;
+	const char *file = script_file_of(run->text->path);
+	size_t size = strlen(file), place = 0;
 	char text[2 * sizeof(error->text) + 128];
 
-	if (strncmp(error->text, run->text->path, size) == 0 && error->text[size] == ':') {
+	if (strncmp(error->text, file, size) == 0 && error->text[size] == ':') {
 		for (place = size + 1; isdigit((unsigned char)error->text[place]);)
 			place++;
 		place = strncmp(error->text + place, ": ", 2) == 0 ? place + 2 : 0;
@@ -143,14 +148,22 @@ static int run_with(const struct run *run, struct testing *testing, const char *
 	int result;
 
 	testing->report = run->report;
-	testing->script = script_open_for_test(run->opened->language, &testing->host, run->text,
-					       error);
+	testing->script =
+		script_open_for_test(run->opened->language, &testing->host, run->text, error);
 	if (!testing->script)
 		return -1;
 	result = run_opened(testing, name, error);
 	script_close(testing->script);
 	testing->script = NULL;
 	return result;
+}
+
+static time_t now(void)
+{
+	struct timespec now_monotonic;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now_monotonic);
+	return now_monotonic.tv_sec;
 }
 
 static int run_test(const struct run *run, const char *name, struct shunt_error *error)
@@ -160,6 +173,11 @@ static int run_test(const struct run *run, const char *name, struct shunt_error 
 	size_t size;
 	int result;
 
+	if (now() >= run->end) {
+		(void)snprintf(error->text, sizeof(error->text),
+			       "the tests take longer than %d seconds", SECONDS_MAX);
+		return -1;
+	}
 	testing_host_init(&testing, run->opened->host);
 	result = run_with(run, &testing, name, error);
 	settings = testing.wanted;
@@ -220,10 +238,11 @@ static int run_all(struct run *run, struct tests *tests, struct shunt_error *err
 	return -1;
 }
 
-int testing_run(struct script *opened, const struct shunt_script *text,
-		struct shunt_report *report, struct shunt_error *error)
+int testing_run(struct script *opened, const struct shunt_script *text, struct shunt_report *report,
+		struct shunt_error *error)
 {
-	struct run run = {.opened = opened, .text = text, .report = report};
+	struct run run = {
+		.opened = opened, .text = text, .report = report, .end = now() + SECONDS_MAX};
 	struct tests tests = {.count = 0};
 	int result = -1;
 

@@ -19,8 +19,8 @@
  * Runs all tests of a script that is open. -1: one has failed, *error says the first one as
  * "FILE:LINE: test_name: why". report: each is reported; NULL: nobody asks. Any thread.
  */
-int testing_run(struct script *opened, const struct shunt_script *text,
-		struct shunt_report *report, struct shunt_error *error);
+int testing_run(struct script *opened, const struct shunt_script *text, struct shunt_report *report,
+		struct shunt_error *error);
 
 /* Adds the global `test` to a state of a script whose is_test is set. May raise. */
 void testing_open(lua_State *L, struct state *state);

@@ -115,8 +115,7 @@ static struct answered ask(lua_State *L, const struct shunt_question *question)
 		if (!policy->decide)
 			continue;
 		asked = true;
-		answered.verdict =
-			policy->decide(testing->script, question, &answered.answer);
+		answered.verdict = policy->decide(testing->script, question, &answered.answer);
 	}
 	if (!asked)
 		luaL_error(L, "the script has no function access.authorize");
@@ -164,12 +163,11 @@ static int read_choice(lua_State *L, const char *field, const char *fallback,
 /* From the table at 1. */
 static void read_question(lua_State *L, struct shunt_question *question, struct shunt_peer *peer)
 {
-	static const char *const operations[] = {"connect", "configure",   "write",
-						 "read",    "write_topic", "read_topic",
-						 NULL};
+	static const char *const operations[] = {"connect",	"configure",  "write", "read",
+						 "write_topic", "read_topic", NULL};
 	static const char *const resources[] = {"queue", "exchange", "vhost", NULL};
-	static const char *const fields[] = {"operation",   "resource",	 "user", "tags",
-					     "vhost",	    "name",	 "peer", "routing_key",
+	static const char *const fields[] = {"operation", "resource", "user", "tags",
+					     "vhost",	  "name",     "peer", "routing_key",
 					     "arguments", NULL};
 
 	luaL_checktype(L, 1, LUA_TTABLE);
@@ -210,8 +208,7 @@ static void change(struct shunt_question *question, enum access_depends field)
 		question->tags = question->tags.size > 0 ? (struct shunt_bytes){NULL, 0} : other;
 		break;
 	case ACCESS_OPERATION:
-		question->operation =
-			question->operation == SHUNT_READ ? SHUNT_WRITE : SHUNT_READ;
+		question->operation = question->operation == SHUNT_READ ? SHUNT_WRITE : SHUNT_READ;
 		break;
 	case ACCESS_RESOURCE:
 		question->resource =

@@ -148,11 +148,11 @@ int testing_equal(lua_State *L)
 /* "FILE:LINE: " in front of a message is where it was raised, not what. */
 static const char *without_place(lua_State *L, const char *text)
 {
-	const char *path = state_of(L)->script->path;
-	size_t size = strlen(path);
+	const char *file = state_of(L)->script->file;
+	size_t size = strlen(file);
 	const char *rest = text + size;
 
-	if (strncmp(text, path, size) != 0 || *rest != ':')
+	if (strncmp(text, file, size) != 0 || *rest != ':')
 		return text;
 	for (rest++; isdigit((unsigned char)*rest);)
 		rest++;

@@ -4,7 +4,8 @@
 
 #include <lua.h>
 
-/* test.equal(got, expected [, what]): raises when they differ; tables are compared entry by entry */
+/* test.equal(got, expected [, what]): raises when they differ; tables are compared entry by entry
+ */
 int testing_equal(lua_State *L);
 
 /* test.refused(f, ...): f must raise; returns what, without the place where it was */

@@ -17,7 +17,7 @@
 #include "state.h"
 #include "testing_message.h"
 
-#define OTHER ((struct shunt_bytes){(const uint8_t *)"changed by the test", 19})
+#define OTHER	((struct shunt_bytes){(const uint8_t *)"changed by the test", 19})
 #define NOTHING ((struct shunt_bytes){(const uint8_t *)"", 0})
 
 struct trial {
@@ -92,15 +92,14 @@ static void try_property(const struct trial *trial, enum shunt_property property
 	struct testing_message changed = *trial->message;
 	struct shunt_value *value = &changed.properties[property];
 
-	if (is_named(trial, "property.",
-		     (struct shunt_bytes){(const uint8_t *)name, strlen(name)}))
+	if (is_named(trial, "property.", (struct shunt_bytes){(const uint8_t *)name, strlen(name)}))
 		return;
 	if (!changed.has[property])
-		*value = (struct shunt_value){
-			.type = property == SHUNT_TIMESTAMP		      ? 'T'
-				: property == SHUNT_DELIVERY_MODE ||
-						  property == SHUNT_PRIORITY ? 'B'
-									     : 'S'};
+		*value = (struct shunt_value){.type = property == SHUNT_TIMESTAMP ? 'T'
+						      : property == SHUNT_DELIVERY_MODE ||
+								      property == SHUNT_PRIORITY
+							      ? 'B'
+							      : 'S'};
 	*value = other_value(*value);
 	changed.has[property] = true;
 	try_message(trial, &changed, name, NOTHING);

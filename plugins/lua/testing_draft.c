@@ -105,8 +105,8 @@ int testing_headers_set(struct testing *testing, struct shunt_bytes *headers,
 		return -1;
 	while (host->table_next(host, *headers, &position, &other, &kept)) {
 		if (other.size != name.size || memcmp(other.data, name.data, name.size) != 0)
-			out = put_bytes(out, (struct shunt_bytes){headers->data + start,
-								  position - start});
+			out = put_bytes(
+				out, (struct shunt_bytes){headers->data + start, position - start});
 		start = position;
 	}
 	if (value) {

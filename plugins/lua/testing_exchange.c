@@ -10,7 +10,7 @@
 #include "testing_message.h"
 
 #define EXCHANGE "test.exchange"
-#define BINDING "test.binding"
+#define BINDING	 "test.binding"
 
 /* ---- Arguments ---- */
 
@@ -79,7 +79,7 @@ static bool is_exchange(lua_State *L)
 /* From the table at 2. */
 static struct testing_binding *make_binding(lua_State *L, struct testing_exchange *exchange)
 {
-	static const char *const fields[] = {"routing_key",	 "destination", "arguments",
+	static const char *const fields[] = {"routing_key", "destination", "arguments",
 					     "destination_kind", NULL};
 	struct testing_binding *binding;
 
@@ -127,7 +127,8 @@ static int bind(lua_State *L)
 static int unbind(lua_State *L)
 {
 	struct testing_exchange *exchange = check_exchange(L);
-	struct testing_binding *binding = *(struct testing_binding **)luaL_checkudata(L, 2, BINDING);
+	struct testing_binding *binding =
+		*(struct testing_binding **)luaL_checkudata(L, 2, BINDING);
 	uint64_t failures = state_of(L)->failures;
 
 	if (!binding->is_bound)

@@ -44,8 +44,8 @@ int testing_publish(lua_State *L)
 		publish.message = &message.message;
 		if (!testing->hooks[i]->publish)
 			continue;
-		decision = testing->hooks[i]->publish(testing->script, &publish, &draft.draft,
-						      &error);
+		decision =
+			testing->hooks[i]->publish(testing->script, &publish, &draft.draft, &error);
 		if (decision == SHUNT_PASS)
 			message = draft.message;
 	}

@@ -9,7 +9,7 @@
 #include "state.h"
 
 /* Monday, the 5th of January 2026, 12:00 UTC. */
-#define FIRST_WALL_US (1767614400 * INT64_C(1000000))
+#define FIRST_WALL_US	(1767614400 * INT64_C(1000000))
 #define FIRST_STEADY_US UINT64_C(1000000000)
 
 struct testing_block {
@@ -139,7 +139,8 @@ static void fake_counter_add(const struct shunt_host *host, struct shunt_counter
 	(void)n;
 }
 
-static uint64_t fake_counter_read(const struct shunt_host *host, const struct shunt_counter *counter)
+static uint64_t fake_counter_read(const struct shunt_host *host,
+				  const struct shunt_counter *counter)
 {
 	(void)host;
 	(void)counter;

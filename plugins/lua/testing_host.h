@@ -13,7 +13,7 @@
 
 #include <shunt/language.h>
 
-#define TESTING_KINDS_MAX 16 /* exchange types, policies, hooks that a script may register */
+#define TESTING_KINDS_MAX  16 /* exchange types, policies, hooks that a script may register */
 #define TESTING_MEMORY_MAX (32u << 20)
 #define TESTING_ROUNDS_MAX 10000u
 

@@ -199,8 +199,8 @@ void testing_peer_read(lua_State *L, int index, struct shunt_peer *ret_peer)
 	}
 	lua_pop(L, 1);
 	ret_peer->port = (uint16_t)port;
-	ret_peer->host = testing_text(L, index, "host",
-				      ret_peer->is_loopback ? "127.0.0.1" : "192.0.2.1");
+	ret_peer->host =
+		testing_text(L, index, "host", ret_peer->is_loopback ? "127.0.0.1" : "192.0.2.1");
 }
 
 /* ---- What went wrong in the script ---- */

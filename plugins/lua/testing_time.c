@@ -25,7 +25,8 @@ struct testing_post {
 static int fake_post(const struct shunt_host *host, void (*run)(void *context), void *context)
 {
 	struct testing *testing = testing_of_host(host);
-	struct testing_post **end = &testing->posts, *post = testing_allocate(testing, sizeof(*post));
+	struct testing_post **end = &testing->posts,
+			    *post = testing_allocate(testing, sizeof(*post));
 
 	if (!post)
 		return -1;

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Does what docs/plugins.md says, with an installed Shunt, and compares what the guide shows with what comes out.
+"""Does what docs/plugins.md, or docs/lua.md, says, with an installed Shunt, and compares what the guide shows with what
+comes out.
 
     run.py --prefix DIR [--guide FILE] [-v]
 
@@ -11,10 +12,12 @@ The word behind a block's language says what becomes of the block:
     c file=NAME       the file is written, where the shell is
     c from=PATH       the text is found in that file, below the prefix or where the shell is
     c compile         it compiles, below the header, without a warning
+    lua check         a script: the broker that runs accepts it, and its tests pass if it has any
+    ini lines         a configuration of these lines is accepted, and so are the scripts that they name
     console aside     only shown
 
-Blocks in sh, C, Python, diff and console must bear one of them. In place of port 5672 there is a free one. The guide must
-name all functions of the host that the header has. Exit status 0 when all is so; the last line is "N passed, N failed"."""
+Blocks in sh, C, Lua, Python, diff and console must bear one of them. In place of port 5672 there is a free one. A guide for
+authors in C must name all functions of the host that the header has. Exit status 0 when all is so; the last line is "N passed, N failed"."""
 
 import argparse
 import os
@@ -33,7 +36,7 @@ import session                                # noqa: E402
 import self_test                              # noqa: E402
 from lib.broker import free_ports             # noqa: E402
 
-MARKED = ("sh", "console", "c", "python", "diff")
+MARKED = ("sh", "console", "c", "lua", "python", "diff")
 COMPILE = ["-std=c11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function",
            "-Wno-unused-const-variable"]
 PRELUDE = "#include <shunt/plugin.h>\n#include <stdio.h>\n#include <string.h>\n"
@@ -84,6 +87,10 @@ class Guide:
             self._run(block)
         elif "compile" in block.marks:
             self._compile(block)
+        elif "check" in block.marks:
+            self._check_script(block)
+        elif "lines" in block.marks:
+            self._check_lines(block)
         elif "aside" not in block.marks:
             assert block.language[:1] and block.language[0] not in MARKED, "a block that nothing is done with"
 
@@ -121,6 +128,32 @@ class Guide:
             assert done.returncode == 0, done.stdout
         self.passed += 1
 
+    def _check_script(self, block):
+        path = os.path.join(self.shell.folder(), "guide-line-%d.lua" % block.line)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(block.text)
+        output, status = self.shell.run("shuntctl script test '%s'" % path)
+        assert status == 0, "the script is not accepted:\n%s" % output
+        tests = len(re.findall("^function test_", block.text, re.MULTILINE))
+        assert "%d passed, 0 failed" % tests in output, output
+        self.passed += 1
+
+    def _check_lines(self, block):
+        """With a broker of its own, which must come up with the scripts, and go again."""
+        path = os.path.join(self.shell.folder(), "guide-line-%d.conf" % block.line)
+        port = free_ports(1)[0]
+        with open(path, "w", encoding="utf-8") as f:
+            f.write("listeners.tcp.default = %d\ndata_dir = %s.data\ncontrol.socket = %s.sock\n%s" % (
+                port, path, path, block.text))
+        output, status = self.shell.run(
+            "shuntd -c '%s' 2>'%s.log' & other=$!; until shuntctl --socket '%s.sock' ping >/dev/null 2>&1; do "
+            "kill -0 $other 2>/dev/null || break; sleep 0.05; done; shuntctl --socket '%s.sock' script list; "
+            "kill $other; wait $other || cat '%s.log'" % (path, path, path, path, path))
+        for name in re.findall("^script = (.*)$", block.text, re.MULTILINE):
+            assert re.search(r"^%s\t\S+\trunning\t" % re.escape(name), output, re.MULTILINE), output
+        assert status == 0, output
+        self.passed += 1
+
 
 def missing_functions(text, prefix):
     """The functions of struct shunt_host that the guide does not name in its code font."""
@@ -135,7 +168,8 @@ def follow_all(arguments, folder):
     """(passed, failed): the first thing that is not as the guide says ends it, since the rest builds on it."""
     with open(arguments.guide or os.path.join(arguments.prefix, "share/doc/shunt/plugins.md"), encoding="utf-8") as f:
         text = f.read().replace("5672", str(free_ports(1)[0]))
-    missing = missing_functions(text, arguments.prefix)
+    is_for_c = re.search("^```c ", text, re.MULTILINE)
+    missing = missing_functions(text, arguments.prefix) if is_for_c else []
     if missing:
         print("FAILED  the guide does not name functions of the host: %s" % ", ".join(missing))
         return 0, 1

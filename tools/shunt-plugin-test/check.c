@@ -15,6 +15,7 @@ const struct check checks[] = {
 	{"unbind", "unbind undoes bind, and nothing grows", check_unbind, true, false, false},
 	{"state", "route changes no state, on several threads at once", check_state, true, false, false},
 	{"key", "routes_by_key is true: only the routing key decides", check_key, true, false, false},
+	{"depends", "depends is true: nothing else decides", check_depends, true, false, false},
 	{"memory", "create and bind fail in order when any allocation fails", check_memory, true, false, false},
 	{"observe", "observe, beside route on other threads", check_observe, true, false, false},
 	{"bound", "bound sends messages that it holds", check_bound, true, false, false},

@@ -32,6 +32,7 @@ void check_order(struct subject *s);
 void check_unbind(struct subject *s);
 void check_state(struct subject *s);
 void check_key(struct subject *s);
+void check_depends(struct subject *s);
 void check_memory(struct subject *s);
 void check_observe(struct subject *s);
 void check_bound(struct subject *s);

@@ -63,10 +63,12 @@ static void call_publish(const struct hooked *h)
 	decision = h->hook->publish(h->s->world->state, passed, draft, &error);
 	trace_frame.in_dry_run = false;
 	trace_end();
-	if ((unsigned)decision > SHUNT_REJECT)
+	if ((unsigned)decision > SHUNT_NACK)
 		trace_fail("a hook's publish() returned %d, which is no decision", (int)decision);
 	if (decision == SHUNT_REJECT)
 		error_check("a hook's publish()", &error, false);
+	if (decision == SHUNT_NACK)
+		error_check_text("a hook's publish()", &error);
 	host_draft_revoke(draft);
 	arena_free(publish.user.data);
 	revoke_peer(publish.peer);

@@ -31,6 +31,7 @@ static const struct shunt_message *host_message_hold(const struct shunt_host *ho
 	held.view.routing_key = copy_bytes(from->view.routing_key);
 	held.view.body = copy_bytes(from->view.body);
 	held.view.vhost = copy_bytes(from->view.vhost);
+	held.view.user = copy_bytes(from->view.user);
 	held.properties = slice_make(
 		arena_copy(ARENA_MESSAGE, from->properties.data, from->properties.size, 0, 0),
 		from->properties.size);
@@ -49,6 +50,7 @@ static void host_message_release(const struct shunt_host *host, const struct shu
 	arena_free(message->routing_key.data);
 	arena_free(message->body.data);
 	arena_free(message->vhost.data);
+	arena_free(message->user.data);
 	arena_free(((const struct test_message *)message)->properties.data);
 	arena_free(message);
 	atomic_fetch_sub(&world_of(host)->held, 1);
@@ -91,6 +93,15 @@ static int draft_set_routing_key(struct shunt_draft *draft, struct shunt_bytes r
 	if (test->is_delivery || routing_key.size > 255)
 		return -1;
 	return result_of(test, sum_of(routing_key));
+}
+
+static int draft_set_exchange(struct shunt_draft *draft, struct shunt_bytes exchange)
+{
+	struct test_draft *test = draft_of(draft);
+
+	if (test->is_delivery || exchange.size > 255)
+		return -1;
+	return result_of(test, sum_of(exchange));
 }
 
 static int draft_set_body(struct shunt_draft *draft, struct shunt_bytes body)
@@ -142,7 +153,8 @@ static struct shunt_draft *draft_make(struct world *w, bool is_hooks, bool is_de
 			  .set_routing_key = draft_set_routing_key,
 			  .set_body = draft_set_body,
 			  .set_header = draft_set_header,
-			  .set_property = draft_set_property},
+			  .set_property = draft_set_property,
+			  .set_exchange = draft_set_exchange},
 		.world = w,
 		.magic = HOST_DRAFT_MAGIC,
 		.is_hooks = is_hooks,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "amqp/depends.h"
 #include "trace.h"
 
 static int refuse(struct shunt_error *error, enum shunt_code code, const char *text)
@@ -46,6 +47,17 @@ static void check_size(const char *what, size_t size, size_t least)
 			   least);
 }
 
+/* The broker refuses what it does not know. */
+static void check_depends_names(const struct shunt_exchange_type *type)
+{
+	struct depends depends;
+	char fault[DEPENDS_FAULT_SIZE];
+
+	if (SHUNT_HAS(type, struct shunt_exchange_type, depends) &&
+	    depends_read(type->depends, &depends, fault, sizeof(fault)) != 0)
+		trace_fail("the exchange type '%s' depends on %s", type->name, fault);
+}
+
 static int host_register_exchange_type(const struct shunt_host *host,
 				       const struct shunt_exchange_type *type,
 				       struct shunt_error *error)
@@ -54,6 +66,7 @@ static int host_register_exchange_type(const struct shunt_host *host,
 
 	check_size("struct shunt_exchange_type", type->size,
 		   offsetof(struct shunt_exchange_type, routes_by_key));
+	check_depends_names(type);
 	if (take(host, "register_exchange_type", type->name, w->n_types, HOST_TYPES_MAX, error) < 0)
 		return -1;
 	for (size_t i = 0; i < w->n_types; i++)
@@ -69,7 +82,8 @@ static int host_register_access_policy(const struct shunt_host *host,
 {
 	struct world *w = world_of(host);
 
-	check_size("struct shunt_access_policy", policy->size, sizeof(*policy));
+	check_size("struct shunt_access_policy", policy->size,
+		   offsetof(struct shunt_access_policy, decide));
 	if (take(host, "register_access_policy", policy->name, w->n_policies, HOST_OTHERS_MAX,
 		 error) < 0)
 		return -1;
@@ -138,13 +152,32 @@ static uint64_t host_counter_read(const struct shunt_host *host,
 	return atomic_load(&counter->value);
 }
 
+/* ---- Languages ---- */
+
+static int host_register_language(const struct shunt_host *host,
+				  const struct shunt_language *language, struct shunt_error *error)
+{
+	struct world *w = world_of(host);
+
+	check_size("struct shunt_language", language->size, sizeof(*language));
+	if (language->extension == NULL || language->open == NULL || language->start == NULL ||
+	    language->close == NULL)
+		trace_fail("the language '%s' lacks its extension, open, start or close",
+			   language->name != NULL ? language->name : "");
+	if (take(host, "register_language", language->name, w->n_languages, 1, error) < 0)
+		return -1;
+	copy(&w->language, sizeof(w->language), language, language->size);
+	w->n_languages++;
+	return 0;
+}
+
 /* ---- Configuration and log ---- */
 
 static const struct shunt_option *option_of(const struct world *w, const char *key)
 {
-	for (const struct shunt_option *option = w->plugin->options;
-	     option != NULL && option->name != NULL; option++)
-		if (strcmp(option->name, key) == 0)
+	for (const struct shunt_option *option = w->options; option != NULL && option->name != NULL;
+	     option++)
+		if (strcmp(option->name, key) == 0 || strcmp(option->name, "*") == 0)
 			return option;
 	return NULL;
 }
@@ -163,6 +196,20 @@ static const char *host_config(const struct shunt_host *host, const char *key)
 {
 	host_outside_route(host, "config");
 	return config_of(world_of(host), key);
+}
+
+static bool host_config_next(const struct shunt_host *host, size_t *position, const char **ret_key,
+			     const char **ret_value)
+{
+	const struct world *w = world_of(host);
+
+	host_outside_route(host, "config_next");
+	if (*position >= w->n_settings)
+		return false;
+	*ret_key = w->settings[*position].key;
+	*ret_value = w->settings[*position].value;
+	++*position;
+	return true;
 }
 
 static int64_t host_config_integer(const struct shunt_host *host, const char *key)
@@ -199,7 +246,9 @@ void host_init_register(struct shunt_host *host)
 	host->register_command = host_register_command;
 	host->register_metric = host_register_metric;
 	host->counter_read = host_counter_read;
+	host->register_language = host_register_language;
 	host->config = host_config;
+	host->config_next = host_config_next;
 	host->config_integer = host_config_integer;
 	host->config_boolean = host_config_boolean;
 	host->log = host_log;

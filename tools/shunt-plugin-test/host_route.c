@@ -111,6 +111,13 @@ static bool host_message_property(const struct shunt_host *host,
 				      ret_value);
 }
 
+/* For who remembers answers. */
+static void host_answer_varies(const struct shunt_host *host)
+{
+	host_enter(host, "answer_varies");
+	trace_frame.answer_varies = true;
+}
+
 /* ---- Loops and counters ---- */
 
 static unsigned host_loop_count(const struct shunt_host *host)
@@ -148,6 +155,7 @@ void host_init_route(struct shunt_host *host)
 	host->argument = host_argument;
 	host->message_headers = host_message_headers;
 	host->message_property = host_message_property;
+	host->answer_varies = host_answer_varies;
 	host->loop_count = host_loop_count;
 	host->loop_index = host_loop_index;
 	host->counter_add = host_counter_add;

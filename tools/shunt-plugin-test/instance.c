@@ -26,6 +26,8 @@ static const struct shunt_exchange *make_exchange(const struct scene *scene)
 		.durable = scene->durable,
 		.auto_delete = scene->auto_delete,
 		.internal = scene->internal,
+		.type = pass(ARENA_EXCHANGE, scene->s->type->name, strlen(scene->s->type->name), 0,
+			     0),
 	};
 
 	return arena_copy(ARENA_EXCHANGE, &exchange, sizeof(exchange), 0, 0);
@@ -36,6 +38,7 @@ static void revoke_exchange(const struct shunt_exchange *exchange)
 	arena_free(exchange->vhost.data);
 	arena_free(exchange->name.data);
 	arena_free(exchange->arguments.data);
+	arena_free(exchange->type.data);
 	arena_free(exchange);
 }
 
@@ -273,6 +276,7 @@ void instance_route(const struct instance *i, const struct test_message *message
 	trace_begin("route()");
 	trace_frame.in_route = true;
 	trace_frame.asked_loop = false;
+	trace_frame.answer_varies = false;
 	i->s->type->route(i->state, &message->view, &sink.sink);
 	trace_frame.in_route = false;
 	trace_end();

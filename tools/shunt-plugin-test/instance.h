@@ -32,7 +32,7 @@ struct scene {
 
 /* A message to be made. */
 struct letter {
-	struct buffer key, body, properties, exchange;
+	struct buffer key, body, properties, exchange, user;
 };
 
 struct instance {

@@ -138,6 +138,7 @@ void letter_init(struct letter *letter)
 	buffer_init(&letter->body);
 	buffer_init(&letter->properties);
 	buffer_init(&letter->exchange);
+	buffer_init(&letter->user);
 }
 
 void letter_fini(struct letter *letter)
@@ -146,6 +147,7 @@ void letter_fini(struct letter *letter)
 	buffer_fini(&letter->body);
 	buffer_fini(&letter->properties);
 	buffer_fini(&letter->exchange);
+	buffer_fini(&letter->user);
 }
 
 static void make_headers(struct scene *scene, struct buffer *out)
@@ -205,6 +207,9 @@ static void make_rest(struct letter *letter, struct scene *scene)
 		buffer_append_byte(&letter->body, (uint8_t)('a' + n % 26));
 	buffer_clear(&letter->exchange);
 	buffer_append_cstr(&letter->exchange, rng_one_in(rng, 3) ? "another" : "tested");
+	buffer_clear(&letter->user);
+	if (!rng_one_in(rng, 4))
+		buffer_append_cstr(&letter->user, rng_one_in(rng, 3) ? "another" : "guest");
 	make_properties(scene, &letter->properties);
 }
 
@@ -247,7 +252,8 @@ const struct test_message *letter_post(const struct letter *letter)
 			 .exchange = pass(&letter->exchange),
 			 .routing_key = pass(&letter->key),
 			 .body = pass(&letter->body),
-			 .vhost = {arena_copy(ARENA_MESSAGE, "/", 1, 0, 0), 1}},
+			 .vhost = {arena_copy(ARENA_MESSAGE, "/", 1, 0, 0), 1},
+			 .user = pass(&letter->user)},
 	};
 	struct shunt_bytes properties = pass(&letter->properties);
 
@@ -262,6 +268,7 @@ void letter_revoke(const struct test_message *message)
 	arena_free(message->view.routing_key.data);
 	arena_free(message->view.body.data);
 	arena_free(message->view.vhost.data);
+	arena_free(message->view.user.data);
 	arena_free(message->properties.data);
 	arena_free(message);
 }

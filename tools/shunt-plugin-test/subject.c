@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "script.h"
 #include "trace.h"
 
 #define BLANK_CODE     0xeeee
@@ -14,6 +15,15 @@
 #define NAME_MAX_BYTES 127
 
 /* ---- The symbol ---- */
+
+/* An older minor has less at its end. */
+static bool size_fits(const struct shunt_plugin *plugin)
+{
+	if (plugin->abi_minor < SHUNT_ABI_MINOR)
+		return plugin->struct_size >= offsetof(struct shunt_plugin, activate) &&
+		       plugin->struct_size <= sizeof(*plugin);
+	return plugin->struct_size == sizeof(*plugin);
+}
 
 /* In this order: nothing is read before what says that it may be. */
 static void check_abi(const struct shunt_plugin *plugin)
@@ -27,7 +37,7 @@ static void check_abi(const struct shunt_plugin *plugin)
 	if (plugin->abi_minor > SHUNT_ABI_MINOR)
 		trace_fail("it is built for ABI %u.%u, newer than this tester's %u.%u",
 			   plugin->abi_major, plugin->abi_minor, SHUNT_ABI_MAJOR, SHUNT_ABI_MINOR);
-	if (plugin->struct_size != sizeof(*plugin))
+	if (!size_fits(plugin))
 		trace_fail("struct shunt_plugin has %u bytes, not %zu", plugin->struct_size,
 			   sizeof(*plugin));
 }
@@ -52,6 +62,7 @@ static void check_names(const struct shunt_plugin *plugin)
 
 void subject_open(struct subject *s)
 {
+	const struct shunt_plugin *exported;
 	void *object;
 
 	trace_begin("loading it");
@@ -59,12 +70,15 @@ void subject_open(struct subject *s)
 	trace_end();
 	if (object == NULL)
 		trace_fail("%s", dlerror());
-	s->plugin = dlsym(object, "shunt_plugin");
-	if (s->plugin == NULL)
+	exported = dlsym(object, "shunt_plugin");
+	if (exported == NULL)
 		trace_fail("it does not export shunt_plugin");
-	check_abi(s->plugin);
+	check_abi(exported);
+	s->self = (struct shunt_plugin){0};
+	memcpy(&s->self, exported, exported->struct_size);
+	s->plugin = &s->self;
 	check_names(s->plugin);
-	arena_add_object(s->plugin);
+	arena_add_object(exported);
 }
 
 /* ---- Options ---- */
@@ -96,6 +110,8 @@ static void check_option(const struct shunt_option *option, const struct shunt_o
 			   trace_quote(option->name, strlen(option->name)));
 	if (option->help == NULL || strchr(option->help, '\n') != NULL)
 		trace_fail("its option '%s' has no help of one line", option->name);
+	if (strcmp(option->name, "*") == 0 && option->type != SHUNT_OPTION_STRING)
+		trace_fail("its option '*', which is any key, is no string");
 	if (option->type == SHUNT_OPTION_INTEGER && option->minimum > option->maximum)
 		trace_fail("its option '%s' allows no number: its minimum is above its maximum",
 			   option->name);
@@ -111,7 +127,7 @@ static void check_setting(const struct shunt_option *all, const struct setting *
 {
 	for (const struct shunt_option *option = all; option != NULL && option->name != NULL;
 	     option++) {
-		if (strcmp(option->name, setting->key) != 0)
+		if (strcmp(option->name, setting->key) != 0 && strcmp(option->name, "*") != 0)
 			continue;
 		if (!value_fits(option, setting->value))
 			trace_fail("its option '%s' does not allow the value '%s'", setting->key,
@@ -128,6 +144,11 @@ void subject_check_options(const struct subject *s)
 	for (const struct shunt_option *option = all; option != NULL && option->name != NULL;
 	     option++)
 		check_option(option, all);
+	subject_check_settings(all, s);
+}
+
+void subject_check_settings(const struct shunt_option *all, const struct subject *s)
+{
 	for (size_t i = 0; i < s->n_settings; i++)
 		check_setting(all, &s->settings[i]);
 }
@@ -152,6 +173,12 @@ static bool code_is_known(unsigned code)
 		if (known[i] == code)
 			return true;
 	return false;
+}
+
+void error_check_text(const char *call, const struct shunt_error *error)
+{
+	if (memchr(error->text, '\0', sizeof(error->text)) == NULL && error->text[0] != BLANK_TEXT)
+		trace_fail("%s filled the error with a text that does not end", call);
 }
 
 void error_check(const char *call, const struct shunt_error *error, bool memory_is_out)
@@ -180,7 +207,9 @@ int subject_try_start(struct subject *s, struct shunt_error *error)
 	struct world *w = s->world;
 	int result;
 
-	w->plugin = s->plugin;
+	if (s->script != NULL)
+		return script_start(s, error);
+	w->options = s->plugin->options;
 	w->settings = s->settings;
 	w->n_settings = s->n_settings;
 	w->is_starting = true;
@@ -211,6 +240,8 @@ void subject_start(struct subject *s)
 	host_init(s->world, s->seed);
 	s->world->is_plain = s->is_plain;
 	if (subject_try_start(s, &error) != 0) {
+		if (s->script != NULL)
+			trace_fail("%.*s", (int)sizeof(error.text), error.text);
 		error_check("start()", &error, false);
 		trace_fail("start() failed: %s", error.text);
 	}
@@ -225,6 +256,11 @@ void subject_start(struct subject *s)
 				   NAME_MAX_BYTES);
 	}
 	find_type(s);
+	if (s->plugin->activate != NULL) {
+		trace_begin("activate()");
+		s->plugin->activate(s->world->state);
+		trace_end();
+	}
 }
 
 void subject_stop(struct subject *s)
@@ -237,6 +273,8 @@ void subject_stop(struct subject *s)
 		s->plugin->stop(s->world->state);
 		trace_end();
 	}
+	if (s->script != NULL)
+		script_stop(s);
 	s->world->is_stopped = true;
 	if (!host_left_nothing(s->world, what, sizeof(what)))
 		trace_fail("after stop() there are %s", what);

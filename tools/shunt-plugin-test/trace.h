@@ -54,7 +54,8 @@ struct trace {
 struct trace_frame {
 	unsigned loop; /* the loop that it plays */
 	bool in_route;
-	bool asked_loop; /* loop_index() was called in this route() */
+	bool asked_loop;    /* loop_index() was called in this route() */
+	bool answer_varies; /* and answer_varies() */
 	bool in_dry_run;
 	unsigned long mallocs; /* of the C library, in route() */
 	const char *call;

@@ -8,7 +8,7 @@ import pika.exceptions
 
 from lib.wire import Closed
 
-from lua.scripted import client_of, serve, wait_for_log
+from lua.scripted import client_of, counts, serve, wait_for_log
 
 LOGIN = """
     function access.authenticate(user, password, peer, mechanism)
@@ -154,6 +154,34 @@ def test_an_answer_is_remembered_as_long_as_the_script_says(t):
         assert client.expect_quiet(1, "q").message_count == 20
         t.wait(lambda: asked(broker, "write exchange / x") >= times, "%d questions" % times)
         assert asked(broker, "write exchange / x") == times, (seconds, asked(broker, "write exchange / x"))
+
+
+def test_a_script_may_say_that_its_answers_have_changed(t):
+    broker = serve(t, policy="""
+        access.depends = { "operation", "name" }
+        function access.authorize(q)
+          if q.operation == "write" and q.name == "x" and shared.get("closed") > 0 then
+            return "deny", "closed"
+          end
+          return "next"
+        end
+        function hook.publish(message)
+          if message.routing_key == "close" then
+            shared.set("closed", 1)
+            access.changed()
+          end
+        end""")
+    client = client_of(t, broker, "q")
+    client.call(1, "exchange.declare", exchange="x", type="fanout")
+    client.call(1, "queue.bind", queue="q", exchange="x")
+    for _ in range(3):
+        client.publish(1, "x", "", b"m")
+    client.publish(1, "x", "close", b"m")
+    client.publish(1, "x", "", b"m")
+    client.expect_channel_close(1, 403, "ACCESS_REFUSED - write access to exchange 'x' in vhost '/' refused for user "
+                                        "'guest': closed", "basic.publish")
+    client.open_channel(2)
+    assert counts(client, "q", channel=2) == [4]
 
 
 def test_a_policy_that_fails_denies_without_a_reason(t):

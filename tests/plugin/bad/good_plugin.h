@@ -37,6 +37,9 @@
 #ifndef GOOD_BY_KEY
 #define GOOD_BY_KEY true
 #endif
+#ifndef GOOD_DEPENDS
+#define GOOD_DEPENDS good_depends
+#endif
 #ifndef GOOD_ARGUMENTS
 #define GOOD_ARGUMENTS NULL
 #endif
@@ -56,6 +59,9 @@
 #define GOOD_STOP NULL
 #endif
 
+/* For those that do not look at more, or have another fault than that. */
+static const char *const good_depends[] __attribute__((unused)) = {"routing_key", NULL};
+
 static const struct shunt_exchange_type good_type = {
 	.size = sizeof(good_type),
 	.name = "x-bad",
@@ -71,6 +77,7 @@ static const struct shunt_exchange_type good_type = {
 	.observe = GOOD_OBSERVE,
 	.bound = GOOD_BOUND,
 	.adopt = GOOD_ADOPT,
+	.depends = GOOD_DEPENDS,
 };
 
 #ifndef GOOD_REGISTER

@@ -152,6 +152,12 @@ static int note_login(const struct shunt_host *host, uint64_t login, enum shunt_
 	return 0;
 }
 
+static void note_access_changed(const struct shunt_host *host)
+{
+	(void)host;
+	current->n_access_changed++;
+}
+
 static struct shunt_draft *make_draft(const struct shunt_host *host, struct shunt_bytes vhost,
 				      struct shunt_bytes exchange, struct shunt_bytes routing_key,
 				      struct shunt_bytes body)
@@ -217,6 +223,7 @@ static void host_init(struct fake_host *fake, const char *const *settings)
 	fake->settings = settings;
 	fake->host.log = note_log;
 	fake->host.login_done = note_login;
+	fake->host.access_changed = note_access_changed;
 	fake->host.draft = make_draft;
 	fake->host.draft_free = free_draft;
 	fake->host.publish = keep_published;

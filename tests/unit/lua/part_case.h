@@ -35,6 +35,7 @@ struct part {
 	enum shunt_verdict verdict;
 	char login[PART_TEXT]; /* "user|tags|reason", "-" for NULL */
 	unsigned n_logins;
+	unsigned n_access_changed;
 };
 
 /* settings: names and values by turns, ended by NULL; or NULL. False: part->error. In any case

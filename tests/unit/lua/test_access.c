@@ -105,6 +105,25 @@ static void what_is_declared_is_remembered(void)
 	part_close(&part);
 }
 
+static void answers_that_have_changed(void)
+{
+	part_run(&part,
+		 "local closed = false\n"
+		 "access.depends = {}\n"
+		 "function access.authorize() return closed and 'deny' or 'allow' end\n"
+		 "timer.after(1, function() closed = true access.changed() end)\n",
+		 NULL);
+	CU_ASSERT_STRING_EQUAL(ask(SHUNT_READ, "a", "q"), "allow:  (4294967295)");
+	CU_ASSERT_EQUAL(part.n_access_changed, 0);
+	fake_services_run(&part.host);
+	CU_ASSERT_EQUAL(part.n_access_changed, 1);
+	CU_ASSERT_STRING_EQUAL(ask(SHUNT_READ, "a", "q"), "deny:  (4294967295)");
+	part_close(&part);
+	CU_ASSERT(!part_open(&part, "access.changed()", NULL));
+	CU_ASSERT_STRING_EQUAL(part.error.text, "part.lua:1: access.changed: not in load");
+	part_close(&part);
+}
+
 /* The client is told nothing, and nothing is remembered. */
 static void failing_denies(void)
 {
@@ -267,7 +286,7 @@ static void scripts_that_cannot_be(void)
 
 UNIT_MAIN("lua access", UNIT_TEST(verdicts_and_reasons), UNIT_TEST(all_that_is_asked),
 	  UNIT_TEST(every_operation_has_a_name), UNIT_TEST(what_may_be_remembered),
-	  UNIT_TEST(what_is_declared_is_remembered), UNIT_TEST(failing_denies),
+	  UNIT_TEST(what_is_declared_is_remembered), UNIT_TEST(answers_that_have_changed), UNIT_TEST(failing_denies),
 	  UNIT_TEST(failing_may_ask_the_next), UNIT_TEST(wrong_answers_are_failures),
 	  UNIT_TEST(reasons_are_cut), UNIT_TEST(used_afterwards), UNIT_TEST(fields_that_are_not),
 	  UNIT_TEST(on_another_loop), UNIT_TEST(nothing_of_it), UNIT_TEST(what_a_script_brings), UNIT_TEST(scripts_that_cannot_be))

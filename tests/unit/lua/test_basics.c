@@ -8,11 +8,12 @@
 #include "lua_case.h"
 #include "unit.h"
 
-static const char *const some[] = {
-	"on",	     "true",  "off",	   "false",  "n",	"12",	  "neg",	"-3",
-	"real",	     "1.5",   "hex",	   "0x10",   "text",	"a b",	  "user.alice", "1234",
-	"user.bob",  "s3",    "a.b.c",	   "deep",   "version", "1.2.3",  "on_error",	"pass",
-	"on_error.route", "deny", "instructions", "50000", NULL};
+static const char *const some[] = {"on",      "true",	      "off",	  "false", "n",
+				   "12",      "neg",	      "-3",	  "real",  "1.5",
+				   "hex",     "0x10",	      "text",	  "a b",   "user.alice",
+				   "1234",    "user.bob",     "s3",	  "a.b.c", "deep",
+				   "version", "1.2.3",	      "on_error", "pass",  "on_error.route",
+				   "deny",    "instructions", "50000",	  NULL};
 
 /* What f() returns with those settings. */
 static const char *with(const char *const *settings, const char *source)
@@ -85,19 +86,21 @@ static void settings_are_not_changed(void)
 
 static void settings_are_required(void)
 {
-	static const char all[] = "settings.require{ n = 'integer', real = 'number', on = 'boolean', "
-				  "text = 'string', user = 'strings', ['a.b.c'] = 'string', "
-				  "nothing = 'integer?', a = 'table', neg = 'number', "
-				  "['x.y'] = 'string?' } "
-				  "function f() return math.type(settings.n) .. ' ' .. "
-				  "type(settings.user.alice) .. ' ' .. settings.user.alice end";
+	static const char all[] =
+		"settings.require{ n = 'integer', real = 'number', on = 'boolean', "
+		"text = 'string', user = 'strings', ['a.b.c'] = 'string', "
+		"nothing = 'integer?', a = 'table', neg = 'number', "
+		"['x.y'] = 'string?' } "
+		"function f() return math.type(settings.n) .. ' ' .. "
+		"type(settings.user.alice) .. ' ' .. settings.user.alice end";
 
 	CU_ASSERT_STRING_EQUAL(with(some, all), "integer string 1234");
 	CU_ASSERT_STRING_EQUAL(with(some, "settings.require{ n = 'string' } "
 					  "function f() return type(settings.n) end"),
 			       "string");
-	CU_ASSERT_STRING_EQUAL(with(some, "\nsettings.require{ x = 'integer' }"),
-			       "refused: case.lua:2: setting script.case.x is missing: integer expected");
+	CU_ASSERT_STRING_EQUAL(
+		with(some, "\nsettings.require{ x = 'integer' }"),
+		"refused: case.lua:2: setting script.case.x is missing: integer expected");
 	CU_ASSERT_STRING_EQUAL(with(some, "settings.require{ text = 'integer' }"),
 			       "refused: case.lua:1: setting script.case.text: integer expected");
 	CU_ASSERT_STRING_EQUAL(with(some, "settings.require{ text = 'table?' }"),

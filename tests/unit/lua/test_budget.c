@@ -208,6 +208,13 @@ static void next_call_is_whole(void)
 	lua_case_close(&c);
 }
 
+/* The machine may have been slow in the call before; after a short one that is forgotten. */
+static void call_nothing(struct lua_case *c)
+{
+	CU_ASSERT_EQUAL(lua_case_call(c, CALL_PUBLISH, "nothing"), CALL_OK);
+	CU_ASSERT_EQUAL(lua_case_call(c, CALL_PUBLISH, "nothing"), CALL_OK);
+}
+
 /* Strings so long that an instruction may take long: the hook comes after fewer. */
 static void long_strings_count(void)
 {
@@ -215,23 +222,62 @@ static void long_strings_count(void)
 
 	lua_case_open(&c, "function f() s = ('x'):rep(9000) end "
 			  "function g() s = ('x'):rep(70000) end "
-			  "function h() s = nil local t = {} for i = 1, 10000 do t[i] = {} end end",
+			  "function h() s = nil local t = {} for i = 1, 10000 do t[i] = {} end end "
+			  "function nothing() end",
 		      (const char *const[]){"cpu_time", "10000000", NULL});
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
-	CU_ASSERT_EQUAL(lua_case_state(&c)->budget.interval, 100);
+	call_nothing(&c);
+	CU_ASSERT_EQUAL(lua_case_state(&c)->budget.interval, 50);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "f"), CALL_OK);
-	CU_ASSERT_EQUAL(lua_case_state(&c)->budget.interval, 10);
+	CU_ASSERT(lua_case_state(&c)->budget.interval <= 10);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "g"), CALL_OK);
 	CU_ASSERT_EQUAL(lua_case_state(&c)->budget.interval, 2);
 	CU_ASSERT(lua_case_state(&c)->heap.huge_strings >= 1);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "h"), CALL_OK);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "h"), CALL_OK);
 	CU_ASSERT_EQUAL(lua_case_state(&c)->heap.big_strings, 0);
-	CU_ASSERT_EQUAL(lua_case_state(&c)->budget.interval, 100);
+	call_nothing(&c);
+	CU_ASSERT_EQUAL(lua_case_state(&c)->budget.interval, 50);
 	lua_case_close(&c);
+}
+
+/* Instructions that take long, as they go through a long chain of tables: the hook comes sooner. */
+static void slow_instructions_count(void)
+{
+	struct lua_case c;
+
+	lua_case_open(&c, "local t = {} for i = 1, 1990 do t = setmetatable({}, {__index = t}) end "
+			  "function f() for i = 1, 40 do local x = t.a, t.b, t.c, t.d, t.e end end "
+			  "function g() for i = 1, 1000 do end end",
+		      (const char *const[]){"cpu_time", "10000000", NULL});
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
+	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "f"), CALL_OK);
+	CU_ASSERT_EQUAL(lua_case_state(&c)->budget.interval, 5);
+	CU_ASSERT(lua_case_state(&c)->budget.is_slow);
+	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "f"), CALL_OK);
+	CU_ASSERT_EQUAL(lua_case_state(&c)->budget.interval, 5);
+	lua_case_close(&c);
+}
+
+/* As deep as Lua lets it, with as much of the C stack as there is of ours. */
+static void c_stack_suffices(void)
+{
+	static const char source[] =
+		"local function deep(n) return (('x'):gsub('.', function() deep(n + 1) end)) end "
+		"local function nest(n) local co = coroutine.create(function() local x <close> = "
+		"setmetatable({}, {__close = function() pcall(deep, 1) nest(n + 1) end}) "
+		"coroutine.yield() end) coroutine.resume(co) local ok, e = coroutine.close(co) "
+		"if not ok then error(e, 0) end end "
+		"function f() local function g(n) if n == 0 then nest(1) end "
+		"return (('x'):gsub('.', function() g(n - 1) end)) end g(50) end";
+
+	expect("failed: case.lua:1: coroutines are closed within each other too deep", source);
+	expect("failed: case.lua:1: C stack overflow",
+	       "local function deep() return (('x'):gsub('.', deep)) end f = deep");
 }
 
 UNIT_MAIN("lua_budget", UNIT_TEST(loops_end), UNIT_TEST(nothing_catches_it),
 	  UNIT_TEST(coroutines_end), UNIT_TEST(coroutine_of_former_call), UNIT_TEST(libraries_end),
 	  UNIT_TEST(memory_ends), UNIT_TEST(memory_is_full), UNIT_TEST(time_ends),
-	  UNIT_TEST(next_call_is_whole), UNIT_TEST(long_strings_count))
+	  UNIT_TEST(next_call_is_whole), UNIT_TEST(long_strings_count),
+	  UNIT_TEST(slow_instructions_count), UNIT_TEST(c_stack_suffices))

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
-/* lua-scripts/: each is opened with the lines of shunt.conf that it shows, and its tests are run. */
+/*
+ * lua-scripts/: each is opened with the lines of shunt.conf that it shows, and its tests are run.
+ * docs/lua.md: names all that a script can see. What the guide shows is run by tests/guide.
+ */
 
 #include <glob.h>
 #include <stdio.h>
@@ -150,4 +153,121 @@ static void examples_pass_their_tests(void)
 	globfree(&found);
 }
 
-UNIT_MAIN("lua/examples", UNIT_TEST(examples_pass_their_tests))
+/* ---- The guide ---- */
+
+static char guide[SOURCE_MAX];
+
+static void read_guide(void)
+{
+	const char *folder = getenv("srcdir");
+	char path[512];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/docs/lua.md", folder ? folder : ".");
+	file = fopen(path, "r");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	guide[fread(guide, 1, sizeof(guide) - 1, file)] = '\0';
+	CU_ASSERT_EQUAL(fclose(file), 0);
+}
+
+/* In its code font, alone or as the beginning of a call. */
+static void check_name(const char *name)
+{
+	static const char *const ends[] = {"`", "(", "{"};
+	char text[128];
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		(void)snprintf(text, sizeof(text), "`%s%s", name, ends[i]);
+		found = found || strstr(guide, text) != NULL;
+	}
+	if (!found)
+		(void)fprintf(stderr, "the guide does not describe %s\n", name);
+	CU_ASSERT_TRUE(found);
+}
+
+static bool is_luas_own(const char *name)
+{
+	static const char *const names[] = {"math", "table", "utf8", "coroutine", "string", "_G"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* The table is on top. */
+static void check_table(lua_State *L, const char *table)
+{
+	lua_pushnil(L);
+	while (lua_next(L, -2)) {
+		char name[128];
+
+		lua_pop(L, 1);
+		(void)snprintf(name, sizeof(name), "%s.%s", table, lua_tostring(L, -1));
+		check_name(name);
+	}
+}
+
+static void check_globals(lua_State *L, void *context)
+{
+	unsigned *count = context;
+
+	lua_pushglobaltable(L);
+	lua_pushnil(L);
+	while (lua_next(L, -2)) {
+		const char *name = lua_tostring(L, -2);
+
+		if (lua_istable(L, -1) && !is_luas_own(name))
+			check_table(L, name);
+		else if (strcmp(name, "collectgarbage") != 0)
+			check_name(name);
+		++*count;
+		lua_pop(L, 1);
+	}
+}
+
+static void guide_names_all(void)
+{
+	unsigned count = 0;
+	struct lua_case c;
+
+	read_guide();
+	lua_case_open(&c, "", NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
+	CU_ASSERT_EQUAL(call_run(lua_case_state(&c), CALL_LOAD, check_globals, &count, NULL),
+			CALL_OK);
+	CU_ASSERT(count > 30);
+	lua_case_close(&c);
+}
+
+static void guide_names_what_tests_have(void)
+{
+	static struct example example = {
+		.name = "names",
+		.path = "names.lua",
+		.source = "function test_names() local t = {} for name in pairs(test) do "
+			  "t[#t + 1] = 'test.' .. name end log.info(table.concat(t, ' ')) end",
+	};
+	struct fake_host fake;
+	struct language language;
+	struct shunt_error error = {0};
+	struct script *script;
+	unsigned count = 0;
+
+	read_guide();
+	script = open_example(&example, &fake, &language, &error);
+	CU_ASSERT_PTR_NOT_NULL(script);
+	for (char *name = strtok(printed, " \n"); name; name = strtok(NULL, " \n")) {
+		if (strncmp(name, "test.", 5) != 0)
+			continue;
+		check_name(name);
+		count++;
+	}
+	CU_ASSERT(count >= 12);
+	script_close(script);
+	fake_services_fini(&fake);
+}
+
+UNIT_MAIN("lua/examples", UNIT_TEST(examples_pass_their_tests), UNIT_TEST(guide_names_all),
+	  UNIT_TEST(guide_names_what_tests_have))

@@ -121,8 +121,7 @@ static void look(lua_State *L, void *context)
 	json_push(L, (struct shunt_bytes){(const uint8_t *)looking->text, strlen(looking->text)},
 		  (struct shunt_bytes){(const uint8_t *)looking->path, strlen(looking->path)});
 	CU_ASSERT_EQUAL(lua_gettop(L), top + 1);
-	(void)snprintf(looking->found, sizeof(looking->found), "%s",
-		       luaL_tolstring(L, -1, NULL));
+	(void)snprintf(looking->found, sizeof(looking->found), "%s", luaL_tolstring(L, -1, NULL));
 }
 
 static const char *at(const char *text, const char *path)

@@ -118,6 +118,22 @@ static void done_may_publish_and_fail(void)
 	part_close(&part);
 }
 
+/* Else it would go on when another version has come, and nobody could end it. */
+static void no_chain_without_end(void)
+{
+	unsigned n = 0;
+
+	part_run(&part,
+		 "local function again() broker.publish{ done = again } end\n"
+		 "function startup() again() end",
+		 NULL);
+	for (; part.published != NULL && n < 1000; n++)
+		part_tell(&part, SHUNT_ROUTED);
+	CU_ASSERT_EQUAL(n, 100);
+	CU_ASSERT(part_has_logged(&part, "part.lua:1: broker.publish: 100 messages in a chain"));
+	part_close(&part);
+}
+
 /* The broker drops what is under way while it stops: nobody is told, nothing is left. */
 static void nobody_is_told(void)
 {
@@ -236,5 +252,5 @@ static void no_memory_for_a_draft(void)
 
 UNIT_MAIN("lua publishing", UNIT_TEST(the_whole_message), UNIT_TEST(defaults), UNIT_TEST(outcomes),
 	  UNIT_TEST(told_where_it_was_published), UNIT_TEST(done_may_publish_and_fail),
-	  UNIT_TEST(nobody_is_told), UNIT_TEST(nothing_grows), UNIT_TEST(wrong_messages),
+	  UNIT_TEST(no_chain_without_end), UNIT_TEST(nobody_is_told), UNIT_TEST(nothing_grows), UNIT_TEST(wrong_messages),
 	  UNIT_TEST(not_at_top_level), UNIT_TEST(many_large_ones), UNIT_TEST(no_memory_for_a_draft))

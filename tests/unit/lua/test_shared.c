@@ -28,8 +28,8 @@ static lua_Integer get(struct shared_table *table, const char *name, uint64_t no
 	return number.integer;
 }
 
-static lua_Integer add(struct shared_table *table, const char *name, lua_Integer n,
-		       uint64_t ttl_us, uint64_t now_us)
+static lua_Integer add(struct shared_table *table, const char *name, lua_Integer n, uint64_t ttl_us,
+		       uint64_t now_us)
 {
 	struct shared_number sum = {.integer = -1};
 

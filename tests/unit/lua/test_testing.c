@@ -101,10 +101,41 @@ static void failure_says_where(void)
 	CU_ASSERT(says("\nfunction test_a()\n\ttest.equal(1, 2)\nend\nfunction test_b() end",
 		       "FAILED   case.lua:3: test_a: got 1, expected 2\npassed   test_b\n"
 		       "1 passed, 1 failed\nerror: case.lua:3: test_a: got 1, expected 2"));
-	CU_ASSERT(says("function test_a() error('why', 0) end", "FAILED   case.lua:1: test_a: why"));
+	CU_ASSERT(
+		says("function test_a() error('why', 0) end", "FAILED   case.lua:1: test_a: why"));
 	CU_ASSERT(says("function test_a() local x = nil + 1 end",
 		       "case.lua:1: test_a: attempt to perform arithmetic"));
 	CU_ASSERT(says("function test_a() while true do end end", "FAILED   case.lua:1: test_a: "));
+}
+
+/* Lua keeps 60 bytes of a source's name. */
+static void long_paths_are_whole(void)
+{
+	static const char path[] =
+		"/a/path/that/is/longer/than/what/lua/keeps/of/it/and/then/some/more/"
+		"case.lua";
+	struct shunt_script text = {.size = sizeof(text), .name = "case", .path = path};
+	static const char *const sources[] = {
+		"\nx = = 1", "\nerror('bad')", "\nfunction test_a() error('bad') end",
+		"\nfunction test_a() test.equal(test.refused(error, 'bad'), 'good') end"};
+	struct language language = {.host = NULL};
+
+	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+		struct shunt_error error = {0};
+		struct fake_host fake;
+
+		fake_host_init(&fake, 1);
+		fake.host.stable_hash = stable_hash;
+		fake.options = script_options;
+		language.host = &fake.host;
+		text.source.data = (const uint8_t *)sources[i];
+		text.source.size = strlen(sources[i]);
+		CU_ASSERT_PTR_NULL(
+			script_open(&language, &fake.host, &text, SHUNT_SCRIPT_RUN, NULL, &error));
+		CU_ASSERT_EQUAL(strncmp(error.text, path, strlen(path)), 0);
+		CU_ASSERT_EQUAL(strncmp(error.text + strlen(path), ":2: ", 4), 0);
+		fake_services_fini(&fake);
+	}
 }
 
 static void each_has_a_state_of_its_own(void)
@@ -201,11 +232,12 @@ static void time_is_the_tests(void)
 
 static void timers_fire(void)
 {
-	CU_ASSERT(passes("n, s = 0, 0 function startup() s = s + 1 end "
-			 "timer.every(10, function() n = n + 1 end) "
-			 "function test_a() test.advance(100) test.equal(n, 0) "
-			 "test.startup() test.equal(s, 1) test.advance(9) test.equal(n, 0) "
-			 "test.advance(1) test.equal(n, 1) test.advance(100) test.equal(n, 11) end"));
+	CU_ASSERT(
+		passes("n, s = 0, 0 function startup() s = s + 1 end "
+		       "timer.every(10, function() n = n + 1 end) "
+		       "function test_a() test.advance(100) test.equal(n, 0) "
+		       "test.startup() test.equal(s, 1) test.advance(9) test.equal(n, 0) "
+		       "test.advance(1) test.equal(n, 1) test.advance(100) test.equal(n, 11) end"));
 	CU_ASSERT(says("timer.every(1, function() error('bad') end) "
 		       "function test_a() test.startup() test.advance(1) end",
 		       "bad"));
@@ -215,41 +247,42 @@ static void publishing_is_seen(void)
 {
 	CU_ASSERT(passes(
 		"function startup() broker.publish{ routing_key = 'k', body = 'b', "
-		"headers = { a = 1, s = 'x' }, message_id = 'm', done = function(o) last = o end } end "
+		"headers = { a = 1, s = 'x' }, message_id = 'm', done = function(o) last = o end } "
+		"end "
 		"function test_a() test.startup() test.equal(#test.published, 1) "
 		"local m = test.published[1] test.equal({m.routing_key, m.body, m.headers.a, "
-		"m.headers.s, m.message_id}, {'k', 'b', 1, 'x', 'm'}) test.equal(last, 'routed') end "
+		"m.headers.s, m.message_id}, {'k', 'b', 1, 'x', 'm'}) test.equal(last, 'routed') "
+		"end "
 		"function test_b() test.outcome('refused') test.startup() "
 		"test.equal(last, 'refused') end"));
 }
 
 /* ---- Exchanges ---- */
 
-#define COUNTRY                                                                              \
-	"exchange.register{ name = 'x-country', depends = { 'headers.country' }, "            \
-	"arguments = { { name = 'default', type = 'string', required = true } }, "            \
-	"validate = function(x) if x.arguments.default == '' then "                           \
-	"return false, 'default is empty' end end, "                                          \
-	"validate_binding = function(x, b) if b.routing_key == '' then "                      \
-	"return false, 'no country' end end, "                                                \
-	"route = function(message, bindings, emit, x) "                                       \
+#define COUNTRY                                                                                    \
+	"exchange.register{ name = 'x-country', depends = { 'headers.country' }, "                 \
+	"arguments = { { name = 'default', type = 'string', required = true } }, "                 \
+	"validate = function(x) if x.arguments.default == '' then "                                \
+	"return false, 'default is empty' end end, "                                               \
+	"validate_binding = function(x, b) if b.routing_key == '' then "                           \
+	"return false, 'no country' end end, "                                                     \
+	"route = function(message, bindings, emit, x) "                                            \
 	"return bindings:match(message.headers.country or x.arguments.default) end } "
 
 static void exchanges_route(void)
 {
-	CU_ASSERT(passes(
-		COUNTRY
-		"function test_a() "
-		"local x = test.exchange('x-country', { arguments = { default = 'fr' } }) "
-		"local b = x:bind{ routing_key = 'de', destination = 'd' } "
-		"x:bind{ routing_key = 'fr', destination = 'b' } "
-		"x:bind{ routing_key = 'fr', destination = 'a' } "
-		"x:bind{ routing_key = 'fr', destination = 'a' } "
-		"test.equal(x:route{ headers = { country = 'de' } }, { 'd' }) "
-		"test.equal(x:route{}, { 'a', 'b' }) "
-		"test.equal(x:route{ headers = { country = 'it' } }, {}) "
-		"x:unbind(b) test.equal(x:route{ headers = { country = 'de' } }, {}) "
-		"test.refused(function() x:unbind(b) end) end"));
+	CU_ASSERT(passes(COUNTRY
+			 "function test_a() "
+			 "local x = test.exchange('x-country', { arguments = { default = 'fr' } }) "
+			 "local b = x:bind{ routing_key = 'de', destination = 'd' } "
+			 "x:bind{ routing_key = 'fr', destination = 'b' } "
+			 "x:bind{ routing_key = 'fr', destination = 'a' } "
+			 "x:bind{ routing_key = 'fr', destination = 'a' } "
+			 "test.equal(x:route{ headers = { country = 'de' } }, { 'd' }) "
+			 "test.equal(x:route{}, { 'a', 'b' }) "
+			 "test.equal(x:route{ headers = { country = 'it' } }, {}) "
+			 "x:unbind(b) test.equal(x:route{ headers = { country = 'de' } }, {}) "
+			 "test.refused(function() x:unbind(b) end) end"));
 }
 
 static void refusals_reach_the_test(void)
@@ -310,10 +343,11 @@ static void wrong_depends_is_found(void)
 	CU_ASSERT(depends_on("m.headers.c == nil and m.type == 't'", "type"));
 	CU_ASSERT(depends_on("m.app_id", "app_id"));
 	CU_ASSERT(depends_on("m.exchange == 'exchange'", "exchange"));
-	CU_ASSERT(says("n = 0 exchange.register{ name = 'x', depends = { 'headers.a' }, "
-		       "route = function(m, bindings) n = n + 1 if n == 1 then return bindings end "
-		       "end } function test_a() local x = test.exchange('x') x:bind{} x:route{} end",
-		       "FAILED"));
+	CU_ASSERT(
+		says("n = 0 exchange.register{ name = 'x', depends = { 'headers.a' }, "
+		     "route = function(m, bindings) n = n + 1 if n == 1 then return bindings end "
+		     "end } function test_a() local x = test.exchange('x') x:bind{} x:route{} end",
+		     "FAILED"));
 	CU_ASSERT(passes("exchange.register{ name = 'x', depends = { 'headers.a', "
 			 "'property.app_id', 'routing_key' }, route = function(m, bindings) "
 			 "if m.headers.a == 1 and m.app_id == 'p' and m.routing_key == 'k' then "
@@ -342,9 +376,11 @@ static void hooks_are_asked(void)
 		"{ 'refuse', 'not you' }) "
 		"d, m = test.publish{ routing_key = 'old', exchange = 'e', body = 'b', "
 		"headers = { secret = 'x', kept = 1 } } test.equal(d, 'pass') "
-		"test.equal(m.headers, { kept = 1, n = 7 }) test.equal({ m.routing_key, m.exchange, "
+		"test.equal(m.headers, { kept = 1, n = 7 }) test.equal({ m.routing_key, "
+		"m.exchange, "
 		"m.priority, m.body }, { 'new', 'other', 3, 'B' }) end "
-		"function test_deliver() test.equal(test.deliver{ queue = 'q', redelivered = true }, "
+		"function test_deliver() test.equal(test.deliver{ queue = 'q', redelivered = true "
+		"}, "
 		"'reject') local d, m = test.deliver{ queue = 'q', consumer_tag = 't' } "
 		"test.equal({ d, m.headers.seen }, { 'pass', 't' }) end"));
 	CU_ASSERT(says("function test_a() test.publish{} end", "no function hook.publish"));
@@ -379,16 +415,18 @@ static void policies_are_asked(void)
 		       "if q.peer.is_tls then return 'deny' end return 'allow' end "
 		       "function test_a() test.authorize{} end",
 		       "the answer depends on the peer"));
-	CU_ASSERT(passes("access.depends = { 'user' } function access.authorize(q) "
-			 "return q.user == 'a' and 'allow' or 'deny' end "
-			 "function test_a() test.equal(test.authorize{ user = 'a' }, 'allow') end"));
+	CU_ASSERT(
+		passes("access.depends = { 'user' } function access.authorize(q) "
+		       "return q.user == 'a' and 'allow' or 'deny' end "
+		       "function test_a() test.equal(test.authorize{ user = 'a' }, 'allow') end"));
 }
 
 UNIT_MAIN("lua/testing", UNIT_TEST(tests_are_run_in_their_order), UNIT_TEST(failure_says_where),
-	  UNIT_TEST(each_has_a_state_of_its_own), UNIT_TEST(check_does_not_run_them),
-	  UNIT_TEST(test_is_for_tests), UNIT_TEST(log_is_shown), UNIT_TEST(equal_compares),
-	  UNIT_TEST(refused_wants_an_error), UNIT_TEST(settings_are_the_tests),
-	  UNIT_TEST(time_is_the_tests), UNIT_TEST(timers_fire), UNIT_TEST(publishing_is_seen),
-	  UNIT_TEST(exchanges_route), UNIT_TEST(refusals_reach_the_test),
-	  UNIT_TEST(error_in_route_fails), UNIT_TEST(wrong_depends_is_found),
-	  UNIT_TEST(hooks_are_asked), UNIT_TEST(policies_are_asked))
+	  UNIT_TEST(long_paths_are_whole), UNIT_TEST(each_has_a_state_of_its_own),
+	  UNIT_TEST(check_does_not_run_them), UNIT_TEST(test_is_for_tests), UNIT_TEST(log_is_shown),
+	  UNIT_TEST(equal_compares), UNIT_TEST(refused_wants_an_error),
+	  UNIT_TEST(settings_are_the_tests), UNIT_TEST(time_is_the_tests), UNIT_TEST(timers_fire),
+	  UNIT_TEST(publishing_is_seen), UNIT_TEST(exchanges_route),
+	  UNIT_TEST(refusals_reach_the_test), UNIT_TEST(error_in_route_fails),
+	  UNIT_TEST(wrong_depends_is_found), UNIT_TEST(hooks_are_asked),
+	  UNIT_TEST(policies_are_asked))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A plugin that is built against a released header (sdk/abi), as an author did who has not built it
- * again since: an exchange type with all that ABI 1.0 had. Behind the structure is what a broker
- * must not take for newer members.
+ * again since: an exchange type with all that ABI 1.0 had, and what else there was. Behind the
+ * structures is what a broker must not take for newer members.
  */
 #include <shunt/plugin.h>
 #include <string.h>
@@ -123,6 +123,64 @@ static const struct {
 		   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
 };
 
+#if RELEASED_MINOR >= 2
+static enum shunt_verdict released_authorize(void *plugin, const struct shunt_question *question)
+{
+	(void)plugin;
+	(void)question;
+	return SHUNT_NEXT;
+}
+
+static const struct {
+	struct shunt_access_policy policy;
+	uint64_t behind[8];
+} released_policy = {
+	.policy =
+		{
+			.size = sizeof(struct shunt_access_policy),
+			.name = "released",
+			.authorize = released_authorize,
+		},
+	.behind = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+};
+
+static enum shunt_decision released_deliver(void *plugin, const struct shunt_delivery *delivery,
+					    struct shunt_draft *draft)
+{
+	(void)plugin;
+	(void)delivery;
+	(void)draft;
+	return SHUNT_PASS;
+}
+
+static const struct {
+	struct shunt_hook hook;
+	uint64_t behind[8];
+} released_hook = {
+	.hook =
+		{
+			.size = sizeof(struct shunt_hook),
+			.name = "released",
+			.deliver = released_deliver,
+		},
+	.behind = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+};
+
+static int released_register_others(const struct shunt_host *host, struct shunt_error *error)
+{
+	if (host->register_access_policy(host, &released_policy.policy, error) != 0)
+		return -1;
+	return host->register_hook(host, &released_hook.hook, error);
+}
+#else
+static int released_register_others(const struct shunt_host *host, struct shunt_error *error)
+{
+	(void)host;
+	(void)error;
+	return 0;
+}
+#endif
+
 /* Its structures were shorter than ours: what it may rely on is there. */
 static int released_start(const struct shunt_host *host, void **ret_plugin,
 			  struct shunt_error *error)
@@ -131,6 +189,8 @@ static int released_start(const struct shunt_host *host, void **ret_plugin,
 	released_host = host;
 	if (!SHUNT_HAS(host, struct shunt_host, loop_index) || host->abi_major != SHUNT_ABI_MAJOR)
 		return released_refuse(error, "the host has shrunk");
+	if (released_register_others(host, error) != 0)
+		return -1;
 	return host->register_exchange_type(host, &released_type.type, error);
 }
 

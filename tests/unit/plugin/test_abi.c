@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "fixture.h"
+#include "plugin/plugin.h"
 
 /*
  * Plugins that were built against released headers run in the broker of today; and the present
@@ -69,6 +70,7 @@ static void runs(const char *module, const char *type_name)
 	CU_ASSERT_PTR_NULL(type->functions->observe);
 	CU_ASSERT_PTR_NULL(type->functions->bound);
 	CU_ASSERT_PTR_NULL(type->functions->adopt);
+	CU_ASSERT_PTR_NULL(type->functions->depends);
 	route_once(type);
 	(void)plugins_end();
 }
@@ -83,4 +85,22 @@ static void built_against_1_1(void)
 	runs("released_1_1", "x-released-1");
 }
 
-UNIT_MAIN("abi", UNIT_TEST(built_against_1_0), UNIT_TEST(built_against_1_1))
+static void built_against_1_2(void)
+{
+	const struct plugin *plugin;
+
+	runs("released_1_2", "x-released-2");
+	plugins_begin(0);
+	CU_ASSERT_EQUAL_FATAL(load("released_1_2"), 0);
+	plugin = plugins_find(plugins, "released-2");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(plugin);
+	CU_ASSERT_EQUAL_FATAL(plugin->staged.n_policies, 1);
+	CU_ASSERT_PTR_NOT_NULL(plugin->staged.policies[0]->own.authorize);
+	CU_ASSERT_PTR_NULL(plugin->staged.policies[0]->own.decide);
+	CU_ASSERT_EQUAL_FATAL(plugin->staged.n_hooks, 1);
+	CU_ASSERT_PTR_NOT_NULL(plugin->staged.hooks[0]->own.deliver);
+	CU_ASSERT_PTR_NULL(plugin->self.activate);
+	(void)plugins_end();
+}
+
+UNIT_MAIN("abi", UNIT_TEST(built_against_1_0), UNIT_TEST(built_against_1_1), UNIT_TEST(built_against_1_2))

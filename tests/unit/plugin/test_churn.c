@@ -28,7 +28,7 @@ static void begin_changing(struct letter *letter)
 	next_version(NULL);
 }
 
-/* The first one is hashed, which takes long; versions come and go beside those that are remembered. */
+/* The first one is hashed, which takes longer; versions come and go beside those that are remembered. */
 static void login_done(struct access_login *login)
 {
 	static struct letter first = { .deliver = begin_changing };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/exchange_depends.h"
+#include "amqp/depends.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,18 +7,17 @@
 
 #include "../unit.h"
 #include "amqp/properties.h"
-#include "arguments_fixture.h"
-#include "broker/router.h"
+#include "../broker/arguments_fixture.h"
 
-static struct exchange_depends depends;
-static char fault[EXCHANGE_DEPENDS_FAULT_SIZE];
+static struct depends depends;
+static char fault[DEPENDS_FAULT_SIZE];
 
 static int read_one(const char *name)
 {
 	const char *const names[] = {"routing_key", name, NULL};
 
 	fault[0] = '\0';
-	return exchange_depends_read(names, &depends, fault, sizeof(fault));
+	return depends_read(names, &depends, fault, sizeof(fault));
 }
 
 /* ---- Names ---- */
@@ -27,10 +26,10 @@ static void none(void)
 {
 	const char *const names[] = {NULL};
 
-	CU_ASSERT_EQUAL(exchange_depends_read(NULL, &depends, fault, sizeof(fault)), 0);
+	CU_ASSERT_EQUAL(depends_read(NULL, &depends, fault, sizeof(fault)), 0);
 	CU_ASSERT_FALSE(depends.is_declared);
 	CU_ASSERT_FALSE(depends.is_by_names);
-	CU_ASSERT_EQUAL(exchange_depends_read(names, &depends, fault, sizeof(fault)), 0);
+	CU_ASSERT_EQUAL(depends_read(names, &depends, fault, sizeof(fault)), 0);
 	CU_ASSERT_TRUE(depends.is_declared);
 	CU_ASSERT_TRUE(depends.is_by_names);
 	CU_ASSERT_EQUAL(depends.n_fields, 0);
@@ -98,15 +97,15 @@ static void unknown(void)
 
 static void too_many(void)
 {
-	const char *names[EXCHANGE_DEPENDS_MAX + 2];
+	const char *names[DEPENDS_MAX + 2];
 
-	for (size_t i = 0; i <= EXCHANGE_DEPENDS_MAX; i++)
+	for (size_t i = 0; i <= DEPENDS_MAX; i++)
 		names[i] = "headers.x";
-	names[EXCHANGE_DEPENDS_MAX] = NULL;
-	CU_ASSERT_EQUAL(exchange_depends_read(names, &depends, fault, sizeof(fault)), 0);
-	names[EXCHANGE_DEPENDS_MAX] = "user";
-	names[EXCHANGE_DEPENDS_MAX + 1] = NULL;
-	CU_ASSERT_EQUAL(exchange_depends_read(names, &depends, fault, sizeof(fault)), -EINVAL);
+	names[DEPENDS_MAX] = NULL;
+	CU_ASSERT_EQUAL(depends_read(names, &depends, fault, sizeof(fault)), 0);
+	names[DEPENDS_MAX] = "user";
+	names[DEPENDS_MAX + 1] = NULL;
+	CU_ASSERT_EQUAL(depends_read(names, &depends, fault, sizeof(fault)), -EINVAL);
 	CU_ASSERT_STRING_EQUAL(fault, "'user', which is one too many: 16 is the most");
 	CU_ASSERT_FALSE(depends.is_declared);
 }
@@ -120,17 +119,14 @@ struct fields {
 
 static struct fields write_of(const struct amqp_properties *properties, const char *key)
 {
-	struct routed_message routed = {.view = {.size = sizeof(routed.view)}};
+	struct shunt_message view = {.size = sizeof(view)};
 	struct fields ret;
 	struct buffer raw;
 
 	buffer_init(&raw);
 	CU_ASSERT_EQUAL_FATAL(amqp_properties_append(properties, &raw), 0);
-	routed.message = message_create(SLICE_LITERAL("e"), slice_cstr(key), buffer_slice(&raw), 0);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(routed.message);
-	routed.view.routing_key = (struct shunt_bytes){(const uint8_t *)key, strlen(key)};
-	ret.size = exchange_depends_write(&depends, &routed, ret.bytes, sizeof(ret.bytes));
-	message_unref(routed.message);
+	view.routing_key = (struct shunt_bytes){(const uint8_t *)key, strlen(key)};
+	ret.size = depends_write(&depends, &view, buffer_slice(&raw), ret.bytes, sizeof(ret.bytes));
 	buffer_fini(&raw);
 	return ret;
 }
@@ -249,7 +245,7 @@ static void fields_do_not_run_together(void)
 	enum { N = sizeof(cases) / sizeof(cases[0]) };
 	struct fields all[N];
 
-	CU_ASSERT_EQUAL(exchange_depends_read(names, &depends, fault, sizeof(fault)), 0);
+	CU_ASSERT_EQUAL(depends_read(names, &depends, fault, sizeof(fault)), 0);
 	for (size_t i = 0; i < N; i++) {
 		const struct amqp_properties properties = {
 			.flags = cases[i].flags,
@@ -280,6 +276,6 @@ static void as_much_as_there_is_room_for(void)
 	}
 }
 
-UNIT_MAIN("exchange_depends", UNIT_TEST(none), UNIT_TEST(known), UNIT_TEST(unknown),
-	  UNIT_TEST(too_many), UNIT_TEST(headers_by_type_and_value), UNIT_TEST(headers_by_name),
+UNIT_MAIN("depends", UNIT_TEST(none), UNIT_TEST(known), UNIT_TEST(unknown), UNIT_TEST(too_many),
+	  UNIT_TEST(headers_by_type_and_value), UNIT_TEST(headers_by_name),
 	  UNIT_TEST(fields_do_not_run_together), UNIT_TEST(as_much_as_there_is_room_for))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/exchange_depends.h"
+#include "amqp/depends.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,8 +8,6 @@
 #include "amqp/cursor.h"
 #include "amqp/properties.h"
 #include "amqp/table.h"
-#include "broker/message.h"
-#include "broker/router.h"
 
 #define HEADER_PREFIX	"headers."
 #define PROPERTY_PREFIX "property."
@@ -72,7 +70,7 @@ static bool read_name(const char *name, struct depends_field *ret)
 }
 
 /* Properties are decoded in the order of their flags, from the highest one on. */
-static void add(struct exchange_depends *depends, const struct depends_field *field)
+static void add(struct depends *depends, const struct depends_field *field)
 {
 	uint16_t flag = 0;
 
@@ -94,12 +92,11 @@ static int refuse(const char *name, const char *what, char *ret_fault, size_t si
 	return -EINVAL;
 }
 
-int exchange_depends_read(const char *const *names, struct exchange_depends *ret, char *ret_fault,
-			  size_t size)
+int depends_read(const char *const *names, struct depends *ret, char *ret_fault, size_t size)
 {
-	struct exchange_depends depends = {.is_declared = true, .is_by_names = true};
+	struct depends depends = {.is_declared = true, .is_by_names = true};
 
-	*ret = (struct exchange_depends){0};
+	*ret = (struct depends){0};
 	if (!names)
 		return 0;
 	for (; *names; names++) {
@@ -108,7 +105,7 @@ int exchange_depends_read(const char *const *names, struct exchange_depends *ret
 		if (!read_name(*names, &field))
 			return refuse(*names, "which is no field that can be named", ret_fault,
 				      size);
-		if (depends.n_fields == EXCHANGE_DEPENDS_MAX)
+		if (depends.n_fields == DEPENDS_MAX)
 			return refuse(*names, "which is one too many: 16 is the most", ret_fault,
 				      size);
 		add(&depends, &field);
@@ -179,20 +176,19 @@ static void put_field(struct amqp_writer *w, const struct depends_field *field,
 	}
 }
 
-size_t exchange_depends_write(const struct exchange_depends *depends,
-			      const struct routed_message *message, uint8_t *out, size_t room)
+size_t depends_write(const struct depends *depends, const struct shunt_message *view,
+		     struct slice properties, uint8_t *out, size_t room)
 {
-	struct amqp_properties properties;
+	struct amqp_properties decoded;
 	struct amqp_writer w;
 
 	amqp_writer_init(&w, out, room);
 	amqp_put_octet(&w, 0); /* so that nothing is not empty */
-	properties.flags = 0;
-	properties.headers = SLICE_EMPTY;
+	decoded.flags = 0;
+	decoded.headers = SLICE_EMPTY;
 	if (depends->property != 0)
-		amqp_properties_decode_to(&properties, message_properties(message->message),
-					  depends->property);
+		amqp_properties_decode_to(&decoded, properties, depends->property);
 	for (size_t i = 0; i < depends->n_fields; i++)
-		put_field(&w, &depends->fields[i], &message->view, &properties);
+		put_field(&w, &depends->fields[i], view, &decoded);
 	return w.failed ? 0 : (size_t)(w.p - out);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef KERNEL_BROKER_EXCHANGE_DEPENDS_H
-#define KERNEL_BROKER_EXCHANGE_DEPENDS_H
+#ifndef KERNEL_AMQP_DEPENDS_H
+#define KERNEL_AMQP_DEPENDS_H
 
 /* What an exchange type's answers depend on (shunt_exchange_type.depends), and those fields of a
  * message. */
@@ -9,12 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <shunt/plugin.h>
+
 #include "base/compiler.h"
 #include "base/slice.h"
 
-struct routed_message; /* broker/router.h */
-
-#define EXCHANGE_DEPENDS_MAX 16u
+#define DEPENDS_MAX 16u
 
 enum depends_kind {
 	DEPENDS_ROUTING_KEY,
@@ -31,30 +31,29 @@ struct depends_field {
 };
 
 /* Part of the exchange type. */
-struct exchange_depends {
+struct depends {
 	bool is_declared;
 	bool is_by_names;  /* on nothing but exchange, routing key and user */
 	uint16_t property; /* enum amqp_property: the last one that is looked at; 0: none is */
 	size_t n_fields;
-	struct depends_field fields[EXCHANGE_DEPENDS_MAX];
+	struct depends_field fields[DEPENDS_MAX];
 };
 
-#define EXCHANGE_DEPENDS_FAULT_SIZE 160u
+#define DEPENDS_FAULT_SIZE 160u
 
 /*
  * Reads the list, which ends with NULL; NULL: nothing is declared. -EINVAL: what is wrong with it
  * is in ret_fault, and *ret is as if nothing were declared.
  */
-int exchange_depends_read(const char *const *names, struct exchange_depends *ret, char *ret_fault,
-			  size_t size);
+int depends_read(const char *const *names, struct depends *ret, char *ret_fault, size_t size);
 
 /*
- * Writes what the message has in these fields, so that two messages with the same bytes are the
- * same in all of them: whether there is one, its type on the wire, its value; of a header all
- * entries of that name. Returns how many bytes; 0: more than there is room for (no message has
- * none).
+ * Writes what the message, with those properties on the wire, has in these fields, so that two
+ * messages with the same bytes are the same in all of them: whether there is one, its type on the
+ * wire, its value; of a header all entries of that name. Returns how many bytes; 0: more than there
+ * is room for (no message has none).
  */
-size_t exchange_depends_write(const struct exchange_depends *depends,
-			      const struct routed_message *message, uint8_t *out, size_t room);
+size_t depends_write(const struct depends *depends, const struct shunt_message *view,
+		     struct slice properties, uint8_t *out, size_t room);
 
 #endif
