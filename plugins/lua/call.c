@@ -121,6 +121,17 @@ static void fill_error(const struct state *state, struct shunt_error *error)
 	memcpy(error->text, state->last_error, sizeof(error->text));
 }
 
+static void fill_error_quarantined(const struct quarantine *quarantine, enum call_kind kind,
+				   struct shunt_error *error)
+{
+	if (!error)
+		return;
+	error->code = 0;
+	(void)snprintf(error->text, sizeof(error->text),
+		       "%s is not called for a while, it has failed %u times in a row",
+		       call_kind_name(kind), quarantine->after);
+}
+
 /* The stack of L is at least LUA_MINSTACK slots: of the main thread, or of a C function of a test. */
 static enum call_result run_protected(struct state *state, struct call *call,
 				      struct shunt_error *error)
@@ -159,6 +170,7 @@ static enum call_result run_entered(struct state *state, struct call *call,
 	answer = quarantine_ask(quarantine, call->kind, call->start_ns);
 	if (answer == QUARANTINE_REFUSES) {
 		stats_count_quarantined(&state->stats, call->kind);
+		fill_error_quarantined(quarantine, call->kind, error);
 		return CALL_QUARANTINED;
 	}
 	call->trial = answer == QUARANTINE_TRIAL;

@@ -46,7 +46,8 @@ enum call_result {
  * calls them with lua_call(), and reads results into the context; any Lua API may be used in it, as
  * whatever raises ends up here. The stack is as before afterwards. A body holds nothing that an
  * error would leak.
- * error: NULL, or where what went wrong is put besides: "FILE:LINE: text", code 0.
+ * error: NULL, or where what went wrong is put besides: "FILE:LINE: text", or that it was not called,
+ * code 0.
  */
 enum call_result call_run(struct state *state, enum call_kind kind,
 			  void (*body)(lua_State *L, void *context), void *context,

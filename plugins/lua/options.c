@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ON_ERROR_HELP "what becomes of it when the script fails: deny, pass or unroutable"
+#define ON_ERROR_HELP "what is done when the script fails then: deny or pass"
 
 /* clang-format off */
 const struct shunt_option script_options[] = {
 	{.name = "on_error", .type = SHUNT_OPTION_STRING,
 	 .help = "what is done when the script fails, for all kinds of calls: deny, pass or unroutable"},
-	{.name = "on_error.route", .type = SHUNT_OPTION_STRING, .help = ON_ERROR_HELP},
+	{.name = "on_error.route", .type = SHUNT_OPTION_STRING, .help = ON_ERROR_HELP " or unroutable"},
 	{.name = "on_error.authenticate", .type = SHUNT_OPTION_STRING, .help = ON_ERROR_HELP},
 	{.name = "on_error.authorize", .type = SHUNT_OPTION_STRING, .help = ON_ERROR_HELP},
 	{.name = "on_error.publish", .type = SHUNT_OPTION_STRING, .help = ON_ERROR_HELP},
@@ -62,24 +62,38 @@ uint32_t options_read_quarantine(const struct shunt_host *host)
 	return (uint32_t)host->config_integer(host, "quarantine_after");
 }
 
-static int parse(const char *key, const char *value, enum on_error *ret, struct shunt_error *error)
+/* A word, or -1. Only messages that are routed can be unroutable. */
+static int parse(const char *key, const char *value, bool routes, enum on_error *ret,
+		 struct shunt_error *error)
 {
-	static const char *const names[] = {
-		[ON_ERROR_DENY] = "deny",
-		[ON_ERROR_PASS] = "pass",
-		[ON_ERROR_UNROUTABLE] = "unroutable",
-	};
-
-	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (strcmp(value, names[i]) == 0) {
-			*ret = (enum on_error)i;
-			return 0;
-		}
+	if (strcmp(value, "deny") == 0) {
+		*ret = ON_ERROR_DENY;
+	} else if (strcmp(value, "pass") == 0) {
+		*ret = ON_ERROR_PASS;
+	} else if (strcmp(value, "unroutable") == 0 && routes) {
+		*ret = ON_ERROR_UNROUTABLE;
+	} else {
+		error->code = 0;
+		(void)snprintf(error->text, sizeof(error->text), "%s = %.40s: must be deny%s pass%s",
+			       key, value, routes ? "," : " or", routes ? " or unroutable" : "");
+		return -1;
 	}
-	error->code = 0;
-	(void)snprintf(error->text, sizeof(error->text),
-		       "%s = %.40s: must be deny, pass or unroutable", key, value);
-	return -1;
+	return 0;
+}
+
+/* What is said for all kinds. Where nothing is routed it cannot be unroutable: deny. */
+static int read_for_all(const struct shunt_host *host, enum call_kind kind, enum on_error *ret,
+			struct shunt_error *error)
+{
+	const char *value = host->config(host, "on_error");
+
+	if (!value)
+		return 0;
+	if (parse("on_error", value, true, ret, error))
+		return -1;
+	if (*ret == ON_ERROR_UNROUTABLE && kind != CALL_ROUTE)
+		*ret = ON_ERROR_DENY;
+	return 0;
 }
 
 /* Rejecting what is delivered might lose messages; everything else is safe when it does not happen. */
@@ -106,22 +120,39 @@ static enum on_error safe_default(enum call_kind kind)
 	return ON_ERROR_DENY;
 }
 
+/* A kind that there is not would be taken for a setting of the script, and the default be in force. */
+static int refuse_unknown_kinds(const struct shunt_host *host, struct shunt_error *error)
+{
+	const char *key, *value;
+	size_t position = 0;
+
+	if (!host->config_next)
+		return 0; /* a host of a test */
+	while (host->config_next(host, &position, &key, &value)) {
+		if (strncmp(key, "on_error.", strlen("on_error.")) != 0 || script_option_is_own(key))
+			continue;
+		error->code = 0;
+		(void)snprintf(error->text, sizeof(error->text), "%.100s: there is no such kind of call",
+			       key);
+		return -1;
+	}
+	return 0;
+}
+
 int options_read_on_error(const struct shunt_host *host, enum on_error *of_kind,
 			  struct shunt_error *error)
 {
-	const char *for_all = host->config(host, "on_error");
-
 	for (enum call_kind kind = 0; kind < CALL_KINDS; kind++) {
 		char key[40];
 		const char *value;
 
 		of_kind[kind] = safe_default(kind);
+		if (read_for_all(host, kind, &of_kind[kind], error))
+			return -1;
 		(void)snprintf(key, sizeof(key), "on_error.%s", call_kind_name(kind));
 		value = script_option_is_own(key) ? host->config(host, key) : NULL;
-		if (!value && for_all && parse("on_error", for_all, &of_kind[kind], error))
-			return -1;
-		if (value && parse(key, value, &of_kind[kind], error))
+		if (value && parse(key, value, kind == CALL_ROUTE, &of_kind[kind], error))
 			return -1;
 	}
-	return 0;
+	return refuse_unknown_kinds(host, error);
 }
