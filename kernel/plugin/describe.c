@@ -378,8 +378,7 @@ static void describe_list(json_t *array, const struct list *plugins, const char 
 		object = add_object(array);
 		set_text(object, "name", plugin->name);
 		set_text(object, "state", state);
-		set_text(object, "language",
-			 language_of(plugin));
+		set_text(object, "language", language_of(plugin));
 		if (plugin->phase == PLUGIN_STOPPED) /* its file, with all texts, is being closed */
 			continue;
 		set_text(object, "version", plugin->self.version);

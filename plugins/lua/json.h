@@ -11,14 +11,11 @@
 
 /* A longer text is not looked at: it is as if it were no JSON. */
 #define JSON_TEXT_MAX 65536u
-/* Nor is one with more commas and colons, and braces and brackets that open (which count twice):
- * some 6000 numbers, or 3000 entries of objects. */
-#define JSON_MARKS_MAX 6000u
 /* Objects and arrays in each other. */
 #define JSON_DEPTH_MAX 64
 
 /*
- * Pushes what is at the path of a JSON text, or nil: it is not JSON, too long or large, too deep, there is
+ * Pushes what is at the path of a JSON text, or nil: it is not JSON, too long, too deep, there is
  * nothing at the path, or null. The path is names of objects and places of arrays, which count from
  * 1, with dots between them; of size 0: the whole. Charges for it; raises when memory, or the
  * budget, is out. Needs no more than LUA_MINSTACK slots.

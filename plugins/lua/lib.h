@@ -22,7 +22,10 @@ void lib_string_open(lua_State *L);
 void lib_table_open(lua_State *L);
 void lib_utf8_open(lua_State *L);
 
-/* Pushes a table with those functions of the library. */
+/*
+ * Pushes a table with those values of the library; functions charge for an instruction, so that they
+ * raise at once when the call is over: thousands of them may be waiting to be called, as __close.
+ */
 void lib_copy(lua_State *L, lua_CFunction open, const char *const *names);
 
 /*

@@ -8,6 +8,23 @@
 #include "lib.h"
 #include "state.h"
 
+static int run_original(lua_State *L)
+{
+	call_charge(L, 1);
+	return lib_original(L);
+}
+
+/* The value on top, if it is a function; those with upvalues would not find them (math.random). */
+static void wrap_plain(lua_State *L)
+{
+	if (!lua_iscfunction(L, -1))
+		return;
+	if (lua_getupvalue(L, -1, 1))
+		lua_pop(L, 1);
+	else
+		lua_pushcclosure(L, run_original, 1);
+}
+
 /* Bytes of a string that are read as a number in the time of an instruction. */
 #define BYTES_READ 2u
 
@@ -18,6 +35,7 @@ void lib_copy(lua_State *L, lua_CFunction open, const char *const *names)
 	lua_call(L, 0, 1);
 	for (; *names; names++) {
 		(void)lua_getfield(L, -1, *names);
+		wrap_plain(L);
 		lua_setfield(L, -3, *names);
 	}
 	lua_pop(L, 1);

@@ -127,7 +127,7 @@ static void state_round(struct subject *s, unsigned round)
 		trace_frame.loop = 0;
 		all_at_once(&crowd);
 		arena_unlock();
-		if (trace_frame.mallocs > 0)
+		if (trace_frame.mallocs > 0 && s->script == NULL)
 			trace_note("warning: route() calls malloc()");
 		if (crowd.is_random)
 			trace_note("random: the same message gets different answers");

@@ -50,13 +50,32 @@ bool host_must_fail(struct world *w)
 	return true;
 }
 
+static bool is_plain(const struct world *w)
+{
+	return w->is_plain || w->has_plain_memory;
+}
+
+static _Atomic long *live_of(struct world *w)
+{
+	return w->has_plain_memory ? &w->live_of_machines : &w->live;
+}
+
+/* At the beginning of what a machine may call in route(), too. */
+static void enter(const struct shunt_host *host, const char *function)
+{
+	if (world_of(host)->has_plain_memory)
+		host_enter(host, function);
+	else
+		host_outside_route(host, function);
+}
+
 static void *fresh(struct world *w, size_t size)
 {
-	void *memory = w->is_plain ? malloc(size > 0 ? size : 1)
+	void *memory = is_plain(w) ? malloc(size > 0 ? size : 1)
 				   : arena_allocate(ARENA_PLUGIN, size, 0, 0);
 
 	if (memory != NULL) {
-		atomic_fetch_add(&w->live, 1);
+		atomic_fetch_add(live_of(w), 1);
 		atomic_fetch_add(&w->allocations, 1);
 	}
 	return memory;
@@ -64,7 +83,7 @@ static void *fresh(struct world *w, size_t size)
 
 static void *host_allocate(const struct shunt_host *host, size_t size)
 {
-	host_outside_route(host, "allocate");
+	enter(host, "allocate");
 	return host_must_fail(world_of(host)) ? NULL : fresh(world_of(host), size);
 }
 
@@ -72,8 +91,8 @@ static void release(struct world *w, void *memory)
 {
 	if (memory == NULL)
 		return;
-	atomic_fetch_sub(&w->live, 1);
-	if (w->is_plain)
+	atomic_fetch_sub(live_of(w), 1);
+	if (is_plain(w))
 		free(memory);
 	else
 		arena_free(memory);
@@ -99,12 +118,12 @@ static void *host_reallocate(const struct shunt_host *host, void *memory, size_t
 {
 	struct world *w = world_of(host);
 
-	host_outside_route(host, "reallocate");
+	enter(host, "reallocate");
 	if (host_must_fail(w))
 		return NULL;
 	if (memory == NULL)
 		return fresh(w, size);
-	if (!w->is_plain)
+	if (!is_plain(w))
 		return move(w, memory, size);
 	atomic_fetch_add(&w->allocations, 1);
 	return realloc(memory, size > 0 ? size : 1);
@@ -112,7 +131,7 @@ static void *host_reallocate(const struct shunt_host *host, void *memory, size_t
 
 static void host_free(const struct shunt_host *host, void *memory)
 {
-	host_outside_route(host, "free");
+	enter(host, "free");
 	release(world_of(host), memory);
 }
 

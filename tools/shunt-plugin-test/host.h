@@ -77,9 +77,9 @@ struct test_draft {
 };
 
 struct world {
-	struct shunt_host host; /* first: what the plugin passes is cast back */
-	const struct shunt_plugin *plugin;
-	void *state; /* what start() left */
+	struct shunt_host host;		    /* first: what the plugin passes is cast back */
+	const struct shunt_option *options; /* of the plugin, or of scripts; NULL: none */
+	void *state;			    /* what start() left */
 	bool is_starting, is_stopped;
 	const struct setting *settings;
 	size_t n_settings;
@@ -95,7 +95,11 @@ struct world {
 	size_t n_types, n_policies, n_hooks, n_commands, n_metrics, n_languages;
 
 	/* Memory. */
-	bool is_plain;	      /* malloc() instead of guarded pieces: for figures */
+	bool is_plain; /* malloc() instead of guarded pieces: for figures */
+	/* The same for scripts, whose memory is that of machines: in route(), too, and how much of
+	 * it there is says nothing before the end. */
+	bool has_plain_memory;
+	_Atomic long live_of_machines;
 	_Atomic long fail_in; /* allocations until one fails; -1: none does */
 	bool fail_onward;
 	_Atomic bool failed;
@@ -139,6 +143,12 @@ void host_enter(const struct shunt_host *host, const char *function);
 void host_fail_at(struct world *w, long n, bool onward);
 /* Whether the allocation to be made now fails. */
 bool host_must_fail(struct world *w);
+
+/* All allocations that are live. */
+static inline long host_live(const struct world *w)
+{
+	return atomic_load(&w->live) + atomic_load(&w->live_of_machines);
+}
 
 /* A login or a call: its id. And how often it has ended. */
 uint64_t host_ticket(struct world *w, bool is_login);

@@ -261,9 +261,9 @@ void host_pump(struct world *w, unsigned timers)
 
 bool host_left_nothing(struct world *w, char *ret_what, size_t size)
 {
-	if (atomic_load(&w->live) > 0)
+	if (host_live(w) > 0)
 		(void)snprintf(ret_what, size, "%ld allocations (%zu bytes) that it never frees",
-			       atomic_load(&w->live), arena_live_bytes());
+			       host_live(w), arena_live_bytes());
 	else if (atomic_load(&w->held) > 0)
 		(void)snprintf(ret_what, size, "%ld messages that it holds and never releases",
 			       atomic_load(&w->held));

@@ -175,8 +175,8 @@ static int host_register_language(const struct shunt_host *host,
 
 static const struct shunt_option *option_of(const struct world *w, const char *key)
 {
-	for (const struct shunt_option *option = w->plugin->options;
-	     option != NULL && option->name != NULL; option++)
+	for (const struct shunt_option *option = w->options; option != NULL && option->name != NULL;
+	     option++)
 		if (strcmp(option->name, key) == 0 || strcmp(option->name, "*") == 0)
 			return option;
 	return NULL;

@@ -35,6 +35,7 @@ static const char usage[] =
 	"  --only CHECK    this one alone; may be given several times\n"
 	"  --skip CHECK    not this one\n"
 	"  --bench         measures direct, fanout, topic and headers in known shapes, too\n"
+	"  --script FILE   FILE.so runs scripts: checks this one in its place\n"
 	"  -o KEY=VALUE    an option of the plugin, as plugin.NAME.KEY in a broker\n"
 	"  --json          one JSON object instead of lines\n"
 	"  -v, --verbose   shows also checks for which the plugin has nothing\n"
@@ -135,6 +136,7 @@ static int run_all(const struct options *options)
 	struct run run = {
 		.options = options,
 		.subject = {.path = path,
+			    .script = options->script,
 			    .settings = options->settings,
 			    .n_settings = options->n_settings,
 			    .seed = options->seed,
@@ -148,8 +150,8 @@ static int run_all(const struct options *options)
 		(void)fprintf(stderr, "shunt-plugin-test: %s\n", strerror(errno));
 		return EX_OSERR;
 	}
-	report_begin(&run.report, options->path, options->seed, options->is_json,
-		     options->is_verbose);
+	report_begin(&run.report, options->script ? options->script : options->path, options->seed,
+		     options->is_json, options->is_verbose);
 	if (run_first(&run))
 		run_rest(&run);
 	status = run.report.failed > 0 ? 1 : 0;
@@ -160,10 +162,21 @@ static int run_all(const struct options *options)
 	return status;
 }
 
+static bool can_be_read(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		(void)fprintf(stderr, "shunt-plugin-test: %s: %s\n", path, strerror(errno));
+		return false;
+	}
+	(void)close(fd);
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
-	int fd;
 
 	switch (options_parse(argc, argv, &options)) {
 	case OPTIONS_LIST:
@@ -181,11 +194,7 @@ int main(int argc, char **argv)
 	case OPTIONS_RUN:
 		break;
 	}
-	fd = open(options.path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		(void)fprintf(stderr, "shunt-plugin-test: %s: %s\n", options.path, strerror(errno));
+	if (!can_be_read(options.path) || (options.script && !can_be_read(options.script)))
 		return EX_NOINPUT;
-	}
-	(void)close(fd);
 	return run_all(&options);
 }

@@ -21,6 +21,7 @@ enum {
 	OPTION_JSON,
 	OPTION_ONLY,
 	OPTION_SKIP,
+	OPTION_SCRIPT,
 	OPTION_LIST,
 	OPTION_BENCH,
 	OPTION_HELP,
@@ -34,6 +35,7 @@ static const struct option names[] = {
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"only", required_argument, NULL, OPTION_ONLY},
 	{"skip", required_argument, NULL, OPTION_SKIP},
+	{"script", required_argument, NULL, OPTION_SCRIPT},
 	{"list", no_argument, NULL, OPTION_LIST},
 	{"bench", no_argument, NULL, OPTION_BENCH},
 	{"verbose", no_argument, NULL, 'v'},
@@ -113,6 +115,9 @@ static bool take(int letter, struct options *o)
 		return take_check(optarg, o->only, &o->n_only);
 	case OPTION_SKIP:
 		return take_check(optarg, o->skip, &o->n_skip);
+	case OPTION_SCRIPT:
+		o->script = optarg;
+		return true;
 	case OPTION_BENCH:
 		return o->has_bench = true;
 	case 'o':

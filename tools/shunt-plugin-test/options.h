@@ -17,7 +17,7 @@ enum options_result {
 };
 
 struct options {
-	const char *path;
+	const char *path, *script;
 	uint64_t seed; /* drawn when none is given */
 	unsigned rounds;
 	double timeout_s;

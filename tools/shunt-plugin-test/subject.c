@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "script.h"
 #include "trace.h"
 
 #define BLANK_CODE     0xeeee
@@ -143,6 +144,11 @@ void subject_check_options(const struct subject *s)
 	for (const struct shunt_option *option = all; option != NULL && option->name != NULL;
 	     option++)
 		check_option(option, all);
+	subject_check_settings(all, s);
+}
+
+void subject_check_settings(const struct shunt_option *all, const struct subject *s)
+{
 	for (size_t i = 0; i < s->n_settings; i++)
 		check_setting(all, &s->settings[i]);
 }
@@ -201,7 +207,9 @@ int subject_try_start(struct subject *s, struct shunt_error *error)
 	struct world *w = s->world;
 	int result;
 
-	w->plugin = s->plugin;
+	if (s->script != NULL)
+		return script_start(s, error);
+	w->options = s->plugin->options;
 	w->settings = s->settings;
 	w->n_settings = s->n_settings;
 	w->is_starting = true;
@@ -232,6 +240,8 @@ void subject_start(struct subject *s)
 	host_init(s->world, s->seed);
 	s->world->is_plain = s->is_plain;
 	if (subject_try_start(s, &error) != 0) {
+		if (s->script != NULL)
+			trace_fail("%.*s", (int)sizeof(error.text), error.text);
 		error_check("start()", &error, false);
 		trace_fail("start() failed: %s", error.text);
 	}
@@ -263,6 +273,8 @@ void subject_stop(struct subject *s)
 		s->plugin->stop(s->world->state);
 		trace_end();
 	}
+	if (s->script != NULL)
+		script_stop(s);
 	s->world->is_stopped = true;
 	if (!host_left_nothing(s->world, what, sizeof(what)))
 		trace_fail("after stop() there are %s", what);

@@ -12,6 +12,8 @@
 
 struct subject {
 	const char *path;
+	const char *script;    /* a file: it is checked in the place of the plugin; NULL: none */
+	struct tongue *tongue; /* script.c */
 	const struct setting *settings;
 	size_t n_settings;
 	uint64_t seed;
@@ -31,6 +33,9 @@ struct subject {
 void subject_open(struct subject *s);
 /* Options, their defaults, and the settings that were passed. */
 void subject_check_options(const struct subject *s);
+
+/* Those that were passed fit these options. */
+void subject_check_settings(const struct shunt_option *all, const struct subject *s);
 
 /* 0, or -1 with *error filled: start() said so. A world that is not started needs no stop. */
 int subject_try_start(struct subject *s, struct shunt_error *error);

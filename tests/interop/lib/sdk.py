@@ -3,6 +3,7 @@
 
 import glob
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +13,13 @@ from .case import Skip
 
 SOURCES = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "sdk"))
 COMPILER = os.environ.get("CC", "gcc").split()
+
+
+def abi():
+    """What the present header is: major and minor number."""
+    with open(os.path.join(SOURCES, "shunt", "plugin.h"), encoding="ascii") as f:
+        text = f.read()
+    return tuple(int(re.search(r"#define SHUNT_ABI_%s (\d+)u" % part, text).group(1)) for part in ("MAJOR", "MINOR"))
 
 
 def folder(t):

@@ -2,7 +2,6 @@
 """What is wrong in the configuration, or with a plugin: exit status 78, and one line that names the place."""
 
 import os
-import re
 import signal
 import subprocess
 
@@ -23,13 +22,6 @@ def refused(t, lines, expected, *options):
         assert len(errors) == 1 and said[-1] == errors[0], said
         text = errors[0].split(": ", 1)[1]
         assert errors[0].startswith("E ") and text == expected.replace("PATH", path), errors[0]
-
-
-def abi():
-    """What the present header is: major and minor number."""
-    with open(os.path.join(HERE, "..", "..", "..", "sdk", "shunt", "plugin.h"), encoding="ascii") as f:
-        text = f.read()
-    return tuple(int(re.search(r"#define SHUNT_ABI_%s (\d+)u" % part, text).group(1)) for part in ("MAJOR", "MINOR"))
 
 
 def refuser(t):
@@ -126,7 +118,7 @@ def test_plugin_for_another_abi(t):
     with open(source, "w", encoding="ascii") as f:
         f.write(text)
     sdk.build(t, source, library)
-    major, minor = abi()
+    major, minor = sdk.abi()
     refused(t, ["plugin = " + library],
             "PATH:1: cannot load plugin '%s': it is built for ABI %d.%d, this broker has %d.%d" %
             (library, major + 1, minor, major, minor))

@@ -1,0 +1,4 @@
+-- found by start: no_lua.lua:4:
+function route()
+	if
+end
