@@ -38,6 +38,11 @@ uint64_t budget_now_ns(void)
 	return read_clock(CLOCK_MONOTONIC);
 }
 
+uint64_t budget_cpu_ns(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void place_find(struct place *place, lua_State *L)
 {
 	lua_Debug frame;
@@ -55,7 +60,7 @@ static void take_base(struct budget *budget, uint64_t elapsed)
 {
 	uint64_t limit = budget->limit_ns;
 
-	budget->cpu_base_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+	budget->cpu_base_ns = budget_cpu_ns();
 	budget->cpu_left_ns = limit - (elapsed < limit ? limit / 8 : limit / 2);
 }
 
@@ -77,7 +82,7 @@ static bool is_time_over(struct budget *budget, uint64_t now_ns)
 		return false;
 	}
 	return elapsed >= limit &&
-	       read_clock(CLOCK_THREAD_CPUTIME_ID) - budget->cpu_base_ns >= budget->cpu_left_ns;
+	       budget_cpu_ns() - budget->cpu_base_ns >= budget->cpu_left_ns;
 }
 
 static int choose_interval(const struct budget *budget, const struct heap *heap)
@@ -139,7 +144,7 @@ void budget_begin(struct budget *budget, lua_State *L, int64_t instructions, uin
 	budget->total = budget->left = budget->looked_left = instructions;
 	budget->start_ns = budget->looked_ns = now_ns;
 	budget->limit_ns = budget->cpu_left_ns = limit_ns;
-	budget->cpu_base_ns = may_be_slow ? read_clock(CLOCK_THREAD_CPUTIME_ID) : 0;
+	budget->cpu_base_ns = may_be_slow ? budget_cpu_ns() : 0;
 	budget->place.source[0] = '\0';
 	budget_arm(budget, L);
 }
