@@ -54,8 +54,11 @@ static struct shunt_bytes keep(lua_State *L, struct shunt_bytes bytes)
 
 /* ---- Bindings ---- */
 
+/* Not while the script is asked by it: what it looks at just then must stay. */
 static struct testing_exchange *check_exchange(lua_State *L)
 {
+	if (call_kind_now(L) != CALL_TEST)
+		luaL_error(L, "test is for functions test_*");
 	return *(struct testing_exchange **)luaL_checkudata(L, 1, EXCHANGE);
 }
 
@@ -116,6 +119,7 @@ static int bind(lua_State *L)
 	if (type->bind &&
 	    type->bind(exchange->instance, &binding->binding, &binding->cookie, &error) < 0)
 		return luaL_error(L, "%s", error.text);
+	binding->exchange = exchange;
 	binding->is_bound = true;
 	*exchange->bindings_end = binding;
 	exchange->bindings_end = &binding->next;
@@ -131,6 +135,8 @@ static int unbind(lua_State *L)
 		*(struct testing_binding **)luaL_checkudata(L, 2, BINDING);
 	uint64_t failures = state_of(L)->failures;
 
+	if (binding->exchange != exchange)
+		return luaL_error(L, "it is bound to another exchange");
 	if (!binding->is_bound)
 		return luaL_error(L, "it is not bound any more");
 	binding->is_bound = false;

@@ -7,9 +7,12 @@
 #include "testing_host.h"
 
 /* In the test's memory, as the exchange is. */
+struct testing_exchange;
+
 struct testing_binding {
 	struct shunt_binding binding; /* first: route() answers with it */
 	struct testing_binding *next;
+	struct testing_exchange *exchange;
 	void *cookie;
 	bool is_bound;
 	bool matches; /* as route() has just said */

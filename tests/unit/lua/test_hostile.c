@@ -167,7 +167,34 @@ static void types_that_were_not_registered(void)
 			       "65536 bytes");
 }
 
+#define TYPE(functions) "local x exchange.register{name = 'x-a', " functions "} "
+
+/* Tests are scripts, too. */
+static void tests_that_take_away_what_is_used(void)
+{
+	CU_ASSERT_STRING_EQUAL(
+		lua_case_of(TYPE(
+			"route = function() end") "function test_t() local x = "
+						  "test.exchange('x-a') local y = "
+						  "test.exchange('x-a') y:unbind(x:bind{}) end"),
+		"refused: case.lua:1: test_t: it is bound to another exchange");
+	CU_ASSERT_STRING_EQUAL(
+		lua_case_of("local b " TYPE(
+			"route = function(m, bindings, emit) local l = "
+			"bindings:match('') x:unbind(b) emit(l) end") "function test_t() x = "
+								      "test.exchange('x-a') b = "
+								      "x:bind{} x:route{} end"),
+		"refused: case.lua:1: test_t: the script failed: case.lua:1: test is for functions "
+		"test_*");
+	CU_ASSERT_STRING_EQUAL(
+		lua_case_of(TYPE(
+			"route = function() end, bind = function() if x then x:bind{} end "
+			"end") "function test_t() x = test.exchange('x-a') x:bind{} x:route{} end"),
+		"refused: case.lua:1: test_t: the script failed: case.lua:1: test is for functions "
+		"test_*");
+}
+
 UNIT_MAIN("lua/hostile", UNIT_TEST(chains_of_index), UNIT_TEST(long_numbers),
 	  UNIT_TEST(long_formats), UNIT_TEST(collections), UNIT_TEST(json_bombs),
 	  UNIT_TEST(closing_in_c), UNIT_TEST(metatables_are_copied),
-	  UNIT_TEST(types_that_were_not_registered))
+	  UNIT_TEST(types_that_were_not_registered), UNIT_TEST(tests_that_take_away_what_is_used))
