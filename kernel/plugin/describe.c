@@ -373,7 +373,7 @@ static void describe_list(json_t *array, const struct list *plugins, const char 
 		const struct plugin *plugin = container_of(pos, const struct plugin, link);
 		json_t *object;
 
-		if (!plugin->name || plugin->phase == PLUGIN_STARTING)
+		if (!plugin->name || !plugin->has_started)
 			continue;
 		object = add_object(array);
 		set_text(object, "name", plugin->name);
