@@ -8,9 +8,9 @@
 #include "state.h"
 
 /*
- * Instructions from hook to hook. Most take some ns. One that looks at a whole string (a comparison, or
- * a number made of it) takes some 0.6 ns a byte: so the more often, the longer the strings are that
- * there are. One that goes through a chain of __index may take 20 us: that shows.
+ * Instructions from hook to hook. Most take some ns. One that looks at a whole string (a
+ * comparison, or a number made of it) takes some 0.6 ns a byte: so the more often, the longer the
+ * strings are that there are. One that goes through a chain of __index may take 20 us: that shows.
  */
 #define INTERVAL	     50
 #define INTERVAL_SLOW	     5
@@ -46,8 +46,8 @@ void place_find(struct place *place, lua_State *L)
 
 /*
  * Reading the CPU's clock is a system call, so it is done when the cheap one says that it may be
- * needed. The base is taken after an eighth of the limit, which counts as used up; should the hook come
- * for the first time when all of it may be, then a half counts.
+ * needed. The base is taken after an eighth of the limit, which counts as used up; should the hook
+ * come for the first time when all of it may be, then a half counts.
  */
 static bool is_time_over(struct budget *budget, uint64_t now_ns)
 {

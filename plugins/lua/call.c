@@ -132,7 +132,8 @@ static void fill_error_quarantined(const struct quarantine *quarantine, enum cal
 		       call_kind_name(kind), quarantine->after);
 }
 
-/* The stack of L is at least LUA_MINSTACK slots: of the main thread, or of a C function of a test. */
+/* The stack of L is at least LUA_MINSTACK slots: of the main thread, or of a C function of a test.
+ */
 static enum call_result run_protected(struct state *state, struct call *call,
 				      struct shunt_error *error)
 {
@@ -206,9 +207,8 @@ static enum call_result run(struct state *state, struct call *call, bool wait,
 	uintptr_t nobody = 0;
 	enum call_result result;
 
-	while (!atomic_compare_exchange_strong_explicit(&state->entered, &nobody, self,
-							memory_order_acquire,
-							memory_order_relaxed)) {
+	while (!atomic_compare_exchange_strong_explicit(
+		&state->entered, &nobody, self, memory_order_acquire, memory_order_relaxed)) {
 		if (!wait)
 			return CALL_BUSY;
 		if (nobody == self)

@@ -4,8 +4,8 @@
 
 /*
  * After so many failures in a row of one kind a script is not called any more for that: for 1 s,
- * then one call is tried; as long as that one fails too, 2 s, 4 s ... 60 s. Of a script, on all loops.
- * All functions: any thread; in route.
+ * then one call is tried; as long as that one fails too, 2 s, 4 s ... 60 s. Of a script, on all
+ * loops. All functions: any thread; in route.
  */
 
 #include <stdatomic.h>

@@ -64,8 +64,8 @@ void lib_charge_bytes(lua_State *L, size_t bytes)
 }
 
 /*
- * What Lua keeps for its buffers is made with the first large one. Should memory be out in the midst of
- * that, then no large buffer could ever be made in the state: so it is made at once.
+ * What Lua keeps for its buffers is made with the first large one. Should memory be out in the
+ * midst of that, then no large buffer could ever be made in the state: so it is made at once.
  */
 static void prepare_buffers(lua_State *L)
 {
@@ -79,10 +79,10 @@ static void prepare_buffers(lua_State *L)
 void sandbox_open(lua_State *L)
 {
 	static const char *const math_names[] = {
-		"abs",	 "acos",       "asin",	     "atan", "ceil",	   "cos", "deg",  "exp",
-		"floor", "fmod",       "huge",	     "log",  "max",	   "maxinteger", "min",
-		"mininteger", "modf",  "pi",	     "rad",  "random",	   "randomseed", "sin",
-		"sqrt",	 "tan",	       "tointeger",  "type", "ult",	   NULL,
+		"abs", "acos",	     "asin", "atan",	  "ceil", "cos",    "deg",
+		"exp", "floor",	     "fmod", "huge",	  "log",  "max",    "maxinteger",
+		"min", "mininteger", "modf", "pi",	  "rad",  "random", "randomseed",
+		"sin", "sqrt",	     "tan",  "tointeger", "type", "ult",    NULL,
 	};
 
 	prepare_buffers(L);

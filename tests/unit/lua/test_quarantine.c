@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Scripts that fail again and again are left alone; what is logged of them; what operators are told. */
+/* Scripts that fail again and again are left alone; what is logged of them; what operators are
+ * told. */
 
 #include "describe.h"
 #include "fake_services.h"
@@ -147,8 +148,9 @@ static void lines_of_routes_wait(void)
 	static const char *const settings[] = {"quarantine_after", "0", NULL};
 	struct lua_case c;
 
-	lua_case_open(&c, "function f() error('x') end function g() for i = 1, 12 do log.info(i) end end",
-		      settings);
+	lua_case_open(
+		&c, "function f() error('x') end function g() for i = 1, 12 do log.info(i) end end",
+		settings);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	c.script->plugin.activate(c.script);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_ROUTE, "f"), CALL_FAILED);
@@ -198,7 +200,8 @@ static void figures(void)
 	static struct page page = {.report = {sizeof(struct shunt_report), print}};
 	struct lua_case c;
 
-	lua_case_open_loops(&c, "function f() error('x') end function g() for i = 1, 1000 do end end",
+	lua_case_open_loops(&c,
+			    "function f() error('x') end function g() for i = 1, 1000 do end end",
 			    (const char *const[]){"cpu_time", "10000000", NULL}, 2);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	CU_ASSERT_EQUAL(call_until_refused(&c, CALL_PUBLISH), 20);
@@ -208,8 +211,9 @@ static void figures(void)
 	EXPECT_ON(&page, "limits: 100000 instructions, 10000000 us, 2048 KiB\n");
 	EXPECT_ON(&page, "memory of loop 0: ");
 	EXPECT_ON(&page, "memory of loop 1: ");
-	EXPECT_ON(&page, "publish: calls: 20, failures: 20, by error: 20, not called in quarantine: 1, "
-			 "in quarantine for another ");
+	EXPECT_ON(&page,
+		  "publish: calls: 20, failures: 20, by error: 20, not called in quarantine: 1, "
+		  "in quarantine for another ");
 	EXPECT_ON(&page, "route: calls: 10, failures: 0\n  a call: ");
 	EXPECT_ON(&page, " us, 10");
 	EXPECT_ON(&page, "  instructions: <1024: ");
