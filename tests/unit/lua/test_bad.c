@@ -194,7 +194,8 @@ static void out_of_memory_in_call(void)
 	struct lua_case c;
 	bool ended = false;
 
-	lua_case_open(&c, source, (const char *const[]){"quarantine_after", "0", NULL});
+	lua_case_open(&c, source,
+		      (const char *const[]){"quarantine_after", "0", "cpu_time", "10000000", NULL});
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	for (long n = 1; n < 1000 && !ended; n++) {
 		fake_host_fail(&c.fake, n, true);

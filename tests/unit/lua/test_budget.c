@@ -217,7 +217,8 @@ static void time_ends(void)
 	start = cpu_ns();
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "f"), CALL_FAILED);
 	CU_ASSERT_STRING_EQUAL(c.error.text, "case.lua:1: it ran for longer than `cpu_time`");
-	CU_ASSERT(cpu_ns() - start >= 15000000u);
+	/* a half of it, when the machine has not let it run at the start */
+	CU_ASSERT(cpu_ns() - start >= 9000000u);
 	CU_ASSERT(cpu_ns() - start < 30000000u);
 	CU_ASSERT_EQUAL(lua_case_state(&c)->stats.of_kind[CALL_PUBLISH].failures[FAILURE_TIME], 1);
 	lua_case_close(&c);
