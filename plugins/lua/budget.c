@@ -18,6 +18,8 @@
 #define INTERVAL_HUGE_STRING 2
 #define SLOW_NS		     20000u
 
+#define OVERRUN_TIMES 5
+
 static uint64_t read_clock(clockid_t clock)
 {
 	struct timespec now;
@@ -58,6 +60,7 @@ static bool is_time_over(struct budget *budget, uint64_t now_ns)
 		return false;
 	if (budget->cpu_base_ns == 0) {
 		budget->cpu_base_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+		budget->before_ns = elapsed;
 		budget->cpu_left_ns = limit - (elapsed < limit ? limit / 8 : limit / 2);
 		return false;
 	}
@@ -132,6 +135,16 @@ void budget_end(struct budget *budget, enum budget_over reason)
 	budget->over = reason;
 	place_find(&budget->place, budget->running);
 	lua_sethook(budget->running, budget_hook, LUA_MASKCOUNT, 1);
+}
+
+bool budget_is_overrun(const struct budget *budget)
+{
+	uint64_t cpu;
+
+	if (budget->over != BUDGET_TIME)
+		return false;
+	cpu = read_clock(CLOCK_THREAD_CPUTIME_ID) - budget->cpu_base_ns;
+	return budget->before_ns + cpu > OVERRUN_TIMES * budget->limit_ns;
 }
 
 void budget_raise(lua_State *L, struct budget *budget)

@@ -38,6 +38,7 @@ struct budget {
 	uint64_t start_ns;    /* CLOCK_MONOTONIC */
 	uint64_t limit_ns;    /* of CPU time */
 	uint64_t cpu_base_ns; /* CLOCK_THREAD_CPUTIME_ID soon after the start; 0: not looked at */
+	uint64_t before_ns;   /* that had gone by then, of the day's time */
 	uint64_t cpu_left_ns; /* from then on */
 	uint64_t looked_ns;   /* when the hook came last */
 	bool is_slow;	      /* instructions of this call, or of the last one, took long */
@@ -56,6 +57,12 @@ void budget_arm(struct budget *budget, lua_State *L);
 
 /* The call is over, unless it is already. Raises nothing. */
 void budget_end(struct budget *budget, enum budget_over reason);
+
+/*
+ * The call, which is over, took many times its CPU time: it was in something that calls no hook. A
+ * collection takes as long as tables with weak keys make it, which are refused when they can be.
+ */
+bool budget_is_overrun(const struct budget *budget);
 
 /* Raises that the call is over. */
 _Noreturn void budget_raise(lua_State *L, struct budget *budget);
