@@ -41,6 +41,7 @@ struct budget {
 	uint64_t before_ns;   /* that had gone by then, of the day's time */
 	uint64_t cpu_left_ns; /* from then on */
 	uint64_t looked_ns;   /* when the hook came last */
+	int64_t looked_left;  /* what was left when the clock was looked at last */
 	bool is_slow;	      /* instructions of this call, or of the last one, took long */
 	unsigned closing;     /* coroutines that are closed within each other */
 	struct place place;   /* where it was over, or memory refused; else of the last error */

@@ -14,6 +14,7 @@
 /* They may raise; each makes its global. */
 void lib_basic_open(lua_State *L);
 void lib_coroutine_open(lua_State *L);
+void lib_math_open(lua_State *L);
 void lib_os_open(lua_State *L);
 void lib_pattern_add(lua_State *L); /* find, match, gmatch, gsub: to the table on top */
 void lib_string_open(lua_State *L);
@@ -41,6 +42,9 @@ int lib_original(lua_State *L);
 
 /* The length of an argument that may be a string (a number is as one), else 0. */
 size_t lib_length(lua_State *L, int index);
+
+/* Charges for arguments that are to be numbers: strings are read as such, however long they are. */
+void lib_charge_numbers(lua_State *L);
 
 /* Charges for looking at so many bytes. */
 void lib_charge_bytes(lua_State *L, size_t bytes);
