@@ -155,7 +155,7 @@ static void server_stop(void *context)
 static struct server_reload server_reload_of(struct server *server)
 {
 	return (struct server_reload){server->config, server->source, server->broker->alarms,
-				      &server->listen, server->plugin_control.changes};
+				      &server->listen, &server->plugin_control};
 }
 
 static int server_control_reload(void *context, char *ret_said, size_t size)

@@ -14,6 +14,7 @@
 #include "plugin/change.h"
 #include "server.h"
 #include "server_listen.h"
+#include "server_plugins.h"
 
 /* The configuration of the start, and what has been changed since. Borrows its texts. */
 static struct config config_in_force(const struct server_reload *reload)
@@ -24,6 +25,8 @@ static struct config config_in_force(const struct server_reload *reload)
 	now.disk_free_limit = alarms_disk_limit(reload->alarms);
 	log_settings_get(&now.log);
 	now.log_file = (char *)(uintptr_t)log_file_path();
+	now.settings = (struct plugin_setting *)(uintptr_t)plugins_settings(
+		reload->plugins->plugins, &now.n_settings);
 	return now;
 }
 
@@ -39,7 +42,7 @@ json_t *server_environment(const struct server_reload *reload)
 static bool is_reloadable(const char *key, bool has_tls)
 {
 	static const char *const begins[] = {"log.", "vm_memory_high_watermark.",
-					     "disk_free_limit."};
+					     "disk_free_limit.", "script."};
 
 	for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++)
 		if (strncmp(key, begins[i], strlen(begins[i])) == 0)
@@ -168,6 +171,7 @@ static void apply(const struct server_reload *reload, const struct config *fresh
 	log_settings_apply(&fresh->log);
 	alarms_set_memory_limit(reload->alarms, fresh->memory_limit);
 	alarms_set_disk_limit(reload->alarms, fresh->disk_free_limit);
+	plugins_take_script_settings(reload->plugins->plugins, fresh->settings, fresh->n_settings);
 }
 
 static int reload_from(const struct server_reload *reload, struct config *fresh, char *ret_said,
@@ -207,6 +211,6 @@ int server_reload(const struct server_reload *reload, char *ret_said, size_t siz
 		log_info("server", "configuration reloaded: %s", ret_said);
 	else
 		log_error("server", "configuration not reloaded: %s", ret_said);
-	plugins_refresh_scripts(reload->changes);
+	plugins_refresh_scripts(reload->plugins->changes);
 	return status;
 }

@@ -13,15 +13,15 @@
 #include "config.h"
 
 struct alarms;
-struct plugin_changes;
 struct server_listen;
+struct server_plugins;
 
 struct server_reload {
 	const struct config *config; /* that of the start */
 	const struct config_source *source;
 	struct alarms *alarms;
 	struct server_listen *listen;
-	struct plugin_changes *changes;
+	struct server_plugins *plugins;
 };
 
 /* What is in force now. The caller's reference. */
@@ -29,8 +29,8 @@ json_t *server_environment(const struct server_reload *reload);
 
 /*
  * 0 and what has changed, in a few lines; or the status that shuntctl exits with, and what is
- * wrong: then nothing has changed. Both go to the log as well. In either case scripts whose files have
- * changed are reloaded, which goes on afterwards and to the log.
+ * wrong: then nothing has changed. Both go to the log as well. In either case scripts whose files or
+ * settings have changed are reloaded, which goes on afterwards and to the log.
  */
 int server_reload(const struct server_reload *reload, char *ret_said, size_t size);
 

@@ -27,7 +27,8 @@ struct plugins;
 enum plugin_operation {
 	PLUGIN_LOAD,	 /* name: a name, or a path with a '/' */
 	PLUGIN_RELOAD,	 /* file: NULL: that it was loaded from. Of a language: its scripts, too */
-	PLUGIN_REFRESH,	 /* a script, if its file holds something else than when it was last read */
+	PLUGIN_REFRESH,	 /* a script, if its file holds something else than when it was last read,
+			    or its settings are others */
 	PLUGIN_ROLLBACK, /* a script: what ran before the last change runs again */
 	PLUGIN_UNLOAD,
 	PLUGIN_TRY,	/* file; percent: how many of 100 messages it routes, too */
@@ -55,7 +56,7 @@ void plugin_changes_destroy(struct plugin_changes *changes);
 /* The texts are copied. */
 void plugins_change(struct plugin_changes *changes, const struct plugin_order *order);
 
-/* All scripts in force, each if its file holds something else. What comes of it goes to the log. */
+/* All scripts in force, each if its file holds something else, or its settings do. What comes of it goes to the log. */
 void plugins_refresh_scripts(struct plugin_changes *changes);
 
 /* The trial of a plugin; NULL: there is none. trial: NULL when it has failed, which error says. */

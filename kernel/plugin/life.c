@@ -152,6 +152,7 @@ static void plugin_free(struct plugin *plugin)
 	plugin_staged_fini(&plugin->staged);
 	if (plugin->script != NULL)
 		script_fini(plugin);
+	setting_list_unref(plugin->settings);
 	mem_free(plugin->name);
 	mem_free(plugin);
 	if (closed != NULL)

@@ -17,6 +17,7 @@ struct plugins *plugins_create(const struct plugins_config *config)
 	struct plugins *plugins = mem_zalloc(sizeof(*plugins));
 
 	plugins->config = *config;
+	plugins->settings = setting_list_create(config->settings, config->n_settings);
 	list_init(&plugins->active);
 	list_init(&plugins->staged);
 	list_init(&plugins->leaving);
@@ -94,6 +95,7 @@ void plugins_destroy(struct plugins *plugins)
 		plugin_end(plugin);
 	pending_fini(&plugins->logins);
 	pending_fini(&plugins->calls);
+	setting_list_unref(plugins->settings);
 	mem_free(plugins);
 }
 

@@ -35,7 +35,7 @@ struct plugins_config {
 	const char *directory; /* where NAME is NAME.so */
 	const char *scripts;   /* where script NAME is NAME.lua; NULL: paths only */
 	const char *copies; /* where files are copied to before they are opened; NULL: not at all */
-	const struct plugin_setting *settings;
+	const struct plugin_setting *settings; /* copied */
 	size_t n_settings;
 };
 
@@ -60,6 +60,14 @@ int plugins_load_script(struct plugins *plugins, const char *name_or_path, const
 /* After all were loaded: a setting for a plugin that is not there, and not optional, is an error:
  * 0, or -1 with a reason. */
 int plugins_check_settings(const struct plugins *plugins, char *ret_reason, size_t size);
+
+/*
+ * Those of scripts are these from now on, for scripts that are opened: who runs keeps what it was
+ * handed. And all that are in force, valid until the next change.
+ */
+void plugins_take_script_settings(struct plugins *plugins, const struct plugin_setting *settings,
+				  size_t n);
+const struct plugin_setting *plugins_settings(const struct plugins *plugins, size_t *ret_n);
 
 /* When the loops have ended. The type instances must have gone. */
 void plugins_destroy(struct plugins *plugins);

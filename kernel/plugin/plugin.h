@@ -29,6 +29,7 @@
 #include "plugin/loader.h"
 #include "plugin/metric.h"
 #include "plugin/pending.h"
+#include "plugin/setting_list.h"
 #include "plugin/source.h"
 #include "store/helper.h"
 
@@ -83,6 +84,7 @@ struct plugin_script {
 	struct script_source *source; /* what runs */
 	struct script_source *before; /* what ran before; NULL: nothing */
 	uint64_t seen;		      /* the hash of what its file held when it was last read */
+	bool has_other_settings;      /* than the one that it replaces */
 	const struct shunt_plugin *made; /* NULL: not opened */
 };
 
@@ -93,6 +95,7 @@ struct plugin {
 	struct plugin *replaces; /* of this name, while starting; NULL: none may be there */
 	struct plugin_file file;	/* of a script only the path counts */
 	struct plugin_script *script;	/* NULL: it is a shared object */
+	struct setting_list *settings;	/* what it is handed */
 	struct shunt_plugin self; /* a copy; its texts are in the file */
 	char *name;		  /* for as long as anything remembers it */
 	void *state;		  /* what start() left */
@@ -126,6 +129,7 @@ enum plugin_helper {
 
 struct plugins {
 	struct plugins_config config;
+	struct setting_list *settings; /* of what is opened next */
 	struct list active; /* in the order of loading */
 	struct list staged, leaving;
 	uint64_t last_rank;
@@ -147,7 +151,7 @@ struct plugin_open {
 	bool is_script;
 	struct script_source *source;
 	struct plugin *language_of;
-	bool only_if_changed; /* PLUGIN_UNCHANGED if its file holds what was last seen in it */
+	bool only_if_changed; /* PLUGIN_UNCHANGED if its file, and its settings, are as they were */
 	enum shunt_script_purpose purpose;
 	struct shunt_report *report; /* called on the helper's thread; NULL: none */
 };

@@ -146,6 +146,14 @@ static int find_language(struct plugin *plugin, const struct plugin_open *open, 
 	return 0;
 }
 
+/* What may have changed since. */
+static void note_before(struct plugin *plugin, const struct plugin *before)
+{
+	plugin->script->seen = before->script->seen;
+	plugin->script->has_other_settings =
+		!setting_lists_agree(before->settings, plugin->settings, before->name, true);
+}
+
 int script_begin(struct plugin *plugin, const struct plugin_open *open, char *ret_reason,
 		 size_t size)
 {
@@ -153,7 +161,7 @@ int script_begin(struct plugin *plugin, const struct plugin_open *open, char *re
 
 	script->source = script_source_ref(open->source);
 	if (open->replaces != NULL && open->replaces->script != NULL)
-		script->seen = open->replaces->script->seen;
+		note_before(plugin, open->replaces);
 	plugin->file.path = open->source != NULL
 				    ? mem_strdup(open->source->path)
 				    : plugins_script_path(plugin->plugins, open->name_or_path);
@@ -176,7 +184,8 @@ static int refuse_as_said(const struct plugin *plugin, struct shunt_error *error
 {
 	error->text[sizeof(error->text) - 1] = '\0';
 	if (error->text[0] == '\0')
-		return plugin_refuse(ret_reason, size, "%s: its language does not say what is wrong",
+		return plugin_refuse(ret_reason, size,
+				     "%s: its language does not say what is wrong",
 				     plugin->file.path);
 	return plugin_refuse(ret_reason, size, "%s", error->text);
 }
@@ -192,7 +201,9 @@ static int read_source(struct plugin *plugin, const struct plugin_open *open, ch
 	if (script_source_read(plugin->file.path, &script->source, ret_reason, size) != 0)
 		return -1;
 	script->seen = script->source->hash;
-	return open->only_if_changed && script->seen == seen ? PLUGIN_UNCHANGED : 0;
+	if (open->only_if_changed && script->seen == seen && !script->has_other_settings)
+		return PLUGIN_UNCHANGED;
+	return 0;
 }
 
 int script_open(struct plugin *plugin, const struct plugin_open *open, char *ret_reason,

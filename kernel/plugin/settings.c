@@ -66,11 +66,6 @@ static const char *kind_of(bool is_script)
 	return is_script ? "script" : "plugin";
 }
 
-static bool is_of(const struct plugin_setting *setting, const char *name, bool is_script)
-{
-	return setting->is_script == is_script && strcmp(setting->plugin, name) == 0;
-}
-
 /* Where a value was expected, as the configuration says it of its own keys. */
 static void expected(const struct shunt_option *option, char *ret_text, size_t size)
 {
@@ -100,13 +95,13 @@ static int check_value(const struct plugin_setting *setting, const struct shunt_
 
 int plugin_check_settings(const struct plugin *plugin, char *ret_reason, size_t size)
 {
-	const struct plugins_config *config = &plugin->plugins->config;
+	const struct setting_list *list = plugin->settings;
 
-	for (size_t i = 0; i < config->n_settings; i++) {
-		const struct plugin_setting *setting = &config->settings[i];
+	for (size_t i = 0; i < list->n; i++) {
+		const struct plugin_setting *setting = &list->items[i];
 		const struct shunt_option *option = &optional_option;
 
-		if (!is_of(setting, plugin->name, plugin->script != NULL))
+		if (!setting_is_of(setting, plugin->name, plugin->script != NULL))
 			continue;
 		if (strcmp(setting->key, optional_option.name) != 0)
 			option = plugin_option(&plugin->self, setting->key);
@@ -116,22 +111,10 @@ int plugin_check_settings(const struct plugin *plugin, char *ret_reason, size_t 
 	return 0;
 }
 
-/* The last one counts. */
-static const char *value_of(const struct plugins *plugins, const char *name, bool is_script,
-			    const char *key)
-{
-	const struct plugins_config *config = &plugins->config;
-
-	for (size_t i = config->n_settings; i > 0; i--)
-		if (is_of(&config->settings[i - 1], name, is_script) &&
-		    strcmp(config->settings[i - 1].key, key) == 0)
-			return config->settings[i - 1].value;
-	return NULL;
-}
-
 bool plugins_is_optional(const struct plugins *plugins, const char *name, bool is_script)
 {
-	const char *value = value_of(plugins, name, is_script, optional_option.name);
+	const char *value =
+		setting_list_find(plugins->settings, name, is_script, optional_option.name);
 
 	return value != NULL && strcmp(value, "true") == 0;
 }
@@ -146,10 +129,10 @@ static bool is_there(const struct plugins *plugins, const struct plugin_setting 
 /* Of one that is not there only the broker's own key can be looked at. */
 int plugins_check_settings(const struct plugins *plugins, char *ret_reason, size_t size)
 {
-	const struct plugins_config *config = &plugins->config;
+	const struct setting_list *list = plugins->settings;
 
-	for (size_t i = 0; i < config->n_settings; i++) {
-		const struct plugin_setting *setting = &config->settings[i];
+	for (size_t i = 0; i < list->n; i++) {
+		const struct plugin_setting *setting = &list->items[i];
 
 		if (is_there(plugins, setting))
 			continue;
@@ -174,7 +157,7 @@ static const char *host_config(const struct shunt_host *host, const char *key)
 
 	if (option == NULL)
 		return NULL;
-	value = value_of(plugin->plugins, plugin->name, plugin->script != NULL, key);
+	value = setting_list_find(plugin->settings, plugin->name, plugin->script != NULL, key);
 	return value != NULL ? value : option->default_value;
 }
 
@@ -197,35 +180,47 @@ static bool host_config_boolean(const struct shunt_host *host, const char *key)
 	return value != NULL && option->type == SHUNT_OPTION_BOOLEAN && strcmp(value, "true") == 0;
 }
 
-/* The setting itself, if it is the plugin's and no later one of its key takes its place. */
-static bool counts(const struct plugin *plugin, size_t i)
+/* It is the plugin's, and no later one of its key takes its place. */
+static bool counts(const struct plugin *plugin, const struct plugin_setting *setting)
 {
-	const struct plugins_config *config = &plugin->plugins->config;
-	const struct plugin_setting *setting = &config->settings[i];
-
-	if (!is_of(setting, plugin->name, plugin->script != NULL) ||
+	if (!setting_is_of(setting, plugin->name, plugin->script != NULL) ||
 	    strcmp(setting->key, optional_option.name) == 0)
 		return false;
-	return value_of(plugin->plugins, plugin->name, setting->is_script, setting->key) ==
-	       setting->value;
+	return setting_list_find(plugin->settings, plugin->name, setting->is_script,
+				 setting->key) == setting->value;
 }
 
 static bool host_config_next(const struct shunt_host *host, size_t *position, const char **ret_key,
 			     const char **ret_value)
 {
 	const struct plugin *plugin = plugin_of_host(host);
-	const struct plugins_config *config = &plugin->plugins->config;
+	const struct setting_list *list = plugin->settings;
 
-	while (*position < config->n_settings) {
-		size_t i = (*position)++;
+	while (*position < list->n) {
+		const struct plugin_setting *setting = &list->items[(*position)++];
 
-		if (!counts(plugin, i))
+		if (!counts(plugin, setting))
 			continue;
-		*ret_key = config->settings[i].key;
-		*ret_value = config->settings[i].value;
+		*ret_key = setting->key;
+		*ret_value = setting->value;
 		return true;
 	}
 	return false;
+}
+
+void plugins_take_script_settings(struct plugins *plugins, const struct plugin_setting *settings,
+				  size_t n)
+{
+	struct setting_list *list = setting_list_with_scripts(plugins->settings, settings, n);
+
+	setting_list_unref(plugins->settings);
+	plugins->settings = list;
+}
+
+const struct plugin_setting *plugins_settings(const struct plugins *plugins, size_t *ret_n)
+{
+	*ret_n = plugins->settings->n;
+	return plugins->settings->items;
 }
 
 void host_offer_settings(struct shunt_host *host)

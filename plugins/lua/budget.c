@@ -18,6 +18,13 @@
 #define INTERVAL_HUGE_STRING 2
 #define SLOW_NS		     20000u
 
+/*
+ * What C functions charge, in instructions, from one look at the clock to the next: what they do may
+ * take longer than they charge (an element is found through a chain of __index), and while they call
+ * each other no hook comes.
+ */
+#define CHARGED_UNSEEN 400
+
 static uint64_t read_clock(clockid_t clock)
 {
 	struct timespec now;
@@ -80,6 +87,7 @@ static bool look(struct budget *budget, lua_State *L)
 	uint64_t now_ns = budget_now_ns();
 
 	budget->left -= lua_gethookcount(L);
+	budget->looked_left = budget->left;
 	if (budget->left < 0)
 		budget_end(budget, BUDGET_INSTRUCTIONS);
 	else if (is_time_over(budget, now_ns))
@@ -117,7 +125,7 @@ void budget_begin(struct budget *budget, lua_State *L, int64_t instructions, uin
 	budget->interval = choose_interval(budget, &state_of(L)->heap);
 	budget->is_slow = false;
 	budget->over = BUDGET_IS_LEFT;
-	budget->total = budget->left = instructions;
+	budget->total = budget->left = budget->looked_left = instructions;
 	budget->start_ns = budget->looked_ns = now_ns;
 	budget->limit_ns = limit_ns;
 	budget->cpu_base_ns = 0;
@@ -146,13 +154,25 @@ bool budget_is_raised(lua_State *L, const struct budget *budget)
 	return lua_touserdata(L, -1) == budget;
 }
 
+/* Raises nothing: it may be called in the midst of anything. */
+static void spend(struct budget *budget, int64_t instructions, int64_t unseen)
+{
+	if (budget->over != BUDGET_IS_LEFT)
+		return;
+	budget->left -= instructions;
+	if (budget->left < 0) {
+		budget_end(budget, BUDGET_INSTRUCTIONS);
+	} else if (budget->looked_left - budget->left > unseen) {
+		budget->looked_left = budget->left;
+		if (is_time_over(budget, budget_now_ns()))
+			budget_end(budget, BUDGET_TIME);
+	}
+}
+
 void budget_charge_bytes(struct budget *budget, size_t bytes)
 {
-	if (!budget->running)
-		return;
-	budget->left -= (int64_t)(bytes / BUDGET_BYTES);
-	if (budget->left < 0)
-		budget_end(budget, BUDGET_INSTRUCTIONS);
+	if (budget->running)
+		spend(budget, (int64_t)(bytes / BUDGET_BYTES), CHARGED_UNSEEN);
 }
 
 /* Lua asks again after it has collected all garbage, so what is refused is refused twice. */
@@ -176,17 +196,25 @@ void budget_strings_grew(struct budget *budget, bool huge)
 	budget_arm(budget, budget->running);
 }
 
-void call_charge(lua_State *L, uint64_t instructions)
+static void charge(lua_State *L, uint64_t instructions, int64_t unseen)
 {
 	struct budget *budget = &state_of(L)->budget;
 
 	if (instructions > (uint64_t)INT64_MAX / 2)
 		instructions = (uint64_t)INT64_MAX / 2;
-	budget->left -= (int64_t)instructions;
-	if (budget->left < 0)
-		budget_end(budget, BUDGET_INSTRUCTIONS);
+	spend(budget, (int64_t)instructions, unseen);
 	if (budget->over != BUDGET_IS_LEFT)
 		budget_raise(L, budget);
+}
+
+void call_charge(lua_State *L, uint64_t instructions)
+{
+	charge(L, instructions, CHARGED_UNSEEN);
+}
+
+void call_charge_slow(lua_State *L, uint64_t instructions)
+{
+	charge(L, instructions, 0);
 }
 
 bool call_is_over(lua_State *L)

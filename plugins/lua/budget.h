@@ -39,6 +39,7 @@ struct budget {
 	uint64_t cpu_base_ns; /* CLOCK_THREAD_CPUTIME_ID soon after the start; 0: not looked at */
 	uint64_t cpu_left_ns; /* from then on */
 	uint64_t looked_ns;   /* when the hook came last */
+	int64_t looked_left;  /* what was left when the clock was looked at last */
 	bool is_slow;	      /* instructions of this call, or of the last one, took long */
 	unsigned nested; /* coroutines that are resumed within each other */
 	unsigned closing; /* coroutines that are closed within each other */

@@ -69,6 +69,9 @@ enum call_result call_try_run(struct state *state, enum call_kind kind,
  */
 void call_charge(lua_State *L, uint64_t instructions);
 
+/* For what may take much longer than it charges (1 at least): the clock is looked at, too. */
+void call_charge_slow(lua_State *L, uint64_t instructions);
+
 /* The budget of the present call is spent: whatever catches errors must not go on. */
 bool call_is_over(lua_State *L);
 

@@ -172,7 +172,7 @@ static int coroutine_create(lua_State *L)
 	lua_State *co;
 
 	luaL_checktype(L, 1, LUA_TFUNCTION);
-	call_charge(L, CREATE_CHARGE);
+	call_charge_slow(L, CREATE_CHARGE);
 	co = lua_newthread(L);
 	lua_pushvalue(L, 1);
 	lua_xmove(L, co, 1);

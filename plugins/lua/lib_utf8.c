@@ -37,7 +37,7 @@ static int utf8_codepoint(lua_State *L)
 
 static int utf8_char(lua_State *L)
 {
-	call_charge(L, (uint64_t)lua_gettop(L));
+	lib_charge_numbers(L);
 	return lib_original(L);
 }
 

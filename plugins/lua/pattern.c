@@ -86,6 +86,9 @@ static bool is_of_class(int c, int letter)
 	case 'x':
 		is = isxdigit(c) != 0;
 		break;
+	case 'z': /* of Lua 5.1; it is still there */
+		is = c == 0;
+		break;
 	default:
 		return letter == c; /* an escaped character */
 	}

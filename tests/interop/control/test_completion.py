@@ -34,6 +34,7 @@ LINES = [
     (["--vhost", "=", "/", "list_b"], ["list_bindings"], []),
     (["help", "set_p"], ["set_permissions"], []),
     (["plugin", "re"], ["reload"], ["list"]),
+    (["script", "ro"], ["rollback"], ["reload"]),
     (["add_user", "--pre"], ["--pre-hashed-password"], []),
     (["add_user", "gu"], [], ["guest"]),
     (["set_permissions", "gu"], ["guest"], []),

@@ -10,21 +10,13 @@ import subprocess
 import tempfile
 
 from lib.runner import limit
-from lib.shuntctl import ctl, only_shunt, shuntctl_of, start_ctl
+from lib.shuntctl import ctl, only_shunt, shuntctl_of, shuntd_with, start_ctl
 
 
 def folder(t):
     path = tempfile.mkdtemp(prefix="shunt-interop-settings-")
     t.cleanup(lambda: shutil.rmtree(path, ignore_errors=True))
     return path
-
-
-def shuntd_with(t, configuration, *options):
-    """A shuntd with that file, and the file's path."""
-    path = os.path.join(folder(t), "shunt.conf")
-    with open(path, "w", encoding="utf-8") as f:
-        f.write(configuration)
-    return t.shuntd(*options, wrapper=["/bin/sh", "-c", 'shuntd=$1; shift; exec "$shuntd" -c "$0" "$@"', path]), path
 
 
 def read(path):
@@ -131,7 +123,7 @@ def test_wrong_log_keys(t):
 
 def test_environment(t):
     only_shunt(t)
-    broker, _ = shuntd_with(t, "heartbeat = 17\ndefault_pass = hush-hush\nlog.queue.level = debug\n")
+    broker, _ = shuntd_with(t, folder(t), "heartbeat = 17\ndefault_pass = hush-hush\nlog.queue.level = debug\n")
     output = ctl(t, "environment", broker=broker)
     lines = output.split("\n")
     assert re.match("^Application environment of node shunt@[^ ]+ ...$", lines[0]), output
@@ -158,7 +150,7 @@ def test_environment_can_be_read_again(t):
 
 def test_reload(t):
     only_shunt(t)
-    broker, path = shuntd_with(t, "log.level = info\n")
+    broker, path = shuntd_with(t, folder(t), "log.level = info\n")
     assert ctl(t, "reload", broker=broker) == "Reloading the configuration ...\nin force now: nothing new\n"
     with open(path, "w", encoding="utf-8") as f:
         f.write("log.level = warning\nheartbeat = 3\nvm_memory_high_watermark.absolute = 1GB\n")
@@ -178,7 +170,7 @@ def test_reload(t):
 def test_reload_takes_another_log_file(t):
     only_shunt(t)
     place = folder(t)
-    broker, path = shuntd_with(t, "log.file = %s/one\n" % place)
+    broker, path = shuntd_with(t, folder(t), "log.file = %s/one\n" % place)
     with open(path, "w", encoding="utf-8") as f:
         f.write("log.dir = %s\nlog.file = two\n" % place)
     ctl(t, "reload", broker=broker)

@@ -44,3 +44,11 @@ def ctl(t, *arguments, broker=None, status=0):
 def only_shunt(t):
     if not isinstance(t.broker, brokers.ShuntBroker):
         raise Skip("shuntctl's own")
+
+
+def shuntd_with(t, folder, configuration, *options):
+    """A shuntd of the test's own with that text as its file in the folder, and the file's path."""
+    path = os.path.join(folder, "shunt.conf")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(configuration)
+    return t.shuntd(*options, wrapper=["/bin/sh", "-c", 'shuntd=$1; shift; exec "$shuntd" -c "$0" "$@"', path]), path

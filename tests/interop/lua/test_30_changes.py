@@ -10,7 +10,7 @@ import tempfile
 from lib import sdk
 from lib.publisher import Publisher
 from lib.runner import limit
-from lib.shuntctl import ctl
+from lib.shuntctl import ctl, shuntd_with
 from lua.scripted import serve, wait_for_log, write
 
 KEYS = """\
@@ -255,6 +255,48 @@ def test_sighup(t):
     world.hang_up()
     wait_for_log(t, world.broker, "replaced: name=keys")
     world.routes_nothing()
+
+
+SAYS = """\
+exchange.register{
+  name = "x-set",
+  route = function(message, bindings)
+    return bindings:match(settings.key)
+  end,
+}
+settings.require{ key = "string" }
+"""
+
+
+def test_settings_that_change(t):
+    """A reload hands them to the scripts, which are opened anew."""
+    folder = sdk.folder(t)
+    path = write(folder, "set", SAYS)
+    lines = "script = %s\nscript.set.%%s\n" % path
+    broker, conf = shuntd_with(t, folder, lines % "key = a")
+    channel = t.connect(broker).channel()
+    channel.exchange_declare("e", "x-set")
+    for queue in "ab":
+        channel.queue_declare(queue)
+        channel.queue_bind(queue, "e", queue)
+    channel.confirm_delivery()
+
+    def publish():
+        channel.basic_publish("e", "any", b"m", mandatory=True)
+        return [channel.basic_get(queue, auto_ack=True)[0] is not None for queue in "ab"]
+
+    assert publish() == [True, False]
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(lines % "key = b")
+    assert "in force now: script.set.key\n" in ctl(t, "reload", broker=broker)
+    wait_for_log(t, broker, "replaced: name=set")
+    assert publish() == [False, True]
+    assert "script.set.key = b\n" in ctl(t, "environment", broker=broker)
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(lines % "nothing = b")
+    ctl(t, "reload", broker=broker)
+    wait_for_log(t, broker, "(script 'set' is not reloaded)")
+    assert publish() == [False, True]
 
 
 def test_trial(t):

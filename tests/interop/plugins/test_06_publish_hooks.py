@@ -276,8 +276,9 @@ def test_to_an_exchange_that_the_user_may_not_write_to(t):
     ctl(t, "add_user", "narrow", "narrow", broker=broker)
     ctl(t, "set_permissions", "narrow", "", "^(amq\\.default)$", "", broker=broker)
     client = t.wire_to(broker, user="narrow", password="narrow")
+    client.call(1, "confirm.select")
     send(client, "x", a_exchange="secret", a_user=True)
-    client.call(1, "confirm.select")   # what was published before is routed before it is answered
+    confirmed(client, 1)
     assert admin.get(1, "secret-q").body == b"narrow"
     client.publish(1, "secret", "x", b"m")
     client.expect_channel_close(1, 403)

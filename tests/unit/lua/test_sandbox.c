@@ -158,6 +158,18 @@ static const char *const questions[] = {
 	"os.date('!*t', 0).year, os.date('%Ez', 0)",
 	"os.date('%', 0)",
 	"math.type(1), math.type(1.0), math.tointeger(3.0), math.ult(1, -1)",
+	"math.random(5, 5), math.random(0) ~= math.random(0), math.random() < 1",
+	"(function() math.randomseed(7) local a = math.random(0) math.randomseed(7) return a == "
+	"math.random(0) end)()",
+	"(function() local t = {} for i, v in ipairs({'a', 'b'}) do t[#t + 1] = i .. v end for k, v in "
+	"pairs({c = 1}) do t[#t + 1] = k .. v end return table.concat(t, ' ') end)()",
+	"pcall(pcall, error, 'x'), pcall(coroutine.yield)",
+	"coroutine.wrap(function() return pcall(function() return coroutine.yield(1) end) end)()",
+	"error('x')",
+	"error('x', 2)",
+	"assert(false, 'no')",
+	"assert(nil)",
+	"('a\\0b'):find('%z'), ('a\\0b'):find('%Z', 2)",
 	"coroutine.wrap(function(...) return ... end)(1, 2)",
 	"(function() local c = coroutine.wrap(function(a) local b = coroutine.yield(a + 1) return b * 2 "
 	"end) return c(1), c(5) end)()",

@@ -145,27 +145,29 @@ static void default_that_the_option_does_not_allow(void)
 
 /* ---- Starting and stopping ---- */
 
+static void fails(const char *how, const char *expected)
+{
+	settings[0] = (struct plugin_setting){"probe", "fail", how, "shunt.conf:3", false};
+	settings[1] = (struct plugin_setting){"probe", "register", "good", "shunt.conf:4", false};
+	plugins_begin(2);
+	CU_ASSERT_EQUAL(load("probe"), -1);
+	ASSERT_TEXT(reason, expected);
+	CU_ASSERT_FALSE(is_open(MODULE("probe")));
+	CU_ASSERT_FALSE(has_type("good"));
+	/* what did not start is not stopped */
+	ASSERT_TEXT(plugins_end(), "");
+}
+
 static void start_that_fails(void)
 {
 	char expected[400] = "cannot load plugin 'probe': it does not start: ";
 	size_t n = strlen(expected);
 
-	settings[0] = (struct plugin_setting){"probe", "fail", "text", "shunt.conf:3", false};
-	settings[1] = (struct plugin_setting){"probe", "register", "good", "shunt.conf:4", false};
-	plugins_begin(2);
-	ASSERT_REFUSED("probe", "it does not start: no oracle at hand");
-	CU_ASSERT_FALSE(is_open(MODULE("probe")));
-	CU_ASSERT_FALSE(has_type("good"));
-	settings[0].value = "silent";
-	ASSERT_REFUSED("probe", "it does not start: it does not say why");
-	settings[0].value = "positive";
-	ASSERT_REFUSED("probe", "it does not start: it does not say why");
-	settings[0].value = "endless";
-	CU_ASSERT_EQUAL(load("probe"), -1);
+	fails("text", "cannot load plugin 'probe': it does not start: no oracle at hand");
+	fails("silent", "cannot load plugin 'probe': it does not start: it does not say why");
+	fails("positive", "cannot load plugin 'probe': it does not start: it does not say why");
 	memset(expected + n, 'x', sizeof(((struct shunt_error *)NULL)->text) - 1);
-	ASSERT_TEXT(reason, expected);
-	/* what did not start is not stopped */
-	ASSERT_TEXT(plugins_end(), "");
+	fails("endless", expected);
 }
 
 static void place_comes_first(void)

@@ -231,6 +231,71 @@ static void refresh_all(void)
 	world_end();
 }
 
+/* ---- Settings that change ---- */
+
+static bool reload_language(const char *file)
+{
+	n_done = 0;
+	order_it(PLUGIN_RELOAD, "lines", file, false);
+	UNTIL(n_done == 1);
+	return reason[0] == '\0';
+}
+
+static void take(const char *value)
+{
+	const struct plugin_setting fresh[] = {
+		{ "lines", "notes", "1", "shunt.conf:1", false }, /* plugins keep what they have */
+		{ "first", "colour", value, "shunt.conf:2", true },
+		{ "first", "optional", "true", "shunt.conf:3", true },
+	};
+
+	plugins_take_script_settings(plugins, fresh, 3);
+}
+
+static void refresh_for_other_settings(void)
+{
+	const struct plugin *before;
+	const char *colour;
+
+	set("first", "colour", "red");
+	set("first", "optional", "true");
+	world_begin();
+	loaded("first.lines", "");
+	before = plugins_find(plugins, "first");
+	colour = before->host.config(&before->host, "colour");
+	take("red");
+	CU_ASSERT_TRUE(change(PLUGIN_REFRESH, "first"));
+	ASSERT_TEXT(said, "it is unchanged");
+	take("blue");
+	CU_ASSERT_STRING_EQUAL(colour, "red"); /* it is there as long as the script */
+	CU_ASSERT_STRING_EQUAL(before->host.config(&before->host, "colour"), "red");
+	CU_ASSERT_TRUE(change(PLUGIN_REFRESH, "first"));
+	CU_ASSERT_STRING_EQUAL(notes.setting, "blue");
+	CU_ASSERT_EQUAL(notes.n_opened, 2);
+	CU_ASSERT_TRUE(change(PLUGIN_REFRESH, "first"));
+	ASSERT_TEXT(said, "it is unchanged");
+	/* one is gone, and all others are the same */
+	plugins_take_script_settings(plugins, NULL, 0);
+	CU_ASSERT_TRUE(change(PLUGIN_REFRESH, "first"));
+	CU_ASSERT_STRING_EQUAL(notes.setting, "(none)");
+	CU_ASSERT_TRUE(reload_language(NULL));
+	world_end();
+}
+
+static void settings_that_do_not_fit(void)
+{
+	const struct plugin_setting fresh = { "first", "size", "99", "shunt.conf:5", true };
+
+	world_begin();
+	loaded("first.lines", "");
+	plugins_take_script_settings(plugins, &fresh, 1);
+	CU_ASSERT_FALSE(change(PLUGIN_REFRESH, "first"));
+	ASSERT_TEXT(reason, "cannot reload script 'first': shunt.conf:5: bad value '99' for 'script.first.size': "
+			    "expected a whole number from 1 to 10");
+	CU_ASSERT_EQUAL(notes.n_stopped, 0);
+	world_end();
+}
+
 /* ---- Trials ---- */
 
 static void trial(void)
@@ -261,14 +326,6 @@ static void trial(void)
 }
 
 /* ---- Another version of the language ---- */
-
-static bool reload_language(const char *file)
-{
-	n_done = 0;
-	order_it(PLUGIN_RELOAD, "lines", file, false);
-	UNTIL(n_done == 1);
-	return reason[0] == '\0';
-}
 
 static void reload_of_the_language(void)
 {
@@ -470,7 +527,8 @@ static void the_end_while_one_is_looked_at(void)
 UNIT_MAIN("script_change", UNIT_TEST(load_and_unload), UNIT_TEST(load_that_fails),
 	  UNIT_TEST(language_stays_while_there_are_scripts), UNIT_TEST(reload), UNIT_TEST(reload_that_fails),
 	  UNIT_TEST(roll_back), UNIT_TEST(reload_of_the_same_text), UNIT_TEST(roll_back_of_what_is_no_script),
-	  UNIT_TEST(refresh), UNIT_TEST(refresh_after_going_back), UNIT_TEST(refresh_all), UNIT_TEST(trial),
+	  UNIT_TEST(refresh), UNIT_TEST(refresh_after_going_back), UNIT_TEST(refresh_all), UNIT_TEST(refresh_for_other_settings),
+	  UNIT_TEST(settings_that_do_not_fit), UNIT_TEST(trial),
 	  UNIT_TEST(reload_of_the_language), UNIT_TEST(reload_of_the_language_that_fails), UNIT_TEST(check_and_test),
 	  UNIT_TEST(check_that_fails), UNIT_TEST(check_of_one_that_runs), UNIT_TEST(long_check_holds_nobody_up),
 	  UNIT_TEST(long_load_holds_no_check_up), UNIT_TEST(the_end_while_one_is_opened),
