@@ -1,109 +1,158 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * A text is checked as a whole; then what is wanted is looked for, and pushed, without anything in
+ * between: no tree is made of it, so there is nothing that an error would leave behind, and a value
+ * of a body of 1 KiB costs about a microsecond.
+ */
 #include "json.h"
 
 #include <lauxlib.h>
-#include <jansson.h>
 #include <string.h>
 
+#include "budget.h"
 #include "call.h"
+#include "json_text.h"
 #include "json_write.h"
 #include "module.h"
 
-/* What a value costs to make, in instructions of the Lua machine. */
-#define VALUE_COST 8u
-
-/*
- * jansson's values are outside of what Lua frees, and pushing may raise at any place. So all
- * pushing is done by push_protected(), under a pcall, and what it raised goes on when the values
- * have been freed.
- */
-struct reading {
-	json_t *root;
-	struct shunt_bytes path;
-};
+/* What it costs, in instructions of the Lua machine: a value; and so many bytes one instruction. */
+#define VALUE_COST  20u
+#define CHECK_BYTES 2u
+#define COPY_BYTES  8u
 
 const char json_array_key;
 
 /* Where the registry has json.null. */
 static const char null_key;
 
-/* Its address is raised, and comes no further than push_take(). */
-static const char too_deep;
+struct cursor {
+	const uint8_t *p, *end;
+};
 
-/* ---- From jansson to Lua ---- */
+/* ---- Pushing ---- */
 
-static void push_value(lua_State *L, const json_t *value, int depth);
+static void push_value(lua_State *L, struct cursor *cursor);
 
-static void push_object(lua_State *L, const json_t *object, int depth)
+static void push_string(lua_State *L, struct cursor *cursor)
 {
-	const char *name;
-	json_t *value;
+	const uint8_t *first = cursor->p + 1;
+	struct shunt_bytes contents = {first, 0};
 
-	lua_createtable(L, 0, (int)json_object_size(object));
-	/* jansson's iterators take no constant object, and change nothing */
-	json_object_foreach((json_t *)(uintptr_t)object, name, value)
-	{
-		if (json_is_null(value))
-			continue;
-		push_value(L, value, depth);
-		lua_setfield(L, -2, name);
+	cursor->p = json_text_string(cursor->p, cursor->end);
+	contents.size = (size_t)(cursor->p - 1 - first);
+	call_charge(L, contents.size / COPY_BYTES);
+	if (contents.size > 0 && memchr(first, '\\', contents.size)) {
+		luaL_Buffer buffer;
+		char *out = luaL_buffinitsize(L, &buffer, contents.size);
+
+		luaL_pushresultsize(&buffer, json_text_unescape(contents, (uint8_t *)out));
+	} else {
+		lua_pushlstring(L, (const char *)first, contents.size);
 	}
 }
 
-static void push_array(lua_State *L, const json_t *array, int depth)
+static bool push_small_integer(lua_State *L, const uint8_t *first, const uint8_t *end)
 {
-	size_t count = json_array_size(array);
+	bool is_negative = *first == '-';
+	lua_Integer number = 0;
 
-	lua_createtable(L, (int)count, 0);
-	for (size_t i = 0; i < count; i++) {
-		push_value(L, json_array_get(array, i), depth);
-		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	first += is_negative;
+	if (end - first > 18)
+		return false;
+	for (; first < end; first++) {
+		if (*first < '0' || *first > '9')
+			return false;
+		number = number * 10 + (*first - '0');
 	}
+	lua_pushinteger(L, is_negative ? -number : number);
+	return true;
+}
+
+/* As Lua reads numbers: an integer that is too large becomes a float. */
+static void push_number(lua_State *L, struct cursor *cursor)
+{
+	const uint8_t *first = cursor->p;
+
+	cursor->p = json_text_value(cursor->p, cursor->end);
+	if (push_small_integer(L, first, cursor->p))
+		return;
+	call_charge(L, (uint64_t)(cursor->p - first));
+	lua_pushlstring(L, (const char *)first, (size_t)(cursor->p - first));
+	if (lua_stringtonumber(L, lua_tostring(L, -1)) == 0)
+		luaL_error(L, "a number that cannot be read");
+	lua_replace(L, -2);
+}
+
+static void push_object(lua_State *L, struct cursor *cursor)
+{
+	lua_newtable(L);
+	do {
+		cursor->p = json_text_blanks(cursor->p + 1, cursor->end);
+		if (*cursor->p == '}')
+			break;
+		push_string(L, cursor);
+		cursor->p = json_text_blanks(cursor->p, cursor->end) + 1;
+		push_value(L, cursor);
+		if (json_null_is(L, -1)) {
+			lua_pop(L, 1);
+			lua_pushnil(L);
+		}
+		lua_rawset(L, -3);
+		cursor->p = json_text_blanks(cursor->p, cursor->end);
+	} while (*cursor->p != '}');
+	cursor->p++;
+}
+
+static void push_array(lua_State *L, struct cursor *cursor)
+{
+	lua_Integer count = 0;
+
+	lua_newtable(L);
+	do {
+		cursor->p = json_text_blanks(cursor->p + 1, cursor->end);
+		if (*cursor->p == ']')
+			break;
+		push_value(L, cursor);
+		lua_rawseti(L, -2, ++count);
+		cursor->p = json_text_blanks(cursor->p, cursor->end);
+	} while (*cursor->p != ']');
+	cursor->p++;
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &json_array_key);
 	lua_setmetatable(L, -2);
 }
 
-static void push_nested(lua_State *L, const json_t *value, int depth)
-{
-	if (depth >= JSON_DEPTH_MAX) {
-		lua_pushlightuserdata(L, (void *)(uintptr_t)&too_deep);
-		lua_error(L);
-	}
-	luaL_checkstack(L, 4, "JSON");
-	if (json_is_object(value))
-		push_object(L, value, depth + 1);
-	else
-		push_array(L, value, depth + 1);
-}
-
-static void push_value(lua_State *L, const json_t *value, int depth)
+static void push_value(lua_State *L, struct cursor *cursor)
 {
 	call_charge(L, VALUE_COST);
-	switch (json_typeof(value)) {
-	case JSON_OBJECT:
-	case JSON_ARRAY:
-		push_nested(L, value, depth);
+	luaL_checkstack(L, 6, "JSON");
+	cursor->p = json_text_blanks(cursor->p, cursor->end);
+	switch (*cursor->p) {
+	case '{':
+		push_object(L, cursor);
 		break;
-	case JSON_STRING:
-		lua_pushlstring(L, json_string_value(value), json_string_length(value));
+	case '[':
+		push_array(L, cursor);
 		break;
-	case JSON_INTEGER:
-		lua_pushinteger(L, json_integer_value(value));
+	case '"':
+		push_string(L, cursor);
 		break;
-	case JSON_REAL:
-		lua_pushnumber(L, json_real_value(value));
+	case 't':
+	case 'f':
+		lua_pushboolean(L, *cursor->p == 't');
+		cursor->p += *cursor->p == 't' ? 4 : 5;
 		break;
-	case JSON_TRUE:
-	case JSON_FALSE:
-		lua_pushboolean(L, json_is_true(value));
-		break;
-	case JSON_NULL:
+	case 'n':
 		json_null_push(L);
+		cursor->p += 4;
+		break;
+	default:
+		push_number(L, cursor);
 		break;
 	}
 }
 
-/* ---- Reading ---- */
+/* ---- Looking for a path ---- */
 
 /* A place of an array; 0 if it is none. */
 static size_t place_of(struct shunt_bytes name)
@@ -120,25 +169,70 @@ static size_t place_of(struct shunt_bytes name)
 	return place;
 }
 
-static const json_t *member(const json_t *value, struct shunt_bytes name)
+static bool is_name(lua_State *L, struct cursor *cursor, struct shunt_bytes name)
 {
-	char text[256];
-	size_t place;
+	struct cursor key = *cursor;
+	size_t size;
+	const char *text;
+	bool is;
 
-	if (json_is_object(value) && name.size < sizeof(text)) {
-		memcpy(text, name.data, name.size);
-		text[name.size] = '\0';
-		return json_object_get(value, text);
-	}
-	place = json_is_array(value) ? place_of(name) : 0;
-	return place > 0 ? json_array_get(value, place - 1) : NULL;
+	cursor->p = json_text_string(cursor->p, cursor->end);
+	size = (size_t)(cursor->p - key.p) - 2;
+	if (size == name.size && (size == 0 || memcmp(key.p + 1, name.data, size) == 0))
+		return true;
+	/* with escapes it is longer than what it means */
+	if (size <= name.size || !memchr(key.p + 1, '\\', size))
+		return false;
+	push_string(L, &key);
+	text = lua_tolstring(L, -1, &size);
+	is = size == name.size && (size == 0 || memcmp(text, name.data, size) == 0);
+	lua_pop(L, 1);
+	return is;
 }
 
-static const json_t *at(const json_t *value, struct shunt_bytes path)
+/* At an object: the value of that name, the last one if there are some; NULL: none. */
+static const uint8_t *member(lua_State *L, struct cursor cursor, struct shunt_bytes name)
+{
+	const uint8_t *found = NULL;
+
+	do {
+		bool is;
+
+		cursor.p = json_text_blanks(cursor.p + 1, cursor.end);
+		if (*cursor.p == '}')
+			break;
+		is = is_name(L, &cursor, name);
+		cursor.p = json_text_blanks(cursor.p, cursor.end) + 1;
+		cursor.p = json_text_blanks(cursor.p, cursor.end);
+		if (is)
+			found = cursor.p;
+		cursor.p = json_text_value(cursor.p, cursor.end);
+		cursor.p = json_text_blanks(cursor.p, cursor.end);
+	} while (*cursor.p != '}');
+	return found;
+}
+
+/* At an array: the element of that place, from 1; NULL: none. */
+static const uint8_t *element(struct cursor cursor, size_t place)
+{
+	do {
+		cursor.p = json_text_blanks(cursor.p + 1, cursor.end);
+		if (*cursor.p == ']' || place == 0)
+			break;
+		if (--place == 0)
+			return cursor.p;
+		cursor.p = json_text_value(cursor.p, cursor.end);
+		cursor.p = json_text_blanks(cursor.p, cursor.end);
+	} while (*cursor.p != ']');
+	return NULL;
+}
+
+/* Moves to what is at the path. */
+static bool follow(lua_State *L, struct cursor *cursor, struct shunt_bytes path)
 {
 	bool more = path.size > 0;
 
-	while (value && more) {
+	while (more) {
 		const uint8_t *dot = memchr(path.data, '.', path.size);
 		struct shunt_bytes name = path;
 
@@ -148,68 +242,68 @@ static const json_t *at(const json_t *value, struct shunt_bytes path)
 			path.data = dot + 1;
 			path.size -= name.size + 1;
 		}
-		value = member(value, name);
+		call_charge(L, (uint64_t)(cursor->end - cursor->p) / CHECK_BYTES);
+		if (*cursor->p == '{')
+			cursor->p = member(L, *cursor, name);
+		else if (*cursor->p == '[')
+			cursor->p = element(*cursor, place_of(name));
+		else
+			cursor->p = NULL;
+		if (!cursor->p)
+			return false;
 	}
-	return value;
+	return true;
 }
 
-static int push_protected(lua_State *L)
-{
-	const struct reading *reading = lua_touserdata(L, 1);
-	const json_t *value = at(reading->root, reading->path);
+/* ---- Reading ---- */
 
-	if (value && !json_is_null(value))
-		push_value(L, value, 0);
-	else
+/* Charges for it. */
+static bool check(lua_State *L, struct shunt_bytes text, const char **ret_wrong, size_t *ret_at)
+{
+	*ret_at = 0;
+	*ret_wrong = "longer than 65536 bytes";
+	if (text.size > JSON_TEXT_MAX)
+		return false;
+	call_charge(L, text.size / CHECK_BYTES + VALUE_COST);
+	return json_text_check(text, JSON_DEPTH_MAX, ret_wrong, ret_at);
+}
+
+/* Of a text that is JSON. */
+static void push_at(lua_State *L, struct shunt_bytes text, struct shunt_bytes path)
+{
+	struct cursor cursor = {.end = text.data + text.size};
+
+	cursor.p = json_text_blanks(text.data, cursor.end);
+	if (!follow(L, &cursor, path) || *cursor.p == 'n')
 		lua_pushnil(L);
-	return 1;
-}
-
-/* NULL: it is not JSON; *ret_error says why. Charges for it. */
-static json_t *load(lua_State *L, struct shunt_bytes text, json_error_t *ret_error)
-{
-	json_t *root;
-
-	ret_error->line = ret_error->column = 0;
-	if (text.size > JSON_TEXT_MAX) {
-		(void)strcpy(ret_error->text, "longer than 65536 bytes");
-		return NULL;
-	}
-	call_charge(L, text.size + VALUE_COST);
-	root = json_loadb((const char *)text.data, text.size, JSON_DECODE_ANY | JSON_ALLOW_NUL,
-			  ret_error);
-	if (!root && json_error_code(ret_error) == json_error_out_of_memory)
-		luaL_error(L, "not enough memory");
-	return root;
-}
-
-/* Takes the value: pushes what is at the path, or raises what was raised. False: it is too deep;
- * nothing is pushed. */
-static bool push_take(lua_State *L, json_t *root, struct shunt_bytes path)
-{
-	struct reading reading = {.root = root, .path = path};
-	int status;
-
-	/* neither of them allocates: so nothing is raised before the pcall */
-	lua_pushcfunction(L, push_protected);
-	lua_pushlightuserdata(L, &reading);
-	status = lua_pcall(L, 1, 1, 0);
-	json_decref(root);
-	if (status == LUA_OK)
-		return true;
-	if (lua_touserdata(L, -1) != &too_deep)
-		lua_error(L);
-	lua_pop(L, 1);
-	return false;
+	else
+		push_value(L, &cursor);
 }
 
 void json_push(lua_State *L, struct shunt_bytes text, struct shunt_bytes path)
 {
-	json_error_t error;
-	json_t *root = load(L, text, &error);
+	const char *wrong;
+	size_t at;
 
-	if (!root || !push_take(L, root, path))
+	if (check(L, text, &wrong, &at))
+		push_at(L, text, path);
+	else
 		lua_pushnil(L);
+}
+
+/* "line 2, column 7: what"; both count from 1. */
+static void push_wrong(lua_State *L, struct shunt_bytes text, const char *wrong, size_t at)
+{
+	int line = 1, column = 1;
+
+	for (size_t i = 0; i < at; i++) {
+		column = text.data[i] == '\n' ? 1 : column + 1;
+		line += text.data[i] == '\n';
+	}
+	if (text.size > JSON_TEXT_MAX)
+		lua_pushstring(L, wrong);
+	else
+		lua_pushfstring(L, "line %d, column %d: %s", line, column, wrong);
 }
 
 /* ---- The global `json` ---- */
@@ -217,23 +311,17 @@ void json_push(lua_State *L, struct shunt_bytes text, struct shunt_bytes path)
 static int decode(lua_State *L)
 {
 	struct shunt_bytes text;
-	json_error_t error;
-	json_t *root;
+	const char *wrong;
+	size_t at;
 
-	text.data = (const uint8_t *)luaL_checklstring(L, 1, &text.size);
-	root = load(L, text, &error);
-	if (root && push_take(L, root, (struct shunt_bytes){NULL, 0}))
+	luaL_checktype(L, 1, LUA_TSTRING);
+	text.data = (const uint8_t *)lua_tolstring(L, 1, &text.size);
+	if (check(L, text, &wrong, &at)) {
+		push_at(L, text, (struct shunt_bytes){NULL, 0});
 		return 1;
-	if (root) {
-		lua_pushnil(L);
-		lua_pushfstring(L, "more than %d objects and arrays in each other", JSON_DEPTH_MAX);
-		return 2;
 	}
 	lua_pushnil(L);
-	if (error.line > 0)
-		lua_pushfstring(L, "line %d, column %d: %s", error.line, error.column, error.text);
-	else
-		lua_pushstring(L, error.text);
+	push_wrong(L, text, wrong, at);
 	return 2;
 }
 
@@ -246,6 +334,8 @@ bool json_null_is(lua_State *L, int index)
 {
 	bool is_null;
 
+	if (lua_type(L, index) != LUA_TUSERDATA)
+		return false;
 	index = lua_absindex(L, index);
 	json_null_push(L);
 	is_null = lua_rawequal(L, -1, index);
@@ -293,7 +383,9 @@ static void open(lua_State *L, struct state *state)
 	lua_pushvalue(L, -1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &null_key);
 	lua_setfield(L, -2, "null");
-	lua_newtable(L);
+	lua_createtable(L, 0, 1);
+	lua_pushliteral(L, "json.array");
+	lua_setfield(L, -2, "__metatable");
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &json_array_key);
 	lua_setglobal(L, "json");
 }

@@ -8,7 +8,7 @@
 #include "call.h"
 #include "json.h"
 
-#define VALUE_COST 16u
+#define VALUE_COST 40u
 #define DUMP_FLAGS (JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS)
 
 /* As in json.c: jansson's values are made under a pcall, and each is part of the root at once, so

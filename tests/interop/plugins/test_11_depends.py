@@ -103,11 +103,12 @@ def test_who_published_is_told(t):
     ctl(t, "add_user", "other", "secret", broker=broker)
     ctl(t, "set_permissions", "other", ".*", ".*", ".*", broker=broker)
     clients = [client, t.wire_to(broker, user="other", password="secret"), t.wire_to(broker)]
+    for one in clients:
+        one.call(1, "confirm.select")
     for i in range(300):
         publish(clients[i % 3], None)
-        if i % 50 == 49:
-            for one in clients:
-                told(one)
+    for one in clients:
+        confirmed(one, 100)
     assert counts(client, "guest", "other") == [200, 100]
     assert asked(t, broker) <= 4   # each loop, for each of the two
 

@@ -7,12 +7,16 @@
 #include "broker/endpoint.h"
 #include "broker/queue.h"
 #include "broker/router.h"
+
+static const char *const direct_depends[] = {"routing_key", NULL};
+#define FAKE_DIRECT_DEPENDS direct_depends
 #include "topology_fixture.h"
 
 /*
  * Three loops on threads of their own. Loop 0 routes all the time; the others declare, bind, unbind
- * and delete, each queues and exchanges of its own and some that both use, durable and not. For the
- * thread sanitizer; and what must always be there is.
+ * and delete, each queues and exchanges of its own and some that both use, durable and not. Answers
+ * of direct exchanges are remembered meanwhile. For the thread sanitizer; and what must always be
+ * there is.
  */
 
 #define N_CHANGERS 2

@@ -161,7 +161,12 @@ static inline void fake_route(const void *state, const struct shunt_message *mes
 		.unbind = fake_unbind, .route = fake_route, __VA_ARGS__                            \
 	}
 
-static const struct shunt_exchange_type fake_direct = FAKE_TYPE("direct", fake_create_direct, );
+#ifndef FAKE_DIRECT_DEPENDS
+#define FAKE_DIRECT_DEPENDS NULL /* nobody remembers its answers */
+#endif
+
+static const struct shunt_exchange_type fake_direct =
+	FAKE_TYPE("direct", fake_create_direct, .depends = FAKE_DIRECT_DEPENDS);
 static const struct shunt_exchange_type fake_fanout = FAKE_TYPE("fanout", fake_create_fanout, );
 static const struct shunt_exchange_type fake_picky =
 	FAKE_TYPE("picky", fake_create_fanout, .validate = fake_validate);

@@ -145,7 +145,8 @@ static void failing_bind_is_counted_and_not_repeated(void)
 /* Not called at all: it is told later. */
 static void quarantine_loses_nothing(void)
 {
-	static const char *const settings[] = {"quarantine_after", "1", NULL};
+	static const char *const settings[] = {"quarantine_after", "1", "cpu_time", "1000000",
+					       NULL};
 
 	lua_exchange_open_with(&x, TOLD, settings, 1);
 	CU_ASSERT_EQUAL_FATAL(lua_exchange_declare(&x, NULL), 0);
@@ -217,7 +218,8 @@ struct loop {
 	unsigned wrong;
 };
 
-static pthread_rwlock_t big_reader = PTHREAD_RWLOCK_INITIALIZER;
+/* Who changes does not wait for ever. */
+static pthread_rwlock_t big_reader = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 static _Atomic bool is_over;
 
 /* Every message goes to all bindings that there are: so many. */

@@ -49,7 +49,7 @@ static void decisions_on_publish(void)
 	CU_ASSERT_STRING_EQUAL(publish("p"), "pass");
 	CU_ASSERT_STRING_EQUAL(publish("d"), "drop");
 	CU_ASSERT_STRING_EQUAL(publish("n"), "nack");
-	CU_ASSERT(part_has_logged(&part, "D script part: message nacked: quota"));
+	CU_ASSERT(part_has_logged(&part, "message nacked: quota"));
 	CU_ASSERT_STRING_EQUAL(publish("r"), "reject: 403 not at night");
 	CU_ASSERT_STRING_EQUAL(publish("x"), "reject: 403 refused by 'part'");
 	CU_ASSERT_STRING_EQUAL(publish("other"), "pass");

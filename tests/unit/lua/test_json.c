@@ -4,10 +4,12 @@
 
 #include "json.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_text.h"
 #include "lua_case.h"
 #include "unit.h"
 
@@ -50,7 +52,7 @@ static void what_is_no_json_is_told(void)
 			       "longer than 65536 bytes");
 	CU_ASSERT_STRING_EQUAL(result("(json.decode(('['):rep(65) .. (']'):rep(65)))"), "nil");
 	CU_ASSERT_STRING_EQUAL(result("select(2, json.decode(('['):rep(65) .. (']'):rep(65)))"),
-			       "more than 64 objects and arrays in each other");
+			       "line 1, column 65: too many objects and arrays in each other");
 	CU_ASSERT_STRING_EQUAL(result("type(json.decode(('['):rep(64) .. (']'):rep(64)))"),
 			       "table");
 	CU_ASSERT_STRING_EQUAL(result("(json.decode(('['):rep(30000)))"), "nil");
@@ -106,6 +108,141 @@ static void budgets_end_it(void)
 			""));
 }
 
+/* ---- As jansson reads it ---- */
+
+/* What grammar and bytes make of it at random: most is nearly JSON. */
+static size_t make_text(uint64_t *random, char *out, size_t room, int depth)
+{
+	static const char *const pieces[] = {
+		"1",	   "-0",	  "12.5e-3",	  "true",
+		"false",   "null",	  "\"a\"",	  "\"\"",
+		"\"\\n\"", "\"\\u00e9\"", "\"\xc3\xa9\"", "\"\\ud83d\\ude00\"",
+		"[]",	   "{}",	  " 7 ",	  "\"a long text of nothing special\"",
+		"01",	   "1.",	  "\"\\ud800\"",  "\"\xc0\x80\"",
+		"\"\\x\"", "tru",	  "\"\x01\"",	  "-"};
+	size_t size = 0;
+	unsigned count;
+
+	*random = *random * 6364136223846793005u + 1442695040888963407u;
+	count = (unsigned)(*random >> 60) % 4;
+	if (depth == 0 || *random >> 62 == 0) {
+		/* those that are wrong are rare */
+		size_t kinds = *random >> 40 & 15 ? 16 : sizeof(pieces) / sizeof(pieces[0]);
+
+		return (size_t)snprintf(out, room, "%s", pieces[(*random >> 33) % kinds]);
+	}
+	bool is_object = *random >> 50 & 1;
+
+	out[size++] = is_object ? '{' : '[';
+	for (unsigned i = 0; i < count && size + 600 < room; i++) {
+		if (i > 0)
+			out[size++] = ',';
+		if (is_object)
+			size += (size_t)snprintf(out + size, room - size,
+						 "%s:", i % 2 ? "\"a\" " : "\"b\\u0063\"");
+		size += make_text(random, out + size, room - size, depth - 1);
+	}
+	out[size++] = is_object ? '}' : ']';
+	out[size] = '\0';
+	return size;
+}
+
+static int reencode(lua_State *L, const char *text, size_t size)
+{
+	lua_getglobal(L, "json");
+	lua_getfield(L, -1, "decode");
+	lua_pushlstring(L, text, size);
+	lua_call(L, 1, 1);
+	lua_getfield(L, -2, "encode");
+	lua_insert(L, -2);
+	lua_call(L, 1, 1);
+	return 1;
+}
+
+/* Null members are left out by us. */
+static void drop_nulls(json_t *value)
+{
+	const char *name;
+	json_t *member;
+	void *next;
+	size_t i;
+
+	if (json_is_array(value)) {
+		json_array_foreach(value, i, member) drop_nulls(member);
+	}
+	json_object_foreach_safe(value, next, name, member)
+	{
+		if (json_is_null(member))
+			json_object_del(value, name);
+		else
+			drop_nulls(member);
+	}
+}
+
+static void compare_one(lua_State *L, const char *text, size_t size)
+{
+	json_error_t error;
+	json_t *root = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error), *ours;
+	struct shunt_bytes bytes = {(const uint8_t *)text, size};
+	const char *wrong;
+	size_t at;
+
+	if (json_text_check(bytes, 2000, &wrong, &at) != (root != NULL))
+		(void)fprintf(stderr, "not read alike: %.*s\n", (int)size, text);
+	CU_ASSERT_EQUAL(json_text_check(bytes, 2000, &wrong, &at), root != NULL);
+	if (root && (json_is_object(root) || json_is_array(root))) {
+		drop_nulls(root);
+		(void)reencode(L, text, size);
+		ours = json_loads(lua_tostring(L, -1), JSON_DECODE_ANY, &error);
+		/* an empty object has nothing that says so */
+		if (!json_equal(root, ours))
+			(void)fprintf(stderr, "%.*s\nbecame %s\n", (int)size, text,
+				      lua_tostring(L, -1));
+		CU_ASSERT_TRUE(json_equal(root, ours));
+		json_decref(ours);
+	}
+	json_decref(root);
+	lua_settop(L, 0);
+}
+
+static void compare_some(lua_State *L, void *context)
+{
+	static char text[8192];
+	uint64_t *random = context;
+
+	for (unsigned i = 0; i < 20; i++) {
+		size_t size = make_text(random, text, sizeof(text), 4);
+		char *end = malloc(size + 1);
+
+		/* in memory of its own, so that a byte too far is seen; whole, cut, and bent */
+		memcpy(end, text, size);
+		compare_one(L, end, size);
+		size = (size_t)(*random >> 33) % (size + 1);
+		end = realloc(end, size + 1);
+		compare_one(L, end, size);
+		if (size > 0) {
+			end[(*random >> 20) % size] = (char)(*random >> 10);
+			compare_one(L, end, size);
+		}
+		free(end);
+	}
+}
+
+static void all_is_read_as_by_jansson(void)
+{
+	static const char *const settings[] = {"instructions", "1000000000", "cpu_time", "10000000",
+					       NULL};
+	uint64_t random = 1;
+	struct lua_case c;
+
+	lua_case_open(&c, "", settings);
+	for (unsigned i = 0; i < 500; i++)
+		CU_ASSERT_EQUAL(
+			call_run(lua_case_state(&c), CALL_LOAD, compare_some, &random, NULL),
+			CALL_OK);
+	lua_case_close(&c);
+}
+
 /* ---- json_push() ---- */
 
 struct looking {
@@ -153,7 +290,11 @@ static void paths_are_followed(void)
 	CU_ASSERT_STRING_EQUAL(at(text, "n.x"), "nil");
 	CU_ASSERT_STRING_EQUAL(at(text, "x"), "nil");
 	CU_ASSERT_STRING_EQUAL(at(text, "."), "nil");
+	CU_ASSERT_STRING_EQUAL(at("{\"\\u0061b\": 1}", "ab"), "1");
+	CU_ASSERT_STRING_EQUAL(at("{\"a\": 1, \"a\" : 2}", "a"), "2");
+	CU_ASSERT_STRING_EQUAL(at("[ [1, 2] , {\"a\":[ 3 ,4]}]", "2.a.2"), "4");
 	CU_ASSERT_STRING_EQUAL(at("12", ""), "12");
+	CU_ASSERT_STRING_EQUAL(at("123456789012345678901", ""), "1.2345678901235e+20");
 	CU_ASSERT_STRING_EQUAL(at("{", "a"), "nil");
 	CU_ASSERT_STRING_EQUAL(at("", ""), "nil");
 }
@@ -178,5 +319,5 @@ static void long_and_deep_texts_are_none(void)
 
 UNIT_MAIN("lua/json", UNIT_TEST(texts_become_values), UNIT_TEST(what_is_no_json_is_told),
 	  UNIT_TEST(values_become_texts), UNIT_TEST(what_cannot_be_json_raises),
-	  UNIT_TEST(budgets_end_it), UNIT_TEST(paths_are_followed),
-	  UNIT_TEST(long_and_deep_texts_are_none))
+	  UNIT_TEST(budgets_end_it), UNIT_TEST(all_is_read_as_by_jansson),
+	  UNIT_TEST(paths_are_followed), UNIT_TEST(long_and_deep_texts_are_none))
