@@ -26,10 +26,8 @@ static void host_log(const struct shunt_host *host, enum shunt_log_level level, 
 
 	if ((unsigned)level > SHUNT_LOG_DEBUG)
 		level = SHUNT_LOG_INFO;
-	if (plugin->script != NULL) /* its language says whose line it is */
-		log_write(levels[level], "plugin", "%s", text);
-	else
-		log_write(levels[level], "plugin", "%s: %s", plugin->name, text);
+	log_write(levels[level], "plugin", "%s%s: %s", plugin->script != NULL ? "script " : "",
+		  plugin->name, text);
 }
 
 /* ---- Memory and hashing ---- */

@@ -48,11 +48,10 @@ struct shunt_language {
 
 	/*
 	 * Makes a plugin of a script; NULL with an error, whose text begins with "FILE:LINE: " where there is one.
-	 * host is the script's own, and outlives it; what plugin.h marks "any thread" may be called. Its log()
-	 * writes lines as they are, so they should say which script they are of. It may take long. On any thread but
-	 * a loop's, on several at once (at the start of the broker: home, before the loops run). The script's text
-	 * is copied. report: NULL: nobody asks for details. The plugin has a name, a version, and no start(): that is
-	 * below. `language` is what the language plugin's start() left.
+	 * host is the script's own, and outlives it; what plugin.h marks "any thread" may be called. It may take
+	 * long. On any thread but a loop's, on several at once (at the start of the broker: home, before the loops
+	 * run). The script's text is copied. report: NULL: nobody asks for details. The plugin has a name, a
+	 * version, and no start(): that is below. `language` is what the language plugin's start() left.
 	 */
 	const struct shunt_plugin *(*open)(void *language, const struct shunt_host *host,
 					   const struct shunt_script *script, enum shunt_script_purpose purpose,
