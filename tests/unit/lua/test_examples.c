@@ -258,7 +258,7 @@ static void guide_names_what_tests_have(void)
 	read_guide();
 	script = open_example(&example, &fake, &language, &error);
 	CU_ASSERT_PTR_NOT_NULL(script);
-	for (char *name = strtok(printed, " \n"); name; name = strtok(NULL, " \n")) {
+	for (char *name = strtok(printed, " \t\n"); name; name = strtok(NULL, " \t\n")) {
 		if (strncmp(name, "test.", 5) != 0)
 			continue;
 		check_name(name);

@@ -166,7 +166,7 @@ static void test_is_for_tests(void)
 static void log_is_shown(void)
 {
 	CU_ASSERT(says("function test_a() log.warning('careful', 1) end",
-		       "warning: script case: careful 1\npassed   test_a\n"));
+		       "warning: careful 1\npassed   test_a\n"));
 }
 
 /* ---- test.equal, test.refused ---- */
