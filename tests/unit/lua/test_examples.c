@@ -111,7 +111,7 @@ static struct script *open_example(struct example *example, struct fake_host *fa
 	fake_host_init(fake, 2);
 	fake->host.stable_hash = stable_hash;
 	fake->settings = example->settings;
-	fake->options = script_options;
+	fake->options = lua_case_options();
 	fake->as_is = true;
 	*language = (struct language){.host = &fake->host};
 	return script_open(language, &fake->host, &text, SHUNT_SCRIPT_TEST, &report, error);
