@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fault.h"
+#include "message.h"
 #include "quarantine.h"
 #include "script.h"
 #include "state.h"
@@ -185,6 +186,7 @@ static enum call_result run_entered(struct state *state, struct call *call,
 	call->outer = state->call;
 	state->call = call;
 	result = run_protected(state, call, error);
+	message_close(state); /* while nobody else can be in the state, who might look at it */
 	state->call = call->outer;
 	return result;
 }

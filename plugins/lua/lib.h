@@ -15,6 +15,7 @@
 void lib_basic_open(lua_State *L);
 void lib_coroutine_open(lua_State *L);
 void lib_math_open(lua_State *L);
+void lib_metatable_add(lua_State *L); /* setmetatable, getmetatable: to the table on top */
 void lib_os_open(lua_State *L);
 void lib_pattern_add(lua_State *L); /* find, match, gmatch, gsub: to the table on top */
 void lib_string_open(lua_State *L);
