@@ -99,7 +99,9 @@ static void take_out(struct plugin *plugin)
 /* Before anything else of it is called. */
 static void call_activate(struct plugin *plugin)
 {
-	if (plugin->self.abi_minor >= MINOR_OF_ACTIVATE && plugin->self.activate != NULL)
+	bool has_it = plugin->self.abi_minor >= MINOR_OF_ACTIVATE && plugin->self.activate != NULL;
+
+	if (has_it && !plugin->plugins->config.only_looks)
 		plugin->self.activate(plugin->state);
 }
 

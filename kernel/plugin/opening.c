@@ -125,6 +125,7 @@ static int plugin_start(struct plugin *plugin, char *ret_reason, size_t size)
 	if (call_start(plugin, ret_reason, size) != 0)
 		return -1;
 	plugin->phase = PLUGIN_STAGED;
+	plugin->has_started = true;
 	return 0;
 }
 

@@ -282,6 +282,24 @@ static void refresh_for_other_settings(void)
 	world_end();
 }
 
+/* It is the version in force that gets them, whatever its file holds. */
+static void other_settings_after_going_back(void)
+{
+	set("first", "colour", "red");
+	world_begin();
+	loaded("first.lines", "version 1\n");
+	write_script("first.lines", "version 2\n");
+	CU_ASSERT_TRUE(change(PLUGIN_RELOAD, "first"));
+	CU_ASSERT_TRUE(change(PLUGIN_ROLLBACK, "first"));
+	take("blue");
+	CU_ASSERT_TRUE(change(PLUGIN_REFRESH, "first"));
+	CU_ASSERT_STRING_EQUAL(notes.setting, "blue");
+	CU_ASSERT_STRING_EQUAL(version_of("first"), "1");
+	CU_ASSERT_TRUE(change(PLUGIN_ROLLBACK, "first"));
+	CU_ASSERT_STRING_EQUAL(version_of("first"), "2");
+	world_end();
+}
+
 static void settings_that_do_not_fit(void)
 {
 	const struct plugin_setting fresh = { "first", "size", "99", "shunt.conf:5", true };
@@ -528,7 +546,7 @@ UNIT_MAIN("script_change", UNIT_TEST(load_and_unload), UNIT_TEST(load_that_fails
 	  UNIT_TEST(language_stays_while_there_are_scripts), UNIT_TEST(reload), UNIT_TEST(reload_that_fails),
 	  UNIT_TEST(roll_back), UNIT_TEST(reload_of_the_same_text), UNIT_TEST(roll_back_of_what_is_no_script),
 	  UNIT_TEST(refresh), UNIT_TEST(refresh_after_going_back), UNIT_TEST(refresh_all), UNIT_TEST(refresh_for_other_settings),
-	  UNIT_TEST(settings_that_do_not_fit), UNIT_TEST(trial),
+	  UNIT_TEST(other_settings_after_going_back), UNIT_TEST(settings_that_do_not_fit), UNIT_TEST(trial),
 	  UNIT_TEST(reload_of_the_language), UNIT_TEST(reload_of_the_language_that_fails), UNIT_TEST(check_and_test),
 	  UNIT_TEST(check_that_fails), UNIT_TEST(check_of_one_that_runs), UNIT_TEST(long_check_holds_nobody_up),
 	  UNIT_TEST(long_load_holds_no_check_up), UNIT_TEST(the_end_while_one_is_opened),
