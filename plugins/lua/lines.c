@@ -14,10 +14,8 @@
 static void write_line(struct state *state, enum shunt_log_level level, const char *text)
 {
 	const struct shunt_host *host = state->script->host;
-	char line[LINE_SIZE];
 
-	(void)snprintf(line, sizeof(line), "script %s: %s", state->script->name, text);
-	host->log(host, level, line);
+	host->log(host, level, text);
 }
 
 static void put(struct lines *lines, enum shunt_log_level level, const char *text)

@@ -41,7 +41,9 @@ struct line_limit {
 	_Atomic uint32_t suppressed;
 };
 
-/* Logs "script NAME: text", at once, or soon if it is a route() that runs. By who is in the state.
+/*
+ * Logs it at once, or soon if it is a route() that runs. By who is in the state. The broker says whose
+ * line it is.
  */
 void lines_log(struct state *state, enum shunt_log_level level, const char *text);
 

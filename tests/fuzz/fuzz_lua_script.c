@@ -43,7 +43,7 @@ static void log_line(const struct shunt_host *host, enum shunt_log_level level, 
 {
 	(void)host;
 	(void)level;
-	fuzz_check(strncmp(text, "script fuzz: ", strlen("script fuzz: ")) == 0);
+	fuzz_check(strlen(text) < LINE_SIZE);
 }
 
 static void call_global(lua_State *L, void *context)

@@ -82,7 +82,7 @@ static void call_f(lua_State *L, void *context)
 
 static void open_case(struct lua_case *c, const char *source)
 {
-	static const char *const settings[] = {"quarantine_after", "0", NULL};
+	static const char *const settings[] = {"quarantine_after", "0", "cpu_time", "1000", NULL};
 
 	lua_case_open(c, source, settings);
 	if (c->script)

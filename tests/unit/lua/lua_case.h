@@ -22,6 +22,10 @@ struct lua_case {
 	unsigned log_lines; /* logged in all */
 };
 
+/* Those of scripts; but a call has 10 s, so that on a slow machine, too, it is instructions that
+ * count. */
+const struct shunt_option *lua_case_options(void);
+
 /* Opens it; refused: script is NULL, and only `error` may be looked at. settings: as in
  * fake_host.h. */
 void lua_case_open(struct lua_case *c, const char *source, const char *const *settings);

@@ -137,11 +137,11 @@ static void lines_are_logged(void)
 		      NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_TIMER, "f"), CALL_OK);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: a 1 nil true");
+	CU_ASSERT_STRING_EQUAL(c.log, "a 1 nil true");
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_TIMER, "g"), CALL_OK);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: x y z");
+	CU_ASSERT_STRING_EQUAL(c.log, "x y z");
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_TIMER, "h"), CALL_OK);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: shown");
+	CU_ASSERT_STRING_EQUAL(c.log, "shown");
 	/* a line for each message would hold the loop up */
 	c.log_lines = 0;
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_TIMER, "r"), CALL_OK);

@@ -108,9 +108,7 @@ static void grave_failure(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	CU_ASSERT_EQUAL(call_run(lua_case_state(&c), CALL_LOAD, add_burn, NULL, NULL), CALL_OK);
 	CU_ASSERT_EQUAL(call_until_refused(&c, CALL_PUBLISH), 1);
-	CU_ASSERT_STRING_EQUAL(c.log,
-			       "script case: publish took many times its `cpu_time`, no call "
-			       "for 1 s");
+	CU_ASSERT_STRING_EQUAL(c.log, "publish took many times its `cpu_time`, no call for 1 s");
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "f"), CALL_QUARANTINED);
 	CU_ASSERT_STRING_EQUAL(c.error.text, "publish is not called for a while, as it has failed");
 	lua_case_close(&c);
@@ -133,13 +131,13 @@ static void of_calls(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	CU_ASSERT_EQUAL(call_until_refused(&c, CALL_PUBLISH), 20);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "g"), CALL_QUARANTINED);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: publish has failed 20 times in a row, no call "
+	CU_ASSERT_STRING_EQUAL(c.log, "publish has failed 20 times in a row, no call "
 				      "for 1 s");
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_DELIVER, "g"), CALL_OK);
 	/* the time is up: the next call is tried */
 	atomic_store(&c.script->quarantine->of_kind[CALL_PUBLISH].until_ns, 1);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "f"), CALL_FAILED);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: publish has failed 20 times in a row, no call "
+	CU_ASSERT_STRING_EQUAL(c.log, "publish has failed 20 times in a row, no call "
 				      "for 2 s");
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "g"), CALL_QUARANTINED);
 	atomic_store(&c.script->quarantine->of_kind[CALL_PUBLISH].until_ns, 1);
@@ -164,11 +162,11 @@ static void lines_are_limited(void)
 	for (unsigned i = 0; i < 12; i++)
 		lines_log_limited(state, SHUNT_LOG_WARNING, "again", 7 * SECOND);
 	CU_ASSERT_EQUAL(c.log_lines, 5);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: again");
+	CU_ASSERT_STRING_EQUAL(c.log, "again");
 	lines_log_limited(state, SHUNT_LOG_WARNING, "again", 8 * SECOND);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: again suppressed=7");
+	CU_ASSERT_STRING_EQUAL(c.log, "again suppressed=7");
 	lines_log_limited(state, SHUNT_LOG_WARNING, "again", 9 * SECOND);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: again");
+	CU_ASSERT_STRING_EQUAL(c.log, "again");
 	CU_ASSERT_EQUAL(c.log_lines, 7);
 	lua_case_close(&c);
 }
@@ -182,7 +180,7 @@ static void failures_are_logged(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_DELIVER, "f"), CALL_FAILED);
 	CU_ASSERT_EQUAL(c.log_lines, 1);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: deliver failed: case.lua:3: x");
+	CU_ASSERT_STRING_EQUAL(c.log, "deliver failed: case.lua:3: x");
 	lua_case_close(&c);
 }
 
@@ -201,7 +199,7 @@ static void lines_of_routes_wait(void)
 	CU_ASSERT_EQUAL(c.log_lines, 0);
 	fake_services_run(&c.fake);
 	CU_ASSERT_EQUAL(c.log_lines, 1);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: route failed: case.lua:1: x");
+	CU_ASSERT_STRING_EQUAL(c.log, "route failed: case.lua:1: x");
 	fake_services_run(&c.fake);
 	CU_ASSERT_EQUAL(c.log_lines, 1);
 
@@ -209,7 +207,7 @@ static void lines_of_routes_wait(void)
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_ROUTE, "g"), CALL_OK);
 	fake_services_run(&c.fake);
 	CU_ASSERT_EQUAL(c.log_lines, 1 + LINES_WAITING + 1);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: 4 lines of route functions were lost");
+	CU_ASSERT_STRING_EQUAL(c.log, "4 lines of route functions were lost");
 
 	/* and what waits when it is closed */
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_ROUTE, "f"), CALL_FAILED);

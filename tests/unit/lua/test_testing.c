@@ -50,7 +50,7 @@ static const char *tested_with(const char *const *settings, const char *source,
 	fake_host_init(&fake, 2);
 	fake.host.stable_hash = stable_hash;
 	fake.settings = settings;
-	fake.options = script_options;
+	fake.options = lua_case_options();
 	fake.as_is = true;
 	language.host = &fake.host;
 	script = script_open(&language, &fake.host, &text, purpose, &report, &error);
@@ -126,7 +126,7 @@ static void long_paths_are_whole(void)
 
 		fake_host_init(&fake, 1);
 		fake.host.stable_hash = stable_hash;
-		fake.options = script_options;
+		fake.options = lua_case_options();
 		language.host = &fake.host;
 		text.source.data = (const uint8_t *)sources[i];
 		text.source.size = strlen(sources[i]);
@@ -166,7 +166,7 @@ static void test_is_for_tests(void)
 static void log_is_shown(void)
 {
 	CU_ASSERT(says("function test_a() log.warning('careful', 1) end",
-		       "warning: script case: careful 1\npassed   test_a\n"));
+		       "warning: careful 1\npassed   test_a\n"));
 }
 
 /* ---- test.equal, test.refused ---- */
