@@ -8,15 +8,17 @@
 #include "state.h"
 
 /*
- * Instructions from hook to hook. Most take some ns. One that looks at a whole string (a comparison, or
- * a number made of it) takes some 0.6 ns a byte: so the more often, the longer the strings are that
- * there are. One that goes through a chain of __index may take 20 us: that shows.
+ * Instructions from hook to hook. Most take some ns. One that looks at a whole string (a
+ * comparison, or a number made of it) takes some 0.6 ns a byte: so the more often, the longer the
+ * strings are that there are. One that goes through a chain of __index may take 20 us: that shows.
  */
 #define INTERVAL	     50
 #define INTERVAL_SLOW	     5
 #define INTERVAL_BIG_STRING  10
 #define INTERVAL_HUGE_STRING 2
 #define SLOW_NS		     20000u
+
+#define OVERRUN_TIMES 5
 
 /*
  * What C functions charge, in instructions, from one look at the clock to the next: what they do may
@@ -51,10 +53,20 @@ void place_find(struct place *place, lua_State *L)
 	}
 }
 
+static void take_base(struct budget *budget, uint64_t elapsed)
+{
+	uint64_t limit = budget->limit_ns;
+
+	budget->cpu_base_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+	budget->before_ns = elapsed;
+	budget->cpu_left_ns = limit - (elapsed < limit ? limit / 8 : limit / 2);
+}
+
 /*
  * Reading the CPU's clock is a system call, so it is done when the cheap one says that it may be
  * needed. The base is taken after an eighth of the limit, which counts as used up; should the hook come
- * for the first time when all of it may be, then a half counts.
+ * for the first time when all of it may be, then a half counts. Where instructions may take long it is
+ * taken at the start.
  */
 static bool is_time_over(struct budget *budget, uint64_t now_ns)
 {
@@ -64,8 +76,7 @@ static bool is_time_over(struct budget *budget, uint64_t now_ns)
 	if (elapsed < limit / 8)
 		return false;
 	if (budget->cpu_base_ns == 0) {
-		budget->cpu_base_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
-		budget->cpu_left_ns = limit - (elapsed < limit ? limit / 8 : limit / 2);
+		take_base(budget, elapsed);
 		return false;
 	}
 	return elapsed >= limit &&
@@ -121,14 +132,18 @@ void budget_arm(struct budget *budget, lua_State *L)
 void budget_begin(struct budget *budget, lua_State *L, int64_t instructions, uint64_t limit_ns,
 		  uint64_t now_ns)
 {
+	const struct heap *heap = &state_of(L)->heap;
+	bool may_be_slow = budget->is_slow || heap->big_strings > 0;
+
 	budget->running = L;
-	budget->interval = choose_interval(budget, &state_of(L)->heap);
+	budget->interval = choose_interval(budget, heap);
 	budget->is_slow = false;
 	budget->over = BUDGET_IS_LEFT;
 	budget->total = budget->left = budget->looked_left = instructions;
 	budget->start_ns = budget->looked_ns = now_ns;
-	budget->limit_ns = limit_ns;
-	budget->cpu_base_ns = 0;
+	budget->limit_ns = budget->cpu_left_ns = limit_ns;
+	budget->before_ns = 0;
+	budget->cpu_base_ns = may_be_slow ? read_clock(CLOCK_THREAD_CPUTIME_ID) : 0;
 	budget->place.source[0] = '\0';
 	budget_arm(budget, L);
 }
@@ -140,6 +155,16 @@ void budget_end(struct budget *budget, enum budget_over reason)
 	budget->over = reason;
 	place_find(&budget->place, budget->running);
 	lua_sethook(budget->running, budget_hook, LUA_MASKCOUNT, 1);
+}
+
+bool budget_is_overrun(const struct budget *budget)
+{
+	uint64_t cpu;
+
+	if (budget->over != BUDGET_TIME)
+		return false;
+	cpu = read_clock(CLOCK_THREAD_CPUTIME_ID) - budget->cpu_base_ns;
+	return budget->before_ns + cpu > OVERRUN_TIMES * budget->limit_ns;
 }
 
 void budget_raise(lua_State *L, struct budget *budget)
@@ -192,6 +217,8 @@ void budget_strings_grew(struct budget *budget, bool huge)
 
 	if (!budget->running || budget->interval <= interval)
 		return;
+	if (huge && budget->cpu_base_ns == 0)
+		take_base(budget, budget_now_ns() - budget->start_ns);
 	budget->interval = interval;
 	budget_arm(budget, budget->running);
 }

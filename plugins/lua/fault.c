@@ -36,35 +36,29 @@ enum failure fault_sort(lua_State *L, int status)
 	return status == LUA_ERRMEM ? FAILURE_MEMORY : FAILURE_ERROR;
 }
 
-static int call_tostring(lua_State *L)
+/* A table's or a userdata's address, which Lua would show, tells nobody anything. */
+static int find_text(lua_State *L)
 {
+	int type = lua_type(L, 1);
+
+	if (type != LUA_TNUMBER && type != LUA_TBOOLEAN &&
+	    luaL_getmetafield(L, 1, "__tostring") == LUA_TNIL)
+		return 0;
 	(void)luaL_tolstring(L, 1, NULL);
 	return 1;
 }
 
-/* A table's or a userdata's address, which Lua would show, tells nobody anything. */
-static bool has_text(lua_State *L)
-{
-	int type = lua_type(L, -1);
-
-	if (type == LUA_TNUMBER || type == LUA_TBOOLEAN)
-		return true;
-	if (luaL_getmetafield(L, -1, "__tostring") == LUA_TNIL)
-		return false;
-	lua_pop(L, 1);
-	return true;
-}
-
-/* Leaves a string or something else on the stack. */
+/* Leaves a string or something else on the stack. Protected, as also a name to look for may be one
+ * for which there is no memory. */
 static void make_string(lua_State *L)
 {
 	struct budget *budget = &state_of(L)->budget;
 
 	if (budget->left > TOSTRING_INSTRUCTIONS)
 		budget->left = TOSTRING_INSTRUCTIONS;
-	lua_pushcfunction(L, call_tostring);
+	lua_pushcfunction(L, find_text);
 	lua_pushvalue(L, -2);
-	if (lua_pcall(L, 1, 1, 0) != LUA_OK)
+	if (lua_pcall(L, 1, 1, 0) != LUA_OK || lua_isnil(L, -1))
 		lua_pop(L, 1);
 }
 
@@ -80,8 +74,8 @@ static const char *text_of_sort(enum failure sort)
 }
 
 /*
- * Adds `what` to the text, of which `used` bytes are there: as one line, so control bytes become blanks,
- * and a character in UTF-8 is not cut in two.
+ * Adds `what` to the text, of which `used` bytes are there: as one line, so control bytes become
+ * blanks, and a character in UTF-8 is not cut in two.
  */
 static void add_line(char *text, size_t size, size_t used, const char *what, size_t length)
 {
@@ -118,7 +112,7 @@ void fault_text(lua_State *L, enum failure sort, char *text, size_t size)
 	int used = 0;
 
 	if (!what) {
-		if (lua_type(L, -1) != LUA_TSTRING && has_text(L))
+		if (lua_type(L, -1) != LUA_TSTRING)
 			make_string(L);
 		what = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
 	} else {

@@ -108,7 +108,6 @@ static enum shunt_decision on_publish(void *plugin, const struct shunt_publish *
 	p.reason[0] = '\0';
 	before = hook_show(own->contexts.publish, &own->contexts, publish, publish->peer);
 	result = call_run(state, CALL_PUBLISH, ask_publish, &p, NULL);
-	message_close(state);
 	hook_show_again(own->contexts.publish, &own->contexts, before);
 	if (result != CALL_OK)
 		return publish_failed(script, &p);
@@ -159,7 +158,6 @@ static enum shunt_decision on_deliver(void *plugin, const struct shunt_delivery 
 		hook_show(own->contexts.deliver, &own->contexts, delivery, delivery->peer);
 	enum call_result result = call_run(state, CALL_DELIVER, ask_deliver, &d, NULL);
 
-	message_close(state);
 	hook_show_again(own->contexts.deliver, &own->contexts, before);
 	return result == CALL_OK ? d.decision : deliver_failed(script);
 }

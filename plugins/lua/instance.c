@@ -251,7 +251,6 @@ static void instance_route(const void *routed, const struct shunt_message *messa
 		}
 	}
 	result = call_run(state, CALL_ROUTE, route_body, &routing, NULL);
-	message_close(state);
 	if (result == CALL_FAILED)
 		exchanges_abandon(state, &routing.present);
 	if (result == CALL_OK)

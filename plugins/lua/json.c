@@ -383,7 +383,9 @@ static void open(lua_State *L, struct state *state)
 	lua_pushvalue(L, -1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &null_key);
 	lua_setfield(L, -2, "null");
-	lua_newtable(L);
+	lua_createtable(L, 0, 1);
+	lua_pushliteral(L, "json.array");
+	lua_setfield(L, -2, "__metatable");
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &json_array_key);
 	lua_setglobal(L, "json");
 }

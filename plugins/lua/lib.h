@@ -4,8 +4,8 @@
 
 /*
  * What scripts get of Lua's libraries: a function of Lua itself where it takes no longer than an
- * instruction or two, or calls Lua functions only; else one that charges for what it does, and either
- * calls Lua's, or does it itself.
+ * instruction or two, or calls Lua functions only; else one that charges for what it does, and
+ * either calls Lua's, or does it itself.
  */
 
 #include <lua.h>
@@ -15,6 +15,7 @@
 void lib_basic_open(lua_State *L);
 void lib_coroutine_open(lua_State *L);
 void lib_math_open(lua_State *L);
+void lib_metatable_add(lua_State *L); /* setmetatable, getmetatable: to the table on top */
 void lib_os_open(lua_State *L);
 void lib_pattern_add(lua_State *L); /* find, match, gmatch, gsub: to the table on top */
 void lib_string_open(lua_State *L);
@@ -22,8 +23,9 @@ void lib_table_open(lua_State *L);
 void lib_utf8_open(lua_State *L);
 
 /*
- * Pushes a table with those values of the library; functions charge for an instruction, so that they
- * raise at once when the call is over: thousands of them may be waiting to be called, as __close.
+ * Pushes a table with those values of the library; functions charge for an instruction, so that
+ * they raise at once when the call is over: thousands of them may be waiting to be called, as
+ * __close.
  */
 void lib_copy(lua_State *L, lua_CFunction open, const char *const *names);
 

@@ -89,7 +89,10 @@ void message_open(lua_State *L, const struct shunt_message *message, enum messag
 
 void message_close(struct state *state)
 {
-	messages_of(state)->message = NULL;
+	struct messages *messages = messages_of(state);
+
+	if (messages) /* it is not, while the state is made */
+		messages->message = NULL;
 }
 
 /* ---- Reading ---- */

@@ -27,12 +27,12 @@ enum message_use {
 };
 
 /*
- * Pushes the message object; from now on it shows this message. Inside a call. Must be followed by
- * message_close(), outside or inside of the call, before the message is gone.
+ * Pushes the message object; from now on it shows this message, until the end of the call, inside of
+ * which this is.
  */
 void message_open(lua_State *L, const struct shunt_message *message, enum message_use use);
 
-/* It shows none any more. Touches no Lua: also after a call that failed. */
+/* It shows none any more. For call_run(), at the end of a call: touches no Lua, as it may have failed. */
 void message_close(struct state *state);
 
 /* Sets in the draft what was written since message_open(), if anything. Raises when the draft does

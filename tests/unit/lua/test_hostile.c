@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Scripts that are out to hold a loop up where no hook comes: calls of C functions by each other,
+ * collections, conversions. What is measured is the thread's CPU time, with much to spare: each has
+ * once taken far longer.
+ */
+
+#include "lua_case.h"
+#include "unit.h"
+
+#include <string.h>
+#include <time.h>
+
+#define CALLS	 5
+#define LIMIT_MS 20.0 /* a call may take 1 ms, and an instruction more; 2 on a machine of its own  \
+		       */
+
+/* Defines `top`, with an __index that takes some 20 us. */
+#define CHAIN "local top = {} for i = 1, 1900 do top = setmetatable({}, {__index = top}) end "
+
+#define MANY(text) "local s = " text " local t = {} for i = 1, 4000 do t[i] = s end "
+
+static double now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+/* No call of f() takes long, whatever it returns. */
+static void expect_short(const char *source)
+{
+	double longest = 0;
+	struct lua_case c;
+
+	lua_case_open(&c, source, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
+	for (unsigned i = 0; i < CALLS; i++) {
+		double before = now_ms(), taken;
+
+		(void)lua_case_call(&c, CALL_PUBLISH, "f");
+		taken = now_ms() - before;
+		longest = taken > longest ? taken : longest;
+	}
+	if (longest >= LIMIT_MS)
+		printf("\n%s\n  %.1f ms\n", source, longest);
+	CU_ASSERT(longest < LIMIT_MS);
+	lua_case_close(&c);
+}
+
+static void chains_of_index(void)
+{
+	expect_short(CHAIN "function f() table.move(top, 1, 1e6, 1, {}) end");
+	expect_short(CHAIN "function f() return table.unpack(top, 1, 8000) end");
+	expect_short(CHAIN "local t = setmetatable({}, {__index = top, __len = function() return "
+			   "10000 end}) function f() table.sort(t, function() end) end");
+	expect_short(CHAIN "function f() table.insert(setmetatable({}, {__index = top, __len = "
+			   "function() return 1e6 end}), 1, 1) end");
+}
+
+/* Strings are numbers where these are wanted, however long they are. */
+static void long_numbers(void)
+{
+	expect_short(MANY(
+		"('0'):rep(200000) .. '1'") "function f() return string.char(table.unpack(t)) end");
+	expect_short(MANY(
+		"('0'):rep(200000) .. '1'") "function f() return utf8.char(table.unpack(t)) end");
+	expect_short(MANY("('1'):rep(200000)") "function f() return math.max(table.unpack(t)) end");
+	expect_short(MANY("('1'):rep(200000)") "function f() table.sort(t, math.max) end");
+}
+
+static void collections(void)
+{
+	expect_short("local m, keys = {}, {} local t = setmetatable({}, m) m.__mode = 'k' "
+		     "for i = 1, 6000 do keys[i] = {} end for i = 6000, 2, -1 do "
+		     "local j = math.random(i) keys[i], keys[j] = keys[j], keys[i] end "
+		     "for i = 1, 5999 do t[keys[i]] = keys[i + 1] end "
+		     "first, all, keys = keys[1], t, nil "
+		     "function f() local x for i = 1, 4000 do x = {} end end");
+}
+
+static void json_bombs(void)
+{
+	expect_short("local s = '[' .. ('{},'):rep(21800) .. '1]' "
+		     "function f() return json.decode(s) end");
+	expect_short("local s = '[' .. ('1,'):rep(32000) .. '1]' "
+		     "function f() return json.decode(s) end");
+	expect_short("local s = ('['):rep(60) .. ('\"\\\\u0001\",'):rep(6000) "
+		     "function f() return json.decode(s) end");
+}
+
+/* What is closed after the end of a call must be stopped at once. */
+static void closing_in_c(void)
+{
+	static const char refused[] =
+		"failed: case.lua:1: __close must be a function of the script";
+
+	CU_ASSERT_STRING_EQUAL(lua_case_of("function f() setmetatable({}, {__close = pcall}) end"),
+			       refused);
+	CU_ASSERT_STRING_EQUAL(lua_case_of("function f() setmetatable({}, {__close = setmetatable("
+					   "{}, {__call = f})}) end"),
+			       refused);
+}
+
+/* A table has a copy of the metatable, which is not seen. */
+static void metatables_are_copied(void)
+{
+	CU_ASSERT_STRING_EQUAL(lua_case_of("function f() local m = {__index = {a = 1}} local t = "
+					   "setmetatable({}, m) m.__index = {a = 2} local u = "
+					   "setmetatable({}, m) return t.a + 10 * u.a end"),
+			       "22"); /* one copy, brought up to date */
+	CU_ASSERT_STRING_EQUAL(
+		lua_case_of("function f() local m = {} local t = setmetatable({}, m) "
+			    "return getmetatable(t) == m and "
+			    "getmetatable(setmetatable(t, nil)) == nil and "
+			    "getmetatable(setmetatable(t, {__metatable = 7})) == 7 "
+			    "end"),
+		"true");
+	CU_ASSERT_STRING_EQUAL(lua_case_of("function f() local m = {__mode = 'v'} local t = "
+					   "setmetatable({}, m) m.__mode = 'k' "
+					   "return pcall(setmetatable, {}, m) end"),
+			       "false");
+	CU_ASSERT_STRING_EQUAL(lua_case_of("function f() return getmetatable(json.array{}) end"),
+			       "json.array");
+	/* copies go with the tables that have them */
+	CU_ASSERT_STRING_EQUAL(
+		lua_case_of("function f() for i = 1, 2000 do setmetatable({}, {__index = {i}}) end "
+			    "return collectgarbage('count') < 1024 end"),
+		"true");
+}
+
+/* What was not registered is no type, and is freed with the state. */
+static void types_that_were_not_registered(void)
+{
+	CU_ASSERT_STRING_EQUAL(
+		lua_case_of("pcall(exchange.register, {}) pcall(exchange.register, {name = 'x-b'}) "
+			    "exchange.register{name = 'x-a', route = function() end} "
+			    "exchange.register{name = 'x-b', route = function() end} "
+			    "function f() return 1 end"),
+		"1");
+	CU_ASSERT_STRING_EQUAL(
+		lua_case_of(
+			"exchange.register(setmetatable({name = 'x-a', route = function() end}, "
+			"{__index = function(t, k) if k == 'validate' then "
+			"exchange.register{name = 'x-b', route = print} end end})) "
+			"function f() return 1 end"),
+		"1");
+	CU_ASSERT_STRING_EQUAL(
+		lua_case_of(
+			"for i = 1, 257 do exchange.register{name = 'x-' .. i, route = print} end"),
+		"refused: case.lua:1: exchange.register: more than 256 types");
+	CU_ASSERT_STRING_EQUAL(lua_case_of("exchange.register{name = 'x-a', route = print, "
+					   "description = ('x'):rep(70000)}"),
+			       "refused: case.lua:1: exchange.register: its texts are longer than "
+			       "65536 bytes");
+}
+
+UNIT_MAIN("lua/hostile", UNIT_TEST(chains_of_index), UNIT_TEST(long_numbers),
+	  UNIT_TEST(collections), UNIT_TEST(json_bombs), UNIT_TEST(closing_in_c),
+	  UNIT_TEST(metatables_are_copied), UNIT_TEST(types_that_were_not_registered))
