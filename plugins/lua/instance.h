@@ -21,10 +21,10 @@
 
 #include "bindings.h"
 #include "changes.h"
+#include "state.h"
 #include "type.h"
 
 struct seats;
-struct state;
 
 /* Of an instance in a state. Its loop's alone, or of who may change the instance. */
 struct seat {
@@ -59,6 +59,14 @@ void instance_set_functions(struct type *type);
 /* Tells the state, which is entered by nobody or the caller, what it was not told of. False: not
  * all of it: it is in quarantine, or, with try, somebody is in it. */
 bool instance_tell(struct instance *instance, struct state *state, bool try_only);
+
+/* After a bind(), before the first message: all states that can be told, unless that takes long. */
+void instance_tell_all(struct instance *instance);
+
+static inline struct seat *instance_seat(const struct instance *instance, const struct state *state)
+{
+	return &instance->seats->of_state[state->loop];
+}
 
 void seats_release(struct seats *seats);
 

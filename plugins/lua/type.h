@@ -7,7 +7,7 @@
  * given those of the first state, once it is clear that the others have registered the same.
  */
 
-#include <lua.h>
+#include <lauxlib.h>
 #include <shunt/plugin.h>
 
 struct script;
@@ -33,6 +33,11 @@ struct type {
 	int route_arguments;	   /* how many route takes */
 	int refs[TYPE_FUNCTIONS];  /* of this state's functions, in the registry; LUA_NOREF: none */
 };
+
+static inline bool type_has(const struct type *type, enum type_function function)
+{
+	return type->refs[function] != LUA_NOREF;
+}
 
 /* An empty one; NULL: memory is out. */
 struct type *type_create(struct script *script);
