@@ -8,15 +8,17 @@
 #include "state.h"
 
 /*
- * Instructions from hook to hook. Most take some ns. One that looks at a whole string (a comparison, or
- * a number made of it) takes some 0.6 ns a byte: so the more often, the longer the strings are that
- * there are. One that goes through a chain of __index may take 20 us: that shows.
+ * Instructions from hook to hook. Most take some ns. One that looks at a whole string (a
+ * comparison, or a number made of it) takes some 0.6 ns a byte: so the more often, the longer the
+ * strings are that there are. One that goes through a chain of __index may take 20 us: that shows.
  */
 #define INTERVAL	     50
 #define INTERVAL_SLOW	     5
 #define INTERVAL_BIG_STRING  10
 #define INTERVAL_HUGE_STRING 2
 #define SLOW_NS		     20000u
+
+#define OVERRUN_TIMES 5
 
 /*
  * What C functions charge, in instructions, from one look at the clock to the next: what they do may
@@ -53,8 +55,8 @@ void place_find(struct place *place, lua_State *L)
 
 /*
  * Reading the CPU's clock is a system call, so it is done when the cheap one says that it may be
- * needed. The base is taken after an eighth of the limit, which counts as used up; should the hook come
- * for the first time when all of it may be, then a half counts.
+ * needed. The base is taken after an eighth of the limit, which counts as used up; should the hook
+ * come for the first time when all of it may be, then a half counts.
  */
 static bool is_time_over(struct budget *budget, uint64_t now_ns)
 {
@@ -65,6 +67,7 @@ static bool is_time_over(struct budget *budget, uint64_t now_ns)
 		return false;
 	if (budget->cpu_base_ns == 0) {
 		budget->cpu_base_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+		budget->before_ns = elapsed;
 		budget->cpu_left_ns = limit - (elapsed < limit ? limit / 8 : limit / 2);
 		return false;
 	}
@@ -140,6 +143,16 @@ void budget_end(struct budget *budget, enum budget_over reason)
 	budget->over = reason;
 	place_find(&budget->place, budget->running);
 	lua_sethook(budget->running, budget_hook, LUA_MASKCOUNT, 1);
+}
+
+bool budget_is_overrun(const struct budget *budget)
+{
+	uint64_t cpu;
+
+	if (budget->over != BUDGET_TIME)
+		return false;
+	cpu = read_clock(CLOCK_THREAD_CPUTIME_ID) - budget->cpu_base_ns;
+	return budget->before_ns + cpu > OVERRUN_TIMES * budget->limit_ns;
 }
 
 void budget_raise(lua_State *L, struct budget *budget)

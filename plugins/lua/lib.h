@@ -4,8 +4,8 @@
 
 /*
  * What scripts get of Lua's libraries: a function of Lua itself where it takes no longer than an
- * instruction or two, or calls Lua functions only; else one that charges for what it does, and either
- * calls Lua's, or does it itself.
+ * instruction or two, or calls Lua functions only; else one that charges for what it does, and
+ * either calls Lua's, or does it itself.
  */
 
 #include <lua.h>
@@ -22,8 +22,9 @@ void lib_table_open(lua_State *L);
 void lib_utf8_open(lua_State *L);
 
 /*
- * Pushes a table with those values of the library; functions charge for an instruction, so that they
- * raise at once when the call is over: thousands of them may be waiting to be called, as __close.
+ * Pushes a table with those values of the library; functions charge for an instruction, so that
+ * they raise at once when the call is over: thousands of them may be waiting to be called, as
+ * __close.
  */
 void lib_copy(lua_State *L, lua_CFunction open, const char *const *names);
 

@@ -33,12 +33,12 @@ static void leave(lua_State *L, lua_State *co, bool failed)
 	struct budget *budget = &state_of(L)->budget;
 
 	budget->running = L;
-	if (budget->over != BUDGET_IS_LEFT) {
-		if (failed)
-			state_spoil_thread(co);
-		budget_raise(L, budget);
-	}
 	budget_arm(budget, L);
+	if (budget->over == BUDGET_IS_LEFT)
+		return;
+	if (failed)
+		state_spoil_thread(co);
+	budget_raise(L, budget);
 }
 
 static void enter(lua_State *co)
@@ -190,8 +190,10 @@ void lib_coroutine_open(lua_State *L)
 {
 	static const char *const names[] = {"isyieldable", "running", "status", "yield", NULL};
 	static const luaL_Reg functions[] = {
-		{"close", coroutine_close},   {"create", coroutine_create},
-		{"resume", coroutine_resume}, {"wrap", coroutine_wrap},
+		{"close", coroutine_close},
+		{"create", coroutine_create},
+		{"resume", coroutine_resume},
+		{"wrap", coroutine_wrap},
 		{NULL, NULL},
 	};
 

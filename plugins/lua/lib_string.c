@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The string library but for patterns: Lua's, charged by the length of what is looked at. What would
- * be larger than a string may be is refused before Lua begins to make it.
+ * The string library but for patterns: Lua's, charged by the length of what is looked at. What
+ * would be larger than a string may be is refused before Lua begins to make it.
  */
 
 #include "lib.h"
@@ -111,11 +111,16 @@ static int string_formatted(lua_State *L)
 void lib_string_open(lua_State *L)
 {
 	static const struct lib_wrapped wrapped[] = {
-		{"byte", string_byte},	       {"char", string_char},
-		{"format", string_arguments},  {"lower", string_whole},
-		{"pack", string_arguments},    {"packsize", string_formatted},
-		{"reverse", string_whole},     {"sub", string_sub},
-		{"unpack", string_formatted},  {"upper", string_whole},
+		{"byte", string_byte},
+		{"char", string_char},
+		{"format", string_arguments},
+		{"lower", string_whole},
+		{"pack", string_arguments},
+		{"packsize", string_formatted},
+		{"reverse", string_whole},
+		{"sub", string_sub},
+		{"unpack", string_formatted},
+		{"upper", string_whole},
 		{NULL, NULL},
 	};
 

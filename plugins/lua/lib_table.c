@@ -81,8 +81,8 @@ static int table_remove(lua_State *L)
 
 	/* "#t + 1", too; and 0 or "#t" of an empty one */
 	if (lua_gettop(L) > 1)
-		luaL_argcheck(L, (lua_Unsigned)at - 1u <= (lua_Unsigned)size ||
-					 (size == 0 && at == 0),
+		luaL_argcheck(L,
+			      (lua_Unsigned)at - 1u <= (lua_Unsigned)size || (size == 0 && at == 0),
 			      2, "position out of bounds");
 	(void)lua_geti(L, 1, at);
 	for (; at < size; at++) {
@@ -200,7 +200,8 @@ static int table_unpack(lua_State *L)
 	return (int)count;
 }
 
-/* ---- Sorting: a heap, so that no order of the elements, nor a comparison that lies, makes it slow ---- */
+/* ---- Sorting: a heap, so that no order of the elements, nor a comparison that lies, makes it slow
+ * ---- */
 
 /* Whether the value at one index of the stack is less than another one. */
 static bool is_less(lua_State *L, int a, int b)
@@ -272,8 +273,9 @@ static int table_sort(lua_State *L)
 void lib_table_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{"concat", table_concat}, {"insert", table_insert}, {"move", table_move},
-		{"pack", table_pack},	  {"remove", table_remove}, {"sort", table_sort},
+		{"concat", table_concat}, {"insert", table_insert},
+		{"move", table_move},	  {"pack", table_pack},
+		{"remove", table_remove}, {"sort", table_sort},
 		{"unpack", table_unpack}, {NULL, NULL},
 	};
 

@@ -76,8 +76,8 @@ void lib_charge_numbers(lua_State *L)
 }
 
 /*
- * What Lua keeps for its buffers is made with the first large one. Should memory be out in the midst of
- * that, then no large buffer could ever be made in the state: so it is made at once.
+ * What Lua keeps for its buffers is made with the first large one. Should memory be out in the
+ * midst of that, then no large buffer could ever be made in the state: so it is made at once.
  */
 static void prepare_buffers(lua_State *L)
 {
