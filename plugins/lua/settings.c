@@ -101,7 +101,7 @@ static void put(lua_State *L, const char *key, const char *text)
 {
 	const char *dot = strrchr(key, '.'), *name = dot ? dot + 1 : key;
 
-	if (strcmp(key, "require") == 0)
+	if (strncmp(key, "require", 7) == 0 && (key[7] == '\0' || key[7] == '.'))
 		luaL_error(L, "a setting cannot be called 'require'");
 	push_table(L, key, dot ? (size_t)(dot - key) : 0, 0);
 	lua_pushstring(L, name);

@@ -17,8 +17,10 @@
 #include "testing_hook.h"
 #include "testing_message.h"
 
-#define SECONDS_MAX 1e10
-#define LEVELS_MAX  16
+#define SECONDS_MAX  1e10
+#define LEVELS_MAX   16
+#define DATE_MAX     1000000
+#define CLOCK_US_MAX UINT64_C(1000000000000000000)
 
 /* ---- Settings ---- */
 
@@ -122,15 +124,16 @@ static lua_Number check_seconds(lua_State *L, int argument)
 
 static int field(lua_State *L, const char *name, int fallback)
 {
-	int isnum, value = fallback;
+	lua_Integer value = fallback;
+	int isnum;
 
 	if (lua_getfield(L, 1, name) != LUA_TNIL) {
-		value = (int)lua_tointegerx(L, -1, &isnum);
-		if (!isnum)
-			luaL_error(L, "'%s' must be an integer", name);
+		value = lua_tointegerx(L, -1, &isnum);
+		if (!isnum || value < -DATE_MAX || value > DATE_MAX)
+			luaL_error(L, "'%s' must be an integer, as in a date", name);
 	}
 	lua_pop(L, 1);
-	return value;
+	return (int)value;
 }
 
 /* As os.time() does, in local time; what is missing is as it is now, but midnight. */
@@ -170,6 +173,8 @@ static int advance(lua_State *L)
 	uint64_t failures = state_of(L)->failures;
 	uint64_t us = (uint64_t)(check_seconds(L, 1) * 1e6);
 
+	if (testing_of(L)->steady_us + us > CLOCK_US_MAX)
+		return luaL_error(L, "too far in the future");
 	if (testing_advance(testing_of(L), us) < 0)
 		return luaL_error(L, "timers that fire too often");
 	testing_check_failures(L, failures);

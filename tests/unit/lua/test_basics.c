@@ -118,10 +118,12 @@ static void contradictions_are_refused(void)
 	static const char *const below[] = {"a", "1", "a.b", "2", NULL};
 	static const char *const above[] = {"a.b", "2", "a", "1", NULL};
 	static const char *const taken[] = {"require", "1", NULL};
+	static const char *const taken_below[] = {"require.x", "1", NULL};
 
 	CU_ASSERT_PTR_NOT_NULL(strstr(with(below, ""), "refused: "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(with(above, ""), "refused: "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(with(taken, ""), "cannot be called 'require'"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(with(taken_below, ""), "cannot be called 'require'"));
 }
 
 static void lines_are_logged(void)

@@ -230,6 +230,17 @@ static void time_is_the_tests(void)
 			 "test.equal(shared.take('a', 1), true) end"));
 }
 
+static void no_time_is_too_far(void)
+{
+	CU_ASSERT(
+		says("function test_a() test.now{ year = math.mininteger } end", "'year' must be"));
+	CU_ASSERT(says("function test_a() test.now{ sec = 1 << 40 } end", "'sec' must be"));
+	CU_ASSERT(says("function test_a() test.now(0/0) end", "seconds expected"));
+	CU_ASSERT(says("function test_a() for _ = 1, 1000 do test.advance(1e10) end end",
+		       "too far in the future"));
+	CU_ASSERT(says("function test_a() test.now{ month = -1000000 } end", ""));
+}
+
 static void timers_fire(void)
 {
 	CU_ASSERT(
@@ -425,8 +436,8 @@ UNIT_MAIN("lua/testing", UNIT_TEST(tests_are_run_in_their_order), UNIT_TEST(fail
 	  UNIT_TEST(long_paths_are_whole), UNIT_TEST(each_has_a_state_of_its_own),
 	  UNIT_TEST(check_does_not_run_them), UNIT_TEST(test_is_for_tests), UNIT_TEST(log_is_shown),
 	  UNIT_TEST(equal_compares), UNIT_TEST(refused_wants_an_error),
-	  UNIT_TEST(settings_are_the_tests), UNIT_TEST(time_is_the_tests), UNIT_TEST(timers_fire),
-	  UNIT_TEST(publishing_is_seen), UNIT_TEST(exchanges_route),
-	  UNIT_TEST(refusals_reach_the_test), UNIT_TEST(error_in_route_fails),
-	  UNIT_TEST(wrong_depends_is_found), UNIT_TEST(hooks_are_asked),
-	  UNIT_TEST(policies_are_asked))
+	  UNIT_TEST(settings_are_the_tests), UNIT_TEST(time_is_the_tests),
+	  UNIT_TEST(no_time_is_too_far), UNIT_TEST(timers_fire), UNIT_TEST(publishing_is_seen),
+	  UNIT_TEST(exchanges_route), UNIT_TEST(refusals_reach_the_test),
+	  UNIT_TEST(error_in_route_fails), UNIT_TEST(wrong_depends_is_found),
+	  UNIT_TEST(hooks_are_asked), UNIT_TEST(policies_are_asked))
