@@ -18,12 +18,23 @@
 #define SECONDS_MAX (10 * 366 * 86400.0)
 #define TYPE_NAME   "timer"
 
+/*
+ * Timers of a script may take one part in so many of their loop's time, and no more of it at once
+ * than AT_ONCE_NS; what is to fire then is put off, as otherwise connections would have to wait: a
+ * thousand timers of a millisecond each would leave them nothing.
+ */
+#define ONE_IN	   5u
+#define AT_ONCE_NS UINT64_C(20000000)
+#define PUT_OFF_MS 100u
+
 /* Of a state. */
 struct timer_state {
 	struct callee startup;
 	struct timer *waiting; /* made before the script is in force; the last one first */
 	unsigned n_timers;
 	bool is_begun;
+	bool has_told_of_share;
+	uint64_t free_ns; /* when what timers have taken is made good */
 };
 
 /* The function is its user value. */
@@ -89,9 +100,8 @@ static void call_startup(lua_State *L, void *context)
 
 /* One that was to fire once, and must not now, is over all the same: what loads scripts is never
  * in quarantine. */
-static void fire(void *context)
+static void run(struct timer *timer)
 {
-	struct timer *timer = context;
 	struct state *state = timer->state;
 	bool is_last = timer->repeat_ms == 0;
 
@@ -99,6 +109,42 @@ static void fire(void *context)
 		end(timer);
 	if (call_run(state, CALL_TIMER, call, timer, NULL) == CALL_QUARANTINED && is_last)
 		(void)call_run(state, CALL_LOAD, forget_unfired, timer, NULL);
+}
+
+/* In a test time stands still meanwhile. */
+static bool has_share(const struct state *state, uint64_t now_ns)
+{
+	return own_of(state)->free_ns < now_ns + AT_ONCE_NS * ONE_IN || state->script->is_test;
+}
+
+static void put_off(struct timer *timer)
+{
+	struct state *state = timer->state;
+	struct timer_state *own = own_of(state);
+	const struct shunt_host *host = state->script->host;
+
+	host->timer_start(host, timer->of_host, PUT_OFF_MS, timer->repeat_ms);
+	if (own->has_told_of_share)
+		return;
+	own->has_told_of_share = true;
+	lines_log(state, SHUNT_LOG_WARNING,
+		  "timers take more than a fifth of the time: some fire later");
+}
+
+static void fire(void *context)
+{
+	struct timer *timer = context;
+	struct timer_state *own = own_of(timer->state);
+	uint64_t start_ns = budget_now_ns();
+
+	if (!has_share(timer->state, start_ns)) {
+		put_off(timer);
+		return;
+	}
+	run(timer);
+	if (own->free_ns < start_ns)
+		own->free_ns = start_ns;
+	own->free_ns += (budget_now_ns() - start_ns) * ONE_IN;
 }
 
 /* ---- Making and stopping ---- */

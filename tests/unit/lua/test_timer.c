@@ -72,6 +72,21 @@ static void timers_of_all_kinds(void)
 	part_close(&part);
 }
 
+/* They leave time to others: each of these calls takes more than may be taken at once. */
+static void too_many_timers(void)
+{
+	static const char *const settings[] = {"cpu_time", "10000000", "instructions", "100000000", NULL};
+
+	part_run(&part,
+		 SAY "for i = 1, 2 do timer.every(60, function() for i = 1, 40 do local s = 0 "
+		     "for j = 1, 1e6 do s = s + j end end say('long') end) end",
+		 settings);
+	fake_services_run(&part.host);
+	CU_ASSERT_STRING_EQUAL(published(), "/||q|long");
+	CU_ASSERT(part_has_logged(&part, "timers take more than a fifth of the time"));
+	part_close(&part);
+}
+
 static void stopped_timers(void)
 {
 	part_run(&part,
@@ -142,6 +157,6 @@ static void timers_are_made_at_home(void)
 }
 
 UNIT_MAIN("lua timer", UNIT_TEST(startup_at_home), UNIT_TEST(startup_may_fail),
-	  UNIT_TEST(timers_of_all_kinds), UNIT_TEST(stopped_timers),
+	  UNIT_TEST(timers_of_all_kinds), UNIT_TEST(too_many_timers), UNIT_TEST(stopped_timers),
 	  UNIT_TEST(timers_are_not_collected), UNIT_TEST(a_failing_timer_goes_on),
 	  UNIT_TEST(wrong_timers), UNIT_TEST(timers_are_made_at_home))
