@@ -231,7 +231,8 @@ static json_t *policies_of(const struct plugin *plugin)
 
 		set_text(object, "name", policy->name);
 		json_object_set_new(object, "authenticate", json_boolean(policy->authenticate));
-		json_object_set_new(object, "authorize", json_boolean(policy->authorize));
+		json_object_set_new(object, "authorize",
+				    json_boolean(policy->authorize || policy->decide));
 	}
 	return array;
 }
