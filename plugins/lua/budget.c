@@ -8,15 +8,24 @@
 #include "state.h"
 
 /*
- * Instructions from hook to hook. Most take some ns. One that looks at a whole string (a comparison, or
- * a number made of it) takes some 0.6 ns a byte: so the more often, the longer the strings are that
- * there are. One that goes through a chain of __index may take 20 us: that shows.
+ * Instructions from hook to hook. Most take some ns. One that looks at a whole string (a
+ * comparison, or a number made of it) takes some 0.6 ns a byte: so the more often, the longer the
+ * strings are that there are. One that goes through a chain of __index may take 20 us: that shows.
  */
 #define INTERVAL	     50
 #define INTERVAL_SLOW	     5
 #define INTERVAL_BIG_STRING  10
 #define INTERVAL_HUGE_STRING 2
 #define SLOW_NS		     20000u
+
+#define OVERRUN_TIMES 5
+
+/*
+ * What C functions charge, in instructions, from one look at the clock to the next: what they do may
+ * take longer than they charge (an element is found through a chain of __index), and while they call
+ * each other no hook comes.
+ */
+#define CHARGED_UNSEEN 400
 
 static uint64_t read_clock(clockid_t clock)
 {
@@ -46,8 +55,8 @@ void place_find(struct place *place, lua_State *L)
 
 /*
  * Reading the CPU's clock is a system call, so it is done when the cheap one says that it may be
- * needed. The base is taken after an eighth of the limit, which counts as used up; should the hook come
- * for the first time when all of it may be, then a half counts.
+ * needed. The base is taken after an eighth of the limit, which counts as used up; should the hook
+ * come for the first time when all of it may be, then a half counts.
  */
 static bool is_time_over(struct budget *budget, uint64_t now_ns)
 {
@@ -58,6 +67,7 @@ static bool is_time_over(struct budget *budget, uint64_t now_ns)
 		return false;
 	if (budget->cpu_base_ns == 0) {
 		budget->cpu_base_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+		budget->before_ns = elapsed;
 		budget->cpu_left_ns = limit - (elapsed < limit ? limit / 8 : limit / 2);
 		return false;
 	}
@@ -80,6 +90,7 @@ static bool look(struct budget *budget, lua_State *L)
 	uint64_t now_ns = budget_now_ns();
 
 	budget->left -= lua_gethookcount(L);
+	budget->looked_left = budget->left;
 	if (budget->left < 0)
 		budget_end(budget, BUDGET_INSTRUCTIONS);
 	else if (is_time_over(budget, now_ns))
@@ -117,7 +128,7 @@ void budget_begin(struct budget *budget, lua_State *L, int64_t instructions, uin
 	budget->interval = choose_interval(budget, &state_of(L)->heap);
 	budget->is_slow = false;
 	budget->over = BUDGET_IS_LEFT;
-	budget->total = budget->left = instructions;
+	budget->total = budget->left = budget->looked_left = instructions;
 	budget->start_ns = budget->looked_ns = now_ns;
 	budget->limit_ns = limit_ns;
 	budget->cpu_base_ns = 0;
@@ -134,6 +145,16 @@ void budget_end(struct budget *budget, enum budget_over reason)
 	lua_sethook(budget->running, budget_hook, LUA_MASKCOUNT, 1);
 }
 
+bool budget_is_overrun(const struct budget *budget)
+{
+	uint64_t cpu;
+
+	if (budget->over != BUDGET_TIME)
+		return false;
+	cpu = read_clock(CLOCK_THREAD_CPUTIME_ID) - budget->cpu_base_ns;
+	return budget->before_ns + cpu > OVERRUN_TIMES * budget->limit_ns;
+}
+
 void budget_raise(lua_State *L, struct budget *budget)
 {
 	lua_pushlightuserdata(L, budget);
@@ -146,13 +167,25 @@ bool budget_is_raised(lua_State *L, const struct budget *budget)
 	return lua_touserdata(L, -1) == budget;
 }
 
+/* Raises nothing: it may be called in the midst of anything. */
+static void spend(struct budget *budget, int64_t instructions, int64_t unseen)
+{
+	if (budget->over != BUDGET_IS_LEFT)
+		return;
+	budget->left -= instructions;
+	if (budget->left < 0) {
+		budget_end(budget, BUDGET_INSTRUCTIONS);
+	} else if (budget->looked_left - budget->left > unseen) {
+		budget->looked_left = budget->left;
+		if (is_time_over(budget, budget_now_ns()))
+			budget_end(budget, BUDGET_TIME);
+	}
+}
+
 void budget_charge_bytes(struct budget *budget, size_t bytes)
 {
-	if (!budget->running)
-		return;
-	budget->left -= (int64_t)(bytes / BUDGET_BYTES);
-	if (budget->left < 0)
-		budget_end(budget, BUDGET_INSTRUCTIONS);
+	if (budget->running)
+		spend(budget, (int64_t)(bytes / BUDGET_BYTES), CHARGED_UNSEEN);
 }
 
 /* Lua asks again after it has collected all garbage, so what is refused is refused twice. */
@@ -176,17 +209,25 @@ void budget_strings_grew(struct budget *budget, bool huge)
 	budget_arm(budget, budget->running);
 }
 
-void call_charge(lua_State *L, uint64_t instructions)
+static void charge(lua_State *L, uint64_t instructions, int64_t unseen)
 {
 	struct budget *budget = &state_of(L)->budget;
 
 	if (instructions > (uint64_t)INT64_MAX / 2)
 		instructions = (uint64_t)INT64_MAX / 2;
-	budget->left -= (int64_t)instructions;
-	if (budget->left < 0)
-		budget_end(budget, BUDGET_INSTRUCTIONS);
+	spend(budget, (int64_t)instructions, unseen);
 	if (budget->over != BUDGET_IS_LEFT)
 		budget_raise(L, budget);
+}
+
+void call_charge(lua_State *L, uint64_t instructions)
+{
+	charge(L, instructions, CHARGED_UNSEEN);
+}
+
+void call_charge_slow(lua_State *L, uint64_t instructions)
+{
+	charge(L, instructions, 0);
 }
 
 bool call_is_over(lua_State *L)

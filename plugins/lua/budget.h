@@ -3,8 +3,9 @@
 #define LUA_BUDGET_H
 
 /*
- * What a call may use. Lua calls a hook every `interval` instructions of the thread (coroutine) that
- * runs; it counts them, and looks at the clock. What C functions do is charged in the same unit.
+ * What a call may use. Lua calls a hook every `interval` instructions of the thread (coroutine)
+ * that runs; it counts them, and looks at the clock. What C functions do is charged in the same
+ * unit.
  *
  * When something is spent the call is over: from then on the hook comes at every instruction and
  * raises, so that no pcall() holds it up for longer than an instruction, and whatever C function
@@ -33,16 +34,17 @@ struct budget {
 	lua_State *running; /* the thread that runs now; NULL: none */
 	int interval;	    /* instructions from hook to hook */
 	enum budget_over over;
-	int64_t total, left; /* instructions */
-	uint64_t start_ns;   /* CLOCK_MONOTONIC */
-	uint64_t limit_ns;   /* of CPU time */
+	int64_t total, left;  /* instructions */
+	uint64_t start_ns;    /* CLOCK_MONOTONIC */
+	uint64_t limit_ns;    /* of CPU time */
 	uint64_t cpu_base_ns; /* CLOCK_THREAD_CPUTIME_ID soon after the start; 0: not looked at */
+	uint64_t before_ns;   /* that had gone by then, of the day's time */
 	uint64_t cpu_left_ns; /* from then on */
 	uint64_t looked_ns;   /* when the hook came last */
+	int64_t looked_left;  /* what was left when the clock was looked at last */
 	bool is_slow;	      /* instructions of this call, or of the last one, took long */
-	unsigned nested; /* coroutines that are resumed within each other */
-	unsigned closing; /* coroutines that are closed within each other */
-	struct place place; /* where it was over, or memory refused; else of the last error */
+	unsigned closing;     /* coroutines that are closed within each other */
+	struct place place;   /* where it was over, or memory refused; else of the last error */
 };
 
 uint64_t budget_now_ns(void);
@@ -56,6 +58,12 @@ void budget_arm(struct budget *budget, lua_State *L);
 
 /* The call is over, unless it is already. Raises nothing. */
 void budget_end(struct budget *budget, enum budget_over reason);
+
+/*
+ * The call, which is over, took many times its CPU time: it was in something that calls no hook. A
+ * collection takes as long as tables with weak keys make it, which are refused when they can be.
+ */
+bool budget_is_overrun(const struct budget *budget);
 
 /* Raises that the call is over. */
 _Noreturn void budget_raise(lua_State *L, struct budget *budget);

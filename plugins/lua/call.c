@@ -67,12 +67,20 @@ static void begin_budget(struct state *state, lua_State *L, const struct call *c
 		     limits->cpu_ns * times, call->start_ns);
 }
 
-static void say_quarantine(struct state *state, const struct call *call, unsigned seconds)
+static void say_quarantine(struct state *state, const struct call *call, bool grave,
+			   unsigned seconds)
 {
+	const char *kind = call_kind_name(call->kind);
 	char text[128];
 
-	(void)snprintf(text, sizeof(text), "%s has failed %u times in a row, no call for %u s",
-		       call_kind_name(call->kind), state->script->quarantine->after, seconds);
+	if (grave)
+		(void)snprintf(text, sizeof(text),
+			       "%s took many times its `cpu_time`, no call for %u s", kind,
+			       seconds);
+	else
+		(void)snprintf(text, sizeof(text),
+			       "%s has failed %u times in a row, no call for %u s", kind,
+			       state->script->quarantine->after, seconds);
 	lines_log(state, SHUNT_LOG_WARNING, text);
 }
 
@@ -80,6 +88,7 @@ static void count_failure(struct state *state, const struct call *call, enum fai
 			  uint64_t now_ns)
 {
 	struct quarantine *quarantine = state->script->quarantine;
+	bool grave = budget_is_overrun(&state->budget);
 	char line[LINE_SIZE];
 	unsigned seconds;
 
@@ -89,9 +98,9 @@ static void count_failure(struct state *state, const struct call *call, enum fai
 	(void)snprintf(line, sizeof(line), "%s failed: %s", call_kind_name(call->kind),
 		       state->last_error);
 	lines_log_limited(state, SHUNT_LOG_WARNING, line, now_ns);
-	seconds = quarantine_failed(quarantine, call->kind, call->trial, now_ns);
+	seconds = quarantine_failed(quarantine, call->kind, call->trial, grave, now_ns);
 	if (seconds > 0)
-		say_quarantine(state, call, seconds);
+		say_quarantine(state, call, grave, seconds);
 }
 
 static void finish_call(struct state *state, lua_State *L, const struct call *call, int status)
@@ -121,18 +130,17 @@ static void fill_error(const struct state *state, struct shunt_error *error)
 	memcpy(error->text, state->last_error, sizeof(error->text));
 }
 
-static void fill_error_quarantined(const struct quarantine *quarantine, enum call_kind kind,
-				   struct shunt_error *error)
+static void fill_error_quarantined(enum call_kind kind, struct shunt_error *error)
 {
 	if (!error)
 		return;
 	error->code = 0;
 	(void)snprintf(error->text, sizeof(error->text),
-		       "%s is not called for a while, it has failed %u times in a row",
-		       call_kind_name(kind), quarantine->after);
+		       "%s is not called for a while, as it has failed", call_kind_name(kind));
 }
 
-/* The stack of L is at least LUA_MINSTACK slots: of the main thread, or of a C function of a test. */
+/* The stack of L is at least LUA_MINSTACK slots: of the main thread, or of a C function of a test.
+ */
 static enum call_result run_protected(struct state *state, struct call *call,
 				      struct shunt_error *error)
 {
@@ -170,7 +178,7 @@ static enum call_result run_entered(struct state *state, struct call *call,
 	answer = quarantine_ask(quarantine, call->kind, call->start_ns);
 	if (answer == QUARANTINE_REFUSES) {
 		stats_count_quarantined(&state->stats, call->kind);
-		fill_error_quarantined(quarantine, call->kind, error);
+		fill_error_quarantined(call->kind, error);
 		return CALL_QUARANTINED;
 	}
 	call->trial = answer == QUARANTINE_TRIAL;
@@ -206,9 +214,8 @@ static enum call_result run(struct state *state, struct call *call, bool wait,
 	uintptr_t nobody = 0;
 	enum call_result result;
 
-	while (!atomic_compare_exchange_strong_explicit(&state->entered, &nobody, self,
-							memory_order_acquire,
-							memory_order_relaxed)) {
+	while (!atomic_compare_exchange_strong_explicit(
+		&state->entered, &nobody, self, memory_order_acquire, memory_order_relaxed)) {
 		if (!wait)
 			return CALL_BUSY;
 		if (nobody == self)

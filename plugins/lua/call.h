@@ -16,8 +16,8 @@ struct script;
 struct state;
 
 enum call_kind {
-	CALL_LOAD,     /* the source itself; not counted among failures */
-	CALL_STARTUP,  /* startup() */
+	CALL_LOAD,    /* the source itself; not counted among failures */
+	CALL_STARTUP, /* startup() */
 	CALL_TIMER,
 	CALL_VALIDATE, /* validate, validate_binding */
 	CALL_BIND,     /* bind, unbind: replayed */
@@ -35,7 +35,8 @@ const char *call_kind_name(enum call_kind kind);
 
 enum call_result {
 	CALL_OK,
-	CALL_FAILED,	  /* error, budget, memory: counted and logged (at a limited rate) by call_run() */
+	CALL_FAILED, /* error, budget, memory: counted and logged (at a limited rate) by call_run()
+		      */
 	CALL_QUARANTINED, /* not called at all */
 	CALL_BUSY,	  /* of call_try_run() */
 };
@@ -46,8 +47,8 @@ enum call_result {
  * calls them with lua_call(), and reads results into the context; any Lua API may be used in it, as
  * whatever raises ends up here. The stack is as before afterwards. A body holds nothing that an
  * error would leak.
- * error: NULL, or where what went wrong is put besides: "FILE:LINE: text", or that it was not called,
- * code 0.
+ * error: NULL, or where what went wrong is put besides: "FILE:LINE: text", or that it was not
+ * called, code 0.
  */
 enum call_result call_run(struct state *state, enum call_kind kind,
 			  void (*body)(lua_State *L, void *context), void *context,
@@ -55,8 +56,8 @@ enum call_result call_run(struct state *state, enum call_kind kind,
 
 /*
  * A state is entered by one thread at a time: call_run() waits until another one has left, which is
- * rare and short (bindings are replayed by home). The thread that is in may enter again: a test asks
- * its own script. call_try_run() does nothing, and says CALL_BUSY, if anybody is in.
+ * rare and short (bindings are replayed by home). The thread that is in may enter again: a test
+ * asks its own script. call_try_run() does nothing, and says CALL_BUSY, if anybody is in.
  */
 enum call_result call_try_run(struct state *state, enum call_kind kind,
 			      void (*body)(lua_State *L, void *context), void *context,
@@ -68,6 +69,9 @@ enum call_result call_try_run(struct state *state, enum call_kind kind,
  * function whose work grows with an argument.
  */
 void call_charge(lua_State *L, uint64_t instructions);
+
+/* For what may take much longer than it charges (1 at least): the clock is looked at, too. */
+void call_charge_slow(lua_State *L, uint64_t instructions);
 
 /* The budget of the present call is spent: whatever catches errors must not go on. */
 bool call_is_over(lua_State *L);

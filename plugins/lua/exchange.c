@@ -12,24 +12,44 @@
 #include "instance.h"
 #include "views.h"
 
+#define TYPES_MAX 256u /* of a script: what they keep is not in the memory of a state */
+
 /* ---- exchange.register() ---- */
 
-static struct type *add_type(lua_State *L, struct exchanges *exchanges)
+/* It becomes one of the types when nothing is wrong with it: reading it may raise, or, by a
+ * metamethod, register another one. */
+static struct type *begin_type(lua_State *L, struct exchanges *exchanges)
 {
-	struct type *type = type_create(exchanges->state->script), **end = &exchanges->types;
+	struct type *type;
 
+	if (exchanges->n_begun >= TYPES_MAX)
+		(void)luaL_error(L, "exchange.register: more than %d types", (int)TYPES_MAX);
+	type = type_create(exchanges->state->script);
 	if (!type)
 		(void)luaL_error(L, "out of memory");
-	while (*end)
-		end = &(*end)->next;
-	*end = type;
-	type->index = exchanges->n_types++;
+	exchanges->n_begun++;
+	type->next = exchanges->unfinished;
+	exchanges->unfinished = type;
 	return type;
+}
+
+static void add_type(struct exchanges *exchanges, struct type *type)
+{
+	struct type **place = &exchanges->unfinished;
+
+	while (*place != type)
+		place = &(*place)->next;
+	*place = type->next;
+	type->next = NULL;
+	for (place = &exchanges->types; *place;)
+		place = &(*place)->next;
+	*place = type;
+	type->index = exchanges->n_types++;
 }
 
 static void check_name(lua_State *L, const struct exchanges *exchanges, const struct type *type)
 {
-	for (const struct type *other = exchanges->types; other != type; other = other->next)
+	for (const struct type *other = exchanges->types; other; other = other->next)
 		if (strcmp(other->functions.name, type->functions.name) == 0)
 			(void)luaL_error(L, "exchange.register: '%s' is registered already",
 					 type->functions.name);
@@ -44,10 +64,11 @@ static int exchange_register(lua_State *L)
 	if (exchanges->is_closed)
 		return luaL_error(L, "exchange.register: only at top level, while the script is "
 				     "loaded");
-	type = add_type(L, exchanges);
+	type = begin_type(L, exchanges);
 	type_read(L, type, 1);
 	check_name(L, exchanges, type);
 	instance_set_functions(type);
+	add_type(exchanges, type);
 	return 0;
 }
 
@@ -77,11 +98,20 @@ static void exchange_look(lua_State *L, struct state *state)
 	exchanges_of(state)->is_closed = true;
 }
 
+static void destroy_types(struct type *type)
+{
+	struct type *next;
+
+	for (; type; type = next) {
+		next = type->next;
+		type_destroy(type);
+	}
+}
+
 /* Its Lua is closed, so what seats had there is gone. */
 static void exchange_close_state(struct state *state)
 {
 	struct exchanges *exchanges = exchanges_of(state);
-	struct type *next_type;
 	struct seat *next_seat;
 
 	if (!exchanges)
@@ -90,10 +120,8 @@ static void exchange_close_state(struct state *state)
 		next_seat = seat->next_gone;
 		seats_release(seat->seats);
 	}
-	for (struct type *type = exchanges->types; type; type = next_type) {
-		next_type = type->next;
-		type_destroy(type);
-	}
+	destroy_types(exchanges->unfinished);
+	destroy_types(exchanges->types);
 	answer_fini(&exchanges->answer);
 	exchanges->host->free(exchanges->host, exchanges);
 	state->of_module[MODULE_EXCHANGE] = NULL;

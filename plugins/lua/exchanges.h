@@ -29,7 +29,8 @@ struct exchanges {
 	struct state *state;
 	const struct shunt_host *host;
 	struct type *types; /* in their order */
-	unsigned n_types;
+	struct type *unfinished; /* those with which something was wrong */
+	unsigned n_types, n_begun;
 	bool is_closed; /* no more types are taken */
 
 	/* Set inside of a call, and reset by its end: what objects may be looked at for. */

@@ -80,8 +80,8 @@ static const char *text_of_sort(enum failure sort)
 }
 
 /*
- * Adds `what` to the text, of which `used` bytes are there: as one line, so control bytes become blanks,
- * and a character in UTF-8 is not cut in two.
+ * Adds `what` to the text, of which `used` bytes are there: as one line, so control bytes become
+ * blanks, and a character in UTF-8 is not cut in two.
  */
 static void add_line(char *text, size_t size, size_t used, const char *what, size_t length)
 {

@@ -8,7 +8,8 @@
 
 #include "budget.h"
 
-#define CHARGED_FROM 256u /* bytes; smaller blocks cost what the instruction does that asks for them */
+#define CHARGED_FROM                                                                               \
+	256u /* bytes; smaller blocks cost what the instruction does that asks for them */
 
 /* A full collection looks at all blocks; half of what is used is a guess that is high enough. */
 #define COLLECTION_BYTES(used) ((used) / 2)
@@ -53,7 +54,8 @@ static void *refuse(struct heap *heap, size_t used)
 
 static bool is_big_string(const void *memory, size_t size)
 {
-	return size >= HEAP_BIG_STRING && ((uintptr_t)memory & (2 * STRING_SHIFT - 1)) == STRING_SHIFT;
+	return size >= HEAP_BIG_STRING &&
+	       ((uintptr_t)memory & (2 * STRING_SHIFT - 1)) == STRING_SHIFT;
 }
 
 static void *allocate_string(struct heap *heap, size_t size)

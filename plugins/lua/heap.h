@@ -6,8 +6,9 @@
  * The memory of a state: never more than its limit, and no block larger than `block`, as some
  * instructions of Lua look at a whole string or table at once, and no hook comes in between.
  *
- * The first refusal in a call is an error that the script can catch, and costs it a full collection;
- * the second one ends the call. Growing is charged to the call as looking at the bytes would be.
+ * The first refusal in a call is an error that the script can catch, and costs it a full
+ * collection; the second one ends the call. Growing is charged to the call as looking at the bytes
+ * would be.
  */
 
 #include <stdatomic.h>
@@ -26,7 +27,7 @@ struct heap {
 	const struct shunt_host *host; /* its memory is aligned as malloc()'s is */
 	struct budget *budget;	       /* of the calls that allocate */
 	size_t limit, block;
-	_Atomic size_t used, largest; /* bytes; written by who is in the state */
+	_Atomic size_t used, largest;	    /* bytes; written by who is in the state */
 	unsigned big_strings, huge_strings; /* that live now */
 	unsigned refusals;		    /* since heap_begin_call() */
 };

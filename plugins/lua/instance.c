@@ -9,7 +9,10 @@
 #include "verdicts.h"
 #include "views.h"
 
-#define CHANGES_MIN 1024u /* that are kept for states that lag behind */
+#define CHANGES_MIN	 1024u /* that are kept for states that lag behind */
+#define TOLD_AT_ONCE	 64u   /* by a bind(), of a state that could not be told before */
+#define SLOW_BIND_NS	 500000u
+#define SLOW_BINDS_TAKEN 16u /* and one of 16 besides: the machine may be busy */
 
 static struct seat *seat_of(const struct instance *instance, const struct state *state)
 {
@@ -151,17 +154,23 @@ static void note_change(struct instance *instance, struct record *record, bool i
 	changes_add(&instance->changes, record, is_unbind, most);
 }
 
+static bool tells_all(const struct instance *instance)
+{
+	return !instance->has_failed &&
+	       instance->slow_binds <= SLOW_BINDS_TAKEN + instance->bindings.count / 16 &&
+	       !atomic_load_explicit(&instance->was_routed, memory_order_relaxed);
+}
+
 /* See the header: before the first message all states are told at once. */
 static void tell_all(struct instance *instance)
 {
 	const struct script *script = instance->type->script;
+	uint64_t start_ns = budget_now_ns();
 
-	for (unsigned i = 0; i < script->n_states; i++) {
-		if (instance->has_failed ||
-		    atomic_load_explicit(&instance->was_routed, memory_order_relaxed))
-			return;
+	for (unsigned i = 0; i < script->n_states && tells_all(instance); i++)
 		(void)instance_tell(instance, script->states[i], true);
-	}
+	if (budget_now_ns() - start_ns > SLOW_BIND_NS)
+		instance->slow_binds++;
 }
 
 static int instance_bind(void *state, const struct shunt_binding *binding, void **ret_cookie,
@@ -183,7 +192,8 @@ static int instance_bind(void *state, const struct shunt_binding *binding, void 
 	}
 	entry->record->slot = entry->slot;
 	note_change(instance, entry->record, false);
-	tell_all(instance);
+	if (tells_all(instance))
+		tell_all(instance);
 	return 0;
 }
 
@@ -290,12 +300,18 @@ bool instance_tell(struct instance *instance, struct state *state, bool try_only
 {
 	const struct changes *changes = &instance->changes;
 	struct seat *seat = seat_of(instance, state);
+	unsigned told = 0;
 
-	if (!seat->follows || seat->told < changes->first)
+	if (!seat->follows || seat->told < changes->first) {
+		if (try_only && instance->bindings.count > TOLD_AT_ONCE)
+			return false;
 		return begin_anew(instance, state, try_only);
+	}
 	for (; seat->told < changes->end; seat->told++) {
 		const struct event *event = changes_at(changes, seat->told);
 
+		if (try_only && told++ == TOLD_AT_ONCE)
+			return false;
 		if (!tell_record(instance, state, event->record, event->is_unbind, try_only))
 			return false;
 	}

@@ -49,7 +49,8 @@ struct instance {
 	struct changes changes;
 	struct seats *seats;
 	_Atomic bool was_routed;
-	bool has_failed; /* a bind() that told states */
+	bool has_failed;     /* a bind() that told states */
+	uint32_t slow_binds; /* of those */
 };
 
 /* Sets the functions that the broker calls. */

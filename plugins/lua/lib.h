@@ -4,8 +4,8 @@
 
 /*
  * What scripts get of Lua's libraries: a function of Lua itself where it takes no longer than an
- * instruction or two, or calls Lua functions only; else one that charges for what it does, and either
- * calls Lua's, or does it itself.
+ * instruction or two, or calls Lua functions only; else one that charges for what it does, and
+ * either calls Lua's, or does it itself.
  */
 
 #include <lua.h>
@@ -14,6 +14,7 @@
 /* They may raise; each makes its global. */
 void lib_basic_open(lua_State *L);
 void lib_coroutine_open(lua_State *L);
+void lib_math_open(lua_State *L);
 void lib_os_open(lua_State *L);
 void lib_pattern_add(lua_State *L); /* find, match, gmatch, gsub: to the table on top */
 void lib_string_open(lua_State *L);
@@ -21,8 +22,9 @@ void lib_table_open(lua_State *L);
 void lib_utf8_open(lua_State *L);
 
 /*
- * Pushes a table with those values of the library; functions charge for an instruction, so that they
- * raise at once when the call is over: thousands of them may be waiting to be called, as __close.
+ * Pushes a table with those values of the library; functions charge for an instruction, so that
+ * they raise at once when the call is over: thousands of them may be waiting to be called, as
+ * __close.
  */
 void lib_copy(lua_State *L, lua_CFunction open, const char *const *names);
 
@@ -40,6 +42,9 @@ int lib_original(lua_State *L);
 
 /* The length of an argument that may be a string (a number is as one), else 0. */
 size_t lib_length(lua_State *L, int index);
+
+/* Charges for arguments that are to be numbers: strings are read as such, however long they are. */
+void lib_charge_numbers(lua_State *L);
 
 /* Charges for looking at so many bytes. */
 void lib_charge_bytes(lua_State *L, size_t bytes);

@@ -11,9 +11,9 @@
 #include "state.h"
 
 /*
- * What a metatable says of __gc runs in the midst of a collection, where no hook is called. Lua looks
- * for it at setmetatable() only, so a field that comes later is none. Of tables with weak keys a
- * collection takes, in one piece, time by the square of their size.
+ * What a metatable says of __gc runs in the midst of a collection, where no hook is called. Lua
+ * looks for it at setmetatable() only, so a field that comes later is none. Of tables with weak
+ * keys a collection takes, in one piece, time by the square of their size.
  */
 static void check_metatable(lua_State *L, int index)
 {
@@ -47,8 +47,8 @@ static int basic_collectgarbage(lua_State *L)
 
 	if (strcmp(what, "count") != 0)
 		return luaL_error(L, "collectgarbage: only \"count\" is for scripts");
-	lua_pushnumber(L, (lua_Number)atomic_load_explicit(&heap->used, memory_order_relaxed) /
-				  1024);
+	lua_pushnumber(L,
+		       (lua_Number)atomic_load_explicit(&heap->used, memory_order_relaxed) / 1024);
 	return 1;
 }
 
@@ -90,7 +90,8 @@ void lib_basic_open(lua_State *L)
 		{NULL, NULL},
 	};
 
-	/* luaopen_base() fills the table of globals: this one is thrown away, but for what is named */
+	/* luaopen_base() fills the table of globals: this one is thrown away, but for what is named
+	 */
 	lib_copy(L, luaopen_base, names);
 	lua_pushglobaltable(L);
 	lib_wrap(L, wrapped);

@@ -33,12 +33,12 @@ static void leave(lua_State *L, lua_State *co, bool failed)
 	struct budget *budget = &state_of(L)->budget;
 
 	budget->running = L;
-	if (budget->over != BUDGET_IS_LEFT) {
-		if (failed)
-			state_spoil_thread(co);
-		budget_raise(L, budget);
-	}
 	budget_arm(budget, L);
+	if (budget->over == BUDGET_IS_LEFT)
+		return;
+	if (failed)
+		state_spoil_thread(co);
+	budget_raise(L, budget);
 }
 
 static void enter(lua_State *co)
@@ -172,7 +172,7 @@ static int coroutine_create(lua_State *L)
 	lua_State *co;
 
 	luaL_checktype(L, 1, LUA_TFUNCTION);
-	call_charge(L, CREATE_CHARGE);
+	call_charge_slow(L, CREATE_CHARGE);
 	co = lua_newthread(L);
 	lua_pushvalue(L, 1);
 	lua_xmove(L, co, 1);
@@ -190,8 +190,10 @@ void lib_coroutine_open(lua_State *L)
 {
 	static const char *const names[] = {"isyieldable", "running", "status", "yield", NULL};
 	static const luaL_Reg functions[] = {
-		{"close", coroutine_close},   {"create", coroutine_create},
-		{"resume", coroutine_resume}, {"wrap", coroutine_wrap},
+		{"close", coroutine_close},
+		{"create", coroutine_create},
+		{"resume", coroutine_resume},
+		{"wrap", coroutine_wrap},
 		{NULL, NULL},
 	};
 

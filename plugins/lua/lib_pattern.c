@@ -112,7 +112,8 @@ static int string_match(lua_State *L)
 	return find_or_match(L, false);
 }
 
-/* ---- gmatch: upvalues are text, pattern, where to go on, where the last match ended (-1: none) ---- */
+/* ---- gmatch: upvalues are text, pattern, where to go on, where the last match ended (-1: none)
+ * ---- */
 
 static int gmatch_next(lua_State *L)
 {
@@ -261,8 +262,9 @@ static int string_gsub(lua_State *L)
 	luaL_Buffer buffer;
 	struct pattern m;
 
-	luaL_argexpected(L, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION ||
-				    type == LUA_TTABLE,
+	luaL_argexpected(L,
+			 type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION ||
+				 type == LUA_TTABLE,
 			 3, "string/function/table");
 	luaL_buffinit(L, &buffer);
 	pattern_init(&m, L, text.data, text.size, pattern.data + pattern.size);
@@ -277,8 +279,9 @@ static int string_gsub(lua_State *L)
 void lib_pattern_add(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{"find", string_find}, {"gmatch", string_gmatch}, {"gsub", string_gsub},
-		{"match", string_match}, {NULL, NULL},
+		{"find", string_find}, {"gmatch", string_gmatch},
+		{"gsub", string_gsub}, {"match", string_match},
+		{NULL, NULL},
 	};
 
 	luaL_setfuncs(L, functions, 0);

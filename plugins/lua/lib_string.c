@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The string library but for patterns: Lua's, charged by the length of what is looked at. What would
- * be larger than a string may be is refused before Lua begins to make it.
+ * The string library but for patterns: Lua's, charged by the length of what is looked at. What
+ * would be larger than a string may be is refused before Lua begins to make it.
  */
 
 #include "lib.h"
@@ -34,7 +34,7 @@ static int string_byte(lua_State *L)
 
 static int string_char(lua_State *L)
 {
-	call_charge(L, (uint64_t)lua_gettop(L));
+	lib_charge_numbers(L);
 	return lib_original(L);
 }
 
@@ -77,13 +77,24 @@ static int string_rep(lua_State *L)
 	return 1;
 }
 
+/* What writing a number takes, as if it were so many bytes that are looked at. */
+#define INTEGER_BYTES (8 * BUDGET_BYTES)
+#define REAL_BYTES    (50 * BUDGET_BYTES)
+
+static size_t size_of_argument(lua_State *L, int index)
+{
+	if (lua_isinteger(L, index))
+		return INTEGER_BYTES;
+	return lua_type(L, index) == LUA_TNUMBER ? REAL_BYTES : lib_length(L, index) * 8;
+}
+
 /* string.format, pack: of each argument at most as much as it has. */
 static int string_arguments(lua_State *L)
 {
 	size_t size = lib_length(L, 1) * 16;
 
 	for (int i = lua_gettop(L); i > 1; i--)
-		size += lib_length(L, i) * 2;
+		size += size_of_argument(L, i);
 	call_charge(L, 8);
 	lib_charge_bytes(L, size);
 	return lib_original(L);
@@ -100,11 +111,16 @@ static int string_formatted(lua_State *L)
 void lib_string_open(lua_State *L)
 {
 	static const struct lib_wrapped wrapped[] = {
-		{"byte", string_byte},	       {"char", string_char},
-		{"format", string_arguments},  {"lower", string_whole},
-		{"pack", string_arguments},    {"packsize", string_formatted},
-		{"reverse", string_whole},     {"sub", string_sub},
-		{"unpack", string_formatted},  {"upper", string_whole},
+		{"byte", string_byte},
+		{"char", string_char},
+		{"format", string_arguments},
+		{"lower", string_whole},
+		{"pack", string_arguments},
+		{"packsize", string_formatted},
+		{"reverse", string_whole},
+		{"sub", string_sub},
+		{"unpack", string_formatted},
+		{"upper", string_whole},
 		{NULL, NULL},
 	};
 

@@ -16,6 +16,17 @@
 /* A step of a loop: an element is read and written. */
 #define STEP 2
 
+/* An element is found at once, but through a chain of __index that may be long. */
+static void step(lua_State *L, int index)
+{
+	if (!lua_getmetatable(L, index)) {
+		call_charge(L, STEP);
+		return;
+	}
+	lua_pop(L, 1);
+	call_charge_slow(L, STEP);
+}
+
 /* What stands for a table must have the metamethods for what is done with it. */
 static void check_has(lua_State *L, int index, const char *metamethod)
 {
@@ -52,7 +63,7 @@ static int table_insert(lua_State *L)
 		luaL_argcheck(L, (lua_Unsigned)at - 1u < (lua_Unsigned)end, 2,
 			      "position out of bounds");
 		for (lua_Integer i = end; i > at; i--) {
-			call_charge(L, STEP);
+			step(L, 1);
 			(void)lua_geti(L, 1, i - 1);
 			lua_seti(L, 1, i);
 		}
@@ -70,12 +81,12 @@ static int table_remove(lua_State *L)
 
 	/* "#t + 1", too; and 0 or "#t" of an empty one */
 	if (lua_gettop(L) > 1)
-		luaL_argcheck(L, (lua_Unsigned)at - 1u <= (lua_Unsigned)size ||
-					 (size == 0 && at == 0),
+		luaL_argcheck(L,
+			      (lua_Unsigned)at - 1u <= (lua_Unsigned)size || (size == 0 && at == 0),
 			      2, "position out of bounds");
 	(void)lua_geti(L, 1, at);
 	for (; at < size; at++) {
-		call_charge(L, STEP);
+		step(L, 1);
 		(void)lua_geti(L, 1, at + 1);
 		lua_seti(L, 1, at);
 	}
@@ -106,8 +117,9 @@ static int table_move(lua_State *L)
 		for (lua_Integer i = 0; i < count; i++) {
 			lua_Integer offset = upward ? i : count - 1 - i;
 
-			call_charge(L, STEP);
+			step(L, 1);
 			(void)lua_geti(L, 1, first + offset);
+			step(L, target);
 			lua_seti(L, target, to + offset);
 		}
 	}
@@ -117,6 +129,7 @@ static int table_move(lua_State *L)
 
 static void add_field(lua_State *L, luaL_Buffer *buffer, lua_Integer i)
 {
+	step(L, 1);
 	(void)lua_geti(L, 1, i);
 	if (!lua_isstring(L, -1))
 		luaL_error(L, "invalid value (%s) at index %I in table for 'concat'",
@@ -165,6 +178,7 @@ static int table_unpack(lua_State *L)
 	lua_Integer first = luaL_optinteger(L, 2, 1);
 	lua_Integer last = lua_isnoneornil(L, 3) ? luaL_len(L, 1) : luaL_checkinteger(L, 3);
 	lua_Unsigned count;
+	bool is_plain; /* and stays so, as nothing of the script runs */
 
 	if (first > last)
 		return 0;
@@ -175,12 +189,19 @@ static int table_unpack(lua_State *L)
 	call_charge(L, count);
 	if (!lua_checkstack(L, (int)count))
 		return luaL_error(L, "too many results to unpack");
-	for (lua_Unsigned i = 0; i < count; i++)
+	is_plain = !lua_getmetatable(L, 1);
+	if (!is_plain)
+		lua_pop(L, 1);
+	for (lua_Unsigned i = 0; i < count; i++) {
+		if (!is_plain)
+			step(L, 1);
 		(void)lua_geti(L, 1, (lua_Integer)((lua_Unsigned)first + i));
+	}
 	return (int)count;
 }
 
-/* ---- Sorting: a heap, so that no order of the elements, nor a comparison that lies, makes it slow ---- */
+/* ---- Sorting: a heap, so that no order of the elements, nor a comparison that lies, makes it slow
+ * ---- */
 
 /* Whether the value at one index of the stack is less than another one. */
 static bool is_less(lua_State *L, int a, int b)
@@ -205,6 +226,7 @@ static void sift(lua_State *L, lua_Integer place, lua_Integer count)
 	while (place * 2 <= count) {
 		lua_Integer child = place * 2;
 
+		step(L, 1);
 		(void)lua_geti(L, 1, child);
 		if (child < count) {
 			(void)lua_geti(L, 1, child + 1);
@@ -234,12 +256,12 @@ static int table_sort(lua_State *L)
 		luaL_checktype(L, 2, LUA_TFUNCTION);
 	lua_settop(L, 2);
 	for (lua_Integer i = count / 2; i >= 1; i--) {
-		call_charge(L, STEP);
+		step(L, 1);
 		(void)lua_geti(L, 1, i);
 		sift(L, i, count);
 	}
 	for (lua_Integer i = count; i > 1; i--) {
-		call_charge(L, STEP);
+		step(L, 1);
 		(void)lua_geti(L, 1, i);
 		(void)lua_geti(L, 1, 1);
 		lua_seti(L, 1, i);
@@ -251,8 +273,9 @@ static int table_sort(lua_State *L)
 void lib_table_open(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
-		{"concat", table_concat}, {"insert", table_insert}, {"move", table_move},
-		{"pack", table_pack},	  {"remove", table_remove}, {"sort", table_sort},
+		{"concat", table_concat}, {"insert", table_insert},
+		{"move", table_move},	  {"pack", table_pack},
+		{"remove", table_remove}, {"sort", table_sort},
 		{"unpack", table_unpack}, {NULL, NULL},
 	};
 

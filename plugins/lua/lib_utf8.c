@@ -37,11 +37,12 @@ static int utf8_codepoint(lua_State *L)
 
 static int utf8_char(lua_State *L)
 {
-	call_charge(L, (uint64_t)lua_gettop(L));
+	lib_charge_numbers(L);
 	return lib_original(L);
 }
 
-/* utf8.offset(text, n, i): n characters on, each of up to six bytes; and back to where one begins. */
+/* utf8.offset(text, n, i): n characters on, each of up to six bytes; and back to where one begins.
+ */
 static int utf8_offset(lua_State *L)
 {
 	lua_Integer n = luaL_checkinteger(L, 2);
@@ -56,8 +57,9 @@ static int utf8_offset(lua_State *L)
 void lib_utf8_open(lua_State *L)
 {
 	static const struct lib_wrapped wrapped[] = {
-		{"char", utf8_char}, {"codepoint", utf8_codepoint}, {"len", utf8_len},
-		{"offset", utf8_offset}, {NULL, NULL},
+		{"char", utf8_char}, {"codepoint", utf8_codepoint},
+		{"len", utf8_len},   {"offset", utf8_offset},
+		{NULL, NULL},
 	};
 
 	lua_newtable(L);

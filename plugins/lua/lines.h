@@ -3,8 +3,8 @@
 #define LUA_LINES_H
 
 /*
- * Lines for the broker's log. Inside route() nothing may be logged, so a line waits in its state until
- * home takes it; when there is no room it is lost, and how many were is said.
+ * Lines for the broker's log. Inside route() nothing may be logged, so a line waits in its state
+ * until home takes it; when there is no room it is lost, and how many were is said.
  */
 
 #include <stdatomic.h>
@@ -41,7 +41,8 @@ struct line_limit {
 	_Atomic uint32_t suppressed;
 };
 
-/* Logs "script NAME: text", at once, or soon if it is a route() that runs. By who is in the state. */
+/* Logs "script NAME: text", at once, or soon if it is a route() that runs. By who is in the state.
+ */
 void lines_log(struct state *state, enum shunt_log_level level, const char *text);
 
 /* Likewise, of what goes wrong as often as messages come: at a limited rate. */

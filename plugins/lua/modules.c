@@ -13,13 +13,9 @@
 #include "timer.h"
 
 const struct module *const modules[MODULE_COUNT] = {
-	[MODULE_BASICS] = &basics_module,
-	[MODULE_MESSAGE] = &message_module,
-	[MODULE_EXCHANGE] = &exchange_module,
-	[MODULE_ACCESS] = &access_module,
-	[MODULE_HOOK] = &hook_module,
-	[MODULE_TIMER] = &timer_module,
-	[MODULE_BROKER] = &broker_module,
-	[MODULE_SHARED] = &shared_module,
+	[MODULE_BASICS] = &basics_module,     [MODULE_MESSAGE] = &message_module,
+	[MODULE_EXCHANGE] = &exchange_module, [MODULE_ACCESS] = &access_module,
+	[MODULE_HOOK] = &hook_module,	      [MODULE_TIMER] = &timer_module,
+	[MODULE_BROKER] = &broker_module,     [MODULE_SHARED] = &shared_module,
 	[MODULE_JSON] = &json_module,
 };

@@ -2,8 +2,8 @@
 
 /*
  * An item of a pattern is tried at a place of the text. Where there is a choice (how often an item
- * matches) the rest of the pattern is tried for each, by calling match() again; otherwise it goes on
- * in the same call. So the calls are as deep as the pattern has choices and captures.
+ * matches) the rest of the pattern is tried for each, by calling match() again; otherwise it goes
+ * on in the same call. So the calls are as deep as the pattern has choices and captures.
  */
 
 #include "pattern.h"
@@ -173,7 +173,8 @@ static bool is_item(struct pattern *m, const char *s, const char *p, const char 
 
 /* ---- Items that are repeated ---- */
 
-/* As many as there are, then one less, ...; at least `least`. end: the item's, at its '*' or '+'. */
+/* As many as there are, then one less, ...; at least `least`. end: the item's, at its '*' or '+'.
+ */
 static const char *match_most(struct pattern *m, const char *s, const char *p, const char *end,
 			      ptrdiff_t least)
 {

@@ -3,9 +3,9 @@
 #define LUA_PATTERN_H
 
 /*
- * Lua's patterns (§6.4.1 of its manual), by a matcher that charges its steps: one that goes back and
- * forth for years is over with the budget of its call. What is wrong with a pattern is raised when
- * the matcher comes to it, as Lua's does.
+ * Lua's patterns (§6.4.1 of its manual), by a matcher that charges its steps: one that goes back
+ * and forth for years is over with the budget of its call. What is wrong with a pattern is raised
+ * when the matcher comes to it, as Lua's does.
  */
 
 #include <lua.h>

@@ -48,7 +48,7 @@ void quarantine_succeeded(struct quarantine *quarantine, enum call_kind kind)
 }
 
 unsigned quarantine_failed(struct quarantine *quarantine, enum call_kind kind, bool trial,
-			   uint64_t now_ns)
+			   bool grave, uint64_t now_ns)
 {
 	struct quarantine_kind *of = &quarantine->of_kind[kind];
 	uint32_t failures = atomic_fetch_add(&of->failures, 1) + 1;
@@ -56,7 +56,7 @@ unsigned quarantine_failed(struct quarantine *quarantine, enum call_kind kind, b
 	unsigned seconds;
 
 	if (quarantine->after == 0 || kind == CALL_LOAD || kind == CALL_TEST ||
-	    failures < quarantine->after)
+	    (failures < quarantine->after && !grave))
 		return 0;
 	seconds = seconds_of(atomic_load(&of->rounds));
 	if (trial)

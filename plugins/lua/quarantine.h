@@ -4,8 +4,8 @@
 
 /*
  * After so many failures in a row of one kind a script is not called any more for that: for 1 s,
- * then one call is tried; as long as that one fails too, 2 s, 4 s ... 60 s. Of a script, on all loops.
- * All functions: any thread; in route.
+ * then one call is tried; as long as that one fails too, 2 s, 4 s ... 60 s. Of a script, on all
+ * loops. All functions: any thread; in route.
  */
 
 #include <stdatomic.h>
@@ -38,8 +38,11 @@ enum quarantine_answer quarantine_ask(struct quarantine *quarantine, enum call_k
 
 void quarantine_succeeded(struct quarantine *quarantine, enum call_kind kind);
 
-/* Returns for how many seconds it is not called any more; 0: nothing has changed. */
+/*
+ * grave: once is enough. Returns for how many seconds it is not called any more; 0: nothing has
+ * changed.
+ */
 unsigned quarantine_failed(struct quarantine *quarantine, enum call_kind kind, bool trial,
-			   uint64_t now_ns);
+			   bool grave, uint64_t now_ns);
 
 #endif

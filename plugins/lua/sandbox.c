@@ -25,6 +25,9 @@ static void wrap_plain(lua_State *L)
 		lua_pushcclosure(L, run_original, 1);
 }
 
+/* Bytes of a string that are read as a number in the time of an instruction. */
+#define BYTES_READ 2u
+
 void lib_copy(lua_State *L, lua_CFunction open, const char *const *names)
 {
 	lua_newtable(L);
@@ -63,9 +66,18 @@ void lib_charge_bytes(lua_State *L, size_t bytes)
 	call_charge(L, 1 + bytes / BUDGET_BYTES);
 }
 
+void lib_charge_numbers(lua_State *L)
+{
+	uint64_t instructions = 1;
+
+	for (int i = lua_gettop(L); i > 0; i--)
+		instructions += 1 + lib_length(L, i) / BYTES_READ;
+	call_charge(L, instructions);
+}
+
 /*
- * What Lua keeps for its buffers is made with the first large one. Should memory be out in the midst of
- * that, then no large buffer could ever be made in the state: so it is made at once.
+ * What Lua keeps for its buffers is made with the first large one. Should memory be out in the
+ * midst of that, then no large buffer could ever be made in the state: so it is made at once.
  */
 static void prepare_buffers(lua_State *L)
 {
@@ -78,18 +90,10 @@ static void prepare_buffers(lua_State *L)
 
 void sandbox_open(lua_State *L)
 {
-	static const char *const math_names[] = {
-		"abs",	 "acos",       "asin",	     "atan", "ceil",	   "cos", "deg",  "exp",
-		"floor", "fmod",       "huge",	     "log",  "max",	   "maxinteger", "min",
-		"mininteger", "modf",  "pi",	     "rad",  "random",	   "randomseed", "sin",
-		"sqrt",	 "tan",	       "tointeger",  "type", "ult",	   NULL,
-	};
-
 	prepare_buffers(L);
 	lib_basic_open(L);
-	lib_copy(L, luaopen_math, math_names);
-	lua_setglobal(L, LUA_MATHLIBNAME);
 	lib_coroutine_open(L);
+	lib_math_open(L);
 	lib_os_open(L);
 	lib_string_open(L);
 	lib_table_open(L);

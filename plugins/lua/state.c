@@ -7,7 +7,8 @@
 #include "sandbox.h"
 #include "script.h"
 
-/* What Lua keeps for each thread: the state, and beside it, as it is aligned, whether it is spoilt. */
+/* What Lua keeps for each thread: the state, and beside it, as it is aligned, whether it is spoilt.
+ */
 #define SPOILT ((uintptr_t)1)
 
 static uintptr_t extra_of(lua_State *L)

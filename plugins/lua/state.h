@@ -24,9 +24,9 @@ struct state {
 	struct heap heap;
 	struct budget budget;
 	struct stats stats;
-	struct lines lines;    /* to be logged, from calls that must not do so themselves */
-	uint64_t failures;     /* of calls of all kinds */
-	char last_error[254];  /* of the last one: "FILE:LINE: text" */
+	struct lines lines;	       /* to be logged, from calls that must not do so themselves */
+	uint64_t failures;	       /* of calls of all kinds */
+	char last_error[254];	       /* of the last one: "FILE:LINE: text" */
 	void *of_module[MODULE_COUNT]; /* what each module keeps for the state */
 };
 

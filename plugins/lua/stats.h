@@ -11,9 +11,9 @@
 #include "call.h"
 
 /* Counts by powers of two: below the first limit, below its double, ...; the rest. */
-#define STATS_TIME_FIRST	 256u /* ns */
-#define STATS_TIME_BUCKETS	 16
-#define STATS_INSTRUCTIONS_FIRST 128u
+#define STATS_TIME_FIRST	   256u /* ns */
+#define STATS_TIME_BUCKETS	   16
+#define STATS_INSTRUCTIONS_FIRST   128u
 #define STATS_INSTRUCTIONS_BUCKETS 14
 
 /* What a call failed by. */

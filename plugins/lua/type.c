@@ -14,6 +14,7 @@
 #define CACHE_SECONDS_MAX  86400.0
 #define DEPENDS_MAX	   32
 #define DEPENDS_NAME_BYTES 255u
+#define KEPT_MAX	   65536u /* bytes: they are not in the memory of a state */
 
 struct type_block {
 	struct type_block *next;
@@ -47,12 +48,17 @@ void type_destroy(struct type *type)
 void *type_keep(lua_State *L, struct type *type, size_t size)
 {
 	const struct shunt_host *host = type->script->host;
-	struct type_block *block = host->allocate(host, sizeof(*block) + size);
+	struct type_block *block;
 
+	if (size > KEPT_MAX - type->kept)
+		(void)luaL_error(L, "exchange.register: its texts are longer than %d bytes",
+				 (int)KEPT_MAX);
+	block = host->allocate(host, sizeof(*block) + size);
 	if (!block)
 		(void)luaL_error(L, "out of memory");
 	block->next = type->blocks;
 	type->blocks = block;
+	type->kept += size;
 	memset(block->memory, 0, size);
 	return block->memory;
 }

@@ -27,6 +27,7 @@ struct type {
 	struct script *script;
 	struct type *next;
 	struct type_block *blocks; /* memory of what `functions` points to */
+	size_t kept;		   /* bytes of these */
 	unsigned index;		   /* among the types of its script */
 	bool is_told;		   /* states are told of its bindings: it has bind or unbind */
 	int route_arguments;	   /* how many route takes */

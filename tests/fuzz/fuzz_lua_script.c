@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A script in Lua: it is opened, and its functions f, g and h are called. Whatever it does, each call
- * ends, its memory has a limit, all of it is back when the script is closed, and what is said of it is
- * one line.
+ * A script in Lua: it is opened, and its functions f, g and h are called. Whatever it does, each
+ * call ends, its memory has a limit, all of it is back when the script is closed, and what is said
+ * of it is one line.
  */
 #include "fuzz.h"
 

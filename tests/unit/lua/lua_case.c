@@ -55,8 +55,8 @@ void lua_case_open_loops(struct lua_case *c, const char *source, const char *con
 	c->language.host = &c->fake.host;
 	if (fail_at > 0)
 		fake_host_fail(&c->fake, fail_at, true);
-	c->script = script_open(&c->language, &c->fake.host, &text, SHUNT_SCRIPT_RUN, NULL,
-				&c->error);
+	c->script =
+		script_open(&c->language, &c->fake.host, &text, SHUNT_SCRIPT_RUN, NULL, &c->error);
 	fake_host_fail_off(&c->fake);
 }
 
@@ -87,8 +87,7 @@ static void call_function(lua_State *L, void *context)
 	if (call->argument)
 		lua_pushlstring(L, call->argument, call->size);
 	lua_call(L, call->argument ? 1 : 0, 1);
-	(void)snprintf(call->c->result, sizeof(call->c->result), "%s",
-		       luaL_tolstring(L, -1, NULL));
+	(void)snprintf(call->c->result, sizeof(call->c->result), "%s", luaL_tolstring(L, -1, NULL));
 }
 
 enum call_result lua_case_call_with(struct lua_case *c, enum call_kind kind, const char *function,

@@ -22,13 +22,15 @@ struct lua_case {
 	unsigned log_lines; /* logged in all */
 };
 
-/* Opens it; refused: script is NULL, and only `error` may be looked at. settings: as in fake_host.h. */
+/* Opens it; refused: script is NULL, and only `error` may be looked at. settings: as in
+ * fake_host.h. */
 void lua_case_open(struct lua_case *c, const char *source, const char *const *settings);
 void lua_case_open_loops(struct lua_case *c, const char *source, const char *const *settings,
 			 unsigned loops);
 void lua_case_close(struct lua_case *c);
 
-/* In the cases that are opened from now on the n-th allocation, and each one after it, fails; 0: none. */
+/* In the cases that are opened from now on the n-th allocation, and each one after it, fails; 0:
+ * none. */
 void lua_case_fail_at(long n);
 
 /* Calls the global function, with no argument, or a text; result: its first one. */
@@ -43,9 +45,9 @@ struct state *lua_case_state(const struct lua_case *c);
 uint64_t lua_case_instructions(const struct lua_case *c, enum call_kind kind);
 
 /*
- * Opens a script of it, calls its function f(), and closes it, so that what it has left in memory is
- * looked at: "true"... or "failed: error" or "refused: error". Its calls have much time, but no more
- * instructions than usual. The text stays until the next one.
+ * Opens a script of it, calls its function f(), and closes it, so that what it has left in memory
+ * is looked at: "true"... or "failed: error" or "refused: error". Its calls have much time, but no
+ * more instructions than usual. The text stays until the next one.
  */
 const char *lua_case_of(const char *source);
 

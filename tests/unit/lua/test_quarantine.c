@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Scripts that fail again and again are left alone; what is logged of them; what operators are told. */
+/* Scripts that fail again and again are left alone; what is logged of them; what operators are
+ * told. */
 
 #include "describe.h"
 #include "fake_services.h"
@@ -15,8 +16,8 @@
 static void fail(struct quarantine *quarantine, unsigned times, uint64_t now, unsigned seconds)
 {
 	for (unsigned i = 1; i < times; i++)
-		CU_ASSERT_EQUAL(quarantine_failed(quarantine, CALL_ROUTE, false, now), 0);
-	CU_ASSERT_EQUAL(quarantine_failed(quarantine, CALL_ROUTE, false, now), seconds);
+		CU_ASSERT_EQUAL(quarantine_failed(quarantine, CALL_ROUTE, false, false, now), 0);
+	CU_ASSERT_EQUAL(quarantine_failed(quarantine, CALL_ROUTE, false, false, now), seconds);
 }
 
 static void backs_off(void)
@@ -36,7 +37,7 @@ static void backs_off(void)
 		CU_ASSERT_EQUAL(quarantine_ask(&quarantine, CALL_ROUTE, now), QUARANTINE_TRIAL);
 		/* only one has it */
 		CU_ASSERT_EQUAL(quarantine_ask(&quarantine, CALL_ROUTE, now), QUARANTINE_REFUSES);
-		CU_ASSERT_EQUAL(quarantine_failed(&quarantine, CALL_ROUTE, true, now),
+		CU_ASSERT_EQUAL(quarantine_failed(&quarantine, CALL_ROUTE, true, false, now),
 				i + 1 < sizeof(seconds) / sizeof(*seconds) ? seconds[i + 1] : 60);
 	}
 	/* other kinds have nothing to do with it */
@@ -51,7 +52,7 @@ static void success_ends_it(void)
 	quarantine_init(&quarantine, 3);
 	fail(&quarantine, 3, now, 1);
 	/* one that had begun before fails, too: that changes nothing */
-	CU_ASSERT_EQUAL(quarantine_failed(&quarantine, CALL_ROUTE, false, now), 0);
+	CU_ASSERT_EQUAL(quarantine_failed(&quarantine, CALL_ROUTE, false, false, now), 0);
 	now += SECOND;
 	CU_ASSERT_EQUAL(quarantine_ask(&quarantine, CALL_ROUTE, now), QUARANTINE_TRIAL);
 	quarantine_succeeded(&quarantine, CALL_ROUTE);
@@ -62,15 +63,6 @@ static void success_ends_it(void)
 	fail(&quarantine, 3, now, 1);
 }
 
-static void may_be_off(void)
-{
-	struct quarantine quarantine;
-
-	quarantine_init(&quarantine, 0);
-	fail(&quarantine, 1000, SECOND, 0);
-	CU_ASSERT_EQUAL(quarantine_ask(&quarantine, CALL_ROUTE, SECOND), QUARANTINE_CALL);
-}
-
 static unsigned call_until_refused(struct lua_case *c, enum call_kind kind)
 {
 	unsigned calls = 0;
@@ -78,6 +70,44 @@ static unsigned call_until_refused(struct lua_case *c, enum call_kind kind)
 	while (calls < 1000 && lua_case_call(c, kind, "f") == CALL_FAILED)
 		calls++;
 	return calls;
+}
+
+/* One call that held up everybody for long is enough. */
+static void grave_failure(void)
+{
+	/* weak keys that setmetatable() could not see: a collection takes long, and in one piece */
+	static const char source[] =
+		"local mt, T, keys, N = {}, {}, {}, 3000 "
+		"for i = 1, N do T[i], keys[i] = setmetatable({}, mt), {} end mt.__mode = 'k' "
+		"for i = 1, N - 1 do T[i * 1999 % N + 1][keys[i]] = keys[i + 1] end "
+		"local root = keys[1] keys = nil "
+		"function f() while true do local x = {} end return T, root end";
+	struct quarantine quarantine;
+	struct lua_case c;
+
+	quarantine_init(&quarantine, 20);
+	CU_ASSERT_EQUAL(quarantine_failed(&quarantine, CALL_ROUTE, false, true, SECOND), 1);
+	CU_ASSERT_EQUAL(quarantine_ask(&quarantine, CALL_ROUTE, SECOND), QUARANTINE_REFUSES);
+
+	lua_case_open(&c, source, (const char *const[]){"cpu_time", "500", NULL});
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
+	/* a collection begins in one of these calls, and fewer than 20 have failed then */
+	CU_ASSERT(call_until_refused(&c, CALL_PUBLISH) < 20);
+	CU_ASSERT_STRING_EQUAL(c.log,
+			       "script case: publish took many times its `cpu_time`, no call "
+			       "for 1 s");
+	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "f"), CALL_QUARANTINED);
+	CU_ASSERT_STRING_EQUAL(c.error.text, "publish is not called for a while, as it has failed");
+	lua_case_close(&c);
+}
+
+static void may_be_off(void)
+{
+	struct quarantine quarantine;
+
+	quarantine_init(&quarantine, 0);
+	fail(&quarantine, 1000, SECOND, 0);
+	CU_ASSERT_EQUAL(quarantine_ask(&quarantine, CALL_ROUTE, SECOND), QUARANTINE_CALL);
 }
 
 static void of_calls(void)
@@ -147,8 +177,9 @@ static void lines_of_routes_wait(void)
 	static const char *const settings[] = {"quarantine_after", "0", NULL};
 	struct lua_case c;
 
-	lua_case_open(&c, "function f() error('x') end function g() for i = 1, 12 do log.info(i) end end",
-		      settings);
+	lua_case_open(
+		&c, "function f() error('x') end function g() for i = 1, 12 do log.info(i) end end",
+		settings);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	c.script->plugin.activate(c.script);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_ROUTE, "f"), CALL_FAILED);
@@ -198,7 +229,8 @@ static void figures(void)
 	static struct page page = {.report = {sizeof(struct shunt_report), print}};
 	struct lua_case c;
 
-	lua_case_open_loops(&c, "function f() error('x') end function g() for i = 1, 1000 do end end",
+	lua_case_open_loops(&c,
+			    "function f() error('x') end function g() for i = 1, 1000 do end end",
 			    (const char *const[]){"cpu_time", "10000000", NULL}, 2);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	CU_ASSERT_EQUAL(call_until_refused(&c, CALL_PUBLISH), 20);
@@ -208,8 +240,9 @@ static void figures(void)
 	EXPECT_ON(&page, "limits: 100000 instructions, 10000000 us, 2048 KiB\n");
 	EXPECT_ON(&page, "memory of loop 0: ");
 	EXPECT_ON(&page, "memory of loop 1: ");
-	EXPECT_ON(&page, "publish: calls: 20, failures: 20, by error: 20, not called in quarantine: 1, "
-			 "in quarantine for another ");
+	EXPECT_ON(&page,
+		  "publish: calls: 20, failures: 20, by error: 20, not called in quarantine: 1, "
+		  "in quarantine for another ");
 	EXPECT_ON(&page, "route: calls: 10, failures: 0\n  a call: ");
 	EXPECT_ON(&page, " us, 10");
 	EXPECT_ON(&page, "  instructions: <1024: ");
@@ -217,6 +250,7 @@ static void figures(void)
 	lua_case_close(&c);
 }
 
-UNIT_MAIN("lua_quarantine", UNIT_TEST(backs_off), UNIT_TEST(success_ends_it), UNIT_TEST(may_be_off),
-	  UNIT_TEST(of_calls), UNIT_TEST(lines_are_limited), UNIT_TEST(failures_are_logged),
+UNIT_MAIN("lua_quarantine", UNIT_TEST(backs_off), UNIT_TEST(success_ends_it),
+	  UNIT_TEST(grave_failure), UNIT_TEST(may_be_off), UNIT_TEST(of_calls),
+	  UNIT_TEST(lines_are_limited), UNIT_TEST(failures_are_logged),
 	  UNIT_TEST(lines_of_routes_wait), UNIT_TEST(figures))
