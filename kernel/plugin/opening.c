@@ -77,7 +77,8 @@ static int check_name(const struct plugin *plugin, char *ret_reason, size_t size
 	const struct plugin *other = plugins_find(plugin->plugins, plugin->name);
 
 	if (plugin->replaces != NULL && strcmp(plugin->name, plugin->replaces->name) != 0)
-		return plugin_refuse(ret_reason, size, "it is plugin '%s', not '%s'", plugin->name,
+		return plugin_refuse(ret_reason, size, "it is %s '%s', not '%s'",
+				     plugin->script != NULL ? "script" : "plugin", plugin->name,
 				     plugin->replaces->name);
 	if (other != NULL && other != plugin->replaces)
 		return plugin_refuse(ret_reason, size, "a plugin named '%s' is loaded already",
