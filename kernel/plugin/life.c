@@ -76,7 +76,8 @@ static void put_hooks_in_force(struct plugin *plugin, const struct plugin *repla
 	for (size_t i = 0; i < n; i++)
 		in_force[i] = (struct hook){.functions = &plugin->staged.hooks[i]->own,
 					    .plugin = plugin->state,
-					    .owner = plugin};
+					    .owner = plugin,
+					    .rank = plugin->rank};
 	hooks_replace(hooks, replaced, in_force, n);
 	mem_free(in_force);
 }

@@ -42,17 +42,6 @@ struct publishing {
 	char reason[sizeof(((struct shunt_error *)NULL)->text)];
 };
 
-/* The client is not told. A peer can cause as many as it likes: only who debugs wants them. */
-static void log_nack(struct state *state, const char *reason)
-{
-	char line[300];
-
-	if (reason[0] == '\0')
-		return;
-	(void)snprintf(line, sizeof(line), "message nacked: %s", reason);
-	lines_log(state, SHUNT_LOG_DEBUG, line);
-}
-
 static void ask_publish(lua_State *L, void *context)
 {
 	struct publishing *p = context;
@@ -64,8 +53,6 @@ static void ask_publish(lua_State *L, void *context)
 	lua_call(L, 2, 2);
 	callee_text(L, -1, of, p->reason, sizeof(p->reason));
 	p->decision = publish_decisions[callee_word(L, -2, of, publish_words)];
-	if (p->decision == SHUNT_NACK)
-		log_nack(state_of(L), p->reason);
 	if (p->decision != SHUNT_PASS)
 		return;
 	p->is_applying = true;
@@ -81,14 +68,23 @@ static void refuse(const struct script *script, const char *reason, struct shunt
 		(void)snprintf(error->text, sizeof(error->text), "refused by '%s'", script->name);
 }
 
+/* The client is not told: the broker logs it, at a limited rate, and shuntctl explain_route shows
+ * it. */
+static void nack(const char *reason, struct shunt_error *error)
+{
+	(void)snprintf(error->text, sizeof(error->text), "%s", reason);
+}
+
 /* A nack, and not an exception, for a mistake in a script: the publisher of a good message keeps
  * its channel, and who uses confirms can publish it again. One that is changed by half never
  * passes. */
-static enum shunt_decision publish_failed(const struct script *script, const struct publishing *p)
+static enum shunt_decision publish_failed(const struct script *script, const struct publishing *p,
+					  struct shunt_error *error)
 {
-	bool passes = script->on_error[CALL_PUBLISH] == ON_ERROR_PASS && !p->is_applying;
-
-	return passes ? SHUNT_PASS : SHUNT_NACK;
+	if (script->on_error[CALL_PUBLISH] == ON_ERROR_PASS && !p->is_applying)
+		return SHUNT_PASS;
+	nack("the script has failed", error);
+	return SHUNT_NACK;
 }
 
 static enum shunt_decision on_publish(void *plugin, const struct shunt_publish *publish,
@@ -110,9 +106,11 @@ static enum shunt_decision on_publish(void *plugin, const struct shunt_publish *
 	result = call_run(state, CALL_PUBLISH, ask_publish, &p, NULL);
 	hook_show_again(own->contexts.publish, &own->contexts, before);
 	if (result != CALL_OK)
-		return publish_failed(script, &p);
+		return publish_failed(script, &p, error);
 	if (p.decision == SHUNT_REJECT)
 		refuse(script, p.reason, error);
+	else if (p.decision == SHUNT_NACK)
+		nack(p.reason, error);
 	return p.decision;
 }
 

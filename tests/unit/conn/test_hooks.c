@@ -186,7 +186,7 @@ static void new_hooks_come_in_the_place_of_old_ones(void)
 {
 	static const struct shunt_hook x = {.name = "x", .publish = on_publish}, y = {.name = "y", .publish = on_publish},
 				       z = {.name = "z", .publish = on_publish};
-	const struct hook one[] = {{&x, &first, "1"}, {&y, &first, "1"}}, two = {&z, &first, "2"};
+	const struct hook one[] = {{&x, &first, "1", 0}, {&y, &first, "1", 0}}, two = {&z, &first, "2", 0};
 
 	start();
 	CU_ASSERT_PTR_NULL(hooks_on_publish(service->hooks));
@@ -203,6 +203,29 @@ static void new_hooks_come_in_the_place_of_old_ones(void)
 	CU_ASSERT(list_is_empty(&service->hooks->replaced));
 	hooks_replace(service->hooks, one[0].owner, NULL, 0);
 	CU_ASSERT_PTR_NULL(hooks_on_publish(service->hooks));
+	stop();
+}
+
+/* Also when the version before had none: that has left no place. */
+static void hooks_stay_in_the_order_of_their_ranks(void)
+{
+	static const struct shunt_hook x = {.name = "x", .publish = on_publish}, y = {.name = "y", .publish = on_publish},
+				       z = {.name = "z", .publish = on_publish};
+	const struct hook one = {&x, &first, "1", 1}, two[] = {{&y, &first, "2", 2}, {&z, &first, "2", 2}},
+			  three = {&x, &first, "3", 3};
+
+	start();
+	hooks_replace(service->hooks, NULL, &one, 1);
+	hooks_replace(service->hooks, NULL, &three, 1);
+	hooks_replace(service->hooks, "2, without any", two, 2);
+	check_order("xyzx");
+	hooks_replace(service->hooks, one.owner, NULL, 0);
+	check_order("yzx");
+	hooks_replace(service->hooks, "1, without any", &one, 1);
+	check_order("xyzx");
+	hooks_replace(service->hooks, one.owner, NULL, 0);
+	hooks_replace(service->hooks, two[0].owner, NULL, 0);
+	hooks_replace(service->hooks, three.owner, NULL, 0);
 	stop();
 }
 
@@ -611,7 +634,8 @@ static void memory_runs_out(void)
 	CU_ASSERT(n > 20);
 }
 
-UNIT_MAIN("hooks", UNIT_TEST(new_hooks_come_in_the_place_of_old_ones), UNIT_TEST(passes_with_what_it_is_told),
+UNIT_MAIN("hooks", UNIT_TEST(new_hooks_come_in_the_place_of_old_ones),
+	  UNIT_TEST(hooks_stay_in_the_order_of_their_ranks), UNIT_TEST(passes_with_what_it_is_told),
 	  UNIT_TEST(each_sees_what_the_one_before_has_made), UNIT_TEST(dropped_is_confirmed_in_order_and_not_returned),
 	  UNIT_TEST(nacked_in_its_place), UNIT_TEST(nacked_without_confirms), UNIT_TEST(to_another_exchange),
 	  UNIT_TEST(rejected_ends_the_channel_and_not_what_came_before),

@@ -445,6 +445,8 @@ const char *part_publish(struct part *part, const struct fake_message *message, 
 	append(answer, "%s%s", decision_name(decision), draft.text);
 	if (decision == SHUNT_REJECT)
 		append(answer, ": %u %s", error.code, error.text);
+	else if (decision == SHUNT_NACK && error.text[0] != '\0')
+		append(answer, ": %s", error.text);
 	return answer;
 }
 
