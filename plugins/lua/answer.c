@@ -9,6 +9,9 @@
 #define PARTS_MAX  65536u
 #define BATCH	   64u
 
+/* What the broker takes, after the call, for a binding that it is given once more, in instructions. */
+#define REPEATED 16u
+
 void answer_init(struct answer *answer, const struct shunt_host *host)
 {
 	*answer = (struct answer){.host = host};
@@ -52,7 +55,7 @@ void answer_add(lua_State *L, struct answer *answer, const struct shunt_binding 
 		answer->free_of_charge -= count;
 	} else {
 		answer->free_of_charge = 0;
-		call_charge(L, count);
+		call_charge(L, count * REPEATED);
 	}
 	if (answer->count == answer->capacity)
 		grow(L, answer);

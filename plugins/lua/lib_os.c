@@ -13,6 +13,9 @@
 /* They may ask the system for the time zone. */
 #define TIME_CHARGE 100
 
+/* Of a format of os.date: two of them may stand for a whole date. */
+#define PER_CHARACTER 20
+
 static lua_Integer now_seconds(lua_State *L)
 {
 	int64_t us = clock_wall_us(state_of(L)->script);
@@ -31,7 +34,7 @@ static int os_time(lua_State *L)
 
 static int os_date(lua_State *L)
 {
-	call_charge(L, TIME_CHARGE + lib_length(L, 1) * 4);
+	call_charge(L, TIME_CHARGE + lib_length(L, 1) * PER_CHARACTER);
 	if (lua_isnoneornil(L, 2)) {
 		lua_settop(L, 1);
 		lua_pushinteger(L, now_seconds(L));

@@ -157,6 +157,8 @@ static int string_gmatch(lua_State *L)
 
 /* ---- gsub ---- */
 
+#define CAPTURE_CHARGE 8 /* of one that is put into a text */
+
 /* The text of argument 3, its %0 to %9 and %% replaced. */
 static void add_text(struct pattern *m, luaL_Buffer *buffer, const char *s, const char *end)
 {
@@ -165,6 +167,7 @@ static void add_text(struct pattern *m, luaL_Buffer *buffer, const char *s, cons
 
 	by.data = lua_tolstring(m->L, 3, &by.size);
 	while ((percent = memchr(by.data, '%', by.size))) {
+		call_charge(m->L, CAPTURE_CHARGE);
 		luaL_addlstring(buffer, by.data, (size_t)(percent - by.data));
 		percent++; /* at the end of the text there is a zero byte */
 		if (*percent == '%') {

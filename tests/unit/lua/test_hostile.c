@@ -12,9 +12,10 @@
 #include <string.h>
 #include <time.h>
 
-#define CALLS	 5
-#define LIMIT_MS 20.0 /* a call may take 1 ms, and an instruction more; 2 on a machine of its own  \
-		       */
+#define CALLS 5
+#define LIMIT_MS                                                                                   \
+	20.0 /* a call may take 1 ms, and an instruction more; 2 on a machine of its own           \
+	      */
 
 /* Defines `top`, with an __index that takes some 20 us. */
 #define CHAIN "local top = {} for i = 1, 1900 do top = setmetatable({}, {__index = top}) end "
@@ -69,6 +70,15 @@ static void long_numbers(void)
 		"('0'):rep(200000) .. '1'") "function f() return utf8.char(table.unpack(t)) end");
 	expect_short(MANY("('1'):rep(200000)") "function f() return math.max(table.unpack(t)) end");
 	expect_short(MANY("('1'):rep(200000)") "function f() table.sort(t, math.max) end");
+}
+
+static void long_formats(void)
+{
+	expect_short("local s = ('%1'):rep(120000) function f() return ('x'):gsub('(x)', s) end");
+	expect_short("local s = ('%c'):rep(60000) function f() return os.date(s) end");
+	expect_short(
+		"local t = {} for i = 1, 4000 do t[i] = 1e-300 end local s = ('%.99f'):rep(4000) "
+		"function f() return string.format(s, table.unpack(t)) end");
 }
 
 static void collections(void)
@@ -158,5 +168,6 @@ static void types_that_were_not_registered(void)
 }
 
 UNIT_MAIN("lua/hostile", UNIT_TEST(chains_of_index), UNIT_TEST(long_numbers),
-	  UNIT_TEST(collections), UNIT_TEST(json_bombs), UNIT_TEST(closing_in_c),
-	  UNIT_TEST(metatables_are_copied), UNIT_TEST(types_that_were_not_registered))
+	  UNIT_TEST(long_formats), UNIT_TEST(collections), UNIT_TEST(json_bombs),
+	  UNIT_TEST(closing_in_c), UNIT_TEST(metatables_are_copied),
+	  UNIT_TEST(types_that_were_not_registered))
