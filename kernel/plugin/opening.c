@@ -207,13 +207,13 @@ static int refuse_as_it_ends(struct opening *opening)
 	return plugin_refuse(opening->reason, sizeof(opening->reason), "the broker is stopping");
 }
 
-/* On the helper's thread. Many may wait there, each with tests that take seconds: the broker's end
- * waits for the one that has begun, and not for them. */
+/* On the helper's thread. Many scripts may wait there, each with tests that take seconds: the
+ * broker's end waits for the one that has begun, and not for them. */
 static void opening_run(struct helper_job *job)
 {
 	struct opening *opening = container_of(job, struct opening, job);
 
-	if (opening->result == 0 && loop_pool_is_stopping())
+	if (opening->open.is_script && opening->result == 0 && loop_pool_is_stopping())
 		opening->result = refuse_as_it_ends(opening);
 	opening_read(opening);
 }
