@@ -59,7 +59,8 @@ static const struct bad_case cases[] = {
 	 "true do pcall(string.rep, 'x', 262000) end return k end",
 	 "", ""},
 	{"many to be closed",
-	 "local m = setmetatable({}, {__close = error}) local function r(n) local x "
+	 "local m = setmetatable({}, {__close = function() error() end}) local function r(n) local "
+	 "x "
 	 "<close> = m if n == 0 then while true do end end r(n - 1) end function f() "
 	 "r(3000) end",
 	 "", ""},
