@@ -40,6 +40,11 @@ uint64_t budget_now_ns(void)
 	return read_clock(CLOCK_MONOTONIC);
 }
 
+uint64_t budget_cpu_ns(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void place_find(struct place *place, lua_State *L)
 {
 	lua_Debug frame;
@@ -57,7 +62,7 @@ static void take_base(struct budget *budget, uint64_t elapsed)
 {
 	uint64_t limit = budget->limit_ns;
 
-	budget->cpu_base_ns = read_clock(CLOCK_THREAD_CPUTIME_ID);
+	budget->cpu_base_ns = budget_cpu_ns();
 	budget->before_ns = elapsed;
 	budget->cpu_left_ns = limit - (elapsed < limit ? limit / 8 : limit / 2);
 }
@@ -80,7 +85,7 @@ static bool is_time_over(struct budget *budget, uint64_t now_ns)
 		return false;
 	}
 	return elapsed >= limit &&
-	       read_clock(CLOCK_THREAD_CPUTIME_ID) - budget->cpu_base_ns >= budget->cpu_left_ns;
+	       budget_cpu_ns() - budget->cpu_base_ns >= budget->cpu_left_ns;
 }
 
 static int choose_interval(const struct budget *budget, const struct heap *heap)
@@ -143,7 +148,7 @@ void budget_begin(struct budget *budget, lua_State *L, int64_t instructions, uin
 	budget->start_ns = budget->looked_ns = now_ns;
 	budget->limit_ns = budget->cpu_left_ns = limit_ns;
 	budget->before_ns = 0;
-	budget->cpu_base_ns = may_be_slow ? read_clock(CLOCK_THREAD_CPUTIME_ID) : 0;
+	budget->cpu_base_ns = may_be_slow ? budget_cpu_ns() : 0;
 	budget->place.source[0] = '\0';
 	budget_arm(budget, L);
 }

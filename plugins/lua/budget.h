@@ -48,6 +48,7 @@ struct budget {
 };
 
 uint64_t budget_now_ns(void);
+uint64_t budget_cpu_ns(void); /* of the thread; a system call */
 
 /* A call begins, in the thread; for a nested one the caller has saved the budget. */
 void budget_begin(struct budget *budget, lua_State *L, int64_t instructions, uint64_t limit_ns,

@@ -135,16 +135,17 @@ static void fire(void *context)
 {
 	struct timer *timer = context;
 	struct timer_state *own = own_of(timer->state);
-	uint64_t start_ns = budget_now_ns();
+	uint64_t now_ns = budget_now_ns(), start_ns;
 
-	if (!has_share(timer->state, start_ns)) {
+	if (!has_share(timer->state, now_ns)) {
 		put_off(timer);
 		return;
 	}
+	start_ns = budget_cpu_ns();
 	run(timer);
-	if (own->free_ns < start_ns)
-		own->free_ns = start_ns;
-	own->free_ns += (budget_now_ns() - start_ns) * ONE_IN;
+	if (own->free_ns < now_ns)
+		own->free_ns = now_ns;
+	own->free_ns += (budget_cpu_ns() - start_ns) * ONE_IN;
 }
 
 /* ---- Making and stopping ---- */

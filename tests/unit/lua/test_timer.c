@@ -107,7 +107,7 @@ static void stopped_timers(void)
 static void timers_are_not_collected(void)
 {
 	part_run(&part,
-		 SAY "timer.every(1, function() say('t') for i = 1, 1000 do local t = { i } end end)\n",
+		 SAY "timer.every(1, function() say('t') for i = 1, 200 do local t = { i } end end)\n",
 		 NULL);
 	for (int i = 0; i < 50; i++)
 		fake_services_run(&part.host);
