@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "quarantine.h"
+#include "run/quarantine.h"
 #include "script.h"
-#include "state.h"
+#include "run/state.h"
 
 #define KIB 1024u
 

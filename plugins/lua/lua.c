@@ -7,7 +7,7 @@
 
 #include "describe.h"
 #include "script.h"
-#include "shared.h"
+#include "library/shared.h"
 
 static int fail(struct shunt_error *error, uint16_t code, const char *text)
 {

@@ -11,8 +11,8 @@
 
 #include <shunt/language.h>
 
-#include "call.h"
-#include "lines.h"
+#include "run/call.h"
+#include "run/lines.h"
 #include "module.h"
 
 struct state;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json_text.h"
+#include "library/json_text.h"
 
 #define DEPTH_MAX 64
 

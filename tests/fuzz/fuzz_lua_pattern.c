@@ -12,9 +12,9 @@
 
 #include "../plugin/fake_host.h"
 #include "../plugin/fake_services.h"
-#include "call.h"
+#include "run/call.h"
 #include "script.h"
-#include "state.h"
+#include "run/state.h"
 
 /* All that a question gives, as one text; errors without where and which argument it was. */
 static const char source[] = "local function text(...)\n"

@@ -11,9 +11,9 @@
 
 #include "../plugin/fake_host.h"
 #include "../plugin/fake_services.h"
-#include "call.h"
+#include "run/call.h"
 #include "script.h"
-#include "state.h"
+#include "run/state.h"
 
 /* Of a call, and for a machine that is slow and sanitizers. */
 #define CPU_NS_MAX 2000000000u

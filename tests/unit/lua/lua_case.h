@@ -7,10 +7,10 @@
  * script's host has given must be back when the case is closed.
  */
 
-#include "call.h"
+#include "run/call.h"
 #include "fake_host.h"
 #include "script.h"
-#include "state.h"
+#include "run/state.h"
 
 struct lua_case {
 	struct fake_host fake; /* first */

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bindings.h"
+#include "exchange/bindings.h"
 #include "fake_host.h"
 #include "fake_services.h"
 #include "unit.h"

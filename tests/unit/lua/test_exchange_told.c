@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "instance.h"
+#include "exchange/instance.h"
 #include "lua_exchange.h"
-#include "quarantine.h"
+#include "run/quarantine.h"
 #include "unit.h"
 
 /* Keeps its own list; said: what it was told since the last route, by destination. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lua_exchange.h"
-#include "message.h"
+#include "message/message.h"
 #include "unit.h"
 
 static struct lua_exchange x;

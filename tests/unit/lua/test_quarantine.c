@@ -6,7 +6,7 @@
 #include "describe.h"
 #include "fake_services.h"
 #include "lua_case.h"
-#include "quarantine.h"
+#include "run/quarantine.h"
 #include "unit.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
-/* plugins/lua/shared.h, and the global of scripts. */
+/* plugins/lua/library/shared.h, and the global of scripts. */
 
-#include "shared.h"
+#include "library/shared.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Tests that scripts carry: plugins/lua/testing.h. */
+/* Tests that scripts carry: plugins/lua/testing/testing.h. */
 
-#include "testing.h"
+#include "testing/testing.h"
 
 #include <stdio.h>
 #include <string.h>
