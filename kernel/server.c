@@ -214,6 +214,7 @@ static enum server_status server_prepare_plugins(struct server *server, bool onl
 		.settings = config->settings,
 		.n_settings = config->n_settings,
 		.hooks = &server->hooks,
+		.only_looks = only_check,
 	};
 	const struct draft_limits limits = {config->max_message_size,
 					    draft_properties_max(config->frame_max)};

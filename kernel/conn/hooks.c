@@ -87,22 +87,25 @@ static bool has_hooks(const struct hooks *hooks, const void *owner)
 	return false;
 }
 
+/* An old version without hooks has left no place: then the rank says where it was. */
 void hooks_replace(struct hooks *hooks, const void *old, const struct hook *new, size_t count)
 {
+	bool is_placed = count == 0;
 	struct hook *all;
-	bool is_placed = false;
 	size_t n = 0;
 
 	if (count == 0 && !has_hooks(hooks, old))
 		return;
 	all = mem_alloc((hooks->n + count + 1) * sizeof(*all));
 	for (size_t i = 0; i < hooks->n; i++) {
-		if (old == NULL || hooks->all[i].owner != old) {
-			all[n++] = hooks->all[i];
-		} else if (!is_placed) {
+		bool goes = old != NULL && hooks->all[i].owner == old;
+
+		if (!is_placed && (goes || hooks->all[i].rank > new->rank)) {
 			n = add(all, n, new, count);
 			is_placed = true;
 		}
+		if (!goes)
+			all[n++] = hooks->all[i];
 	}
 	if (!is_placed)
 		n = add(all, n, new, count);

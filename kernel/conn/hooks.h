@@ -28,6 +28,7 @@ struct hook {
 	const struct shunt_hook *functions; /* all members are there; outlives the grace period */
 	void *plugin;			    /* what the functions get */
 	const void *owner;		    /* by which its hooks are taken out: the plugin */
+	uint64_t rank;			    /* all of an owner's have the same; lower ones run first */
 };
 
 /* One or more, in the order in which they run. */
@@ -41,7 +42,7 @@ struct hook_list {
 /* One for the process. The home loop's, but for the two lists, which all loops look at. */
 struct hooks {
 	_Atomic(struct hook_list *) publish, deliver; /* NULL: none */
-	struct hook *all;			      /* in the order of registration */
+	struct hook *all;			      /* in the order in which they run */
 	size_t n;
 	struct list replaced; /* lists that may still be looked at */
 };
@@ -52,8 +53,8 @@ void hooks_fini(struct hooks *hooks);
 
 /*
  * All hooks of `old` go (NULL: of none), and the `count` new ones, of the order in which they are,
- * come in the place of the first of these, else to the end. At once: each message passes the old
- * ones or the new ones. On the home loop.
+ * come in the place of the first of these, else before those of a higher rank. At once: each
+ * message passes the old ones or the new ones. On the home loop.
  */
 void hooks_replace(struct hooks *hooks, const void *old, const struct hook *new, size_t count);
 

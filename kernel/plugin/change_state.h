@@ -47,8 +47,8 @@ struct change {
 	char *failure;	      /* of a trial: it is over */
 	struct change *trial; /* PROMOTE and DROP end this one */
 
-	bool has_language;   /* it was looked for already */
-	char *no_language;   /* why it is not there */
+	bool has_language;	     /* it was looked for already */
+	char *no_language;	     /* why it is not there */
 	char said[CHANGE_TEXT_SIZE]; /* the answer that waits for the old ones to close */
 	struct loop_timer patience;
 	size_t n_closing; /* old ones, of which this is told */

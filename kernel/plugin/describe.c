@@ -231,7 +231,8 @@ static json_t *policies_of(const struct plugin *plugin)
 
 		set_text(object, "name", policy->name);
 		json_object_set_new(object, "authenticate", json_boolean(policy->authenticate));
-		json_object_set_new(object, "authorize", json_boolean(policy->authorize));
+		json_object_set_new(object, "authorize",
+				    json_boolean(policy->authorize || policy->decide));
 	}
 	return array;
 }
@@ -373,7 +374,7 @@ static void describe_list(json_t *array, const struct list *plugins, const char 
 		const struct plugin *plugin = container_of(pos, const struct plugin, link);
 		json_t *object;
 
-		if (!plugin->name || plugin->phase == PLUGIN_STARTING)
+		if (!plugin->name || !plugin->has_started)
 			continue;
 		object = add_object(array);
 		set_text(object, "name", plugin->name);

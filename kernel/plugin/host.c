@@ -22,10 +22,12 @@ static void host_log(const struct shunt_host *host, enum shunt_log_level level, 
 		[SHUNT_LOG_INFO] = LOG_LEVEL_INFO,
 		[SHUNT_LOG_DEBUG] = LOG_LEVEL_DEBUG,
 	};
+	const struct plugin *plugin = plugin_of_host(host);
 
 	if ((unsigned)level > SHUNT_LOG_DEBUG)
 		level = SHUNT_LOG_INFO;
-	log_write(levels[level], "plugin", "%s: %s", plugin_of_host(host)->name, text);
+	log_write(levels[level], "plugin", "%s%s: %s", plugin->script != NULL ? "script " : "",
+		  plugin->name, text);
 }
 
 /* ---- Memory and hashing ---- */

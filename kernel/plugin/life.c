@@ -76,7 +76,8 @@ static void put_hooks_in_force(struct plugin *plugin, const struct plugin *repla
 	for (size_t i = 0; i < n; i++)
 		in_force[i] = (struct hook){.functions = &plugin->staged.hooks[i]->own,
 					    .plugin = plugin->state,
-					    .owner = plugin};
+					    .owner = plugin,
+					    .rank = plugin->rank};
 	hooks_replace(hooks, replaced, in_force, n);
 	mem_free(in_force);
 }
@@ -99,7 +100,9 @@ static void take_out(struct plugin *plugin)
 /* Before anything else of it is called. */
 static void call_activate(struct plugin *plugin)
 {
-	if (plugin->self.abi_minor >= MINOR_OF_ACTIVATE && plugin->self.activate != NULL)
+	bool has_it = plugin->self.abi_minor >= MINOR_OF_ACTIVATE && plugin->self.activate != NULL;
+
+	if (has_it && !plugin->plugins->config.only_looks)
 		plugin->self.activate(plugin->state);
 }
 

@@ -37,6 +37,7 @@ struct plugins_config {
 	const char *copies; /* where files are copied to before they are opened; NULL: not at all */
 	const struct plugin_setting *settings; /* copied */
 	size_t n_settings;
+	bool only_looks; /* the loops will not run: plugins are started, and not activated */
 };
 
 /* copies is there, and empty: plugin_files_prepare() (plugin/file.h). */

@@ -77,7 +77,8 @@ static int check_name(const struct plugin *plugin, char *ret_reason, size_t size
 	const struct plugin *other = plugins_find(plugin->plugins, plugin->name);
 
 	if (plugin->replaces != NULL && strcmp(plugin->name, plugin->replaces->name) != 0)
-		return plugin_refuse(ret_reason, size, "it is plugin '%s', not '%s'", plugin->name,
+		return plugin_refuse(ret_reason, size, "it is %s '%s', not '%s'",
+				     plugin->script != NULL ? "script" : "plugin", plugin->name,
 				     plugin->replaces->name);
 	if (other != NULL && other != plugin->replaces)
 		return plugin_refuse(ret_reason, size, "a plugin named '%s' is loaded already",
@@ -125,6 +126,7 @@ static int plugin_start(struct plugin *plugin, char *ret_reason, size_t size)
 	if (call_start(plugin, ret_reason, size) != 0)
 		return -1;
 	plugin->phase = PLUGIN_STAGED;
+	plugin->has_started = true;
 	return 0;
 }
 
@@ -200,10 +202,20 @@ int plugins_open_staged(struct plugins *plugins, const struct plugin_open *open,
 
 /* ---- While the loops run ---- */
 
-/* On the helper's thread. */
+static int refuse_as_it_ends(struct opening *opening)
+{
+	return plugin_refuse(opening->reason, sizeof(opening->reason), "the broker is stopping");
+}
+
+/* On the helper's thread. Many scripts may wait there, each with tests that take seconds: the
+ * broker's end waits for the one that has begun, and not for them. */
 static void opening_run(struct helper_job *job)
 {
-	opening_read(container_of(job, struct opening, job));
+	struct opening *opening = container_of(job, struct opening, job);
+
+	if (opening->open.is_script && opening->result == 0 && loop_pool_is_stopping())
+		opening->result = refuse_as_it_ends(opening);
+	opening_read(opening);
 }
 
 static void opening_done(struct helper_job *job)
@@ -212,8 +224,7 @@ static void opening_done(struct helper_job *job)
 	struct plugin *plugin = opening->plugin;
 
 	if (opening->result == 0 && loop_pool_is_stopping())
-		opening->result = plugin_refuse(opening->reason, sizeof(opening->reason),
-						"the broker is stopping");
+		opening->result = refuse_as_it_ends(opening);
 	opening_end(opening);
 	if (opening->result != 0 || opening->open.purpose != SHUNT_SCRIPT_RUN) {
 		plugin_abandon(plugin);

@@ -81,10 +81,11 @@ struct plugin_staged {
 struct plugin_script {
 	struct plugin *owner; /* the plugin of its language, which is held */
 	const struct shunt_language *language;
-	struct script_source *source; /* what runs */
-	struct script_source *before; /* what ran before; NULL: nothing */
-	uint64_t seen;		      /* the hash of what its file held when it was last read */
-	bool has_other_settings;      /* than the one that it replaces */
+	struct script_source *source;	 /* what runs */
+	struct script_source *before;	 /* what ran before; NULL: nothing */
+	struct script_source *in_force;	 /* while it is opened: of the one that it replaces */
+	uint64_t seen;			 /* the hash of what its file held when it was last read */
+	bool has_other_settings;	 /* than the one that it replaces */
 	const struct shunt_plugin *made; /* NULL: not opened */
 };
 
@@ -92,15 +93,16 @@ struct plugin {
 	struct shunt_host host; /* what it is handed; finds the plugin again */
 	struct list link;	/* plugins.active, .staged or .leaving */
 	struct plugins *plugins;
-	struct plugin *replaces; /* of this name, while starting; NULL: none may be there */
-	struct plugin_file file;	/* of a script only the path counts */
-	struct plugin_script *script;	/* NULL: it is a shared object */
-	struct setting_list *settings;	/* what it is handed */
-	struct shunt_plugin self; /* a copy; its texts are in the file */
-	char *name;		  /* for as long as anything remembers it */
-	void *state;		  /* what start() left */
+	struct plugin *replaces;       /* of this name, while starting; NULL: none may be there */
+	struct plugin_file file;       /* of a script only the path counts */
+	struct plugin_script *script;  /* NULL: it is a shared object */
+	struct setting_list *settings; /* what it is handed */
+	struct shunt_plugin self;      /* a copy; its texts are in the file */
+	char *name;		       /* for as long as anything remembers it */
+	void *state;		       /* what start() left */
 	enum plugin_phase phase;
 	bool is_closing;
+	bool has_started;
 	bool is_badly_set; /* refused for a setting of it */
 	uint64_t rank;	   /* order of policies and hooks: lower ones come first */
 	struct plugin_staged staged;
@@ -130,7 +132,7 @@ enum plugin_helper {
 struct plugins {
 	struct plugins_config config;
 	struct setting_list *settings; /* of what is opened next */
-	struct list active; /* in the order of loading */
+	struct list active;	       /* in the order of loading */
 	struct list staged, leaving;
 	uint64_t last_rank;
 	uint64_t n_files; /* opened through a copy */

@@ -150,6 +150,7 @@ static int find_language(struct plugin *plugin, const struct plugin_open *open, 
 static void note_before(struct plugin *plugin, const struct plugin *before)
 {
 	plugin->script->seen = before->script->seen;
+	plugin->script->in_force = script_source_ref(before->script->source);
 	plugin->script->has_other_settings =
 		!setting_lists_agree(before->settings, plugin->settings, before->name, true);
 }
@@ -190,6 +191,15 @@ static int refuse_as_said(const struct plugin *plugin, struct shunt_error *error
 	return plugin_refuse(ret_reason, size, "%s", error->text);
 }
 
+/* What was gone back from is not taken up again for another setting. */
+static void keep_text(struct plugin_script *script)
+{
+	struct script_source *read = script->source;
+
+	script->source = script->in_force;
+	script->in_force = read;
+}
+
 static int read_source(struct plugin *plugin, const struct plugin_open *open, char *ret_reason,
 		       size_t size)
 {
@@ -201,8 +211,11 @@ static int read_source(struct plugin *plugin, const struct plugin_open *open, ch
 	if (script_source_read(plugin->file.path, &script->source, ret_reason, size) != 0)
 		return -1;
 	script->seen = script->source->hash;
-	if (open->only_if_changed && script->seen == seen && !script->has_other_settings)
+	if (!open->only_if_changed || script->seen != seen)
+		return 0;
+	if (!script->has_other_settings)
 		return PLUGIN_UNCHANGED;
+	keep_text(script);
 	return 0;
 }
 
@@ -234,6 +247,8 @@ int script_open(struct plugin *plugin, const struct plugin_open *open, char *ret
 
 int script_start(struct plugin *plugin, struct shunt_error *error)
 {
+	script_source_unref(plugin->script->in_force);
+	plugin->script->in_force = NULL;
 	return plugin->script->language->start(plugin->script->made, &plugin->host, &plugin->state,
 					       error);
 }
@@ -255,6 +270,7 @@ void script_fini(struct plugin *plugin)
 
 	script_source_unref(script->source);
 	script_source_unref(script->before);
+	script_source_unref(script->in_force);
 	if (script->owner != NULL)
 		plugin_release(script->owner);
 	mem_free(script);

@@ -70,7 +70,8 @@ static void language_told(void *context, const char *error, const char *said)
 	struct checking *checking = context;
 
 	(void)said;
-	if (error)
+	/* Somebody else may have loaded it meanwhile. */
+	if (error && plugins_missing_language(checking->changes->plugins, checking->path))
 		end(checking, error);
 	else
 		begin(checking);

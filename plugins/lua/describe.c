@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "quarantine.h"
+#include "run/quarantine.h"
 #include "script.h"
-#include "state.h"
+#include "run/state.h"
 
 #define KIB 1024u
 
@@ -27,9 +27,10 @@ static void print(struct shunt_report *report, const char *format, ...)
 	va_end(arguments);
 	if (length < 0)
 		return;
-	report->print(report, (struct shunt_bytes){(const uint8_t *)text,
-						   (size_t)length < sizeof(text) ? (size_t)length
-										 : sizeof(text) - 1});
+	report->print(report,
+		      (struct shunt_bytes){(const uint8_t *)text, (size_t)length < sizeof(text)
+									  ? (size_t)length
+									  : sizeof(text) - 1});
 }
 
 void describe_parts(const struct script *script, struct shunt_report *report)

@@ -2,7 +2,8 @@
 #ifndef LUA_DESCRIBE_H
 #define LUA_DESCRIBE_H
 
-/* What operators are told of a script. Any thread; what its loops count meanwhile may be missing. */
+/* What operators are told of a script. Any thread; what its loops count meanwhile may be missing.
+ */
 
 #include <shunt/language.h>
 

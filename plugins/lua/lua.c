@@ -7,7 +7,7 @@
 
 #include "describe.h"
 #include "script.h"
-#include "shared.h"
+#include "library/shared.h"
 
 static int fail(struct shunt_error *error, uint16_t code, const char *text)
 {
@@ -22,9 +22,10 @@ static struct script *script_of(const struct shunt_plugin *plugin)
 }
 
 static const struct shunt_plugin *open_script(void *context, const struct shunt_host *host,
-					   const struct shunt_script *text,
-					   enum shunt_script_purpose purpose,
-					   struct shunt_report *report, struct shunt_error *error)
+					      const struct shunt_script *text,
+					      enum shunt_script_purpose purpose,
+					      struct shunt_report *report,
+					      struct shunt_error *error)
 {
 	struct script *script = script_open(context, host, text, purpose, report, error);
 
@@ -32,7 +33,7 @@ static const struct shunt_plugin *open_script(void *context, const struct shunt_
 }
 
 static int start_script(const struct shunt_plugin *plugin, const struct shunt_host *host,
-		     void **ret_plugin, struct shunt_error *error)
+			void **ret_plugin, struct shunt_error *error)
 {
 	struct script *script = script_of(plugin);
 

@@ -74,8 +74,9 @@ static int parse(const char *key, const char *value, bool routes, enum on_error 
 		*ret = ON_ERROR_UNROUTABLE;
 	} else {
 		error->code = 0;
-		(void)snprintf(error->text, sizeof(error->text), "%s = %.40s: must be deny%s pass%s",
-			       key, value, routes ? "," : " or", routes ? " or unroutable" : "");
+		(void)snprintf(error->text, sizeof(error->text),
+			       "%s = %.40s: must be deny%s pass%s", key, value,
+			       routes ? "," : " or", routes ? " or unroutable" : "");
 		return -1;
 	}
 	return 0;
@@ -96,7 +97,8 @@ static int read_for_all(const struct shunt_host *host, enum call_kind kind, enum
 	return 0;
 }
 
-/* Rejecting what is delivered might lose messages; everything else is safe when it does not happen. */
+/* Rejecting what is delivered might lose messages; everything else is safe when it does not happen.
+ */
 static enum on_error safe_default(enum call_kind kind)
 {
 	switch (kind) {
@@ -120,7 +122,8 @@ static enum on_error safe_default(enum call_kind kind)
 	return ON_ERROR_DENY;
 }
 
-/* A kind that there is not would be taken for a setting of the script, and the default be in force. */
+/* A kind that there is not would be taken for a setting of the script, and the default be in force.
+ */
 static int refuse_unknown_kinds(const struct shunt_host *host, struct shunt_error *error)
 {
 	const char *key, *value;
@@ -129,11 +132,12 @@ static int refuse_unknown_kinds(const struct shunt_host *host, struct shunt_erro
 	if (!host->config_next)
 		return 0; /* a host of a test */
 	while (host->config_next(host, &position, &key, &value)) {
-		if (strncmp(key, "on_error.", strlen("on_error.")) != 0 || script_option_is_own(key))
+		if (strncmp(key, "on_error.", strlen("on_error.")) != 0 ||
+		    script_option_is_own(key))
 			continue;
 		error->code = 0;
-		(void)snprintf(error->text, sizeof(error->text), "%.100s: there is no such kind of call",
-			       key);
+		(void)snprintf(error->text, sizeof(error->text),
+			       "%.100s: there is no such kind of call", key);
 		return -1;
 	}
 	return 0;

@@ -9,9 +9,9 @@
 
 #include "describe.h"
 #include "options.h"
-#include "quarantine.h"
-#include "state.h"
-#include "testing.h"
+#include "run/quarantine.h"
+#include "run/state.h"
+#include "testing/testing.h"
 
 struct state *script_state_here(const struct script *script)
 {

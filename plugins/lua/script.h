@@ -11,8 +11,8 @@
 
 #include <shunt/language.h>
 
-#include "call.h"
-#include "lines.h"
+#include "run/call.h"
+#include "run/lines.h"
 #include "module.h"
 
 struct state;
@@ -20,12 +20,14 @@ struct state;
 /* Of the plugin "lua": what its start() leaves. */
 struct language {
 	const struct shunt_host *host;
-	struct shared_tables *shared; /* shared.h: what scripts keep for all loops, also over a reload */
+	struct shared_tables
+		*shared; /* shared.h: what scripts keep for all loops, also over a reload */
 };
 
 /* What a call may use; from the options of the script. */
 struct limits {
-	uint64_t instructions; /* of the Lua machine; what C functions do is charged in the same unit */
+	uint64_t instructions; /* of the Lua machine; what C functions do is charged in the same
+				  unit */
 	uint64_t cpu_ns;       /* of the thread */
 	size_t memory;	       /* bytes a state may have */
 	size_t block;	       /* bytes that one string or table may have */
@@ -50,10 +52,10 @@ struct script {
 	enum on_error on_error[CALL_KINDS];
 	struct state **states; /* one for each loop; of a test one, whose loop is 0 */
 	unsigned n_states;
-	bool is_test;		       /* the host is a fake one (testing.h) */
-	void *of_module[MODULE_COUNT]; /* what each module keeps for the script */
-	struct quarantine *quarantine; /* quarantine.h */
-	struct line_limit line_limit;  /* of what is logged about failures */
+	bool is_test;			/* the host is a fake one (testing.h) */
+	void *of_module[MODULE_COUNT];	/* what each module keeps for the script */
+	struct quarantine *quarantine;	/* quarantine.h */
+	struct line_limit line_limit;	/* of what is logged about failures */
 	struct shunt_timer *line_timer; /* logs the states' lines; of a script in force */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lua's patterns, by our matcher and by Lua's own: the same answer, or the same error. The pattern is
- * what stands before the first line's end, the text is the rest. What our matcher gives up, as it
- * takes too many steps, Lua is not asked.
+ * Lua's patterns, by our matcher and by Lua's own: the same answer, or the same error. The pattern
+ * is what stands before the first line's end, the text is the rest. What our matcher gives up, as
+ * it takes too many steps, Lua is not asked.
  */
 #include "fuzz.h"
 
@@ -12,27 +12,28 @@
 
 #include "../plugin/fake_host.h"
 #include "../plugin/fake_services.h"
-#include "call.h"
+#include "run/call.h"
 #include "script.h"
-#include "state.h"
+#include "run/state.h"
 
 /* All that a question gives, as one text; errors without where and which argument it was. */
-static const char source[] =
-	"local function text(...)\n"
-	"	local t = table.pack(...)\n"
-	"	for i = 1, t.n do t[i] = type(t[i]) .. tostring(t[i]) end\n"
-	"	return table.concat(t, '|')\n"
-	"end\n"
-	"local function all(s, p)\n"
-	"	local t = {}\n"
-	"	for a, b in string.gmatch(s, p) do t[#t + 1] = text(a, b) end\n"
-	"	return table.concat(t, ';')\n"
-	"end\n"
-	"function ask(s, p)\n"
-	"	return text(pcall(string.find, s, p)) .. '\\n' .. text(pcall(string.match, s, p, 2))\n"
-	"		.. '\\n' .. text(pcall(all, s, p)) .. '\\n' .. text(pcall(string.gsub, s, p, '<%0>'))\n"
-	"		.. '\\n' .. text(pcall(string.find, s, p, 1, true))\n"
-	"end\n";
+static const char source[] = "local function text(...)\n"
+			     "	local t = table.pack(...)\n"
+			     "	for i = 1, t.n do t[i] = type(t[i]) .. tostring(t[i]) end\n"
+			     "	return table.concat(t, '|')\n"
+			     "end\n"
+			     "local function all(s, p)\n"
+			     "	local t = {}\n"
+			     "	for a, b in string.gmatch(s, p) do t[#t + 1] = text(a, b) end\n"
+			     "	return table.concat(t, ';')\n"
+			     "end\n"
+			     "function ask(s, p)\n"
+			     "	return text(pcall(string.find, s, p)) .. '\\n' .. "
+			     "text(pcall(string.match, s, p, 2))\n"
+			     "		.. '\\n' .. text(pcall(all, s, p)) .. '\\n' .. "
+			     "text(pcall(string.gsub, s, p, '<%0>'))\n"
+			     "		.. '\\n' .. text(pcall(string.find, s, p, 1, true))\n"
+			     "end\n";
 
 struct question {
 	struct slice text, pattern;
@@ -87,7 +88,8 @@ static uint64_t stable_hash(const struct shunt_host *host, const void *data, siz
 
 static struct script *open_script(void)
 {
-	static const char *const settings[] = {"quarantine_after", "0", "cpu_time", "10000000", NULL};
+	static const char *const settings[] = {"quarantine_after", "0", "cpu_time", "10000000",
+					       NULL};
 	static struct fake_host fake;
 	static struct language language;
 	struct shunt_script text = {.size = sizeof(text),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A script in Lua: it is opened, and its functions f, g and h are called. Whatever it does, each call
- * ends, its memory has a limit, all of it is back when the script is closed, and what is said of it is
- * one line.
+ * A script in Lua: it is opened, and its functions f, g and h are called. Whatever it does, each
+ * call ends, its memory has a limit, all of it is back when the script is closed, and what is said
+ * of it is one line.
  */
 #include "fuzz.h"
 
@@ -11,9 +11,9 @@
 
 #include "../plugin/fake_host.h"
 #include "../plugin/fake_services.h"
-#include "call.h"
+#include "run/call.h"
 #include "script.h"
-#include "state.h"
+#include "run/state.h"
 
 /* Of a call, and for a machine that is slow and sanitizers. */
 #define CPU_NS_MAX 2000000000u
@@ -43,7 +43,7 @@ static void log_line(const struct shunt_host *host, enum shunt_log_level level, 
 {
 	(void)host;
 	(void)level;
-	fuzz_check(strncmp(text, "script fuzz: ", strlen("script fuzz: ")) == 0);
+	fuzz_check(strlen(text) < LINE_SIZE);
 }
 
 static void call_global(lua_State *L, void *context)

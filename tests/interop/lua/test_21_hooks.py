@@ -84,6 +84,14 @@ def test_nacked(t):
     assert counts(client, "q") == [20]
 
 
+def test_the_reason_of_a_nack_is_in_the_log(t):
+    broker = serve(t, hooks="function hook.publish() return 'nack', 'over quota' end")
+    client = client_of(t, broker, "q", confirms=True)
+    send(client, "q")
+    assert client.read_method("basic.ack", "basic.nack", channel=1).name == "basic.nack"
+    wait_for_log(t, broker, """hook 'hooks' has nacked a message: user="guest" vhost='/' reason="over quota\"""")
+
+
 def test_a_hook_that_fails_nacks_and_says_where(t):
     broker = serve(t, hooks="""
         function hook.publish(message)

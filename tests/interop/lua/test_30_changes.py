@@ -113,6 +113,13 @@ def test_refused_settings(t):
     refused(t, ["script.mine = 1"], None, "FOLDER/shunt.conf:2: 'script.mine' is not script.NAME.KEY")
 
 
+def test_looking_at_the_configuration_starts_nothing_up(t):
+    text = "function startup() log.warning('up') end"
+    assert "mine: up" in serve(t, mine=text).log_tail(100)
+    status, said = sdk.check(t, "--check-config", lines=["script = " + write(sdk.folder(t), "mine", text)])
+    assert status == 0 and not any("mine: up" in line for line in said), said
+
+
 def test_optional(t):
     broker = serve(t, "script.mine.optional=true", mine="nonsense")
     assert "started without it: %s/mine.lua:1: " % broker.scripts in broker.log_tail(100)

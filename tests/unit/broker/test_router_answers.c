@@ -461,9 +461,10 @@ static void without_memory(void)
 
 UNIT_MAIN("router_answers", UNIT_TEST(equal_fields_are_asked_once),
 	  UNIT_TEST(what_is_not_declared_makes_no_difference), UNIT_TEST(in_a_batch),
-	  UNIT_TEST(by_user_and_exchange), UNIT_TEST(what_varies_is_not_remembered), UNIT_TEST(by_nothing_at_all),
-	  UNIT_TEST(each_extra_key_is_a_question), UNIT_TEST(nothing_found_leads_to_the_alternate),
-	  UNIT_TEST(after_bind_and_unbind), UNIT_TEST(of_another_exchange_with_that_name),
-	  UNIT_TEST(of_another_version), UNIT_TEST(in_a_trial), UNIT_TEST(when_its_time_is_over),
-	  UNIT_TEST(not_too_many), UNIT_TEST(not_too_large), UNIT_TEST(not_with_too_many_bindings),
+	  UNIT_TEST(by_user_and_exchange), UNIT_TEST(what_varies_is_not_remembered),
+	  UNIT_TEST(by_nothing_at_all), UNIT_TEST(each_extra_key_is_a_question),
+	  UNIT_TEST(nothing_found_leads_to_the_alternate), UNIT_TEST(after_bind_and_unbind),
+	  UNIT_TEST(of_another_exchange_with_that_name), UNIT_TEST(of_another_version),
+	  UNIT_TEST(in_a_trial), UNIT_TEST(when_its_time_is_over), UNIT_TEST(not_too_many),
+	  UNIT_TEST(not_too_large), UNIT_TEST(not_with_too_many_bindings),
 	  UNIT_TEST(not_of_too_long_fields), UNIT_TEST(explaining_asks), UNIT_TEST(without_memory))

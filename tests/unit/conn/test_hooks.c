@@ -162,50 +162,6 @@ static void publish_some(struct client *client, unsigned n)
 	settle(&a, &b);
 }
 
-/* ---- The registry ---- */
-
-static void names_in_force(char names[8])
-{
-	const struct hook_list *list = hooks_on_publish(service->hooks);
-	size_t n = 0;
-
-	for (size_t i = 0; list != NULL && i < list->n; i++)
-		names[n++] = list->items[i].functions->name[0];
-	names[n] = '\0';
-}
-
-static void check_order(const char *expected)
-{
-	char names[8];
-
-	names_in_force(names);
-	CU_ASSERT_STRING_EQUAL(names, expected);
-}
-
-static void new_hooks_come_in_the_place_of_old_ones(void)
-{
-	static const struct shunt_hook x = {.name = "x", .publish = on_publish}, y = {.name = "y", .publish = on_publish},
-				       z = {.name = "z", .publish = on_publish};
-	const struct hook one[] = {{&x, &first, "1"}, {&y, &first, "1"}}, two = {&z, &first, "2"};
-
-	start();
-	CU_ASSERT_PTR_NULL(hooks_on_publish(service->hooks));
-	hooks_replace(service->hooks, NULL, one, 2);
-	hooks_replace(service->hooks, NULL, &two, 1);
-	check_order("xyz");
-	hooks_replace(service->hooks, one[0].owner, &two, 1);
-	check_order("zz");
-	hooks_replace(service->hooks, two.owner, one, 2);
-	check_order("xy");
-	CU_ASSERT_PTR_NULL(hooks_on_deliver(service->hooks));
-	CU_ASSERT(!list_is_empty(&service->hooks->replaced));
-	settle(&a, &b); /* each loop has ended a turn */
-	CU_ASSERT(list_is_empty(&service->hooks->replaced));
-	hooks_replace(service->hooks, one[0].owner, NULL, 0);
-	CU_ASSERT_PTR_NULL(hooks_on_publish(service->hooks));
-	stop();
-}
-
 /* ---- Publish ---- */
 
 static void passes_with_what_it_is_told(void)
@@ -611,7 +567,7 @@ static void memory_runs_out(void)
 	CU_ASSERT(n > 20);
 }
 
-UNIT_MAIN("hooks", UNIT_TEST(new_hooks_come_in_the_place_of_old_ones), UNIT_TEST(passes_with_what_it_is_told),
+UNIT_MAIN("hooks", UNIT_TEST(passes_with_what_it_is_told),
 	  UNIT_TEST(each_sees_what_the_one_before_has_made), UNIT_TEST(dropped_is_confirmed_in_order_and_not_returned),
 	  UNIT_TEST(nacked_in_its_place), UNIT_TEST(nacked_without_confirms), UNIT_TEST(to_another_exchange),
 	  UNIT_TEST(rejected_ends_the_channel_and_not_what_came_before),

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * What calls cost, in CPU time. Not a test. First a call that does nothing, and one that loops; then,
- * in calls that would never end, or work hard at being slow, the longest one of each: with the limits
- * that are in force by default it delays everybody else by so much.
+ * What calls cost, in CPU time. Not a test. First a call that does nothing, and one that loops;
+ * then, in calls that would never end, or work hard at being slow, the longest one of each: with
+ * the limits that are in force by default it delays everybody else by so much.
  */
 
 #include <stdio.h>
@@ -15,10 +15,10 @@
 
 #include "lua_case.h"
 
-#define CALLS	   1000000
-#define BAD_CALLS  200
-#define UNROLLED   300
-#define MUCH	   (1u << 20)
+#define CALLS	  1000000
+#define BAD_CALLS 200
+#define UNROLLED  300
+#define MUCH	  (1u << 20)
 
 struct bad_case {
 	const char *name, *before, *line, *after; /* `line` many times */
@@ -27,32 +27,42 @@ struct bad_case {
 static const struct bad_case cases[] = {
 	{"endless loop", "function f() while true do", " ", "end end"},
 	{"pcall in a loop", "function f() while true do pcall(f) end end", "", ""},
-	{"coroutines", "function f() while true do coroutine.wrap(function() end)() end end", "", ""},
-	{"errors", "function f() while true do pcall(error) end end", "", ""},
-	{"long __index", "local t = {} for i = 1, 1990 do t = setmetatable({}, {__index = t}) end "
-			 "function f() while true do local x", " x = t.a", " end end"},
-	{"next() of nothing", "local t = {} for i = 1, 8000 do t['k' .. i] = i end for i = 1, 8000 do "
-			      "t['k' .. i] = nil end function f() while true do local x",
-	 " x = next(t)", " end end"},
-	{"long strings compared", "function f() local a, b = ('x'):rep(2e5) .. 1, ('x'):rep(2e5) .. 2 "
-				  "while true do local x", " x = a == b", " end end"},
-	{"long numbers", "function f() local a = ('1'):rep(8000) while true do local x", " x = a + 1",
-	 " end end"},
-	{"pattern", "function f() return (('a'):rep(10000)):find('.-.-.-b') end", "", ""},
-	{"sorting", "function f() local t = {} for i = 1, 10000 do t[i] = -i end table.sort(t) end", "",
+	{"coroutines", "function f() while true do coroutine.wrap(function() end)() end end", "",
 	 ""},
+	{"errors", "function f() while true do pcall(error) end end", "", ""},
+	{"long __index",
+	 "local t = {} for i = 1, 1990 do t = setmetatable({}, {__index = t}) end "
+	 "function f() while true do local x",
+	 " x = t.a", " end end"},
+	{"next() of nothing",
+	 "local t = {} for i = 1, 8000 do t['k' .. i] = i end for i = 1, 8000 do "
+	 "t['k' .. i] = nil end function f() while true do local x",
+	 " x = next(t)", " end end"},
+	{"long strings compared",
+	 "function f() local a, b = ('x'):rep(2e5) .. 1, ('x'):rep(2e5) .. 2 "
+	 "while true do local x",
+	 " x = a == b", " end end"},
+	{"long numbers", "function f() local a = ('1'):rep(8000) while true do local x",
+	 " x = a + 1", " end end"},
+	{"pattern", "function f() return (('a'):rep(10000)):find('.-.-.-b') end", "", ""},
+	{"sorting", "function f() local t = {} for i = 1, 10000 do t[i] = -i end table.sort(t) end",
+	 "", ""},
 	{"memory that is kept", "local t = {} function f() while true do t = {t} end end", "", ""},
 	{"garbage", "function f() while true do local t = {{}, {}} end end", "", ""},
 	{"garbage beside much",
-	 "local t = {} for i = 1, 25000 do t = {t} end local k = t function f() while true do local x "
+	 "local t = {} for i = 1, 25000 do t = {t} end local k = t function f() while true do "
+	 "local x "
 	 "= {{}, {}} end return k end",
 	 "", ""},
-	{"full memory", "local t = {} for i = 1, 27000 do t = {t} end local k = t function f() while "
-			"true do pcall(string.rep, 'x', 262000) end return k end",
+	{"full memory",
+	 "local t = {} for i = 1, 27000 do t = {t} end local k = t function f() while "
+	 "true do pcall(string.rep, 'x', 262000) end return k end",
 	 "", ""},
-	{"many to be closed", "local m = setmetatable({}, {__close = error}) local function r(n) local x "
-			      "<close> = m if n == 0 then while true do end end r(n - 1) end function f() "
-			      "r(3000) end",
+	{"many to be closed",
+	 "local m = setmetatable({}, {__close = function() error() end}) local function r(n) local "
+	 "x "
+	 "<close> = m if n == 0 then while true do end end r(n - 1) end function f() "
+	 "r(3000) end",
 	 "", ""},
 };
 
@@ -73,7 +83,7 @@ static void call_f(lua_State *L, void *context)
 
 static void open_case(struct lua_case *c, const char *source)
 {
-	static const char *const settings[] = {"quarantine_after", "0", NULL};
+	static const char *const settings[] = {"quarantine_after", "0", "cpu_time", "1000", NULL};
 
 	lua_case_open(c, source, settings);
 	if (c->script)

@@ -28,6 +28,21 @@ static uint64_t stable_hash(const struct shunt_host *host, const void *data, siz
 	return host->hash(host, data, size) ^ seed;
 }
 
+const struct shunt_option *lua_case_options(void)
+{
+	static struct shunt_option options[16];
+	size_t count = 0;
+
+	for (const struct shunt_option *option = script_options; option->name; option++, count++) {
+		if (count + 1 == sizeof(options) / sizeof(*options))
+			abort();
+		options[count] = *option;
+		if (strcmp(option->name, "cpu_time") == 0)
+			options[count].default_value = "10000000";
+	}
+	return options;
+}
+
 static long fail_at;
 
 void lua_case_fail_at(long n)
@@ -50,13 +65,13 @@ void lua_case_open_loops(struct lua_case *c, const char *source, const char *con
 	c->fake.host.log = log_line;
 	c->fake.host.stable_hash = stable_hash;
 	c->fake.settings = settings;
-	c->fake.options = script_options;
+	c->fake.options = lua_case_options();
 	c->fake.as_is = true;
 	c->language.host = &c->fake.host;
 	if (fail_at > 0)
 		fake_host_fail(&c->fake, fail_at, true);
-	c->script = script_open(&c->language, &c->fake.host, &text, SHUNT_SCRIPT_RUN, NULL,
-				&c->error);
+	c->script =
+		script_open(&c->language, &c->fake.host, &text, SHUNT_SCRIPT_RUN, NULL, &c->error);
 	fake_host_fail_off(&c->fake);
 }
 
@@ -87,8 +102,7 @@ static void call_function(lua_State *L, void *context)
 	if (call->argument)
 		lua_pushlstring(L, call->argument, call->size);
 	lua_call(L, call->argument ? 1 : 0, 1);
-	(void)snprintf(call->c->result, sizeof(call->c->result), "%s",
-		       luaL_tolstring(L, -1, NULL));
+	(void)snprintf(call->c->result, sizeof(call->c->result), "%s", luaL_tolstring(L, -1, NULL));
 }
 
 enum call_result lua_case_call_with(struct lua_case *c, enum call_kind kind, const char *function,

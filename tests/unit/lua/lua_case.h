@@ -7,10 +7,10 @@
  * script's host has given must be back when the case is closed.
  */
 
-#include "call.h"
+#include "run/call.h"
 #include "fake_host.h"
 #include "script.h"
-#include "state.h"
+#include "run/state.h"
 
 struct lua_case {
 	struct fake_host fake; /* first */
@@ -22,13 +22,19 @@ struct lua_case {
 	unsigned log_lines; /* logged in all */
 };
 
-/* Opens it; refused: script is NULL, and only `error` may be looked at. settings: as in fake_host.h. */
+/* Those of scripts; but a call has 10 s, so that on a slow machine, too, it is instructions that
+ * count. */
+const struct shunt_option *lua_case_options(void);
+
+/* Opens it; refused: script is NULL, and only `error` may be looked at. settings: as in
+ * fake_host.h. */
 void lua_case_open(struct lua_case *c, const char *source, const char *const *settings);
 void lua_case_open_loops(struct lua_case *c, const char *source, const char *const *settings,
 			 unsigned loops);
 void lua_case_close(struct lua_case *c);
 
-/* In the cases that are opened from now on the n-th allocation, and each one after it, fails; 0: none. */
+/* In the cases that are opened from now on the n-th allocation, and each one after it, fails; 0:
+ * none. */
 void lua_case_fail_at(long n);
 
 /* Calls the global function, with no argument, or a text; result: its first one. */
@@ -43,9 +49,9 @@ struct state *lua_case_state(const struct lua_case *c);
 uint64_t lua_case_instructions(const struct lua_case *c, enum call_kind kind);
 
 /*
- * Opens a script of it, calls its function f(), and closes it, so that what it has left in memory is
- * looked at: "true"... or "failed: error" or "refused: error". Its calls have much time, but no more
- * instructions than usual. The text stays until the next one.
+ * Opens a script of it, calls its function f(), and closes it, so that what it has left in memory
+ * is looked at: "true"... or "failed: error" or "refused: error". Its calls have much time, but no
+ * more instructions than usual. The text stays until the next one.
  */
 const char *lua_case_of(const char *source);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "part_case.h"
 
+#include "lua_case.h"
+
 #include <CUnit/CUnit.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -263,7 +265,7 @@ bool part_open(struct part *part, const char *source, const char *const *setting
 	fake_loop_index = 0;
 	start_language(part);
 	host_init(&part->host, settings);
-	part->host.options = part->language->options;
+	part->host.options = lua_case_options();
 	part->plugin = part->language->open(part->language_state, &part->host.host, &script,
 					    SHUNT_SCRIPT_RUN, NULL, &part->error);
 	return part->plugin != NULL && start_script(part);
@@ -294,7 +296,7 @@ const char *part_check(struct part *part, const char *source)
 	current = part;
 	start_language(part);
 	host_init(&part->host, NULL);
-	part->host.options = part->language->options;
+	part->host.options = lua_case_options();
 	answer[0] = '\0';
 	part->plugin = part->language->open(part->language_state, &part->host.host, &script,
 					    SHUNT_SCRIPT_CHECK, &report, &part->error);
@@ -443,6 +445,8 @@ const char *part_publish(struct part *part, const struct fake_message *message, 
 	append(answer, "%s%s", decision_name(decision), draft.text);
 	if (decision == SHUNT_REJECT)
 		append(answer, ": %u %s", error.code, error.text);
+	else if (decision == SHUNT_NACK && error.text[0] != '\0')
+		append(answer, ": %s", error.text);
 	return answer;
 }
 

@@ -57,15 +57,15 @@ static void expect_refused(const char *right, char *source)
 static void nesting(void)
 {
 	expect_refused("refused: case.lua:2: C stack overflow",
-		       times(1, "", "\nx = ((((((((((((((((((((((((((((((((((((((((((((((((((((("
-				      "(((((((((((((((((((((((((((((((((((((((((((((((((((((((((((("
-				      "(((((((((((((((((((((((((((((((((((((((((((((((((((((((((((("
-				      "(((((((((((((((((((((((((((((((((((((((((((((((((((((((((((("
-				      "((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((",
+		       times(1, "",
+			     "\nx = ((((((((((((((((((((((((((((((((((((((((((((((((((((("
+			     "(((((((((((((((((((((((((((((((((((((((((((((((((((((((((((("
+			     "(((((((((((((((((((((((((((((((((((((((((((((((((((((((((((("
+			     "(((((((((((((((((((((((((((((((((((((((((((((((((((((((((((("
+			     "((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((",
 			     ""));
 	expect_refused("refused: case.lua:1: C stack overflow", times(300, "x={", "", "}"));
-	expect_refused("refused: case.lua:1: C stack overflow",
-		       times(1000, "do ", "", "end "));
+	expect_refused("refused: case.lua:1: C stack overflow", times(1000, "do ", "", "end "));
 	expect_refused("refused: case.lua:1: C stack overflow",
 		       times(1000, "function f() ", "", "end "));
 }
@@ -90,15 +90,16 @@ static void zero_bytes_and_bytecode(void)
 
 	lua_case_open(&c, "", NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
-	CU_ASSERT_PTR_NULL(script_open(&c.language, &c.fake.host, &script, SHUNT_SCRIPT_RUN, NULL,
-				       &c.error));
+	CU_ASSERT_PTR_NULL(
+		script_open(&c.language, &c.fake.host, &script, SHUNT_SCRIPT_RUN, NULL, &c.error));
 	CU_ASSERT_STRING_EQUAL(c.error.text, "case.lua:2: a zero byte: not a text");
 	CU_ASSERT_EQUAL(c.error.code, 0);
 
 	script.source.size = 0;
 	script.source.data = NULL;
 	script_close(c.script);
-	c.script = script_open(&c.language, &c.fake.host, &script, SHUNT_SCRIPT_RUN, NULL, &c.error);
+	c.script =
+		script_open(&c.language, &c.fake.host, &script, SHUNT_SCRIPT_RUN, NULL, &c.error);
 	CU_ASSERT_PTR_NOT_NULL(c.script);
 	lua_case_close(&c);
 }
@@ -114,12 +115,14 @@ static void error_values(void)
 	expect("failed: case.lua:1: 5", "function f() error(5) end");
 	expect("failed: case.lua:1: 2.5", "function f() error(2.5) end");
 	expect("failed: case.lua:1: true", "function f() error(true) end");
-	expect("failed: case.lua:1: mine",
-	       "function f() error(setmetatable({}, {__tostring = function() return 'mine' end})) end");
+	expect("failed: case.lua:1: mine", "function f() error(setmetatable({}, {__tostring = "
+					   "function() return 'mine' end})) end");
 	expect("failed: case.lua:1: (error object is a table value)",
-	       "function f() error(setmetatable({}, {__tostring = function() error('x') end})) end");
+	       "function f() error(setmetatable({}, {__tostring = function() error('x') end})) "
+	       "end");
 	expect("failed: case.lua:1: (error object is a table value)",
-	       "function f() error(setmetatable({}, {__tostring = function() while true do end end})) "
+	       "function f() error(setmetatable({}, {__tostring = function() while true do end "
+	       "end})) "
 	       "end");
 	expect("failed: case.lua:1: (error object is a table value)",
 	       "function f() error(setmetatable({}, {__tostring = function() return {} end})) end");
@@ -130,16 +133,17 @@ static void error_values(void)
 
 static void closing_raises(void)
 {
-	expect("failed: case.lua:1: b",
-	       "function f() local x <close> = setmetatable({}, {__close = function() error('b') end}) "
-	       "error('a') end");
-	expect("failed: case.lua:1: b",
-	       "function f() local x <close> = setmetatable({}, {__close = function() error('b') end}) "
-	       "return 1 end");
+	expect("failed: case.lua:1: b", "function f() local x <close> = setmetatable({}, {__close "
+					"= function() error('b') end}) "
+					"error('a') end");
+	expect("failed: case.lua:1: b", "function f() local x <close> = setmetatable({}, {__close "
+					"= function() error('b') end}) "
+					"return 1 end");
 	expect("failed: case.lua:1: coroutines are closed within each other too deep",
 	       "local function nest(n) local co = coroutine.create(function() local x <close> = "
 	       "setmetatable({}, {__close = function() nest(n + 1) end}) coroutine.yield() end) "
-	       "coroutine.resume(co) local ok, e = coroutine.close(co) if not ok then error(e, 0) end "
+	       "coroutine.resume(co) local ok, e = coroutine.close(co) if not ok then error(e, 0) "
+	       "end "
 	       "end function f() nest(1) end");
 }
 
@@ -149,8 +153,7 @@ static void one_clean_line(void)
 	const char *text;
 
 	expect("failed: case.lua:1: a b  c", "function f() error('a\\nb\\r\\0c') end");
-	expect("failed: case.lua:1: a b\xc3\xa4 c",
-	       "function f() error('a\\nb\\u{e4}\\tc') end");
+	expect("failed: case.lua:1: a b\xc3\xa4 c", "function f() error('a\\nb\\u{e4}\\tc') end");
 	text = lua_case_of("function f() error(('x'):rep(5000)) end");
 	memset(right + strlen(right), 'x', 253 - strlen("case.lua:1: "));
 	CU_ASSERT_STRING_EQUAL(text, right);
@@ -158,7 +161,8 @@ static void one_clean_line(void)
 	CU_ASSERT_EQUAL((strlen(text) - strlen("failed: case.lua:1: ")) % 3, 0);
 }
 
-/* Memory of the host runs out at each place in turn: it is an ordinary error, and nothing is lost. */
+/* Memory of the host runs out at each place in turn: it is an ordinary error, and nothing is lost.
+ */
 static void out_of_memory(void)
 {
 	static const char source[] =
@@ -190,7 +194,8 @@ static void out_of_memory_in_call(void)
 	struct lua_case c;
 	bool ended = false;
 
-	lua_case_open(&c, source, (const char *const[]){"quarantine_after", "0", NULL});
+	lua_case_open(&c, source,
+		      (const char *const[]){"quarantine_after", "0", "cpu_time", "10000000", NULL});
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	for (long n = 1; n < 1000 && !ended; n++) {
 		fake_host_fail(&c.fake, n, true);

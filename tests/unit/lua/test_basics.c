@@ -118,10 +118,12 @@ static void contradictions_are_refused(void)
 	static const char *const below[] = {"a", "1", "a.b", "2", NULL};
 	static const char *const above[] = {"a.b", "2", "a", "1", NULL};
 	static const char *const taken[] = {"require", "1", NULL};
+	static const char *const taken_below[] = {"require.x", "1", NULL};
 
 	CU_ASSERT_PTR_NOT_NULL(strstr(with(below, ""), "refused: "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(with(above, ""), "refused: "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(with(taken, ""), "cannot be called 'require'"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(with(taken_below, ""), "cannot be called 'require'"));
 }
 
 static void lines_are_logged(void)
@@ -137,11 +139,11 @@ static void lines_are_logged(void)
 		      NULL);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_TIMER, "f"), CALL_OK);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: a 1 nil true");
+	CU_ASSERT_STRING_EQUAL(c.log, "a 1 nil true");
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_TIMER, "g"), CALL_OK);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: x y z");
+	CU_ASSERT_STRING_EQUAL(c.log, "x y z");
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_TIMER, "h"), CALL_OK);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: shown");
+	CU_ASSERT_STRING_EQUAL(c.log, "shown");
 	/* a line for each message would hold the loop up */
 	c.log_lines = 0;
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_TIMER, "r"), CALL_OK);

@@ -111,7 +111,7 @@ static struct script *open_example(struct example *example, struct fake_host *fa
 	fake_host_init(fake, 2);
 	fake->host.stable_hash = stable_hash;
 	fake->settings = example->settings;
-	fake->options = script_options;
+	fake->options = lua_case_options();
 	fake->as_is = true;
 	*language = (struct language){.host = &fake->host};
 	return script_open(language, &fake->host, &text, SHUNT_SCRIPT_TEST, &report, error);
@@ -258,7 +258,7 @@ static void guide_names_what_tests_have(void)
 	read_guide();
 	script = open_example(&example, &fake, &language, &error);
 	CU_ASSERT_PTR_NOT_NULL(script);
-	for (char *name = strtok(printed, " \n"); name; name = strtok(NULL, " \n")) {
+	for (char *name = strtok(printed, " \t\n"); name; name = strtok(NULL, " \t\n")) {
 		if (strncmp(name, "test.", 5) != 0)
 			continue;
 		check_name(name);

@@ -203,8 +203,8 @@ static const char *routed_by(const char *body)
 }
 
 #define ASSERT_BODY(body, expected) CU_ASSERT_STRING_EQUAL(routed_by(body), expected)
-#define RETURNED		    "!script case: route failed: case.lua:1: route has returned "
-#define FAILS			    "!script case: route failed: case.lua:2: "
+#define RETURNED		    "!route failed: case.lua:1: route has returned "
+#define FAILS			    "!route failed: case.lua:2: "
 
 static void what_is_returned_is_emitted(void)
 {
@@ -327,7 +327,7 @@ static void unbound_binding_is_gone(void)
 	lua_exchange_unbind(&x, &x.bindings[0]);
 	(void)lua_exchange_bind(&x, "1", "b", NULL); /* has its slot */
 	ASSERT_ROUTES(&x, "", NULL, "");
-	CU_ASSERT_STRING_EQUAL(x.c.log, "script case: route failed: case.lua:1: route has "
+	CU_ASSERT_STRING_EQUAL(x.c.log, "route failed: case.lua:1: route has "
 					"returned a binding that is not there (any more)");
 	lua_exchange_close(&x);
 }

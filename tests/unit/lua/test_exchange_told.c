@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "instance.h"
+#include "exchange/instance.h"
 #include "lua_exchange.h"
-#include "quarantine.h"
+#include "run/quarantine.h"
 #include "unit.h"
 
 /* Keeps its own list; said: what it was told since the last route, by destination. */
@@ -28,14 +28,12 @@ static struct lua_exchange x;
 /* What a loop's state was told since it last routed, and then where it routes to. */
 static const char *told(unsigned loop)
 {
-	static char text[1200];
-	const char *log;
+	static char text[1600];
 
 	fake_loop_index = loop;
 	(void)lua_exchange_route(&x, "", NULL);
 	fake_loop_index = 0;
-	log = strrchr(x.c.log, ':');
-	(void)snprintf(text, sizeof(text), "%s > %s", log ? log + 2 : "", x.routed);
+	(void)snprintf(text, sizeof(text), "%s > %s", x.c.log, x.routed);
 	return text;
 }
 
@@ -130,7 +128,7 @@ static void failing_bind_is_counted_and_not_repeated(void)
 {
 	lua_exchange_open(&x, TOLD, 2);
 	(void)lua_exchange_bind(&x, "bad", "a", NULL);
-	CU_ASSERT_STRING_EQUAL(x.c.log, "script case: bind failed: case.lua:4: bad");
+	CU_ASSERT_STRING_EQUAL(x.c.log, "bind failed: case.lua:4: bad");
 	CU_ASSERT_EQUAL(x.c.script->states[0]->failures, 1);
 	/* one failure, and all others are told on their own loops */
 	CU_ASSERT_EQUAL(x.c.script->states[1]->failures, 0);

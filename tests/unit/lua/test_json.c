@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 
-/* plugins/lua/json.h */
+/* plugins/lua/library/json.h */
 
-#include "json.h"
+#include "library/json.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "json_text.h"
+#include "library/json_text.h"
 #include "lua_case.h"
 #include "unit.h"
 

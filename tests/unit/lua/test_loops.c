@@ -13,8 +13,9 @@
 #define LOOPS 4
 #define CALLS 2000
 
-static const char source[] = "n = 0 function f() n = n + 1 return n end "
-			     "function bad() n = n + 1 if n % 3 == 0 then error('x') end return n end";
+static const char source[] =
+	"n = 0 function f() n = n + 1 return n end "
+	"function bad() n = n + 1 if n % 3 == 0 then error('x') end return n end";
 
 static void call_global(lua_State *L, void *context)
 {
@@ -37,8 +38,10 @@ static void *run_loop(void *context)
 
 	fake_loop_index = loop->number;
 	for (unsigned i = 0; i < CALLS; i++) {
-		(void)call_run(loop->script->states[loop->state], CALL_PUBLISH, call_global, f, NULL);
-		(void)call_run(loop->script->states[loop->state], CALL_ROUTE, call_global, bad, NULL);
+		(void)call_run(loop->script->states[loop->state], CALL_PUBLISH, call_global, f,
+			       NULL);
+		(void)call_run(loop->script->states[loop->state], CALL_ROUTE, call_global, bad,
+			       NULL);
 	}
 	atomic_store(&loop->done, true);
 	return NULL;

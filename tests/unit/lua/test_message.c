@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "lua_exchange.h"
-#include "message.h"
+#include "message/message.h"
 #include "unit.h"
 
 static struct lua_exchange x;
@@ -124,7 +124,7 @@ static void tables_in_tables_have_a_limit(void)
 	}
 	message.headers = fake_table_bytes(&table);
 	ASSERT_VALUE("h.t", &message,
-		     "script case: route failed: case.lua:2: tables in tables are too deep");
+		     "route failed: case.lua:2: tables in tables are too deep");
 	fake_table_fini(&table);
 }
 
@@ -146,7 +146,7 @@ static void properties(void)
 	ASSERT_VALUE("message.delivery_mode == 2", &message, "true");
 	ASSERT_VALUE("message.user", &message, "nil");
 	ASSERT_VALUE("message.colour", &message,
-		     "script case: route failed: case.lua:2: a message has no field 'colour'");
+		     "route failed: case.lua:2: a message has no field 'colour'");
 }
 
 static void body(void)
@@ -165,7 +165,7 @@ static void body(void)
 	ASSERT_VALUE("message:json('a.2')", &message, "2");
 	ASSERT_VALUE("message:json().a[1]", &message, "1");
 	ASSERT_VALUE("message.body(1)", &message,
-		     "script case: route failed: case.lua:2: a message is wanted, not a number: "
+		     "route failed: case.lua:2: a message is wanted, not a number: "
 		     "write message:body(), with a colon");
 }
 

@@ -61,11 +61,11 @@ static size_t pick(uint64_t *random, size_t count)
 static void add_piece(uint64_t *random, char *text)
 {
 	static const char *const pieces[] = {
-		"a",   "b",    "ab",   ".",	"%a",	"%A",	"%d",	"%s",	 "%w",	"%W",
-		"[ab]", "[^a]", "[a-c]", "[%d_]", "[]a]", "[^]]", "[a-]", "[%-a]", "(",	")",
-		"()",  "(a)",  "%1",   "%2",	"%b()",	"%bab",	"%f[a]", "%f[%W]", "^",	"$",
-		"%%",  "%.",   "%",    "[",	"]",	"-",	"_",	"[%a-z]", "%0",	"%f",
-		"%b",  "(.-)", "[a",   "x",
+		"a",	  "b",	    "ab",   ".",     "%a",    "%A",   "%d",   "%s",   "%w",
+		"%W",	  "[ab]",   "[^a]", "[a-c]", "[%d_]", "[]a]", "[^]]", "[a-]", "[%-a]",
+		"(",	  ")",	    "()",   "(a)",   "%1",    "%2",   "%b()", "%bab", "%f[a]",
+		"%f[%W]", "^",	    "$",    "%%",    "%.",    "%",    "[",    "]",    "-",
+		"_",	  "[%a-z]", "%0",   "%f",    "%b",    "(.-)", "[a",   "x",
 	};
 	static const char *const times[] = {"*", "+", "-", "?"};
 
@@ -160,13 +160,15 @@ static void expect_over(const char *text)
 
 static void bombs_end(void)
 {
-	expect_over("function f() return (('a'):rep(28)):find(('a?'):rep(28) .. ('a'):rep(28)) end");
+	expect_over(
+		"function f() return (('a'):rep(28)):find(('a?'):rep(28) .. ('a'):rep(28)) end");
 	expect_over("function f() return (('a'):rep(10000)):find('.-.-.-.-.-.-b') end");
 	expect_over("function f() return (('a'):rep(30000)):match('(.-)%1%1b') end");
 	expect_over("function f() return (('('):rep(30000)):find('%b()') end");
 	expect_over("function f() return (('a'):rep(30000)):gsub('a*b', 'x') end");
 	expect_over("function f() for w in (('a'):rep(30000)):gmatch('a*b') do end end");
-	expect_over("function f() while true do pcall(string.find, ('a'):rep(10000), '.-.-.-b') end end");
+	expect_over("function f() while true do pcall(string.find, ('a'):rep(10000), '.-.-.-b') "
+		    "end end");
 	expect_over("function f() return (('a'):rep(60000)):rep(4):gsub('.', string.reverse) end");
 }
 
@@ -175,9 +177,8 @@ static void depth_ends(void)
 	CU_ASSERT_STRING_EQUAL(
 		lua_case_of("function f() return (('a'):rep(300)):find(('a?'):rep(300)) end"),
 		"failed: case.lua:1: pattern too complex");
-	CU_ASSERT_STRING_EQUAL(
-		lua_case_of("function f() return (''):find(('('):rep(300)) end"),
-		"failed: case.lua:1: too many captures");
+	CU_ASSERT_STRING_EQUAL(lua_case_of("function f() return (''):find(('('):rep(300)) end"),
+			       "failed: case.lua:1: too many captures");
 }
 
 UNIT_MAIN("lua_pattern", UNIT_TEST(as_lua_does), UNIT_TEST(bombs_end), UNIT_TEST(depth_ends))

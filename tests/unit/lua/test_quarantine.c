@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Scripts that fail again and again are left alone; what is logged of them; what operators are told. */
+/* Scripts that fail again and again are left alone; what is logged of them; what operators are
+ * told. */
 
 #include "describe.h"
 #include "fake_services.h"
 #include "lua_case.h"
-#include "quarantine.h"
+#include "run/quarantine.h"
 #include "unit.h"
 
 #include <string.h>
+#include <time.h>
 
 #define SECOND UINT64_C(1000000000)
 
 static void fail(struct quarantine *quarantine, unsigned times, uint64_t now, unsigned seconds)
 {
 	for (unsigned i = 1; i < times; i++)
-		CU_ASSERT_EQUAL(quarantine_failed(quarantine, CALL_ROUTE, false, now), 0);
-	CU_ASSERT_EQUAL(quarantine_failed(quarantine, CALL_ROUTE, false, now), seconds);
+		CU_ASSERT_EQUAL(quarantine_failed(quarantine, CALL_ROUTE, false, false, now), 0);
+	CU_ASSERT_EQUAL(quarantine_failed(quarantine, CALL_ROUTE, false, false, now), seconds);
 }
 
 static void backs_off(void)
@@ -36,7 +38,7 @@ static void backs_off(void)
 		CU_ASSERT_EQUAL(quarantine_ask(&quarantine, CALL_ROUTE, now), QUARANTINE_TRIAL);
 		/* only one has it */
 		CU_ASSERT_EQUAL(quarantine_ask(&quarantine, CALL_ROUTE, now), QUARANTINE_REFUSES);
-		CU_ASSERT_EQUAL(quarantine_failed(&quarantine, CALL_ROUTE, true, now),
+		CU_ASSERT_EQUAL(quarantine_failed(&quarantine, CALL_ROUTE, true, false, now),
 				i + 1 < sizeof(seconds) / sizeof(*seconds) ? seconds[i + 1] : 60);
 	}
 	/* other kinds have nothing to do with it */
@@ -51,7 +53,7 @@ static void success_ends_it(void)
 	quarantine_init(&quarantine, 3);
 	fail(&quarantine, 3, now, 1);
 	/* one that had begun before fails, too: that changes nothing */
-	CU_ASSERT_EQUAL(quarantine_failed(&quarantine, CALL_ROUTE, false, now), 0);
+	CU_ASSERT_EQUAL(quarantine_failed(&quarantine, CALL_ROUTE, false, false, now), 0);
 	now += SECOND;
 	CU_ASSERT_EQUAL(quarantine_ask(&quarantine, CALL_ROUTE, now), QUARANTINE_TRIAL);
 	quarantine_succeeded(&quarantine, CALL_ROUTE);
@@ -60,15 +62,6 @@ static void success_ends_it(void)
 	fail(&quarantine, 2, now, 0);
 	quarantine_succeeded(&quarantine, CALL_ROUTE);
 	fail(&quarantine, 3, now, 1);
-}
-
-static void may_be_off(void)
-{
-	struct quarantine quarantine;
-
-	quarantine_init(&quarantine, 0);
-	fail(&quarantine, 1000, SECOND, 0);
-	CU_ASSERT_EQUAL(quarantine_ask(&quarantine, CALL_ROUTE, SECOND), QUARANTINE_CALL);
 }
 
 static unsigned call_until_refused(struct lua_case *c, enum call_kind kind)
@@ -80,6 +73,56 @@ static unsigned call_until_refused(struct lua_case *c, enum call_kind kind)
 	return calls;
 }
 
+/* What nothing that scripts have should do: 50 ms in one function of C that charges nothing. */
+static int burn(lua_State *L)
+{
+	struct timespec begin, now;
+
+	(void)L;
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+	do
+		(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	while ((now.tv_sec - begin.tv_sec) * 1000000000 + now.tv_nsec - begin.tv_nsec < 50000000);
+	return 0;
+}
+
+static void add_burn(lua_State *L, void *context)
+{
+	(void)context;
+	lua_pushcfunction(L, burn);
+	lua_setglobal(L, "burn");
+}
+
+/* One call that held up everybody for long is enough. */
+static void grave_failure(void)
+{
+	static const char source[] = "function f() burn() while true do end end";
+	struct quarantine quarantine;
+	struct lua_case c;
+
+	quarantine_init(&quarantine, 20);
+	CU_ASSERT_EQUAL(quarantine_failed(&quarantine, CALL_ROUTE, false, true, SECOND), 1);
+	CU_ASSERT_EQUAL(quarantine_ask(&quarantine, CALL_ROUTE, SECOND), QUARANTINE_REFUSES);
+
+	lua_case_open(&c, source, (const char *const[]){"cpu_time", "500", NULL});
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
+	CU_ASSERT_EQUAL(call_run(lua_case_state(&c), CALL_LOAD, add_burn, NULL, NULL), CALL_OK);
+	CU_ASSERT_EQUAL(call_until_refused(&c, CALL_PUBLISH), 1);
+	CU_ASSERT_STRING_EQUAL(c.log, "publish took many times its `cpu_time`, no call for 1 s");
+	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "f"), CALL_QUARANTINED);
+	CU_ASSERT_STRING_EQUAL(c.error.text, "publish is not called for a while, as it has failed");
+	lua_case_close(&c);
+}
+
+static void may_be_off(void)
+{
+	struct quarantine quarantine;
+
+	quarantine_init(&quarantine, 0);
+	fail(&quarantine, 1000, SECOND, 0);
+	CU_ASSERT_EQUAL(quarantine_ask(&quarantine, CALL_ROUTE, SECOND), QUARANTINE_CALL);
+}
+
 static void of_calls(void)
 {
 	struct lua_case c;
@@ -88,13 +131,13 @@ static void of_calls(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	CU_ASSERT_EQUAL(call_until_refused(&c, CALL_PUBLISH), 20);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "g"), CALL_QUARANTINED);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: publish has failed 20 times in a row, no call "
+	CU_ASSERT_STRING_EQUAL(c.log, "publish has failed 20 times in a row, no call "
 				      "for 1 s");
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_DELIVER, "g"), CALL_OK);
 	/* the time is up: the next call is tried */
 	atomic_store(&c.script->quarantine->of_kind[CALL_PUBLISH].until_ns, 1);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "f"), CALL_FAILED);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: publish has failed 20 times in a row, no call "
+	CU_ASSERT_STRING_EQUAL(c.log, "publish has failed 20 times in a row, no call "
 				      "for 2 s");
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "g"), CALL_QUARANTINED);
 	atomic_store(&c.script->quarantine->of_kind[CALL_PUBLISH].until_ns, 1);
@@ -119,11 +162,11 @@ static void lines_are_limited(void)
 	for (unsigned i = 0; i < 12; i++)
 		lines_log_limited(state, SHUNT_LOG_WARNING, "again", 7 * SECOND);
 	CU_ASSERT_EQUAL(c.log_lines, 5);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: again");
+	CU_ASSERT_STRING_EQUAL(c.log, "again");
 	lines_log_limited(state, SHUNT_LOG_WARNING, "again", 8 * SECOND);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: again suppressed=7");
+	CU_ASSERT_STRING_EQUAL(c.log, "again suppressed=7");
 	lines_log_limited(state, SHUNT_LOG_WARNING, "again", 9 * SECOND);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: again");
+	CU_ASSERT_STRING_EQUAL(c.log, "again");
 	CU_ASSERT_EQUAL(c.log_lines, 7);
 	lua_case_close(&c);
 }
@@ -137,7 +180,7 @@ static void failures_are_logged(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_DELIVER, "f"), CALL_FAILED);
 	CU_ASSERT_EQUAL(c.log_lines, 1);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: deliver failed: case.lua:3: x");
+	CU_ASSERT_STRING_EQUAL(c.log, "deliver failed: case.lua:3: x");
 	lua_case_close(&c);
 }
 
@@ -147,15 +190,16 @@ static void lines_of_routes_wait(void)
 	static const char *const settings[] = {"quarantine_after", "0", NULL};
 	struct lua_case c;
 
-	lua_case_open(&c, "function f() error('x') end function g() for i = 1, 12 do log.info(i) end end",
-		      settings);
+	lua_case_open(
+		&c, "function f() error('x') end function g() for i = 1, 12 do log.info(i) end end",
+		settings);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	c.script->plugin.activate(c.script);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_ROUTE, "f"), CALL_FAILED);
 	CU_ASSERT_EQUAL(c.log_lines, 0);
 	fake_services_run(&c.fake);
 	CU_ASSERT_EQUAL(c.log_lines, 1);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: route failed: case.lua:1: x");
+	CU_ASSERT_STRING_EQUAL(c.log, "route failed: case.lua:1: x");
 	fake_services_run(&c.fake);
 	CU_ASSERT_EQUAL(c.log_lines, 1);
 
@@ -163,7 +207,7 @@ static void lines_of_routes_wait(void)
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_ROUTE, "g"), CALL_OK);
 	fake_services_run(&c.fake);
 	CU_ASSERT_EQUAL(c.log_lines, 1 + LINES_WAITING + 1);
-	CU_ASSERT_STRING_EQUAL(c.log, "script case: 4 lines of route functions were lost");
+	CU_ASSERT_STRING_EQUAL(c.log, "4 lines of route functions were lost");
 
 	/* and what waits when it is closed */
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_ROUTE, "f"), CALL_FAILED);
@@ -198,7 +242,8 @@ static void figures(void)
 	static struct page page = {.report = {sizeof(struct shunt_report), print}};
 	struct lua_case c;
 
-	lua_case_open_loops(&c, "function f() error('x') end function g() for i = 1, 1000 do end end",
+	lua_case_open_loops(&c,
+			    "function f() error('x') end function g() for i = 1, 1000 do end end",
 			    (const char *const[]){"cpu_time", "10000000", NULL}, 2);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
 	CU_ASSERT_EQUAL(call_until_refused(&c, CALL_PUBLISH), 20);
@@ -208,8 +253,9 @@ static void figures(void)
 	EXPECT_ON(&page, "limits: 100000 instructions, 10000000 us, 2048 KiB\n");
 	EXPECT_ON(&page, "memory of loop 0: ");
 	EXPECT_ON(&page, "memory of loop 1: ");
-	EXPECT_ON(&page, "publish: calls: 20, failures: 20, by error: 20, not called in quarantine: 1, "
-			 "in quarantine for another ");
+	EXPECT_ON(&page,
+		  "publish: calls: 20, failures: 20, by error: 20, not called in quarantine: 1, "
+		  "in quarantine for another ");
 	EXPECT_ON(&page, "route: calls: 10, failures: 0\n  a call: ");
 	EXPECT_ON(&page, " us, 10");
 	EXPECT_ON(&page, "  instructions: <1024: ");
@@ -217,6 +263,7 @@ static void figures(void)
 	lua_case_close(&c);
 }
 
-UNIT_MAIN("lua_quarantine", UNIT_TEST(backs_off), UNIT_TEST(success_ends_it), UNIT_TEST(may_be_off),
-	  UNIT_TEST(of_calls), UNIT_TEST(lines_are_limited), UNIT_TEST(failures_are_logged),
+UNIT_MAIN("lua_quarantine", UNIT_TEST(backs_off), UNIT_TEST(success_ends_it),
+	  UNIT_TEST(grave_failure), UNIT_TEST(may_be_off), UNIT_TEST(of_calls),
+	  UNIT_TEST(lines_are_limited), UNIT_TEST(failures_are_logged),
 	  UNIT_TEST(lines_of_routes_wait), UNIT_TEST(figures))

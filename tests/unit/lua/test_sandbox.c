@@ -28,7 +28,8 @@ static void only_what_is_allowed(void)
 {
 	static char result[4096];
 	static const char source[] =
-		"local own = {log = 1, settings = 1, script = 1, exchange = 1, access = 1, hook = 1, "
+		"local own = {log = 1, settings = 1, script = 1, exchange = 1, access = 1, hook = "
+		"1, "
 		"timer = 1, broker = 1, shared = 1, json = 1, crypto = 1}\n"
 		"function f() local names = {}\n"
 		"for name, value in pairs(_G) do\n"
@@ -49,7 +50,8 @@ static void only_what_is_allowed(void)
 		char text[16];
 		int size = snprintf(text, sizeof(text), "%zu", from);
 
-		CU_ASSERT_EQUAL(lua_case_call_with(&c, CALL_TEST, "g", text, (size_t)size), CALL_OK);
+		CU_ASSERT_EQUAL(lua_case_call_with(&c, CALL_TEST, "g", text, (size_t)size),
+				CALL_OK);
 		strcat(result, c.result);
 	}
 	CU_ASSERT_STRING_EQUAL(result, allowed);
@@ -66,8 +68,9 @@ static void refuses(void)
 			    "setmetatable({}, mt) end"),
 		"failed: case.lua:1: __gc is not for scripts");
 	CU_ASSERT_STRING_EQUAL(
-		lua_case_of("function f() setmetatable({}, setmetatable({}, {__index = {__gc = f}})) "
-			    "return 1 end"),
+		lua_case_of(
+			"function f() setmetatable({}, setmetatable({}, {__index = {__gc = f}})) "
+			"return 1 end"),
 		"1");
 	CU_ASSERT_STRING_EQUAL(lua_case_of("function f() setmetatable({}, {__mode = 'kv'}) end"),
 			       "failed: case.lua:1: weak keys are not for scripts");
@@ -75,18 +78,19 @@ static void refuses(void)
 		lua_case_of("function f() local t = setmetatable({}, {__metatable = 1}) "
 			    "return setmetatable(t, nil) end"),
 		"failed: case.lua:1: cannot change a protected metatable");
+	CU_ASSERT_STRING_EQUAL(lua_case_of("function f() collectgarbage() end"),
+			       "failed: case.lua:1: collectgarbage: only \"count\" is for scripts");
 	CU_ASSERT_STRING_EQUAL(
-		lua_case_of("function f() collectgarbage() end"),
-		"failed: case.lua:1: collectgarbage: only \"count\" is for scripts");
-	CU_ASSERT_STRING_EQUAL(
-		lua_case_of("function f() local n = collectgarbage('count') return n > 1 and n < 200 "
-			    "end"),
+		lua_case_of(
+			"function f() local n = collectgarbage('count') return n > 1 and n < 200 "
+			"end"),
 		"true");
 	CU_ASSERT_STRING_EQUAL(lua_case_of("function f() coroutine.yield() end"),
 			       "failed: case.lua:1: attempt to yield from outside a coroutine");
 }
 
-/* Asked here and of Lua's own libraries. What is raised counts, where all versions of Lua say the same. */
+/* Asked here and of Lua's own libraries. What is raised counts, where all versions of Lua say the
+ * same. */
 static const char *const questions[] = {
 	"table.concat({1, 2, 'c'}, '-')",
 	"table.concat({1, 2, 3, 4}, ', ', 2, 3)",
@@ -154,14 +158,16 @@ static const char *const questions[] = {
 	"select('#', 1, 2), select(2, 'a', 'b'), select(-1, 'a', 'b')",
 	"rawequal('a', 'a'), rawlen({1, 2}), rawget({5}, 1)",
 	"'10' + 5, '3' * '4', 10 .. 20",
-	"os.date('!%Y-%m-%d %H:%M:%S', 86400), os.time({year = 2000, month = 1, day = 1, hour = 12})",
+	"os.date('!%Y-%m-%d %H:%M:%S', 86400), os.time({year = 2000, month = 1, day = 1, hour = "
+	"12})",
 	"os.date('!*t', 0).year, os.date('%Ez', 0)",
 	"os.date('%', 0)",
 	"math.type(1), math.type(1.0), math.tointeger(3.0), math.ult(1, -1)",
 	"math.random(5, 5), math.random(0) ~= math.random(0), math.random() < 1",
 	"(function() math.randomseed(7) local a = math.random(0) math.randomseed(7) return a == "
 	"math.random(0) end)()",
-	"(function() local t = {} for i, v in ipairs({'a', 'b'}) do t[#t + 1] = i .. v end for k, v in "
+	"(function() local t = {} for i, v in ipairs({'a', 'b'}) do t[#t + 1] = i .. v end for k, "
+	"v in "
 	"pairs({c = 1}) do t[#t + 1] = k .. v end return table.concat(t, ' ') end)()",
 	"pcall(pcall, error, 'x'), pcall(coroutine.yield)",
 	"coroutine.wrap(function() return pcall(function() return coroutine.yield(1) end) end)()",
@@ -171,7 +177,8 @@ static const char *const questions[] = {
 	"assert(nil)",
 	"('a\\0b'):find('%z'), ('a\\0b'):find('%Z', 2)",
 	"coroutine.wrap(function(...) return ... end)(1, 2)",
-	"(function() local c = coroutine.wrap(function(a) local b = coroutine.yield(a + 1) return b * 2 "
+	"(function() local c = coroutine.wrap(function(a) local b = coroutine.yield(a + 1) return "
+	"b * 2 "
 	"end) return c(1), c(5) end)()",
 	"coroutine.resume(coroutine.create(function() error('x') end))",
 	"coroutine.resume(coroutine.create(function() error({}) end)) == false",
@@ -179,7 +186,8 @@ static const char *const questions[] = {
 	"coroutine.create(5)",
 	"(function() local c = coroutine.create(function() end) coroutine.resume(c) return "
 	"coroutine.status(c), coroutine.resume(c) end)()",
-	"(function() local c c = coroutine.create(function() return coroutine.resume(c) end) return "
+	"(function() local c c = coroutine.create(function() return coroutine.resume(c) end) "
+	"return "
 	"coroutine.resume(c) end)()",
 	"coroutine.wrap(function() error('x') end)()",
 	"coroutine.wrap(function() error() end)()",
@@ -188,7 +196,8 @@ static const char *const questions[] = {
 	"(function() local log = '' local c = coroutine.create(function() local x <close> = "
 	"setmetatable({}, {__close = function() log = log .. 'closed' end}) coroutine.yield() end) "
 	"coroutine.resume(c) return coroutine.close(c), log, coroutine.status(c) end)()",
-	"(function() local c = coroutine.create(function() local x <close> = setmetatable({}, {__close "
+	"(function() local c = coroutine.create(function() local x <close> = setmetatable({}, "
+	"{__close "
 	"= function() error('y', 0) end}) coroutine.yield() end) coroutine.resume(c) return "
 	"coroutine.close(c) end)()",
 	"(function() local c = coroutine.create(function() error('z', 0) end) coroutine.resume(c) "
@@ -200,7 +209,8 @@ static const char *const questions[] = {
 	"pcall(error)",
 	"pcall(error, nil)",
 	"getmetatable('').__index == string, getmetatable('').__name",
-	"setmetatable({}, {__index = {a = 1}}).a, #setmetatable({}, {__len = function() return 7 end})",
+	"setmetatable({}, {__index = {a = 1}}).a, #setmetatable({}, {__len = function() return 7 "
+	"end})",
 	"setmetatable(1, {})",
 	"setmetatable({})",
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
-/* plugins/lua/shared.h, and the global of scripts. */
+/* plugins/lua/library/shared.h, and the global of scripts. */
 
-#include "shared.h"
+#include "library/shared.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -162,18 +162,21 @@ static void versions_share(void)
 #define THREADS 4
 #define ROUNDS	20000
 
+/* CUnit counts on one thread only. Returns NULL if all went well. */
 static void *work(void *context)
 {
 	struct shared_table *table = context;
+	struct shared_number sum;
 	char name[32];
 	bool taken;
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		(void)add(table, "all", 1, 0, i);
 		(void)snprintf(name, sizeof(name), "%u", i % 5000);
-		(void)add(table, name, 1, 100, i);
-		(void)get(table, name, i);
-		(void)shared_take(table, name_of(name), 1000, 10, i, &taken);
+		if (shared_add(table, name_of("all"), one, 0, i, &sum) < 0 ||
+		    shared_add(table, name_of(name), one, 100, i, &sum) < 0 ||
+		    shared_take(table, name_of(name), 1000, 10, i, &taken) < 0 ||
+		    shared_get(table, name_of("all"), i).integer == 0)
+			return table;
 	}
 	return NULL;
 }
@@ -185,8 +188,12 @@ static void loops_share(void)
 
 	for (unsigned i = 0; i < THREADS; i++)
 		CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, work, table), 0);
-	for (unsigned i = 0; i < THREADS; i++)
-		(void)pthread_join(threads[i], NULL);
+	for (unsigned i = 0; i < THREADS; i++) {
+		void *failed = NULL;
+
+		CU_ASSERT_EQUAL(pthread_join(threads[i], &failed), 0);
+		CU_ASSERT_PTR_NULL(failed);
+	}
 	CU_ASSERT_EQUAL(get(table, "all", 0), THREADS * ROUNDS);
 	CU_ASSERT_EQUAL(shared_table_count(table), 10001);
 	shared_table_release(table);

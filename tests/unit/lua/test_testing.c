@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 
-/* Tests that scripts carry: plugins/lua/testing.h. */
+/* Tests that scripts carry: plugins/lua/testing/testing.h. */
 
-#include "testing.h"
+#include "testing/testing.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static const char *tested_with(const char *const *settings, const char *source,
 	fake_host_init(&fake, 2);
 	fake.host.stable_hash = stable_hash;
 	fake.settings = settings;
-	fake.options = script_options;
+	fake.options = lua_case_options();
 	fake.as_is = true;
 	language.host = &fake.host;
 	script = script_open(&language, &fake.host, &text, purpose, &report, &error);
@@ -126,7 +126,7 @@ static void long_paths_are_whole(void)
 
 		fake_host_init(&fake, 1);
 		fake.host.stable_hash = stable_hash;
-		fake.options = script_options;
+		fake.options = lua_case_options();
 		language.host = &fake.host;
 		text.source.data = (const uint8_t *)sources[i];
 		text.source.size = strlen(sources[i]);
@@ -166,7 +166,7 @@ static void test_is_for_tests(void)
 static void log_is_shown(void)
 {
 	CU_ASSERT(says("function test_a() log.warning('careful', 1) end",
-		       "warning: script case: careful 1\npassed   test_a\n"));
+		       "warning: careful 1\npassed   test_a\n"));
 }
 
 /* ---- test.equal, test.refused ---- */
@@ -228,6 +228,17 @@ static void time_is_the_tests(void)
 	CU_ASSERT(passes("function test_a() test.equal(shared.take('a', 1), true) "
 			 "test.equal(shared.take('a', 1), false) test.advance(1) "
 			 "test.equal(shared.take('a', 1), true) end"));
+}
+
+static void no_time_is_too_far(void)
+{
+	CU_ASSERT(
+		says("function test_a() test.now{ year = math.mininteger } end", "'year' must be"));
+	CU_ASSERT(says("function test_a() test.now{ sec = 1 << 40 } end", "'sec' must be"));
+	CU_ASSERT(says("function test_a() test.now(0/0) end", "seconds expected"));
+	CU_ASSERT(says("function test_a() for _ = 1, 1000 do test.advance(1e10) end end",
+		       "too far in the future"));
+	CU_ASSERT(says("function test_a() test.now{ month = -1000000 } end", ""));
 }
 
 static void timers_fire(void)
@@ -425,8 +436,8 @@ UNIT_MAIN("lua/testing", UNIT_TEST(tests_are_run_in_their_order), UNIT_TEST(fail
 	  UNIT_TEST(long_paths_are_whole), UNIT_TEST(each_has_a_state_of_its_own),
 	  UNIT_TEST(check_does_not_run_them), UNIT_TEST(test_is_for_tests), UNIT_TEST(log_is_shown),
 	  UNIT_TEST(equal_compares), UNIT_TEST(refused_wants_an_error),
-	  UNIT_TEST(settings_are_the_tests), UNIT_TEST(time_is_the_tests), UNIT_TEST(timers_fire),
-	  UNIT_TEST(publishing_is_seen), UNIT_TEST(exchanges_route),
-	  UNIT_TEST(refusals_reach_the_test), UNIT_TEST(error_in_route_fails),
-	  UNIT_TEST(wrong_depends_is_found), UNIT_TEST(hooks_are_asked),
-	  UNIT_TEST(policies_are_asked))
+	  UNIT_TEST(settings_are_the_tests), UNIT_TEST(time_is_the_tests),
+	  UNIT_TEST(no_time_is_too_far), UNIT_TEST(timers_fire), UNIT_TEST(publishing_is_seen),
+	  UNIT_TEST(exchanges_route), UNIT_TEST(refusals_reach_the_test),
+	  UNIT_TEST(error_in_route_fails), UNIT_TEST(wrong_depends_is_found),
+	  UNIT_TEST(hooks_are_asked), UNIT_TEST(policies_are_asked))

@@ -282,6 +282,24 @@ static void refresh_for_other_settings(void)
 	world_end();
 }
 
+/* It is the version in force that gets them, whatever its file holds. */
+static void other_settings_after_going_back(void)
+{
+	set("first", "colour", "red");
+	world_begin();
+	loaded("first.lines", "version 1\n");
+	write_script("first.lines", "version 2\n");
+	CU_ASSERT_TRUE(change(PLUGIN_RELOAD, "first"));
+	CU_ASSERT_TRUE(change(PLUGIN_ROLLBACK, "first"));
+	take("blue");
+	CU_ASSERT_TRUE(change(PLUGIN_REFRESH, "first"));
+	CU_ASSERT_STRING_EQUAL(notes.setting, "blue");
+	CU_ASSERT_STRING_EQUAL(version_of("first"), "1");
+	CU_ASSERT_TRUE(change(PLUGIN_ROLLBACK, "first"));
+	CU_ASSERT_STRING_EQUAL(version_of("first"), "2");
+	world_end();
+}
+
 static void settings_that_do_not_fit(void)
 {
 	const struct plugin_setting fresh = { "first", "size", "99", "shunt.conf:5", true };
@@ -466,6 +484,19 @@ static void check_of_one_that_runs(void)
 	world_end();
 }
 
+/* Each finds that the language is not there, and has it loaded. */
+static void two_checks_at_once(void)
+{
+	world_begin();
+	write_script("first.lines", "says one\n");
+	write_script("second.lines", "says two\n");
+	begin_check("first.lines", false);
+	begin_check("second.lines", false);
+	UNTIL(n_done == 2);
+	ASSERT_TEXT(report, "one\ntwo\n");
+	world_end();
+}
+
 /* It may take seconds: changes, and what plugins close, go on meanwhile. */
 static void long_check_holds_nobody_up(void)
 {
@@ -524,12 +555,29 @@ static void the_end_while_one_is_looked_at(void)
 	CU_ASSERT_EQUAL(n_done, 1);
 }
 
+/* Each may take seconds: those that have not begun never do. */
+static void the_end_while_others_wait_to_be_looked_at(void)
+{
+	world_begin();
+	loaded("first.lines", "version 1\n");
+	begin_check(write_script("slow.lines", "gate\n"), true);
+	wait_at_gate();
+	begin_check("first", true);
+	loop_pool_stop();
+	(void)sem_post(&notes.gate);
+	world_end();
+	CU_ASSERT_EQUAL(n_done, 2);
+	CU_ASSERT_STRING_EQUAL(reason, "the broker is stopping");
+	CU_ASSERT_EQUAL(notes.n_opened, 2);
+}
+
 UNIT_MAIN("script_change", UNIT_TEST(load_and_unload), UNIT_TEST(load_that_fails),
 	  UNIT_TEST(language_stays_while_there_are_scripts), UNIT_TEST(reload), UNIT_TEST(reload_that_fails),
 	  UNIT_TEST(roll_back), UNIT_TEST(reload_of_the_same_text), UNIT_TEST(roll_back_of_what_is_no_script),
 	  UNIT_TEST(refresh), UNIT_TEST(refresh_after_going_back), UNIT_TEST(refresh_all), UNIT_TEST(refresh_for_other_settings),
-	  UNIT_TEST(settings_that_do_not_fit), UNIT_TEST(trial),
+	  UNIT_TEST(other_settings_after_going_back), UNIT_TEST(settings_that_do_not_fit), UNIT_TEST(trial),
 	  UNIT_TEST(reload_of_the_language), UNIT_TEST(reload_of_the_language_that_fails), UNIT_TEST(check_and_test),
-	  UNIT_TEST(check_that_fails), UNIT_TEST(check_of_one_that_runs), UNIT_TEST(long_check_holds_nobody_up),
+	  UNIT_TEST(check_that_fails), UNIT_TEST(check_of_one_that_runs), UNIT_TEST(two_checks_at_once),
+	  UNIT_TEST(long_check_holds_nobody_up),
 	  UNIT_TEST(long_load_holds_no_check_up), UNIT_TEST(the_end_while_one_is_opened),
-	  UNIT_TEST(the_end_while_one_is_looked_at))
+	  UNIT_TEST(the_end_while_one_is_looked_at), UNIT_TEST(the_end_while_others_wait_to_be_looked_at))
