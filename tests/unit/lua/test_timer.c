@@ -151,7 +151,8 @@ static void timers_are_made_at_home(void)
 	const struct fake_message message = part_message();
 
 	part_run(&part, "function hook.publish() timer.after(1, print) end", NULL);
-	CU_ASSERT_STRING_EQUAL(part_publish(&part, &message, "bob", false), "nack");
+	CU_ASSERT_STRING_EQUAL(part_publish(&part, &message, "bob", false),
+			       "nack: the script has failed");
 	CU_ASSERT(part_has_logged(&part, "timers are made at top level"));
 	part_close(&part);
 }
