@@ -13,6 +13,9 @@
 /* Letters that bring forth letters without end must not keep the process from stopping. */
 #define DRAIN_ROUNDS_MAX 1000
 
+/* Of a loop's thread, whatever limit the process has: plugins and scripts run on it. */
+#define STACK_BYTES ((size_t)8 << 20)
+
 /*
  * The one pool: set up before its threads start and not changed while they run, but for `stopping`.
  * It is found through no argument, as everything that posts a letter would have to carry it.
@@ -110,8 +113,13 @@ static void join_threads(void)
 static int start_thread(unsigned index)
 {
 	char name[16];
-	int rc = pthread_create(&pool.threads[index], NULL, thread_main, pool.loops[index]);
+	pthread_attr_t attributes;
+	int rc;
 
+	(void)pthread_attr_init(&attributes);
+	(void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
+	rc = pthread_create(&pool.threads[index], &attributes, thread_main, pool.loops[index]);
+	(void)pthread_attr_destroy(&attributes);
 	if (rc != 0)
 		return -rc;
 	(void)snprintf(name, sizeof(name), "loop-%u", index);

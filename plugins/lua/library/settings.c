@@ -25,13 +25,23 @@ static int refuse_write(lua_State *L)
 	return luaL_error(L, "settings are not to be changed");
 }
 
+/* The table with the values is the upvalue: it is not for scripts. */
+static int next_setting(lua_State *L)
+{
+	lua_settop(L, 2);
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 2);
+	if (lua_next(L, 2) != 0)
+		return 2;
+	lua_pushnil(L);
+	return 1;
+}
+
 static int pairs(lua_State *L)
 {
 	luaL_getmetafield(L, 1, "__index");
-	lua_getglobal(L, "next");
-	lua_insert(L, -2);
-	lua_pushnil(L);
-	return 3;
+	lua_pushcclosure(L, next_setting, 1);
+	return 1;
 }
 
 /* Pushes what scripts see of the table on top of the stack, in its place. */

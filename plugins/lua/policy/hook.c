@@ -124,6 +124,7 @@ struct delivering {
 	const struct shunt_delivery *delivery;
 	struct shunt_draft *draft;
 	enum shunt_decision decision;
+	bool is_applying; /* the draft may have a part of what was written */
 };
 
 static void ask_deliver(lua_State *L, void *context)
@@ -136,13 +137,17 @@ static void ask_deliver(lua_State *L, void *context)
 	lua_rawgeti(L, LUA_REGISTRYINDEX, d->own->contexts.deliver_ref);
 	lua_call(L, 2, 1);
 	d->decision = deliver_decisions[callee_word(L, -1, of, deliver_words)];
-	if (d->decision == SHUNT_PASS)
-		message_apply(L, d->draft);
+	if (d->decision != SHUNT_PASS)
+		return;
+	d->is_applying = true;
+	message_apply(L, d->draft);
 }
 
-static enum shunt_decision deliver_failed(const struct script *script)
+/* One that is changed by half never passes: it may be without what a consumer must not see. */
+static enum shunt_decision deliver_failed(const struct script *script, const struct delivering *d)
 {
-	return script->on_error[CALL_DELIVER] == ON_ERROR_PASS ? SHUNT_PASS : SHUNT_REJECT;
+	return script->on_error[CALL_DELIVER] == ON_ERROR_PASS && !d->is_applying ? SHUNT_PASS
+										  : SHUNT_REJECT;
 }
 
 static enum shunt_decision on_deliver(void *plugin, const struct shunt_delivery *delivery,
@@ -157,7 +162,7 @@ static enum shunt_decision on_deliver(void *plugin, const struct shunt_delivery 
 	enum call_result result = call_run(state, CALL_DELIVER, ask_deliver, &d, NULL);
 
 	hook_show_again(own->contexts.deliver, &own->contexts, before);
-	return result == CALL_OK ? d.decision : deliver_failed(script);
+	return result == CALL_OK ? d.decision : deliver_failed(script, &d);
 }
 
 /* ---- The life of it ---- */

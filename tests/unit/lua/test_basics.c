@@ -82,6 +82,9 @@ static void settings_are_not_changed(void)
 				      "settings are not to be changed"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(with(some, "function f() settings.user.eve = 1 end"),
 				      "settings are not to be changed"));
+	CU_ASSERT_STRING_EQUAL(with(some, "function f() local _, values = pairs(settings) "
+					  "return tostring(values) end"),
+			       "nil");
 }
 
 static void settings_are_required(void)

@@ -191,6 +191,11 @@ static void changed_by_half(void)
 		 pass);
 	CU_ASSERT_EQUAL(strncmp(publish("bob"), "nack", 4), 0);
 	part_close(&part);
+	part_run(&part,
+		 "function hook.deliver(m) m.headers.a = 1 m.headers['no room'] = 2 m.headers.b = 3 end",
+		 NULL);
+	CU_ASSERT_EQUAL(strncmp(deliver("c"), "reject", 6), 0);
+	part_close(&part);
 }
 
 static void wrong_answers_are_failures(void)
