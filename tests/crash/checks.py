@@ -66,6 +66,18 @@ def unconfirmed_missing(story):
     story.publish("a", 6)
 
 
+def expired_while_read(story):
+    """What expired after the last message had come, and before the queue was found to be empty, may be missing."""
+    story.publish("a", 6, lifetime=3.1).confirm(story.now - 2.5)
+    story.snapshot.read_until["a"] = story.now + 0.2
+
+
+def lost_before_it_expired(story):
+    """is lost"""
+    story.publish("a", 6, lifetime=3.1).confirm(story.now - 2.5)
+    story.snapshot.read_until["a"] = story.now
+
+
 def lost(story):
     """is lost"""
     del story.snapshot.queues["a"][1]
@@ -135,9 +147,9 @@ def committed_publish_lost(story):
     story.put("a", 10)
 
 
-FINE = (nothing, acked_late, unconfirmed_missing)
-WRONG = (lost, acked_early, twice, disorder, unknown, transient, expired, unmarked, half_a_transaction,
-         acks_without_publishes, committed_ack_back, committed_publish_lost)
+FINE = (nothing, acked_late, unconfirmed_missing, expired_while_read)
+WRONG = (lost, lost_before_it_expired, acked_early, twice, disorder, unknown, transient, expired, unmarked,
+         half_a_transaction, acks_without_publishes, committed_ack_back, committed_publish_lost)
 
 
 def check_damage():

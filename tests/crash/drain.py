@@ -50,6 +50,7 @@ class Reader(Actor):
         # deliveries may still be on their way: fewer than expected are enough only if none came for a while
         if count == 0 and (self.arrived >= self.expected or self.arrived == self.arrived_before):
             self.state = "done"
+            self.snapshot.read_until[self.queue] = time.monotonic()
             return
         self.arrived_before = self.arrived if count == 0 else -1
         self.state, self.quiet_since = "reads", time.monotonic()

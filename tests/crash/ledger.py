@@ -52,7 +52,8 @@ class Snapshot:
 
     def __init__(self):
         self.queues = {}
-        self.damaged = []   # texts
+        self.read_until = {}   # queue -> when it was found to hold no more
+        self.damaged = []      # texts
 
 
 class Moment:
@@ -133,7 +134,7 @@ class Ledger:
         problems = list(snapshot.damaged)
         for queue in sorted(set(snapshot.queues) | set(self.entries)):
             found = snapshot.queues.get(queue, [])
-            _check_queue(self, problems, queue, found, moment)
+            _check_queue(self, problems, queue, found, moment, snapshot.read_until.get(queue))
             _check_order(problems, queue, found)
         present = {queue: {number for number, _, _ in found} for queue, found in snapshot.queues.items()}
         for transaction in self.transactions:
@@ -160,7 +161,7 @@ class Ledger:
                 entries[number] = entry
 
 
-def _check_queue(ledger, problems, queue, found, moment):
+def _check_queue(ledger, problems, queue, found, moment, read_until):
     entries = ledger.entries.get(queue, {})
     ledger.checked += len(entries)
     seen = set()
@@ -176,13 +177,26 @@ def _check_queue(ledger, problems, queue, found, moment):
             problems.append("%s: %s is %smarked redelivered after %s end; it was %sdelivered before" % (
                 queue, name_of(number), "" if redelivered else "not ", "a clean" if moment.is_clean else "an unclean",
                 "" if entry.was_delivered else "not "))
-    now = found[-1][2] if found else time.monotonic()
+    # not when the last message arrived: those behind it may have expired between the two
+    now = read_until or time.monotonic()
     if queue in ledger.leaking:
         return
     for number, entry in entries.items():
         if number not in seen and entry.must_stay(moment, now) and entry.acked >= moment.acked_limit:
-            problems.append("%s: %s is lost; it was confirmed %.0f ms before the end" % (
-                queue, name_of(number), 1000 * (moment.time - entry.confirmed)))
+            problems.append("%s: %s is lost; it was confirmed %.0f ms before the end%s" % (
+                queue, name_of(number), 1000 * (moment.time - entry.confirmed), _describe(entry, moment, now)))
+
+
+def _describe(entry, moment, now):
+    """What else is known of a message that is lost."""
+    texts = ["sent %.0f ms before the end" % (1000 * (moment.time - entry.sent))]
+    if entry.was_delivered:
+        texts.append("delivered")
+    if entry.acked != NEVER:
+        texts.append("acknowledged %.0f ms after the end" % (1000 * (entry.acked - moment.time)))
+    if entry.expires:
+        texts.append("it would have expired %.0f ms after the queue was read" % (1000 * (entry.expires[0] - now)))
+    return "; " + ", ".join(texts)
 
 
 def _why_not_there(entry, arrived, moment):
