@@ -347,9 +347,19 @@ static void failing_hook_changes_nothing(void)
 static void wrong_values_raise(void)
 {
 	ASSERT_HOOKED("message.priority = 'x'",
-		      "case.lua:1: message.priority: a small integer is wanted, not x");
+		      "case.lua:1: message.priority: 0 to 255 is wanted, not x");
 	ASSERT_HOOKED("message.priority = 256",
-		      "case.lua:1: message.priority: a small integer is wanted, not 256");
+		      "case.lua:1: message.priority: 0 to 255 is wanted, not 256");
+	ASSERT_HOOKED("message.delivery_mode = 3",
+		      "case.lua:1: message.delivery_mode: 1 or 2 is wanted, not 3");
+	ASSERT_HOOKED("message.timestamp = 'now'",
+		      "case.lua:1: message.timestamp: an integer is wanted, not now");
+	ASSERT_HOOKED("message.expiration = 'many'",
+		      "case.lua:1: message.expiration: milliseconds are wanted, not many");
+	ASSERT_HOOKED("message.expiration = 1.5",
+		      "case.lua:1: message.expiration: milliseconds are wanted, not 1.5");
+	ASSERT_HOOKED("message.expiration = ''",
+		      "case.lua:1: message.expiration: milliseconds are wanted, not ");
 	ASSERT_HOOKED("message.type = ('x'):rep(256)",
 		      "case.lua:1: message.type: longer than 255 bytes");
 	ASSERT_HOOKED("message.routing_key = nil",
