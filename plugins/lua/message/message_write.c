@@ -153,17 +153,22 @@ int message_set_body(lua_State *L)
 
 /* ---- Headers ---- */
 
-static struct shunt_bytes headers_raw(lua_State *L, const struct fields *fields)
+struct shunt_bytes message_headers(struct messages *messages)
 {
-	struct messages *messages = ((const struct headers_object *)fields)->messages;
-
-	(void)message_shown(L, messages);
 	if (!messages->has_headers) {
 		messages->headers =
 			messages->host->message_headers(messages->host, messages->message);
 		messages->has_headers = true;
 	}
 	return messages->headers;
+}
+
+static struct shunt_bytes headers_raw(lua_State *L, const struct fields *fields)
+{
+	struct messages *messages = ((const struct headers_object *)fields)->messages;
+
+	(void)message_shown(L, messages);
+	return message_headers(messages);
 }
 
 static bool headers_written(lua_State *L, const struct fields *fields, int index)
