@@ -10,7 +10,7 @@ static enum placement world_placement;
 
 #include "base/clock.h"
 #include "broker/topology/write.h"
-#include "conn/placement.h"
+#include "conn/placement/placement.h"
 #include "loop/counters.h"
 #include "moving.h"
 

@@ -18,7 +18,7 @@
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/topology/exchange_type.h"
-#include "conn/hooks.h"
+#include "conn/hooks/hooks.h"
 #include "lines.h"
 #include "loop/loop.h"
 #include "plugin/change.h"
