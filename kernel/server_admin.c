@@ -5,9 +5,9 @@
 #include "access/accounts.h"
 #include "admin/admin.h"
 #include "broker/broker.h"
-#include "broker/restore.h"
-#include "broker/topology.h"
-#include "broker/vhost.h"
+#include "broker/restore/restore.h"
+#include "broker/topology/topology.h"
+#include "broker/vhost/vhost.h"
 #include "config.h"
 #include "conn/closing.h"
 
