@@ -124,8 +124,9 @@ static void tables_in_tables(void)
 		table = outer;
 	}
 	message.headers = fake_table_bytes(&table);
-	ASSERT_VALUE("(function() local n = 0 h = h.t while h do n, h = n + 1, h.t end return n end)()",
-		     &message, "64");
+	ASSERT_VALUE(
+		"(function() local n = 0 h = h.t while h do n, h = n + 1, h.t end return n end)()",
+		&message, "64");
 	fake_table_fini(&table);
 }
 
@@ -134,10 +135,11 @@ static void types_of_headers(void)
 	static char many[200000];
 	struct fake_table table = all_types();
 	struct fake_message message = {.headers = fake_table_bytes(&table)};
-	const char *type = "(function() local s = '' for _, n in ipairs{ 'S', 'x', 't', 'b', 'l', 'T', "
-			   "'d', 'D', 'V', 'F', 'A', 'none', 'S\\0' } do local t, b = "
-			   "message:header_type(n) s = s .. ' ' .. (t and t:sub(1, 2) or '-') .. "
-			   "(b or '') end return s end)()";
+	const char *type =
+		"(function() local s = '' for _, n in ipairs{ 'S', 'x', 't', 'b', 'l', 'T', "
+		"'d', 'D', 'V', 'F', 'A', 'none', 'S\\0' } do local t, b = "
+		"message:header_type(n) s = s .. ' ' .. (t and t:sub(1, 2) or '-') .. "
+		"(b or '') end return s end)()";
 
 	ASSERT_VALUE(type, &message, " st4 st2 bo nu nu nu nu nu - ta8 ta13 - -");
 	ASSERT_VALUE("message:header_type()", &message,
@@ -148,7 +150,8 @@ static void types_of_headers(void)
 	fake_table_put_bytes(&table, "a", 'A', many, sizeof(many));
 	message.headers = fake_table_bytes(&table);
 	ASSERT_VALUE("table.concat({ message:header_type('a') }, ' ')", &message, "table 200000");
-	ASSERT_VALUE("h.a", &message, "route failed: case.lua:2: it ran for more than `instructions`");
+	ASSERT_VALUE("h.a", &message,
+		     "route failed: case.lua:2: it ran for more than `instructions`");
 	fake_table_fini(&table);
 }
 
@@ -430,9 +433,9 @@ static void deliver_writes_less(void)
 }
 
 UNIT_MAIN("lua_message", UNIT_TEST(headers_of_all_types), UNIT_TEST(headers_one_after_the_other),
-	  UNIT_TEST(first_of_a_name_counts), UNIT_TEST(tables_in_tables), UNIT_TEST(types_of_headers),
-	  UNIT_TEST(types_of_written_headers),
-	  UNIT_TEST(properties), UNIT_TEST(body), UNIT_TEST(writes_go_into_the_draft),
+	  UNIT_TEST(first_of_a_name_counts), UNIT_TEST(tables_in_tables),
+	  UNIT_TEST(types_of_headers), UNIT_TEST(types_of_written_headers), UNIT_TEST(properties),
+	  UNIT_TEST(body), UNIT_TEST(writes_go_into_the_draft),
 	  UNIT_TEST(headers_go_into_the_draft), UNIT_TEST(what_is_written_is_read),
 	  UNIT_TEST(failing_hook_changes_nothing), UNIT_TEST(wrong_values_raise),
 	  UNIT_TEST(deliver_writes_less))

@@ -450,4 +450,5 @@ UNIT_MAIN("lua/testing", UNIT_TEST(tests_are_run_in_their_order), UNIT_TEST(fail
 	  UNIT_TEST(no_time_is_too_far), UNIT_TEST(timers_fire), UNIT_TEST(publishing_is_seen),
 	  UNIT_TEST(exchanges_route), UNIT_TEST(refusals_reach_the_test),
 	  UNIT_TEST(error_in_route_fails), UNIT_TEST(wrong_depends_is_found),
-	  UNIT_TEST(headers_are_handed_on), UNIT_TEST(hooks_are_asked), UNIT_TEST(policies_are_asked))
+	  UNIT_TEST(headers_are_handed_on), UNIT_TEST(hooks_are_asked),
+	  UNIT_TEST(policies_are_asked))
