@@ -188,6 +188,19 @@ static struct import_hash hash_of(struct slice text)
 	return (struct import_hash){{slice_stable_hash(text, 1), slice_stable_hash(text, 2)}};
 }
 
+/* What is done is another thing if a text comes with other options. */
+static struct import_hash hash_of_work(const struct import_work *work)
+{
+	struct import_hash hash = hash_of(slice_make(work->text, work->size)), options;
+
+	if (work->path[0] != '\0')
+		return hash;
+	options = hash_of(slice_make(work->vhost, work->vhost_size));
+	hash.halves[0] ^= options.halves[0] ^ work->skips_unbuilt;
+	hash.halves[1] ^= options.halves[1];
+	return hash;
+}
+
 static void read_definitions(struct work *base)
 {
 	struct import_work *work = container_of(base, struct import_work, work);
@@ -202,7 +215,7 @@ static void read_definitions(struct work *base)
 		return;
 	}
 	if (work->only_if_changed) {
-		work->hash = hash_of(slice_make(work->text, work->size));
+		work->hash = hash_of_work(work);
 		work->is_unchanged = import_hash_equal(&work->hash, &work->hash_before);
 	}
 	if (work->is_unchanged)
@@ -241,8 +254,8 @@ static void copy_order(struct import_work *work, const struct import *import)
 	work->text = import->text;
 	work->size = import->size;
 	work->skips_unbuilt = import->skips_unbuilt;
-	work->path = import->path ? mem_strdup(import->path) : NULL;
-	work->only_if_changed = work->path && import->only_if_changed;
+	work->path = mem_strdup(import->path ? import->path : "");
+	work->only_if_changed = import->only_if_changed;
 	if (work->only_if_changed)
 		work->hash_before = import_loaded_hash(work->admin, work->path);
 	if (import->vhost.data) {

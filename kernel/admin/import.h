@@ -40,7 +40,8 @@ struct import {
 	size_t size;
 	const char *path;   /* a file; copied */
 	struct slice vhost; /* of items that name none; data NULL: they are refused. Copied */
-	/* Of a path: nothing is done if it is as it was when it was imported so the last time. */
+	/* Nothing is done if the file of this path, or the last text of all that came so, is as it
+	 * was when it was imported so the last time. */
 	bool only_if_changed;
 	bool skips_unbuilt; /* queues that Shunt cannot have yet are left out, with warnings */
 	struct audit_actor actor; /* copied */

@@ -39,7 +39,7 @@ struct import_work {
 	struct admin *admin;
 	struct import *import;
 	struct plan *plan;
-	char *text, *path; /* owned; text NULL: read from the path */
+	char *text, *path; /* owned; text NULL: read from the path; path "": there is none */
 	size_t size;
 	uint8_t *vhost; /* owned; NULL: none */
 	size_t vhost_size;

@@ -353,6 +353,38 @@ def test_left_out(t):
     assert [b["destination"] for b in after["bindings"]] == ["q"]
 
 
+@limit(120)
+def test_submitted_unless_unchanged(t):
+    """It is the last file that was submitted so which counts, with its options, also after a restart."""
+    only_shunt(t)
+    own = t.shuntd()
+    one = write(t, definitions(users=[USER]))
+    queues = [{"name": "q", "durable": True, "auto_delete": False, "arguments": {}}]
+    two = write(t, {"vhosts": [{"name": "v"}, {"name": "w"}], "queues": queues})
+    refused = write(t, definitions(queues=[dict(QUEUE, vhost="no")]))
+
+    def submit(file, *options):
+        done = start_ctl(t, "import_definitions", "--skip-if-unchanged", file, *options, broker=own)
+        assert done.returncode == 0, done
+        return "Definitions have been imported." in done.stdout
+
+    assert submit(one)
+    ctl(t, "set_user_tags", "u", "changed", broker=own)
+    assert not submit(one)
+    assert submit(two, "-p", "v") and not submit(two, "-p", "v")
+    assert submit(two, "-p", "w") and not submit(two, "-p", "w") and submit(two, "-p", "w", "--skip-unsupported")
+    assert [u["tags"] for u in export(t, own)["users"] if u["name"] == "u"] == [["changed"]]
+    assert start_ctl(t, "import_definitions", "--skip-if-unchanged", refused, broker=own).returncode == 65
+    assert not submit(two, "-p", "w", "--skip-unsupported")
+    own.end()
+    own.launch()
+    assert not submit(two, "-p", "w", "--skip-unsupported") and submit(one)
+    assert [u["tags"] for u in export(t, own)["users"] if u["name"] == "u"] == [USER["tags"]]
+    ctl(t, "set_user_tags", "u", "changed", broker=own)
+    ctl(t, "import_definitions", one, broker=own)   # without the option it is done
+    assert [u["tags"] for u in export(t, own)["users"] if u["name"] == "u"] == [USER["tags"]]
+
+
 # --- users' passwords
 
 
