@@ -55,6 +55,7 @@ static void work_free(struct import_work *work)
 	loop_cancel(&work->task);
 	mem_free(work->path);
 	mem_free(work->vhost);
+	mem_free(work->damage);
 	mem_free(work);
 }
 
@@ -208,8 +209,13 @@ static void read_definitions(struct work *base)
 					     work->skips_unbuilt};
 	struct import *import = work->import;
 	struct buffer text;
-	int r = work->text ? 0 : read_file(work);
+	int r;
 
+	if (work->damage) {
+		import_fail(work, -EBADMSG, NULL, "%s", work->damage);
+		return;
+	}
+	r = work->text ? 0 : read_file(work);
 	if (r != 0) {
 		import_fail(work, r, NULL, "cannot read the file: %s", strerror(-r));
 		return;
@@ -306,7 +312,8 @@ static void prepare(struct import *import)
 	buffer_init(&import->warnings);
 }
 
-void import_submit(struct import *import)
+/* NULL: it was refused. */
+static struct import_work *create(struct import *import)
 {
 	struct admin *admin = import->admin;
 	struct import_work *work;
@@ -314,11 +321,11 @@ void import_submit(struct import *import)
 	prepare(import);
 	if (admin->import) {
 		refuse(import, -EBUSY, "another import of definitions is under way");
-		return;
+		return NULL;
 	}
 	if (!admin_workers(admin)) {
 		refuse(import, -ENOMEM, "cannot start a thread");
-		return;
+		return NULL;
 	}
 	work = mem_zalloc(sizeof(*work));
 	admin->import = work;
@@ -331,22 +338,33 @@ void import_submit(struct import *import)
 	import->text = NULL;
 	work->work.run = read_definitions;
 	work->work.done = was_read;
-	workers_submit(admin->workers, &work->work);
+	return work;
+}
+
+void import_submit(struct import *import)
+{
+	struct import_work *work = create(import);
+
+	if (work)
+		workers_submit(work->admin->workers, &work->work);
 }
 
 void import_resume(struct import *import)
 {
 	struct admin *admin = import->admin;
+	struct import_work *work;
 	size_t n_pieces;
 
 	bug_on(!admin->pending || admin->import);
 	n_pieces = import_fill_pending(admin->pending, import);
-	import_submit(import);
+	work = create(import);
+	if (work) {
+		work->is_resumed = work->is_written_down = true;
+		work->n_pieces = n_pieces;
+		work->damage = import_take_damage(admin->pending);
+		workers_submit(admin->workers, &work->work);
+	}
 	import_drop_pending(admin);
-	if (!admin->import) /* refused */
-		return;
-	admin->import->is_resumed = admin->import->is_written_down = true;
-	admin->import->n_pieces = n_pieces;
 }
 
 void import_end(struct admin *admin)

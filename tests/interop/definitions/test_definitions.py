@@ -500,7 +500,7 @@ def test_done_again_after_a_crash(t):
     importer.communicate(timeout=t.limit)
     assert importer.returncode == 69, importer.returncode
     own.launch()
-    wait_for_line(t, own, "an import was cut off, and is done again")
+    wait_for_line(t, own, "an import was cut off, and is taken up again")
     after = export(t, own)
     assert len(after["queues"]) == 4000 and len(after["bindings"]) == 4000
     own.end()
