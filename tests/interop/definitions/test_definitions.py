@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Definitions in and out: RabbitMQ's file, what is refused, what a crash or a failure leaves."""
 
+import contextlib
 import copy
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -485,6 +487,32 @@ def test_export_that_is_cut_off(t):
     with open(path, encoding="utf-8") as f:
         assert f.read() == "good"
     assert sorted(os.listdir(folder)) == ["control", "x.json"]
+
+
+@limit(90)
+def test_a_damaged_import_does_not_keep_it_from_starting(t):
+    """What there is of it is under damaged/, and said; the next start knows of nothing."""
+    only_shunt(t)
+    own = t.shuntd()
+    data = os.path.join(own.directory, "data")
+    ctl(t, "declare_queue", "kept", broker=own)
+    own.end()
+    with contextlib.closing(sqlite3.connect(os.path.join(data, "definitions.db"))) as database:
+        database.executemany("INSERT INTO definition VALUES(?, ?, 1)", (
+            (b"import/pending", b"scrambled"), (b"import/piece/00000000", b"so, too")))
+        database.commit()
+    own.launch()
+    wait_for_line(t, own, ' E definitions[0]: not loaded: path="(cut off)" reason="it is damaged: what there is of its file '
+                          'is copied to %s/damaged/import-' % data)
+    assert [q["name"] for q in export(t, own)["queues"]] == ["kept"]
+    copies = {os.path.splitext(name)[1]: name for name in os.listdir(os.path.join(data, "damaged"))}
+    for ending, content in ((".json", b"so, too"), (".pending", b"scrambled")):
+        with open(os.path.join(data, "damaged", copies[ending]), "rb") as f:
+            assert f.read() == content
+    own.end()
+    own.launch()
+    with open(own.log_path, encoding="utf-8") as f:
+        assert "cut off" not in f.read()
 
 
 @limit(180)
