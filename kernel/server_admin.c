@@ -6,9 +6,9 @@
 #include "admin/admin.h"
 #include "base/mem.h"
 #include "broker/broker.h"
-#include "broker/restore.h"
-#include "broker/topology.h"
-#include "broker/vhost.h"
+#include "broker/restore/restore.h"
+#include "broker/topology/topology.h"
+#include "broker/vhost/vhost.h"
 #include "config.h"
 #include "conn/closing.h"
 

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/broker.h"
-#include "broker/topology.h"
+#include "broker/topology/topology.h"
 #include "loop/loop.h"
 #include "loop/workers.h"
 

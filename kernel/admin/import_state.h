@@ -12,7 +12,7 @@
 #include "admin/admin.h"
 #include "admin/import.h"
 #include "admin/plan.h"
-#include "broker/declare.h"
+#include "broker/change/declare.h"
 #include "loop/pool.h"
 #include "loop/task.h"
 #include "loop/workers.h"

@@ -9,7 +9,7 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 #include "conn/delivery.h"
 #include "conn/method_tx.h"
 #include "conn/move.h"

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/vhost.h"
+#include "broker/vhost/vhost.h"
 #include "conn/channel.h"
 #include "conn/decisions.h"
 #include "conn/exclusive.h"

@@ -7,7 +7,7 @@
 
 #include "amqp/frame.h"
 #include "base/bug.h"
-#include "broker/message.h"
+#include "broker/message/message.h"
 #include "conn/channel.h"
 #include "loop/counters.h"
 

@@ -3,8 +3,8 @@
 
 #include "base/bug.h"
 #include "base/log.h"
-#include "broker/queue.h"
-#include "broker/router.h"
+#include "broker/queue/queue.h"
+#include "broker/router/router.h"
 #include "conn/channel.h"
 #include "conn/content.h"
 #include "conn/hooked.h"

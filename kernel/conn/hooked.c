@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "access/access.h"
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 #include "conn/publish.h"
 #include "conn/settle.h"
 

@@ -19,9 +19,9 @@
 #include "base/compiler.h"
 #include "base/list.h"
 #include "base/slice.h"
-#include "broker/draft.h"
-#include "broker/extra_keys.h"
-#include "broker/message.h"
+#include "broker/message/draft.h"
+#include "broker/message/extra_keys.h"
+#include "broker/message/message.h"
 #include "loop/grace.h"
 
 struct hook {

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "broker/router.h"
+#include "broker/router/router.h"
 
 static struct shunt_bytes bytes_of(struct slice s)
 {

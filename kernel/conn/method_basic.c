@@ -6,7 +6,7 @@
 #include "amqp/table.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "broker/router.h"
+#include "broker/router/router.h"
 #include "conn/content.h"
 #include "conn/hooked.h"
 #include "conn/placement.h"

@@ -6,7 +6,7 @@
 #include "amqp/table.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "broker/router.h"
+#include "broker/router/router.h"
 #include "conn/exclusive.h"
 #include "conn/permission.h"
 #include "conn/request.h"

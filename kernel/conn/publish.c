@@ -12,7 +12,7 @@
 #include "amqp/properties.h"
 #include "base/bug.h"
 #include "base/mem.h"
-#include "broker/router.h"
+#include "broker/router/router.h"
 #include "conn/channel.h"
 #include "conn/content.h"
 #include "conn/hooked.h"

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "amqp/properties.h"
-#include "broker/extra_keys.h"
-#include "broker/router.h"
+#include "broker/message/extra_keys.h"
+#include "broker/router/router.h"
 #include "conn/channel.h"
 
 /* Whether the last exchange may be written to. */

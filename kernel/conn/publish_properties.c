@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "broker/router.h"
+#include "broker/router/router.h"
 #include "conn/audit.h"
 #include "conn/channel.h"
 #include "conn/connection.h"

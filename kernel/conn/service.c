@@ -4,7 +4,7 @@
 #include "access/accounts.h"
 #include "base/bug.h"
 #include "base/mem.h"
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 #include "conn/closing.h"
 #include "conn/connection.h"
 #include "conn/handshake.h"

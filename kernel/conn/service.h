@@ -13,7 +13,7 @@
 #include "base/list.h"
 #include "broker/alarm.h"
 #include "broker/broker.h"
-#include "broker/router.h"
+#include "broker/router/router.h"
 #include "conn/hooks.h"
 #include "conn/sasl.h"
 #include "loop/task.h"

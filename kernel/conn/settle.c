@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "base/bug.h"
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 #include "conn/channel.h"
 #include "conn/method_tx.h"
 #include "conn/settling.h"

@@ -3,7 +3,7 @@
 
 #include "base/bug.h"
 #include "base/mem.h"
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 #include "conn/channel.h"
 #include "conn/method_tx.h"
 #include "conn/settle.h"
@@ -14,7 +14,7 @@
  * the settling takes its deliveries with it and needs it no more.
  *
  * What returns to a queue does so from the highest tag to the lowest: then the queue's cursor goes
- * back over it, and nothing waits in a heap (broker/backlog.h). All else goes upwards, as the log
+ * back over it, and nothing waits in a heap (broker/queue/backlog.h). All else goes upwards, as the log
  * likes it.
  */
 

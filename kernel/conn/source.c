@@ -5,7 +5,7 @@
 
 #include "base/bug.h"
 #include "base/mem.h"
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 #include "conn/move.h"
 
 #define SOURCE_INDEX_BITS 16

@@ -22,7 +22,7 @@
 
 #include "access/access.h"
 #include "base/list.h"
-#include "broker/exchange_type.h"
+#include "broker/topology/exchange_type.h"
 #include "loop/grace.h"
 #include "loop/mailbox.h"
 #include "plugin/file.h"

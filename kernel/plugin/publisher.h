@@ -11,7 +11,7 @@
 
 #include <shunt/plugin.h>
 
-#include "broker/draft.h"
+#include "broker/message/draft.h"
 
 struct broker;
 struct plugin;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/router_answers.h"
+#include "broker/router/answers.h"
 
 #include "../unit.h"
 #include "answers_fixture.h"
 #include "base/clock.h"
-#include "broker/explain.h"
-#include "broker/trial.h"
+#include "broker/router/explain.h"
+#include "broker/upgrade/trial.h"
 #include "upgrade_fixture.h"
 
 static const char *const by_header[] = {"headers.to", NULL};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Message hooks in the way of two clients: what they decide, and that nothing is counted wrong by it. */
 #include "conversation.h"
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 #include "conn/hooks.h"
 #include "loop/counters.h"
 

@@ -9,7 +9,7 @@
 static enum placement world_placement;
 
 #include "base/clock.h"
-#include "broker/topology_write.h"
+#include "broker/topology/write.h"
 #include "conn/placement.h"
 #include "loop/counters.h"
 #include "moving.h"

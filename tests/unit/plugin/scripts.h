@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/broker.h"
-#include "broker/exchange_type.h"
+#include "broker/topology/exchange_type.h"
 #include "conn/hooks.h"
 #include "lines.h"
 #include "loop/loop.h"
