@@ -388,6 +388,8 @@ static enum server_status server_begin(struct server *server)
 
 	if (status == SERVER_OK && !loop_pool_is_stopping())
 		status = server_open(server);
+	if (status == SERVER_OK)
+		log_starting(false);
 	if (status == SERVER_OK && !loop_pool_is_stopping())
 		log_info("server", "started: version=%s pid=%ld loops=%u descriptors=%llu",
 			 PACKAGE_VERSION, (long)getpid(), loop_count(),

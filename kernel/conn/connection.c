@@ -161,7 +161,6 @@ void connection_fail(struct connection *c, const struct amqp_error *error)
 {
 	static struct log_limit limit = LOG_LIMIT(20);
 	char name[CONNECTION_NAME_MAX];
-	bool is_open;
 
 	if (c->state >= CONNECTION_CLOSING)
 		return;
@@ -171,6 +170,15 @@ void connection_fail(struct connection *c, const struct amqp_error *error)
 		    c->user != NULL ? c->user->name : "",
 		    error->method_id != 0 ? amqp_method_name(error->method_id) : "none",
 		    error->text);
+	connection_fail_silently(c, error);
+}
+
+void connection_fail_silently(struct connection *c, const struct amqp_error *error)
+{
+	bool is_open;
+
+	if (c->state >= CONNECTION_CLOSING)
+		return;
 	is_open = c->state == CONNECTION_RUNNING;
 	connection_send_close(c, error, CONNECTION_CLOSE_LIMIT_MS);
 	if (!is_open && !c->is_broken)
