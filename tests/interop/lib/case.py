@@ -14,6 +14,7 @@ import pika.exceptions
 from . import broker as brokers
 from . import certificates
 from . import wire
+from .wire import LIMIT_SECONDS
 
 
 class Skip(Exception):
@@ -201,7 +202,7 @@ class Case:
 
     # -- the wire
 
-    def socket(self, limit=wire.LIMIT_SECONDS):
+    def socket(self, limit=LIMIT_SECONDS):
         """A wire.Client that has connected, and no more."""
         return self.socket_to(self.broker, limit)
 
@@ -256,20 +257,20 @@ class Case:
         client.open_channel(1)
         return client
 
-    def socket_to(self, broker, limit=wire.LIMIT_SECONDS, **how):
+    def socket_to(self, broker, limit=LIMIT_SECONDS, **how):
         client = wire.Client(broker.host, broker.port, limit * self.broker.patience, broker.tls, **how)
         self._wires.append(client)
         return client
 
     def knock(self, broker):
         """One that has connected, and waits for nothing: the kernel takes it, also where the broker does not."""
-        client = wire.Client(broker.host, broker.port, wire.LIMIT_SECONDS * self.broker.patience)
+        client = wire.Client(broker.host, broker.port, LIMIT_SECONDS * self.broker.patience)
         self._wires.append(client)
         if broker.tls is None:
             client.send_protocol_header()
         return client
 
-    def enter(self, client, broker, limit=wire.LIMIT_SECONDS):
+    def enter(self, client, broker, limit=LIMIT_SECONDS):
         """Until the broker answers one that has knocked."""
         if broker.tls is not None:
             client.begin_tls(broker.tls)
