@@ -35,7 +35,8 @@ class Test:
         self.suite, self.module, self.function = suite, module, function
         self.name = "%s/%s: %s" % (suite, module.__name__.rsplit(".", 1)[-1].replace("test_", "", 1),
                                    function.__name__.replace("test_", "", 1))
-        self.limit = max(getattr(function, "limit", 0), LIMIT_SECONDS)
+        self.own_limit = getattr(function, "limit", 0)
+        self.limit = max(self.own_limit, LIMIT_SECONDS)
         self.doc = inspect.getdoc(function)
 
 
@@ -160,8 +161,8 @@ class Worker:
 def run(tests, broker, jobs, verbose):
     """Runs all tests; returns (passed, failed, skipped) as counts, after printing each failure."""
     counts = {"passed": 0, "failed": 0, "skipped": 0}
-    # the slow ones first, so that none of them is left alone at the end
-    waiting = sorted(range(len(tests)), key=lambda i: (not _is_slow(tests[i]), i))
+    # the slow ones first, so that none of them is left alone at the end; then those that may take long
+    waiting = sorted(range(len(tests)), key=lambda i: (not _is_slow(tests[i]), -tests[i].own_limit, i))
     workers = [Worker(tests, broker) for _ in range(min(jobs, len(tests)))]
     durations = []
     while waiting or any(w.index is not None for w in workers):
