@@ -190,6 +190,8 @@ class ShuntBroker(Broker):
             "data_dir=%s" % os.path.join(self.directory, "data"),
             "loops=%d" % self.loops,
             "control.socket=%s" % self.control_socket,
+            # a hundred clients that one thread of ours leads in take their time on a busy machine
+            "handshake_timeout=120000",
         ]
         if self.plugins:
             options.append("plugins.dir=%s" % self.plugins)
