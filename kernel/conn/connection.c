@@ -145,7 +145,8 @@ void connection_answer_close(struct connection *c)
 	}
 	connection_send(c, 0, &ok);
 	connection_leave(c);
-	/* As RabbitMQ: clients of many threads take an end that comes first for a lost connection. */
+	/* As RabbitMQ: clients of many threads take an end that comes first for a lost connection.
+	 */
 	transport_close_after_peer(c->transport, CONNECTION_LINGER_MS);
 }
 

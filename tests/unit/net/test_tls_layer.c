@@ -545,8 +545,9 @@ static void it_goes_to_another_loop(void)
 UNIT_MAIN("net/tls_layer", UNIT_TEST(certificates_make), UNIT_TEST(both_directions_at_once),
 	  UNIT_TEST(large_writes_wait_for_the_socket), UNIT_TEST(small_pieces_share_records),
 	  UNIT_TEST(bytes_behind_the_handshake_are_not_lost), UNIT_TEST(an_orderly_end),
-	  UNIT_TEST(we_end), UNIT_TEST(we_end_behind_the_peer), UNIT_TEST(records_are_cut_at_every_byte),
-	  UNIT_TEST(what_is_no_record_ends_it), UNIT_TEST(the_peer_goes_without_reading),
-	  UNIT_TEST(renegotiation_is_refused), UNIT_TEST(changes_of_keys_are_followed),
-	  UNIT_TEST(changes_of_keys_without_end), UNIT_TEST(bytes_wait_for_the_pause),
-	  UNIT_TEST(it_goes_to_another_loop), UNIT_TEST(certificates_remove))
+	  UNIT_TEST(we_end), UNIT_TEST(we_end_behind_the_peer),
+	  UNIT_TEST(records_are_cut_at_every_byte), UNIT_TEST(what_is_no_record_ends_it),
+	  UNIT_TEST(the_peer_goes_without_reading), UNIT_TEST(renegotiation_is_refused),
+	  UNIT_TEST(changes_of_keys_are_followed), UNIT_TEST(changes_of_keys_without_end),
+	  UNIT_TEST(bytes_wait_for_the_pause), UNIT_TEST(it_goes_to_another_loop),
+	  UNIT_TEST(certificates_remove))
