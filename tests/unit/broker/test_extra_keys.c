@@ -74,8 +74,8 @@ static void keys_that_differ_are_all_there(void)
 	end();
 }
 
-/* What one leads to, each of them leads to: a message must not be asked for as often as a client can
- * write a key. */
+/* What one leads to, each of them leads to: a message must not be asked for as often as a client
+ * can write a key. */
 static void repeated_keys_are_read_once(void)
 {
 	begin();
