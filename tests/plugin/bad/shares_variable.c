@@ -7,8 +7,11 @@
 
 #include "good.h"
 
-SHUNT_EXPORT extern int bad_count;
-int bad_count = 1;
-__asm__(".type bad_count, %gnu_unique_object");
+/* not in C: clang would have it global, too */
+__asm__(".pushsection .data\n"
+	".type bad_count, %gnu_unique_object\n"
+	".size bad_count, 4\n"
+	"bad_count: .long 1\n"
+	".popsection");
 
 #include "good_plugin.h"
