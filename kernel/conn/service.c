@@ -7,9 +7,9 @@
 #include "broker/queue/queue.h"
 #include "conn/closing.h"
 #include "conn/connection.h"
-#include "conn/handshake.h"
-#include "conn/placement.h"
-#include "conn/pressure.h"
+#include "conn/entry/handshake.h"
+#include "conn/placement/placement.h"
+#include "conn/placement/pressure.h"
 #include "loop/loop.h"
 
 /*

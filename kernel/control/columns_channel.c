@@ -4,7 +4,7 @@
 
 #include "broker/topology/topology.h"
 #include "conn/channel.h"
-#include "conn/method_tx.h"
+#include "conn/method/tx.h"
 #include "control/columns.h"
 
 static json_t *channel_pid(const void *object)

@@ -9,7 +9,7 @@
 #include "broker/message/extra_keys.h"
 #include "broker/message/message.h"
 #include "broker/topology/topology.h"
-#include "conn/hooks.h"
+#include "conn/hooks/hooks.h"
 #include "conn/service.h"
 #include "control/client.h"
 #include "control/columns.h"

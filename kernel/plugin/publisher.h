@@ -21,6 +21,13 @@ struct publisher;
 struct publisher *publisher_create(struct broker *broker, const struct draft_limits *limits);
 
 /*
+ * While the broker starts: what is handed over at home waits, in its order, until publisher_go_on().
+ * Before, there is no vhost, queue or binding yet that it could reach. Home.
+ */
+void publisher_rest(struct publisher *publisher);
+void publisher_go_on(struct publisher *publisher);
+
+/*
  * When no loop runs any more, and the broker is still there: what is not settled is refused, and
  * what is handed over from now on is dropped.
  */

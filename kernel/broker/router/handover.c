@@ -24,7 +24,7 @@
  * back. If the log over there is behind, and got more from this letter, the letter waits there. So
  * does what went to this loop's log: then nothing is under way, but the publisher's account is
  * charged all the same, until the log has caught up. Who has too much on its account is not read
- * from (conn/pressure.h).
+ * from (conn/placement/pressure.h).
  *
  * A letter to a queue whose deliveries lag behind may be held there in the same way (loop/lag.h).
  *

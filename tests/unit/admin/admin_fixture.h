@@ -16,7 +16,7 @@
 #include "admin/parameters.h"
 #include "base/clock.h"
 
-#define WAIT_MS 20000u
+#define WAIT_MS 60000u
 
 static struct access *access_door;
 static struct admin *admin;
