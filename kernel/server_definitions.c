@@ -117,7 +117,7 @@ static enum server_status load_pending(struct admin *admin)
 	enum server_status status;
 	int result;
 
-	log_info("definitions", "an import was cut off, and is done again");
+	log_info("definitions", "an import was cut off, and is taken up again");
 	import_resume(&loading->import);
 	status = finish(loading, "(cut off)", &result);
 	return import_is_refusal(result) ? SERVER_OK : status;

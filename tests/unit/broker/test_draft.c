@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/draft.h"
+#include "broker/message/draft.h"
 
 #include <errno.h>
 #include <string.h>

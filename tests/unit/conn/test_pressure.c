@@ -2,7 +2,7 @@
 /* What stops reading from a connection, and that it always goes on. */
 #include "base/clock.h"
 #include "broker/alarm.h"
-#include "broker/queue_log.h"
+#include "broker/queue/log.h"
 #include "conversation.h"
 #include "store/engine.h"
 
@@ -32,7 +32,7 @@ static void limit_memory(void *bytes)
 	alarms_set_memory_limit(broker->alarms, *(uint64_t *)bytes);
 }
 
-#define PATIENCE_MS 10000u
+#define PATIENCE_MS 60000u
 
 /* Loop 0 clears alarms by a timer; meanwhile no other loop has its turn. */
 static void wait_while(bool (*is_set)(const struct alarms *))

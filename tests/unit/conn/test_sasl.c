@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conn/sasl.h"
+#include "conn/entry/sasl.h"
 
 #include <string.h>
 

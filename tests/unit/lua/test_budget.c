@@ -208,19 +208,24 @@ static uint64_t cpu_ns(void)
 static void time_ends(void)
 {
 	static const char *const settings[] = {"instructions", "1000000000", "cpu_time", "20000",
-					       NULL};
+					       "quarantine_after", "0", NULL};
 	struct lua_case c;
-	uint64_t start;
+	uint64_t start, taken, calls = 0;
 
 	lua_case_open(&c, "function f() while true do end end", settings);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
-	start = cpu_ns();
-	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "f"), CALL_FAILED);
-	CU_ASSERT_STRING_EQUAL(c.error.text, "case.lua:1: it ran for longer than `cpu_time`");
-	/* a half of it, when the machine has not let it run at the start */
-	CU_ASSERT(cpu_ns() - start >= 9000000u);
-	CU_ASSERT(cpu_ns() - start < 30000000u);
-	CU_ASSERT_EQUAL(lua_case_state(&c)->stats.of_kind[CALL_PUBLISH].failures[FAILURE_TIME], 1);
+	/* a machine may count as ours what it gave to others amid a call, but not each time */
+	do {
+		calls++;
+		start = cpu_ns();
+		CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "f"), CALL_FAILED);
+		taken = cpu_ns() - start;
+		CU_ASSERT_STRING_EQUAL(c.error.text, "case.lua:1: it ran for longer than `cpu_time`");
+		/* a half of it, when the machine has not let it run at the start */
+		CU_ASSERT(taken >= 9000000u);
+	} while (taken >= 30000000u && calls < 3);
+	CU_ASSERT(taken < 30000000u);
+	CU_ASSERT_EQUAL(lua_case_state(&c)->stats.of_kind[CALL_PUBLISH].failures[FAILURE_TIME], calls);
 	lua_case_close(&c);
 }
 

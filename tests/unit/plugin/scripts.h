@@ -17,8 +17,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/broker.h"
-#include "broker/exchange_type.h"
-#include "conn/hooks.h"
+#include "broker/topology/exchange_type.h"
+#include "conn/hooks/hooks.h"
 #include "lines.h"
 #include "loop/loop.h"
 #include "plugin/change.h"
@@ -27,7 +27,7 @@
 #include "store/store.h"
 
 #define LOOPS	     2
-#define LIMIT_S	     20 /* for what happens on another thread */
+#define LIMIT_S	     120 /* for what happens on another thread */
 #define SETTINGS_MAX 8
 #define MODULE(name) PLUGIN_MODULES "/" name ".so"
 
