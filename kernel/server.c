@@ -344,7 +344,9 @@ static enum server_status server_start(struct server *server, bool only_check)
 		log_error("server", "cannot start threads: reason=\"%s\"", strerror(-result));
 		return SERVER_OWN_FAULT;
 	}
-	return status == SERVER_OK && !only_check ? server_restore(server) : status;
+	if (status != SERVER_OK)
+		return status;
+	return only_check ? server_check_definitions(config) : server_restore(server);
 }
 
 static enum server_status server_open(struct server *server)

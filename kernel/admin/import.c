@@ -172,6 +172,25 @@ static int read_file(struct import_work *work)
 	return r;
 }
 
+int import_check_file(const char *path, char *ret_reason, size_t size)
+{
+	const struct plan_options options = {.vhost = SLICE_EMPTY};
+	struct import_work work = {.path = (char *)(uintptr_t)path};
+	struct plan *plan = NULL;
+	int r = read_file(&work);
+
+	if (r != 0)
+		(void)snprintf(ret_reason, size, "cannot read the file: %s", strerror(-r));
+	else
+		r = plan_read(slice_make(work.text, work.size), &options, &plan, NULL, ret_reason,
+			      size);
+	plan_destroy(plan);
+	if (work.text)
+		explicit_bzero(work.text, work.size);
+	mem_free(work.text);
+	return r;
+}
+
 /* What is written down has hashes in place of passwords. */
 static void replace_text(struct import_work *work, struct buffer *text)
 {

@@ -62,6 +62,12 @@ struct import {
 void import_submit(struct import *import);
 
 /*
+ * Looks at the file as the import of the path would before it looks at the broker. 0, or negative
+ * with one line of reason. Any thread; takes as long as it takes.
+ */
+int import_check_file(const char *path, char *ret_reason, size_t size) MUST_USE;
+
+/*
  * Before the loops run: whether an import was cut off. One that is damaged is copied to the folder,
  * made when needed, and pending all the same: import_resume() refuses it. 0, or -1 with one line of
  * reason.

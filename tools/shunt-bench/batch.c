@@ -84,8 +84,8 @@ static void take_off(struct batch *batch, size_t n)
 int batch_send(struct batch *batch, const struct wire *wire)
 {
 	while (!batch_is_sent(batch)) {
-		ssize_t n = wire_send(wire, batch->pieces + batch->first,
-				      batch->count - batch->first);
+		ssize_t n =
+			wire_send(wire, batch->pieces + batch->first, batch->count - batch->first);
 
 		if (n <= 0)
 			return n < 0 ? (int)n : -EPIPE;

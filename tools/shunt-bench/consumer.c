@@ -27,8 +27,8 @@ int consumer_init(struct consumer *consumer, const struct plan *plan, const stru
 	if (!options->reads_slowly)
 		return client_connect(&consumer->client, options, target, CLIENT_BUFFER_SIZE);
 	error = client_connect(&consumer->client, options, target, CLIENT_BUFFER_SMALL);
-	if (error == 0 && setsockopt(consumer->client.wire.fd, SOL_SOCKET, SO_RCVBUF, &slow_receive_size,
-				     sizeof(slow_receive_size)) < 0)
+	if (error == 0 && setsockopt(consumer->client.wire.fd, SOL_SOCKET, SO_RCVBUF,
+				     &slow_receive_size, sizeof(slow_receive_size)) < 0)
 		error = client_fail(&consumer->client, -errno, "SO_RCVBUF: %s", strerror(errno));
 	return error;
 }

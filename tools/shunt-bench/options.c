@@ -173,7 +173,7 @@ uint64_t options_read_count(struct reading *reading, uint64_t min, uint64_t max)
 	if (!isdigit((unsigned char)*reading->text) || *end != '\0' || errno != 0 || value < min ||
 	    value > max) {
 		options_wrong(reading, "--%s takes a number from %llu to %llu", reading->name,
-		      (unsigned long long)min, (unsigned long long)max);
+			      (unsigned long long)min, (unsigned long long)max);
 		return min;
 	}
 	return value;
@@ -192,7 +192,8 @@ static double read_positive(struct reading *reading, double min, double max)
 	value = strtod(reading->text, &end);
 	if (end == reading->text || *end != '\0' || !isfinite(value) || value < min ||
 	    value > max) {
-		options_wrong(reading, "--%s takes a number from %g to %g", reading->name, min, max);
+		options_wrong(reading, "--%s takes a number from %g to %g", reading->name, min,
+			      max);
 		return min;
 	}
 	return value;
@@ -226,7 +227,8 @@ static void read_exchange(struct reading *reading)
 		}
 	}
 	if (strncmp(reading->text, "x-", 2) != 0 || strlen(reading->text) > 127) {
-		options_wrong(reading, "--exchange takes default, direct, fanout, topic, headers or x-TYPE");
+		options_wrong(reading,
+			      "--exchange takes default, direct, fanout, topic, headers or x-TYPE");
 		return;
 	}
 	reading->options->exchange = BENCH_EXCHANGE_OTHER;

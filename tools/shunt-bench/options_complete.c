@@ -11,7 +11,8 @@ static void apply_fanout(struct reading *reading)
 	struct options *options = reading->options;
 
 	if (reading->has_queues)
-		options_wrong(reading, "--fanout says how many queues: --queues does not go with it");
+		options_wrong(reading,
+			      "--fanout says how many queues: --queues does not go with it");
 	if (reading->has_exchange && options->exchange != BENCH_EXCHANGE_FANOUT)
 		options_wrong(reading, "--fanout means a fanout exchange");
 	options->exchange = BENCH_EXCHANGE_FANOUT;
@@ -48,7 +49,8 @@ static void check_tls(struct reading *reading)
 
 	if (!options->is_tls && (options->cacertfile != NULL || options->certfile != NULL ||
 				 options->keyfile != NULL || reading->has_verify))
-		options_wrong(reading, "--cacertfile, --certfile, --keyfile and --verify go with --tls");
+		options_wrong(reading,
+			      "--cacertfile, --certfile, --keyfile and --verify go with --tls");
 	if (options->keyfile != NULL && options->certfile == NULL)
 		options_wrong(reading, "--keyfile goes with --certfile");
 }
@@ -63,15 +65,17 @@ static void check_combination(struct reading *reading)
 	    (reading->has_seconds || options->warmup_s > 0 || options->rate > 0))
 		options_wrong(reading, "--fill goes by --messages, at full speed");
 	if (options->mode != BENCH_MODE_FLOW && (options->noise > 0 || options->slow > 0))
-		options_wrong(reading, "--noise and --slow go beside publishing and consuming only");
+		options_wrong(reading,
+			      "--noise and --slow go beside publishing and consuming only");
 	if (options->mode == BENCH_MODE_FILL && options->consumers == 0)
 		options_wrong(reading, "--fill needs a consumer");
 	if (options->ack > 0 && options->prefetch > 0 && options->ack > options->prefetch)
-		options_wrong(reading, "--ack %u with --prefetch %u would wait for ever", options->ack,
-		      options->prefetch);
+		options_wrong(reading, "--ack %u with --prefetch %u would wait for ever",
+			      options->ack, options->prefetch);
 	if (options->bindings > 0 && (options->exchange == BENCH_EXCHANGE_DEFAULT ||
 				      options->exchange == BENCH_EXCHANGE_FANOUT))
-		options_wrong(reading, "--bindings needs --exchange direct, topic, headers or x-TYPE");
+		options_wrong(reading,
+			      "--bindings needs --exchange direct, topic, headers or x-TYPE");
 	if (strlen(options->user) > 255 || strlen(options->password) > 1000 ||
 	    strlen(options->vhost) > 255)
 		options_wrong(reading, "user, password or vhost is too long");

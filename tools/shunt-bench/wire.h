@@ -31,8 +31,8 @@ struct wire {
 
 /* TLS on the socket, which may still be connecting; shakes hands when there is something to send.
  * `host`: for whom the certificate must be, if it is verified. 0 or -ENOMEM. */
-int wire_begin_tls(struct wire *wire, struct ssl_ctx_st *context, const struct options *options)
-	MUST_USE;
+int wire_begin_tls(struct wire *wire, struct ssl_ctx_st *context,
+		   const struct options *options) MUST_USE;
 /* Closes it. */
 void wire_end(struct wire *wire);
 

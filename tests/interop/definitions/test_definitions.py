@@ -595,6 +595,33 @@ def test_skip_if_unchanged(t):
         assert [u["tags"] for u in export(t, own)["users"]] == [tags], tags
 
 
+@limit(60)
+def test_what_the_check_sees_of_definitions(t):
+    """--check-config refuses what no broker takes, and takes what depends on it."""
+    only_shunt(t)
+
+    def check(path):
+        done = subprocess.run([t.broker.shuntd, "-o", "load_definitions=" + path, "-o", "plugins.dir=%s" % t.broker.plugins,
+                               "--check-config"], capture_output=True, timeout=t.limit, check=False, encoding="utf-8")
+        return done.returncode, [line for line in done.stderr.splitlines() if " E " in line]
+
+    good, elsewhere = write(t, definitions(users=[USER])), write(t, definitions(queues=[dict(QUEUE, vhost="there")]))
+    bad = write(t, definitions(queues=[dict(QUEUE, arguments={"x-expires": -1})]))
+    folder = tempfile.mkdtemp(prefix="shunt-interop-")
+    t.cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    for path in (good, elsewhere, folder):
+        assert check(path) == (0, []), path
+    shutil.copy(good, os.path.join(folder, "1.json"))
+    assert check(folder) == (0, [])
+    with open(os.path.join(folder, "2.json"), "w", encoding="utf-8") as f:
+        f.write("{")
+    for path, text in ((folder, '"%s/2.json" reason="Failed to deserialise input' % folder),
+                       (os.path.join(folder, "none"), "cannot read the file: No such file or directory"),
+                       (bad, 'reason="queues[0].arguments.x-expires: PRECONDITION_FAILED')):
+        status, lines = check(path)
+        assert status == 78 and len(lines) == 1 and text in lines[0], (status, lines)
+
+
 @limit(90)
 def test_start_refused(t):
     only_shunt(t)
