@@ -2,9 +2,10 @@
 
 /*
  * Bindings whose arguments somebody has chosen. The fast hash that plugins get keeps no secret when
- * its seed is known: where eight bytes of what is hashed are what it mixes them with, the next eight
- * do not count. Bindings that are told apart by those alone must have points of their own all the
- * same, or all of them lie in one place, where each is a step for each message, bind and unbind.
+ * its seed is known: where eight bytes of what is hashed are what it mixes them with, the next
+ * eight do not count. Bindings that are told apart by those alone must have points of their own all
+ * the same, or all of them lie in one place, where each is a step for each message, bind and
+ * unbind.
  */
 
 #include "exchange_case.h"
