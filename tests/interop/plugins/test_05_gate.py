@@ -46,7 +46,7 @@ def test_denied_later(t):
     """With RabbitMQ's text; the reason is for the log."""
     broker = gated(t)
     denied(t, broker, "deny")
-    t.wait(lambda: 'PLAIN login refused: the gate is shut: name=' in broker.log_tail(), "the reason in the log")
+    t.wait(lambda: 'PLAIN login refused: the gate is shut: name="' in broker.log_tail(), "the reason in the log")
 
 
 def test_user_with_a_nul(t):
@@ -56,7 +56,7 @@ def test_user_with_a_nul(t):
         client = t.socket_to(broker)
         client.start(mechanism="AMQPLAIN", response=wire.encode_table({"LOGIN": user, "PASSWORD": "guest"})[4:])
         client.expect_connection_close(403, REFUSED.replace("PLAIN", "AMQPLAIN"))
-    t.wait(lambda: 'AMQPLAIN login refused: malformed response: name=' in broker.log_tail(), "the reason in the log")
+    t.wait(lambda: 'AMQPLAIN login refused: malformed response: name="' in broker.log_tail(), "the reason in the log")
 
 
 def test_passed_on(t):
