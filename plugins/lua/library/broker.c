@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "policy/callee.h"
+#include "message/fields.h"
 #include "message/message.h"
 #include "script.h"
 #include "run/state.h"
@@ -183,10 +184,11 @@ static size_t set_header(lua_State *L, struct shunt_draft *draft, size_t before)
 	return before + name.size + value.bytes.size + PER_HEADER;
 }
 
-/* The table at the top. */
+/* The table at the top; or those of a message, or arguments. */
 static void set_headers(lua_State *L, struct shunt_draft *draft)
 {
 	size_t size = 0;
+	bool are_fields = fields_push_table(L, -1);
 
 	if (!lua_istable(L, -1))
 		luaL_error(L, "broker.publish: headers is a %s, it must be a table",
@@ -196,6 +198,7 @@ static void set_headers(lua_State *L, struct shunt_draft *draft)
 		size = set_header(L, draft, size);
 		lua_pop(L, 1);
 	}
+	lua_pop(L, are_fields ? 1 : 0);
 }
 
 static bool is_own(const char *name)

@@ -57,7 +57,7 @@ static void read_short(lua_State *L, const char *name, int index, struct shunt_v
 static const char *integer_wanted(int property)
 {
 	if (property == SHUNT_TIMESTAMP)
-		return "an integer is";
+		return "seconds since 1970 are";
 	return property == SHUNT_DELIVERY_MODE ? "1 or 2 is" : "0 to 255 is";
 }
 

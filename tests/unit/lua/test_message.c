@@ -390,7 +390,7 @@ static void wrong_values_raise(void)
 	ASSERT_HOOKED("message.delivery_mode = 3",
 		      "case.lua:1: message.delivery_mode: 1 or 2 is wanted, not 3");
 	ASSERT_HOOKED("message.timestamp = 'now'",
-		      "case.lua:1: message.timestamp: an integer is wanted, not now");
+		      "case.lua:1: message.timestamp: seconds since 1970 are wanted, not now");
 	ASSERT_HOOKED("message.expiration = 'many'",
 		      "case.lua:1: message.expiration: milliseconds are wanted, not many");
 	ASSERT_HOOKED("message.expiration = 1.5",

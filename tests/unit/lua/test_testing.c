@@ -369,6 +369,15 @@ static void wrong_depends_is_found(void)
 
 /* ---- Hooks and access ---- */
 
+/* Those of a message, with what was written to them, as they are. */
+static void headers_are_handed_on(void)
+{
+	CU_ASSERT(passes("function hook.publish(m) m.headers.b = nil m.headers.c = 3 "
+			 "broker.publish{ headers = m.headers, routing_key = 'copy' } end "
+			 "function test_it() test.publish{ headers = { a = { 1, 2 }, b = 2 } } "
+			 "test.equal(test.published[1].headers, { a = { 1, 2 }, c = 3 }) end"));
+}
+
 static void hooks_are_asked(void)
 {
 	CU_ASSERT(passes(
@@ -441,4 +450,4 @@ UNIT_MAIN("lua/testing", UNIT_TEST(tests_are_run_in_their_order), UNIT_TEST(fail
 	  UNIT_TEST(no_time_is_too_far), UNIT_TEST(timers_fire), UNIT_TEST(publishing_is_seen),
 	  UNIT_TEST(exchanges_route), UNIT_TEST(refusals_reach_the_test),
 	  UNIT_TEST(error_in_route_fails), UNIT_TEST(wrong_depends_is_found),
-	  UNIT_TEST(hooks_are_asked), UNIT_TEST(policies_are_asked))
+	  UNIT_TEST(headers_are_handed_on), UNIT_TEST(hooks_are_asked), UNIT_TEST(policies_are_asked))
