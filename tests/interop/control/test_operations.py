@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Commands that declare, delete, purge and close."""
 
+import contextlib
 import json
+import os
+import subprocess
 
 import pika
 
 from lib.runner import limit
-from lib.shuntctl import ctl, only_shunt, start_ctl
+from lib.shuntctl import ctl, only_shunt, shuntctl_of, start_ctl
 
 
 def messages(t, channel, queue):
@@ -245,3 +248,26 @@ def test_what_is_changed_is_audited(t):
     assert events == ["event=queue.created", "event=binding.created", "event=queue.purged", "event=queue.deleted"], lines
     assert all('by="uid=' in line and 'from="control socket, pid ' in line and 'vhost="/"' in line for line in lines), lines
     assert all('"q\\"1"' in line for line in lines), lines
+
+
+@limit(120)
+def test_definitions_without_end_are_not_read_for_ever(t):
+    """They would take the memory of the broker's machine; the broker takes 256 MiB."""
+    only_shunt(t)
+    importer = subprocess.Popen([shuntctl_of(t.broker), "import_definitions"], stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                env=dict(os.environ, SHUNT_SOCKET=t.broker.control_socket))
+    piece, written = b" " * (1 << 20), 0
+    try:
+        while written < 300:
+            importer.stdin.write(piece)
+            written += 1
+        raise AssertionError("it has read all of it")
+    except BrokenPipeError:
+        pass
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            importer.stdin.close()
+        error = importer.stderr.read().decode()
+        status = importer.wait(t.limit)
+    assert status == 65 and "at most 268435456" in error, (status, error)
