@@ -250,24 +250,29 @@ def test_what_is_changed_is_audited(t):
     assert all('"q\\"1"' in line for line in lines), lines
 
 
-@limit(120)
-def test_definitions_without_end_are_not_read_for_ever(t):
-    """They would take the memory of the broker's machine; the broker takes 256 MiB."""
-    only_shunt(t)
-    importer = subprocess.Popen([shuntctl_of(t.broker), "import_definitions"], stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                env=dict(os.environ, SHUNT_SOCKET=t.broker.control_socket))
-    piece, written = b" " * (1 << 20), 0
+def refusal_of_endless_input(t, megabytes, *words):
+    """What the command says after it has read less than that."""
+    process = subprocess.Popen([shuntctl_of(t.broker), *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=dict(os.environ, SHUNT_SOCKET=t.broker.control_socket))
     try:
-        while written < 300:
-            importer.stdin.write(piece)
-            written += 1
+        for _ in range(megabytes):
+            process.stdin.write(b" " * (1 << 20))
         raise AssertionError("it has read all of it")
     except BrokenPipeError:
         pass
     finally:
         with contextlib.suppress(BrokenPipeError):
-            importer.stdin.close()
-        error = importer.stderr.read().decode()
-        status = importer.wait(t.limit)
-    assert status == 65 and "at most 268435456" in error, (status, error)
+            process.stdin.close()
+        error = process.stderr.read().decode()
+        status = process.wait(t.limit)
+    assert status == 65, (status, error)
+    return error
+
+
+@limit(120)
+def test_input_without_end_is_not_read_for_ever(t):
+    """It would take the memory of the broker's machine; the broker takes 256 MiB of definitions."""
+    only_shunt(t)
+    assert "at most 268435456" in refusal_of_endless_input(t, 300, "import_definitions")
+    for words in (("add_user", t.name("u")), ("hash_password",)):
+        assert "Password is too long" in refusal_of_endless_input(t, 10, *words)
