@@ -16,6 +16,7 @@
 #include "help.h"
 
 #define READ_SIZE ((size_t)1 << 20)
+#define INPUT_MAX ((size_t)256 << 20) /* the broker takes no more, and says so */
 #define TIMEOUT_MS 300000u /* as rabbitmqctl's */
 
 static bool is_standard(const struct options *options)
@@ -48,9 +49,10 @@ static bool print_warning(const json_t *line)
 
 /* ---- Import ---- */
 
+/* An input without end, as of a pipe, must not take the machine's memory. */
 static int read_all(int fd, struct buffer *text)
 {
-	for (;;) {
+	while (text->size <= INPUT_MAX) {
 		uint8_t *room = buffer_reserve(text, READ_SIZE);
 		ssize_t n;
 
@@ -64,6 +66,7 @@ static int read_all(int fd, struct buffer *text)
 		else if (errno != EINTR)
 			return -errno;
 	}
+	return 0;
 }
 
 static int read_input(const struct command *command, const struct options *options, struct buffer *text)
