@@ -8,7 +8,7 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "conn/placement.h"
+#include "conn/placement/placement.h"
 #include "loop/loop.h"
 #include "loop/mailbox.h"
 #include "loop/workers.h"

@@ -9,7 +9,10 @@
 #include "plugin/change.h"
 #include "plugin/command.h"
 #include "plugin/describe.h"
+#include "plugin/plugin.h"
+#include "plugin/script.h"
 #include "plugin/script_check.h"
+#include "plugin/setting_list.h"
 
 /* ---- At the start ---- */
 
@@ -46,6 +49,48 @@ enum server_status server_plugins_load(struct plugins *plugins, const struct con
 		return SERVER_OK;
 	log_error("plugin", "%s", reason);
 	return SERVER_CONFIG;
+}
+
+/* ---- When it is read again ---- */
+
+static bool is_named(const struct config *config, const char *script)
+{
+	for (size_t i = 0; i < config->n_scripts; i++) {
+		char *name = script_name_of(config->scripts[i].name);
+		bool is_it = strcmp(name != NULL ? name : config->scripts[i].name, script) == 0;
+
+		mem_free(name);
+		if (is_it)
+			return true;
+	}
+	return false;
+}
+
+static bool is_optional(const struct config *config, const char *script)
+{
+	for (size_t i = config->n_settings; i > 0; i--) {
+		const struct plugin_setting *setting = &config->settings[i - 1];
+
+		if (setting_is_of(setting, script, true) && strcmp(setting->key, "optional") == 0)
+			return strcmp(setting->value, "true") == 0;
+	}
+	return false;
+}
+
+int server_plugins_check_scripts(const struct plugins *plugins, const struct config *fresh,
+				 char *ret_reason, size_t size)
+{
+	for (size_t i = 0; i < fresh->n_settings; i++) {
+		const struct plugin_setting *setting = &fresh->settings[i];
+		const struct plugin *there = plugins_find(plugins, setting->plugin);
+
+		if (!setting->is_script || (there != NULL && there->script != NULL) ||
+		    is_named(fresh, setting->plugin) || is_optional(fresh, setting->plugin))
+			continue;
+		return plugin_refuse(ret_reason, size, "%s: script '%s' is not loaded",
+				     setting->where, setting->plugin);
+	}
+	return 0;
 }
 
 /* ---- For the control socket ---- */
@@ -131,15 +176,23 @@ static void abandon(void *context, void *running)
 static void check(void *context, const struct control_script_check *check)
 {
 	const struct server_plugins *plugins = context;
+	struct script_check_setting *settings =
+		mem_zalloc((check->n_settings + 1) * sizeof(*settings));
 	const struct script_check translated = {
 		.name_or_path = check->name_or_path,
 		.is_test = check->is_test,
+		.settings = settings,
+		.n_settings = check->n_settings,
 		.print = check->print,
 		.done = check->done,
 		.context = check->context,
 	};
 
+	for (size_t i = 0; i < check->n_settings; i++)
+		settings[i] = (struct script_check_setting){check->settings[i].key,
+							    check->settings[i].value};
 	plugins_check_script(plugins->changes, &translated);
+	mem_free(settings);
 }
 
 struct control_plugins server_plugins_for_control(struct server_plugins *plugins)

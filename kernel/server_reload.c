@@ -186,6 +186,8 @@ static int reload_from(const struct server_reload *reload, struct config *fresh,
 		return SERVER_CONFIG;
 	}
 	config_complete(fresh);
+	if (server_plugins_check_scripts(reload->plugins->plugins, fresh, ret_said, size) != 0)
+		return SERVER_CONFIG;
 	before.settings = server_environment(reload);
 	before.certificate = certificate_in_force(reload);
 	result = prepare(reload, fresh, ret_said, size);

@@ -43,7 +43,11 @@ exchange.register {
 		exchange.state[binding.id] = nil
 	end,
 	route = function(message, bindings, emit, exchange)
-		local number = tonumber(message.headers[exchange.arguments.header])
+		local header = exchange.arguments.header
+		local kind, bytes = message:header_type(header)
+		-- no number has more bytes, and a table costs time
+		if kind ~= "number" and (kind ~= "string" or bytes > 100) then return end
+		local number = tonumber(message.headers[header])
 		if not number then return end
 		for _, range in pairs(exchange.state) do
 			if range.from <= number and number < range.below then emit(range.binding) end

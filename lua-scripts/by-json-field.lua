@@ -21,10 +21,9 @@ exchange.register {
 		{ name = "fallback", type = "string", help = "the key for messages without it" },
 	},
 	route = function(message, bindings, emit, exchange)
-		local value = message:json(exchange.arguments.field)
-		if value == nil or type(value) == "table" then
-			value = exchange.arguments.fallback
-		end
+		-- true: an object or array is no key, and is not made: so no body costs too much
+		local value = message:json(exchange.arguments.field, true)
+		if value == nil then value = exchange.arguments.fallback end
 		return bindings:match(value ~= nil and tostring(value) or nil)
 	end,
 }

@@ -18,6 +18,13 @@ local function fraction_of(text)
 	return tonumber(crypto.sha256(text):sub(1, 8), 16) / LARGEST
 end
 
+-- Of a header, as a text; nil without it, or if it is a table, or longer than anybody's name is.
+local function stable_value(message, name)
+	local kind, bytes = message:header_type(name)
+	if not kind or kind == "table" or (bytes or 0) > 4096 then return nil end
+	return tostring(message.headers[name])
+end
+
 exchange.register {
 	name = "x-canary",
 	description = "to one binding, by their weights",
@@ -53,9 +60,8 @@ exchange.register {
 	end,
 	route = function(message, bindings, emit, exchange)
 		local state, sticky = exchange.state, exchange.arguments.sticky
-		local value = sticky and message.headers[sticky]
-		local place = (value ~= nil and value ~= false and fraction_of(tostring(value))
-			       or math.random()) * (state.sum or 0)
+		local value = sticky and stable_value(message, sticky)
+		local place = (value and fraction_of(value) or math.random()) * (state.sum or 0)
 		for _, entry in ipairs(state.list or {}) do
 			place = place - entry.weight
 			if place < 0 then return entry.binding end

@@ -17,10 +17,13 @@
 
 local KEYS = { rejected = "retry", expired = "expired", maxlen = "overflow", delivery_limit = "park" }
 
+-- The broker writes an entry for each queue and reason. What is longer is somebody else's work.
+local LONGEST = 16384
+
 local function deaths(list)
 	local count = 0
 	for _, death in ipairs(list) do
-		count = count + (math.tointeger(death.count) or 1)
+		count = count + (type(death) == "table" and math.tointeger(death.count) or 1)
 	end
 	return count
 end
@@ -34,8 +37,12 @@ exchange.register {
 	},
 	depends = { "headers.x-death" },
 	route = function(message, bindings, emit, exchange)
-		local list = message.headers["x-death"]
-		local last = type(list) == "table" and list[1]
+		local last, list
+		local kind, bytes = message:header_type("x-death")
+		if kind == "table" and bytes <= LONGEST then
+			list = message.headers["x-death"]
+			last = list[1]
+		end
 		if type(last) ~= "table" then return bindings:match("unknown") end
 		local key = KEYS[last.reason] or "unknown"
 		if key == "retry" and deaths(list) > exchange.arguments.attempts then key = "park" end

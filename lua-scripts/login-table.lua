@@ -70,6 +70,14 @@ function test_right_password()
 	test.equal({ verdict, details.tags }, { "allow", {} })
 end
 
+function test_names_with_dots()
+	test.settings { password = { ["acme.alice"] = "salt:" .. DIGEST, acme = "salt:" .. DIGEST },
+			tags = { ["acme.alice"] = "monitoring" } }
+	local verdict, details = test.authenticate("acme.alice", "secret")
+	test.equal({ verdict, details.tags }, { "allow", { "monitoring" } })
+	test.equal(test.authenticate("acme", "secret"), "allow")
+end
+
 function test_wrong_password()
 	test.settings { password = { alice = "salt:" .. DIGEST } }
 	test.equal({ test.authenticate("alice", "guess") }, { "deny", "wrong password" })

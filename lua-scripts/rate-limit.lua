@@ -17,7 +17,7 @@
 -- When the script itself fails, messages are nacked: `script.rate-limit.on_error.publish = pass` if a
 -- limit that does not work is better for you than publishing that does not.
 
-settings.require { per_second = "number", burst = "number?", user = "table?", too_much = "string?" }
+settings.require { per_second = "number", burst = "number?", user = "numbers?", too_much = "string?" }
 
 local too_much = settings.too_much or "nack"
 if too_much ~= "nack" and too_much ~= "drop" and too_much ~= "refuse" then
@@ -65,6 +65,12 @@ function test_users_have_rates()
 	test.equal(publish("alice", 15), 2)
 	test.equal(publish("mallory", 15), 0)
 	test.equal(publish("bob", 15), 10)
+end
+
+function test_names_of_users_have_dots()
+	test.settings { per_second = 10, user = { ["acme.alice"] = 2 } }
+	test.equal(publish("acme.alice", 15), 2)
+	test.equal(publish("acme", 15), 10)
 end
 
 function test_too_much()

@@ -35,8 +35,9 @@ end
 function hook.deliver(message, context)
 	if trusted[context.user] then return end
 	for _, name in ipairs(headers) do
-		-- a message is copied only when something in it changes
-		if message.headers[name] ~= nil then
+		-- A message is copied only when something in it changes. The header itself is not looked
+		-- at: somebody may have put so much into it that this would fail.
+		if message:header_type(name) then
 			message.headers[name] = settings.replacement
 		end
 	end

@@ -9,8 +9,8 @@
 #include "admin/plan.h"
 #include "base/mem.h"
 #include "broker/broker.h"
-#include "broker/topology.h"
-#include "broker/vhost.h"
+#include "broker/topology/topology.h"
+#include "broker/vhost/vhost.h"
 #include "loop/loop.h"
 #include "loop/workers.h"
 

@@ -10,7 +10,7 @@
 #include "admin/vhosts.h"
 #include "base/mem.h"
 #include "broker/broker.h"
-#include "broker/topology.h"
+#include "broker/topology/topology.h"
 
 /* Out of memory while copying: the view is as good as the text that failed. */
 static bool keep(struct plan *plan, struct slice *text)

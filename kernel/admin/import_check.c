@@ -9,9 +9,9 @@
 #include "admin/import_state.h"
 #include "base/mem.h"
 #include "broker/broker.h"
-#include "broker/exchange.h"
-#include "broker/exchange_type.h"
-#include "broker/topology.h"
+#include "broker/topology/exchange.h"
+#include "broker/topology/exchange_type.h"
+#include "broker/topology/topology.h"
 #include "loop/loop.h"
 
 #define SLICE 32u

@@ -13,7 +13,7 @@
 
 #include "admin/import_state.h"
 #include "base/mem.h"
-#include "broker/vhost.h"
+#include "broker/vhost/vhost.h"
 #include "loop/loop.h"
 
 /* Begun in one slice. Those under way end in one turn, perhaps: some 10 us each. */

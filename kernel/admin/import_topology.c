@@ -5,10 +5,10 @@
 
 #include "admin/import_state.h"
 #include "base/mem.h"
-#include "broker/binding.h"
+#include "broker/topology/binding.h"
 #include "broker/broker.h"
-#include "broker/topology.h"
-#include "broker/vhost.h"
+#include "broker/topology/topology.h"
+#include "broker/vhost/vhost.h"
 #include "loop/loop.h"
 
 static struct topology *topology_of(const struct import_op *op)

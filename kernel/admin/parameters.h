@@ -6,7 +6,7 @@
  * RabbitMQ's runtime parameters: named JSON values of a vhost and a component, and global ones.
  * Policies are parameters of the component "policy", operator policies of "operator_policy":
  * objects with "apply-to", "definition", "pattern" and "priority". They are kept, and have no
- * effect yet. Limits of vhosts are not here ("vhost-limits" in RabbitMQ): broker/vhost.h has them.
+ * effect yet. Limits of vhosts are not here ("vhost-limits" in RabbitMQ): broker/vhost/vhost.h has them.
  *
  * They are definitions of the store ("parameter/VHOST/COMPONENT/NAME", "global-parameter/NAME").
  * All at home. Whether a vhost exists is not known here.

@@ -18,7 +18,7 @@
 #include "base/compiler.h"
 #include "base/map.h"
 #include "base/slice.h"
-#include "broker/vhost.h"
+#include "broker/vhost/vhost.h"
 
 enum plan_kind {
 	PLAN_VHOSTS,

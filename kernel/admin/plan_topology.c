@@ -6,7 +6,7 @@
 
 #include "admin/plan_reader.h"
 #include "base/bug.h"
-#include "broker/arguments.h"
+#include "broker/change/arguments.h"
 
 /* RabbitMQ does not take them from a file either: they are there, or were named by a server. */
 static bool is_reserved(struct slice name)

@@ -6,7 +6,7 @@
 
 #include "access/audit.h"
 #include "admin/admin.h"
-#include "broker/vhost.h"
+#include "broker/vhost/vhost.h"
 
 /*
  * As vhost_submit(), and: one that is added gets full permissions for nobody (rabbitmqctl's way),

@@ -4,7 +4,7 @@
 #include "base/bug.h"
 #include "base/list.h"
 #include "base/mem.h"
-#include "broker/queue_log.h"
+#include "broker/queue/log.h"
 #include "loop/loop.h"
 #include "loop/mailbox.h"
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "broker/backlog.h"
+#include "broker/queue/backlog.h"
 #include "loop/loop.h"
 #include "loop/slots.h"
 
@@ -30,9 +30,9 @@ struct broker_loop {
 	uint64_t n_queues;
 	uint64_t n_commits;	/* of definitions, under way */
 	struct router *router;	/* scratch space of routing */
-	struct queue_log *log;	/* what goes to the loop's log: broker/queue_log.h */
+	struct queue_log *log;	/* what goes to the loop's log: broker/queue/log.h */
 	struct chunk_pool pool; /* of the backlogs of its queues */
-	/* How much memory its queues may use now: broker/queue_page_out.c. */
+	/* How much memory its queues may use now: broker/queue/page_out.c. */
 	uint64_t queue_budget, transient_budget;
 	uint64_t looked_ms, swept_ms;
 	struct loop_task sweep;
@@ -64,7 +64,7 @@ struct broker {
 	_Atomic uint64_t
 		next_transient_id; /* of queues that are not durable: STORE_TRANSIENT_ID.. */
 	struct list vhost_changes; /* struct vhost_work.active: under way. Loop 0's */
-	/* Closes the connections of a vhost that is being deleted (broker/vhost.h). Set before the
+	/* Closes the connections of a vhost that is being deleted (broker/vhost/vhost.h). Set before the
 	 * loops run; NULL: there never are any. */
 	void (*vhost_closing)(void *context, struct vhost_closing *closing);
 	void *vhost_closing_context;
@@ -72,7 +72,7 @@ struct broker {
 
 /*
  * The pool of loops must exist and must not run yet. store is borrowed. The memory alarm has no
- * limit at first. default_vhost NULL: without a vhost, for broker/restore.h. Never fails but for
+ * limit at first. default_vhost NULL: without a vhost, for broker/restore/restore.h. Never fails but for
  * memory.
  */
 struct broker *broker_create(unsigned n_loops, struct store *store, const char *default_vhost);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "broker/broker_loop.h"
 
-#include "broker/queue_state.h"
+#include "broker/queue/state.h"
 
 void broker_loop_init(struct broker_loop *part, struct store_log *log)
 {

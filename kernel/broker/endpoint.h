@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "broker/message.h"
+#include "broker/message/message.h"
 #include "loop/slots.h"
 
 struct endpoint;

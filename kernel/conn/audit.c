@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "broker/topology.h"
+#include "broker/topology/topology.h"
 
 #define AUDIT_TEXT_SIZE 320 /* a quoted name: cut when it is long, and all escapes */
 

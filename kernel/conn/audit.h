@@ -7,7 +7,7 @@
 
 #include "access/audit.h"
 #include "base/slice.h"
-#include "broker/declare.h"
+#include "broker/change/declare.h"
 #include "conn/connection.h"
 
 /* Who it is; the slices lie in `name` and in the connection. */

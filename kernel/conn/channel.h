@@ -20,10 +20,10 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "broker/endpoint.h"
-#include "conn/confirms.h"
+#include "conn/publish/confirms.h"
 #include "conn/connection.h"
-#include "conn/settling.h"
-#include "conn/unacked.h"
+#include "conn/deliver/settling.h"
+#include "conn/deliver/unacked.h"
 
 enum channel_state {
 	CHANNEL_OPEN,
@@ -37,10 +37,10 @@ enum channel_content {
 	CHANNEL_BODY,
 };
 
-struct channel_publish; /* conn/publish.h */
+struct channel_publish; /* conn/publish/publish.h */
 struct channel_request; /* conn/request.h */
-struct source;		/* conn/source.h */
-struct tx;		/* conn/method_tx.h */
+struct source;		/* conn/deliver/source.h */
+struct tx;		/* conn/method/tx.h */
 
 struct channel {
 	struct endpoint endpoint; /* first: endpoint_ops find the channel by it */

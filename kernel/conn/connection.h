@@ -53,7 +53,7 @@ enum connection_pause {
 #define CONNECTION_REPLIES_MAX                                                                     \
 	(64u << 20) /* of output that waits: direct replies beyond it are dropped */
 
-/* Which loop most of what it does is for; see conn/placement.c. */
+/* Which loop most of what it does is for; see conn/placement/placement.c. */
 struct placement_vote {
 	uint32_t loop;	/* the candidate */
 	uint32_t lead;	/* of it before all others together */
@@ -76,10 +76,10 @@ struct connection_capabilities {
 
 struct arrived;
 struct decisions; /* conn/decisions.h */
-struct move;	  /* conn/move.c */
+struct move;	  /* conn/placement/move.c */
 struct tls_session;
 
-/* A client's connection. Its loop may change: conn/move.h. */
+/* A client's connection. Its loop may change: conn/placement/move.h. */
 struct connection {
 	struct list link; /* conn_loop.connections */
 	struct conn_service *service;
@@ -113,7 +113,7 @@ struct connection {
 
 	uint64_t inflight_bytes; /* see publication.inflight_bytes */
 	uint64_t backlog_bytes;	 /* waiting in channels */
-	bool counts_for_user, counts_in_vhost; /* conn/opening.h: it is given back */
+	bool counts_for_user, counts_in_vhost; /* conn/entry/opening.h: it is given back */
 	bool has_published;
 	bool is_replaying; /* within connection_replay() */
 	bool is_ending;	   /* connection.close came, and waits for channels */
@@ -135,9 +135,9 @@ struct connection {
 	struct move *move;	    /* to another loop, under way; NULL: none */
 	uint64_t stays_until_ms;    /* on this loop; by loop_now_ms() */
 	unsigned n_sent_away;	    /* from full loops, with little time in between */
-	struct loop_set told;	    /* conn/move.h: move_note_letter() */
-	unsigned n_fences;	    /* conn/move.c: under way */
-	struct placement_vote vote; /* conn/placement.h */
+	struct loop_set told;	    /* conn/placement/move.h: move_note_letter() */
+	unsigned n_fences;	    /* conn/placement/move.c: under way */
+	struct placement_vote vote; /* conn/placement/placement.h */
 };
 
 /* It does not take its answers: nothing more is done for it until it has taken most of them. */
@@ -150,6 +150,8 @@ static inline bool connection_is_full(const struct connection *c)
 /* Ends the connection with an exception: sends connection.close, ends all channels, ignores what
  * comes. */
 void connection_fail(struct connection *c, const struct amqp_error *error);
+/* The same, by who has logged why. */
+void connection_fail_silently(struct connection *c, const struct amqp_error *error);
 
 /* As above, by the server's own will (320): `text` is the reason. */
 void connection_force(struct connection *c, const char *text, unsigned limit_ms);

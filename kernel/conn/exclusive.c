@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "base/mem.h"
-#include "broker/declare.h"
-#include "broker/queue.h"
+#include "broker/change/declare.h"
+#include "broker/queue/queue.h"
 #include "conn/closing.h"
 #include "loop/task.h"
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "broker/topology.h"
+#include "broker/topology/topology.h"
 #include "conn/audit.h"
 #include "conn/channel.h"
 #include "conn/decisions.h"

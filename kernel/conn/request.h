@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "broker/declare.h"
-#include "broker/queue.h"
+#include "broker/change/declare.h"
+#include "broker/queue/queue.h"
 #include "conn/channel.h"
 
 /*

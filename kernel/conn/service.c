@@ -4,12 +4,12 @@
 #include "access/accounts.h"
 #include "base/bug.h"
 #include "base/mem.h"
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 #include "conn/closing.h"
 #include "conn/connection.h"
-#include "conn/handshake.h"
-#include "conn/placement.h"
-#include "conn/pressure.h"
+#include "conn/entry/handshake.h"
+#include "conn/placement/placement.h"
+#include "conn/placement/pressure.h"
 #include "loop/loop.h"
 
 /*

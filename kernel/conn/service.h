@@ -13,12 +13,12 @@
 #include "base/list.h"
 #include "broker/alarm.h"
 #include "broker/broker.h"
-#include "broker/router.h"
-#include "conn/hooks.h"
-#include "conn/sasl.h"
+#include "broker/router/router.h"
+#include "conn/hooks/hooks.h"
+#include "conn/entry/sasl.h"
 #include "loop/task.h"
 
-/* Where connections are: conn/placement.h. */
+/* Where connections are: conn/placement/placement.h. */
 enum placement {
 	PLACEMENT_NEAR,	    /* they move to the loops of the queues that they use */
 	PLACEMENT_FIXED,    /* they stay where they were accepted */
@@ -53,7 +53,7 @@ struct settle_batch {
 	uint64_t seqs[SETTLE_BATCH_MAX];
 };
 
-/* What a loop knows of how busy all are: conn/placement.c. */
+/* What a loop knows of how busy all are: conn/placement/placement.c. */
 struct loop_load {
 	uint64_t sampled_ms; /* 0: never */
 	bool is_known;	     /* the shares hold for a time that has just passed */

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/slice.h"
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 #include "loop/slots.h"
 
 struct conn_service;

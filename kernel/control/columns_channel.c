@@ -2,9 +2,9 @@
 /* list_channels: on every loop, of its own connections. */
 #include <stdio.h>
 
-#include "broker/topology.h"
+#include "broker/topology/topology.h"
 #include "conn/channel.h"
-#include "conn/method_tx.h"
+#include "conn/method/tx.h"
 #include "control/columns.h"
 
 static json_t *channel_pid(const void *object)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* list_connections: on every loop, of its own connections. */
 #include "base/buffer.h"
-#include "broker/topology.h"
+#include "broker/topology/topology.h"
 #include "conn/connection.h"
 #include "control/columns.h"
 #include "control/columns_tls.h"

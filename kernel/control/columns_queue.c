@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* list_queues: on the loops that own the queues. */
 #include "broker/broker.h"
-#include "broker/queue.h"
-#include "broker/topology.h"
+#include "broker/queue/queue.h"
+#include "broker/topology/topology.h"
 #include "control/columns.h"
 
 struct queue_row {

@@ -2,7 +2,7 @@
 /* list_exchanges and list_bindings: on loop 0, of the shared topology. */
 #include "amqp/table.h"
 #include "broker/broker.h"
-#include "broker/topology.h"
+#include "broker/topology/topology.h"
 #include "control/columns.h"
 
 /* Rows are made inside the read side, which is to be short: few at a time. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "broker/broker.h"
-#include "broker/vhost.h"
+#include "broker/vhost/vhost.h"
 #include "conn/service.h"
 #include "control/columns.h"
 

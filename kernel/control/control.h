@@ -48,10 +48,17 @@ struct control_plugin_call {
 	void *context;
 };
 
+/* What a script is handed besides what the configuration says. */
+struct control_script_setting {
+	const char *key, *value;
+};
+
 /* A script to be looked at, or tested, and not put in force. */
 struct control_script_check {
 	const char *name_or_path;
 	bool is_test;
+	const struct control_script_setting *settings;
+	size_t n_settings;
 	/* Not inside the call; done, with the error or NULL, is the last. */
 	void (*print)(void *context, struct slice text);
 	void (*done)(void *context, const char *error);

@@ -5,11 +5,11 @@
 
 #include "base/mem.h"
 #include "broker/broker.h"
-#include "broker/explain.h"
-#include "broker/extra_keys.h"
-#include "broker/message.h"
-#include "broker/topology.h"
-#include "conn/hooks.h"
+#include "broker/router/explain.h"
+#include "broker/message/extra_keys.h"
+#include "broker/message/message.h"
+#include "broker/topology/topology.h"
+#include "conn/hooks/hooks.h"
 #include "conn/service.h"
 #include "control/client.h"
 #include "control/columns.h"
@@ -176,18 +176,17 @@ static int explain_by_keys(struct broker *broker, struct vhost *vhost, struct sl
 			   struct explanation *ret_explanation)
 {
 	struct slice *extra = mem_try_alloc((keys->n + 1) * sizeof(*extra));
-	const struct explained_publish publish = {
+	struct explained_publish publish = {
 		.vhost = vhost,
 		.user = user,
 		.message = message,
 		.extra_keys = extra,
-		.n_extra_keys = keys->n,
 	};
 	int r;
 
 	if (extra == NULL)
 		return -ENOMEM;
-	extra_keys_read(buffer_slice(&keys->bytes), keys->n, extra);
+	publish.n_extra_keys = extra_keys_read(buffer_slice(&keys->bytes), keys->n, extra);
 	r = explain(broker, &publish, ret_explanation);
 	mem_free(extra);
 	return r;

@@ -9,7 +9,7 @@
 #include "amqp/properties.h"
 #include "amqp/table_writer.h"
 #include "base/mem.h"
-#include "broker/message.h"
+#include "broker/message/message.h"
 
 static struct slice text_of(const json_t *value)
 {

@@ -2,7 +2,7 @@
 /* The commands on permissions and topic permissions. */
 #include "access/access.h"
 #include "broker/broker.h"
-#include "broker/topology.h"
+#include "broker/topology/topology.h"
 #include "control/account_list.h"
 #include "control/account_request.h"
 #include "control/columns.h"

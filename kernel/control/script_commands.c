@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The commands behind `shuntctl script`. Changes are those of plugins. */
+#include <stdint.h>
+
 #include "base/mem.h"
 #include "control/columns.h"
 #include "control/plugin_commands.h"
@@ -46,9 +48,32 @@ static void check_done(void *context, const char *error)
 		control_client_ok(client);
 }
 
+/* An object of texts, or nothing at all. NULL: it is something else; else the caller's. */
+static struct control_script_setting *settings_of(const json_t *object, size_t *ret_n)
+{
+	size_t n = json_object_size(object), i = 0;
+	struct control_script_setting *settings = mem_zalloc((n + 1) * sizeof(*settings));
+	bool is_fine = object == NULL || json_is_object(object);
+	const char *key;
+	json_t *value;
+
+	/* jansson's loop wants it without const, and does not change it */
+	json_object_foreach((json_t *)(uintptr_t)object, key, value)
+	{
+		is_fine = is_fine && key[0] != '\0' && json_is_string(value);
+		settings[i++] = (struct control_script_setting){key, json_string_value(value)};
+	}
+	*ret_n = n;
+	if (is_fine)
+		return settings;
+	mem_free(settings);
+	return NULL;
+}
+
 static void script_check(struct control_client *client, const json_t *request)
 {
 	const struct control_plugins *plugins = &control_client_config(client)->plugin;
+	struct control_script_setting *settings;
 	struct control_script_check check = {
 		.name_or_path = json_string_value(json_object_get(request, "name")),
 		.is_test = json_is_true(json_object_get(request, "test")),
@@ -61,10 +86,17 @@ static void script_check(struct control_client *client, const json_t *request)
 		control_client_fail(client, CONTROL_USAGE, "it takes a script");
 		return;
 	}
+	settings = settings_of(json_object_get(request, "settings"), &check.n_settings);
+	if (settings == NULL) {
+		control_client_fail(client, CONTROL_USAGE, "settings are texts with names");
+		return;
+	}
+	check.settings = settings;
 	watcher = mem_zalloc(sizeof(*watcher));
 	watcher->client = control_client_ref(client);
 	check.context = watcher;
 	plugins->check(plugins->context, &check);
+	mem_free(settings);
 }
 
 const struct control_command control_script_commands[] = {

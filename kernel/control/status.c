@@ -12,7 +12,7 @@
 #include "base/log_settings.h"
 #include "broker/alarm.h"
 #include "broker/broker.h"
-#include "broker/topology.h"
+#include "broker/topology/topology.h"
 #include "conn/service.h"
 #include "control/client.h"
 #include "control/columns.h"

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "broker/declare.h"
-#include "broker/queue.h"
-#include "broker/vhost.h"
+#include "broker/change/declare.h"
+#include "broker/queue/queue.h"
+#include "broker/vhost/vhost.h"
 #include "conn/audit.h"
 #include "control/arguments.h"
 

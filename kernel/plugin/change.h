@@ -17,8 +17,8 @@
 
 #include <stdbool.h>
 
-#include "broker/trial.h"
-#include "broker/upgrade.h"
+#include "broker/upgrade/trial.h"
+#include "broker/upgrade/upgrade.h"
 
 struct plugin;
 struct plugin_changes;

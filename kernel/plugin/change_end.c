@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/exchange_type.h"
+#include "broker/topology/exchange_type.h"
 #include "plugin/change_state.h"
 #include "plugin/script.h"
 

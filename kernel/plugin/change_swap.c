@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* New exchange types take the place of old ones (broker/upgrade.h), and everything else of the
+/* New exchange types take the place of old ones (broker/upgrade/upgrade.h), and everything else of the
  * plugins follows in the same turn. Whatever fails, fails before that. */
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/broker.h"
-#include "broker/exchange_type.h"
+#include "broker/topology/exchange_type.h"
 #include "plugin/change_state.h"
 
 /* ---- Types ---- */

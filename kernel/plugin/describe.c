@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "broker/exchange_type.h"
-#include "broker/trial.h"
+#include "broker/topology/exchange_type.h"
+#include "broker/upgrade/trial.h"
 #include "plugin/change.h"
 #include "plugin/describe_script.h"
 #include "plugin/host.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/held_message.h"
+#include "broker/message/held_message.h"
 #include "plugin/host.h"
 
 static const struct routed_message *routed_of(const struct shunt_message *message)

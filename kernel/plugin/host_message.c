@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages that are routed, for plugins. */
 #include "amqp/plugin_table.h"
-#include "broker/router.h"
+#include "broker/router/router.h"
 #include "plugin/host.h"
 
 static struct slice host_properties(const struct shunt_message *view)

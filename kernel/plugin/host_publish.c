@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a plugin publishes. */
-#include "broker/draft_value.h"
+#include "broker/message/draft_value.h"
 #include "plugin/host.h"
 #include "plugin/plugin.h"
 #include "plugin/publisher.h"

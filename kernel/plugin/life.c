@@ -13,7 +13,7 @@
 #include "base/bug.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "conn/hooks.h"
+#include "conn/hooks/hooks.h"
 #include "loop/loop.h"
 #include "plugin/plugin.h"
 #include "plugin/script.h"

@@ -43,7 +43,8 @@ static struct plugin *plugin_create(struct plugins *plugins, const struct plugin
 	plugin_life_init(plugin);
 	plugin->plugins = plugins;
 	plugin->replaces = open->replaces;
-	plugin->settings = setting_list_ref(plugins->settings);
+	plugin->settings =
+		setting_list_ref(open->settings != NULL ? open->settings : plugins->settings);
 	plugin->owner = (struct exchange_type_owner){owner_hold, owner_release};
 	list_init(&plugin->timers);
 	list_init(&plugin->link);

@@ -22,7 +22,7 @@
 
 #include "access/access.h"
 #include "base/list.h"
-#include "broker/exchange_type.h"
+#include "broker/topology/exchange_type.h"
 #include "loop/grace.h"
 #include "loop/mailbox.h"
 #include "plugin/file.h"
@@ -155,6 +155,7 @@ struct plugin_open {
 	struct plugin *language_of;
 	bool only_if_changed; /* PLUGIN_UNCHANGED if its file, and its settings, are as they were */
 	enum shunt_script_purpose purpose;
+	struct setting_list *settings; /* that it is handed; NULL: those of what is opened next */
 	struct shunt_report *report; /* called on the helper's thread; NULL: none */
 };
 

@@ -128,7 +128,8 @@ static void hand_over(struct plugin_draft *d)
 	}
 	own = loop_publisher(d->publisher);
 	list_add_tail(&own->drafts, &d->link);
-	loop_defer_background(&own->send);
+	if (!loop_is_own(0) || !d->publisher->rests)
+		loop_defer_background(&own->send);
 }
 
 static void arrive(struct letter *letter)
@@ -159,6 +160,20 @@ void publisher_publish_take(struct publisher *publisher, struct plugin *plugin,
 		hand_over(d);
 	else
 		plugins_post_home(&d->letter);
+}
+
+void publisher_rest(struct publisher *publisher)
+{
+	publisher->rests = true;
+}
+
+void publisher_go_on(struct publisher *publisher)
+{
+	struct loop_publisher *own = publisher->loops[0];
+
+	publisher->rests = false;
+	if (own != NULL && !list_is_empty(&own->drafts))
+		loop_defer_background(&own->send);
 }
 
 /* ---- The end ---- */

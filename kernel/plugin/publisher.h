@@ -11,7 +11,7 @@
 
 #include <shunt/plugin.h>
 
-#include "broker/draft.h"
+#include "broker/message/draft.h"
 
 struct broker;
 struct plugin;
@@ -19,6 +19,13 @@ struct publisher;
 
 /* broker is borrowed. Nothing is made on a loop before it is used there. */
 struct publisher *publisher_create(struct broker *broker, const struct draft_limits *limits);
+
+/*
+ * While the broker starts: what is handed over at home waits, in its order, until publisher_go_on().
+ * Before, there is no vhost, queue or binding yet that it could reach. Home.
+ */
+void publisher_rest(struct publisher *publisher);
+void publisher_go_on(struct publisher *publisher);
 
 /*
  * When no loop runs any more, and the broker is still there: what is not settled is refused, and

@@ -35,6 +35,7 @@ struct publisher {
 	struct broker *broker;
 	struct draft_limits limits;
 	_Atomic bool is_ended;
+	bool rests; /* home's */
 	struct loop_publisher **loops; /* each is its loop's; NULL: not used yet */
 };
 

@@ -50,6 +50,16 @@ struct setting_list *setting_list_with_scripts(const struct setting_list *list,
 	return other;
 }
 
+struct setting_list *setting_list_with(const struct setting_list *list,
+				       const struct plugin_setting *items, size_t n)
+{
+	struct setting_list *other = setting_list_create(list->items, list->n);
+
+	for (size_t i = 0; i < n; i++)
+		add(other, &items[i]);
+	return other;
+}
+
 struct setting_list *setting_list_ref(struct setting_list *list)
 {
 	list->refs++;

@@ -26,6 +26,10 @@ struct setting_list *setting_list_create(const struct plugin_setting *items, siz
 struct setting_list *setting_list_with_scripts(const struct setting_list *list,
 					       const struct plugin_setting *items, size_t n);
 
+/* The same with more at its end, which count more. */
+struct setting_list *setting_list_with(const struct setting_list *list,
+				       const struct plugin_setting *items, size_t n);
+
 struct setting_list *setting_list_ref(struct setting_list *list);
 void setting_list_unref(struct setting_list *list);
 

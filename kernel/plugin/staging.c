@@ -10,7 +10,7 @@
 
 #include "amqp/argument_schema.h"
 #include "base/mem.h"
-#include "broker/exchange_type.h"
+#include "broker/topology/exchange_type.h"
 #include "plugin/host.h"
 #include "plugin/plugin.h"
 

@@ -9,7 +9,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "loop/loop.h"
-#include "store/disk_log.h"
+#include "store/log/disk_log.h"
 #include "store/engine.h"
 
 /*

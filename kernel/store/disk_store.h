@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
-#include "store/database.h"
-#include "store/ledger.h"
-#include "store/segment.h"
+#include "store/definitions/database.h"
+#include "store/log/ledger.h"
+#include "store/log/segment.h"
 #include "store/store.h"
 
 /* One log as it was found. */

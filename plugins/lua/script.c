@@ -217,7 +217,7 @@ static void complete_path(const char *path, struct shunt_error *error)
 }
 
 static struct script *open_it(struct language *language, const struct shunt_host *host,
-			      const struct shunt_script *text, bool is_test,
+			      const struct shunt_script *text, const struct script *like,
 			      struct shunt_error *error)
 {
 	struct script *script = host->allocate(host, sizeof(*script));
@@ -229,9 +229,10 @@ static struct script *open_it(struct language *language, const struct shunt_host
 	memset(script, 0, sizeof(*script));
 	script->language = language;
 	script->host = host;
-	script->is_test = is_test;
+	script->is_test = like->is_test;
+	script->is_looked_at = like->is_looked_at;
 	if (copy_text(script, text, error) || refuse_zero_bytes(script, error) ||
-	    open_states(script, is_test ? 1 : host->loop_count(host), error) ||
+	    open_states(script, script->is_test ? 1 : host->loop_count(host), error) ||
 	    collect(script, error)) {
 		script_close(script);
 		return NULL;
@@ -243,7 +244,8 @@ struct script *script_open(struct language *language, const struct shunt_host *h
 			   const struct shunt_script *text, enum shunt_script_purpose purpose,
 			   struct shunt_report *report, struct shunt_error *error)
 {
-	struct script *script = open_it(language, host, text, false, error);
+	const struct script like = {.is_looked_at = purpose != SHUNT_SCRIPT_RUN};
+	struct script *script = open_it(language, host, text, &like, error);
 
 	if (script && report)
 		describe_parts(script, report);
@@ -260,7 +262,9 @@ struct script *script_open(struct language *language, const struct shunt_host *h
 struct script *script_open_for_test(struct language *language, const struct shunt_host *fake,
 				    const struct shunt_script *text, struct shunt_error *error)
 {
-	return open_it(language, fake, text, true, error);
+	const struct script like = {.is_test = true};
+
+	return open_it(language, fake, text, &like, error);
 }
 
 int script_start(struct script *script, struct shunt_error *error)

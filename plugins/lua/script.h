@@ -53,6 +53,7 @@ struct script {
 	struct state **states; /* one for each loop; of a test one, whose loop is 0 */
 	unsigned n_states;
 	bool is_test;			/* the host is a fake one (testing.h) */
+	bool is_looked_at;		/* it is opened to see what it is, and not to run */
 	void *of_module[MODULE_COUNT];	/* what each module keeps for the script */
 	struct quarantine *quarantine;	/* quarantine.h */
 	struct line_limit line_limit;	/* of what is logged about failures */

@@ -14,7 +14,7 @@
 
 #include "base/mem.h"
 #include "store/disk.h"
-#include "store/recovery.h"
+#include "store/log/recovery.h"
 
 #define NEXT_ID	  1000u
 #define BYTES_MAX ((size_t)64 << 10)

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/list.h"
-#include "broker/binding.h"
-#include "broker/declare.h"
-#include "broker/exchange.h"
-#include "broker/queue.h"
+#include "broker/topology/binding.h"
+#include "broker/change/declare.h"
+#include "broker/topology/exchange.h"
+#include "broker/queue/queue.h"
 #include "fuzz.h"
 #include "world.h"
 

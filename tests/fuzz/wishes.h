@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "broker/broker.h"
-#include "broker/topology.h"
+#include "broker/topology/topology.h"
 
 void wishes_use(struct broker *broker, struct vhost *vhost);
 

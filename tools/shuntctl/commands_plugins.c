@@ -31,14 +31,16 @@ const struct command commands_plugins[] = {
 	{
 		.name = "script",
 		.group = "Plugins",
-		.usage = "(list | info <script> | check <file> | test <file> | load <file> |\n"
+		.usage = "(list | info <script> | check <file> [<key>=<value> ...] |\n"
+			 "         test <file> [<key>=<value> ...] | load <file> |\n"
 			 "         reload <script> [<file>] | rollback <script> | unload <script> |\n"
 			 "         trial <script> <file> [--percent <n>] | promote <script> | drop <script>)",
 		.summary = "Shows scripts, tests them, and changes them while the broker runs",
 		.details = "list\n\tscripts, with their versions, files and exchange types\n\n"
 			   "info <script>\n\tall about one: what it brings, and its calls, errors, time and memory\n\n"
-			   "check <file>\n\tlooks whether it can be read, and tells what it brings; nothing changes\n\n"
-			   "test <file>\n\truns its tests, too, and tells how each went\n\n"
+			   "check <file> [<key>=<value> ...]\n\tlooks whether it can be read, and tells what it brings; nothing changes;\n"
+			   "\tit is handed the settings of its name, and these\n\n"
+			   "test <file> [<key>=<value> ...]\n\truns its tests, too, and tells how each went\n\n"
 			   "load <file>\n\tloads a file, or a name from the broker's folder of scripts\n\n"
 			   "reload <script> [<file>]\n\tlets what the file holds now, or another, take its place, if its "
 			   "tests pass;\n\tif anything is wrong with that, the old one stays\n\n"

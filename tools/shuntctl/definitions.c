@@ -96,11 +96,13 @@ static void print_import_banner(const struct options *options)
 }
 
 /* The broker says that the file may come; then how it went. */
-static int send_file(struct client *client, const struct options *options, const struct buffer *text)
+static int send_file(struct client *client, const struct options *options, const struct buffer *text,
+		     bool *ret_is_unchanged)
 {
-	json_t *request = json_pack("{s:s, s:I, s:s?, s:b}", "command", "import_definitions", "size",
+	json_t *request = json_pack("{s:s, s:I, s:s?, s:b, s:b}", "command", "import_definitions", "size",
 				    (json_int_t)text->size, "vhost", options->vhost, "skip_unsupported",
-				    options_have(options, OPTION_SKIP_UNSUPPORTED)), *line = NULL;
+				    options_have(options, OPTION_SKIP_UNSUPPORTED), "skip_if_unchanged",
+				    options_have(options, OPTION_SKIP_IF_UNCHANGED)), *line = NULL;
 	int status;
 
 	if (request == NULL) {
@@ -111,6 +113,8 @@ static int send_file(struct client *client, const struct options *options, const
 	while (status == EXIT_OK && (status = client_next(client, &line)) == EXIT_OK && line != NULL) {
 		if (!print_warning(line) && json_is_true(json_object_get(line, "ready")))
 			status = client_put(client, text->data, text->size);
+		else if (json_is_true(json_object_get(line, "unchanged")))
+			*ret_is_unchanged = true;
 		json_decref(line);
 	}
 	return status;
@@ -119,6 +123,7 @@ static int send_file(struct client *client, const struct options *options, const
 int import_run(const struct command *command, const struct options *options)
 {
 	int status = check_format(command, options);
+	bool is_unchanged = false;
 	struct client client;
 	struct buffer text;
 
@@ -130,7 +135,7 @@ int import_run(const struct command *command, const struct options *options)
 		status = client_open(&client, command, options, TIMEOUT_MS);
 		if (status == EXIT_OK) {
 			print_import_banner(options);
-			status = send_file(&client, options, &text);
+			status = send_file(&client, options, &text, &is_unchanged);
 			if (status == EXIT_OK)
 				status = call_confirm(&client, options);
 		}
@@ -140,7 +145,8 @@ int import_run(const struct command *command, const struct options *options)
 		explicit_bzero(text.data, text.size);
 	buffer_fini(&text);
 	if (status == EXIT_OK && formatter_wants_banner(options))
-		puts("Definitions have been imported.");
+		puts(is_unchanged ? "Definitions are unchanged since they were imported: nothing is done."
+				  : "Definitions have been imported.");
 	return status;
 }
 

@@ -46,17 +46,21 @@ static bool terminal_silence(void)
 	return true;
 }
 
-/* The first line, without its end. NULL: there is none. */
+/* The first line, without its end, which is CR LF in files of other systems. NULL: there is none. */
 static char *read_line(void)
 {
 	size_t room = 0;
-	char *line = NULL;
+	char *line = NULL, *end;
 
 	if (getline(&line, &room, stdin) < 0) {
 		free(line);
 		return NULL;
 	}
-	line[strcspn(line, "\n")] = '\0';
+	end = strchr(line, '\n');
+	if (end != NULL && end > line && end[-1] == '\r')
+		end--;
+	if (end != NULL)
+		*end = '\0';
 	return line;
 }
 

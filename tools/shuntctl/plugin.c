@@ -32,8 +32,8 @@ static const struct subcommand of_plugins[] = {
 static const struct subcommand of_scripts[] = {
 	{ "list", 0, 0, plugin_call_list },
 	{ "info", 1, 1, plugin_call_info },
-	{ "check", 1, 1, plugin_call_check },
-	{ "test", 1, 1, plugin_call_check },
+	{ "check", 1, SIZE_MAX, plugin_call_check },
+	{ "test", 1, SIZE_MAX, plugin_call_check },
 	{ "load", 1, 1, plugin_call_change },
 	{ "reload", 1, 2, plugin_call_change },
 	{ "rollback", 1, 1, plugin_call_change },

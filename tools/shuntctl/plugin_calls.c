@@ -195,13 +195,40 @@ int plugin_call_run(struct client *client, const struct options *options)
 
 /* ---- check, test ---- */
 
+/* KEY=VALUE, as script.NAME.KEY = VALUE in the configuration. NULL, with what is wrong printed. */
+static json_t *settings_of(const struct options *options)
+{
+	json_t *settings = json_object();
+
+	for (size_t i = 2; i < options->n_words; i++) {
+		const char *word = options->words[i], *equals = strchr(word, '=');
+		char *key;
+
+		if (equals == NULL || equals == word) {
+			fprintf(stderr, "Error: '%s' is no setting: KEY=VALUE expected\n", word);
+			json_decref(settings);
+			return NULL;
+		}
+		key = mem_printf("%.*s", (int)(equals - word), word);
+		json_object_set_new(settings, key, json_string(equals + 1));
+		mem_free(key);
+	}
+	return settings;
+}
+
 int plugin_call_check(struct client *client, const struct options *options)
 {
 	bool has_text, is_test = strcmp(options->words[0], "test") == 0;
-	char *file = file_of(options->words[1]);
-	json_t *request = json_pack("{s:s, s:s, s:b}", "command", "script_check", "name", file, "test", is_test);
-	int status = request != NULL ? client_ask(client, request) : refuse_path(file);
+	json_t *settings = settings_of(options), *request;
+	char *file;
+	int status;
 
+	if (settings == NULL)
+		return EXIT_USAGE;
+	file = file_of(options->words[1]);
+	request = json_pack("{s:s, s:s, s:b, s:o}", "command", "script_check", "name", file, "test", is_test, "settings",
+			    settings);
+	status = request != NULL ? client_ask(client, request) : refuse_path(file);
 	if (status == EXIT_OK)
 		status = print_texts(client, &has_text);
 	if (status == EXIT_OK && !has_text)

@@ -160,4 +160,10 @@ static void close_state(struct state *state)
 	free(state->of_module[MODULE_BASICS]);
 }
 
-const struct module basics_module = {.open = open, .close_state = close_state};
+static void look(lua_State *L, struct state *state)
+{
+	(void)state;
+	settings_look(L);
+}
+
+const struct module basics_module = {.open = open, .look = look, .close_state = close_state};

@@ -20,6 +20,7 @@
 #define VALUE_COST  20u
 #define CHECK_BYTES 2u
 #define COPY_BYTES  8u
+#define NUMBER_BYTES 4u
 
 const char json_array_key;
 
@@ -77,7 +78,7 @@ static void push_number(lua_State *L, struct cursor *cursor)
 	cursor->p = json_text_value(cursor->p, cursor->end);
 	if (push_small_integer(L, first, cursor->p))
 		return;
-	call_charge(L, (uint64_t)(cursor->p - first));
+	call_charge(L, (uint64_t)(cursor->p - first) / NUMBER_BYTES);
 	lua_pushlstring(L, (const char *)first, (size_t)(cursor->p - first));
 	if (lua_stringtonumber(L, lua_tostring(L, -1)) == 0)
 		luaL_error(L, "a number that cannot be read");
@@ -190,69 +191,88 @@ static bool is_name(lua_State *L, struct cursor *cursor, struct shunt_bytes name
 	return is;
 }
 
-/* At an object: the value of that name, the last one if there are some; NULL: none. */
-static const uint8_t *member(lua_State *L, struct cursor cursor, struct shunt_bytes name)
+/* Moves behind the value at the cursor. What is at the path in it; NULL: nothing. Each byte is
+ * looked at once, however long the path is. */
+static const uint8_t *find(lua_State *L, struct cursor *cursor, struct shunt_bytes path);
+
+/* Takes the first name off the path. */
+static struct shunt_bytes first_of(struct shunt_bytes *path)
 {
-	const uint8_t *found = NULL;
+	const uint8_t *dot = memchr(path->data, '.', path->size);
+	struct shunt_bytes name = *path;
+
+	if (!dot) {
+		*path = (struct shunt_bytes){NULL, 0};
+		return name;
+	}
+	name.size = (size_t)(dot - path->data);
+	path->data = dot + 1;
+	path->size -= name.size + 1;
+	return name;
+}
+
+static const uint8_t *find_or_skip(lua_State *L, struct cursor *cursor, struct shunt_bytes path,
+				   bool is_last, bool is_it)
+{
+	const uint8_t *at = cursor->p;
+
+	if (is_it && !is_last)
+		return find(L, cursor, path);
+	cursor->p = json_text_value(cursor->p, cursor->end);
+	return is_it ? at : NULL;
+}
+
+/* At an object: of that name, the last one if there are some. */
+static const uint8_t *find_member(lua_State *L, struct cursor *cursor, struct shunt_bytes path)
+{
+	bool is_last = !memchr(path.data, '.', path.size);
+	struct shunt_bytes name = first_of(&path);
+	const uint8_t *found = NULL, *here;
 
 	do {
 		bool is;
 
-		cursor.p = json_text_blanks(cursor.p + 1, cursor.end);
-		if (*cursor.p == '}')
+		cursor->p = json_text_blanks(cursor->p + 1, cursor->end);
+		if (*cursor->p == '}')
 			break;
-		is = is_name(L, &cursor, name);
-		cursor.p = json_text_blanks(cursor.p, cursor.end) + 1;
-		cursor.p = json_text_blanks(cursor.p, cursor.end);
-		if (is)
-			found = cursor.p;
-		cursor.p = json_text_value(cursor.p, cursor.end);
-		cursor.p = json_text_blanks(cursor.p, cursor.end);
-	} while (*cursor.p != '}');
+		is = is_name(L, cursor, name);
+		cursor->p = json_text_blanks(cursor->p, cursor->end) + 1;
+		cursor->p = json_text_blanks(cursor->p, cursor->end);
+		here = find_or_skip(L, cursor, path, is_last, is);
+		found = is ? here : found;
+		cursor->p = json_text_blanks(cursor->p, cursor->end);
+	} while (*cursor->p != '}');
+	cursor->p++;
 	return found;
 }
 
-/* At an array: the element of that place, from 1; NULL: none. */
-static const uint8_t *element(struct cursor cursor, size_t place)
+/* At an array: of that place, from 1. */
+static const uint8_t *find_element(lua_State *L, struct cursor *cursor, struct shunt_bytes path)
 {
+	bool is_last = !memchr(path.data, '.', path.size);
+	size_t place = place_of(first_of(&path)), i = 0;
+	const uint8_t *found = NULL, *here;
+
 	do {
-		cursor.p = json_text_blanks(cursor.p + 1, cursor.end);
-		if (*cursor.p == ']' || place == 0)
+		cursor->p = json_text_blanks(cursor->p + 1, cursor->end);
+		if (*cursor->p == ']')
 			break;
-		if (--place == 0)
-			return cursor.p;
-		cursor.p = json_text_value(cursor.p, cursor.end);
-		cursor.p = json_text_blanks(cursor.p, cursor.end);
-	} while (*cursor.p != ']');
-	return NULL;
+		here = find_or_skip(L, cursor, path, is_last, ++i == place);
+		found = i == place ? here : found;
+		cursor->p = json_text_blanks(cursor->p, cursor->end);
+	} while (*cursor->p != ']');
+	cursor->p++;
+	return found;
 }
 
-/* Moves to what is at the path. */
-static bool follow(lua_State *L, struct cursor *cursor, struct shunt_bytes path)
+static const uint8_t *find(lua_State *L, struct cursor *cursor, struct shunt_bytes path)
 {
-	bool more = path.size > 0;
-
-	while (more) {
-		const uint8_t *dot = memchr(path.data, '.', path.size);
-		struct shunt_bytes name = path;
-
-		more = dot != NULL;
-		if (more) {
-			name.size = (size_t)(dot - path.data);
-			path.data = dot + 1;
-			path.size -= name.size + 1;
-		}
-		call_charge(L, (uint64_t)(cursor->end - cursor->p) / CHECK_BYTES);
-		if (*cursor->p == '{')
-			cursor->p = member(L, *cursor, name);
-		else if (*cursor->p == '[')
-			cursor->p = element(*cursor, place_of(name));
-		else
-			cursor->p = NULL;
-		if (!cursor->p)
-			return false;
-	}
-	return true;
+	if (*cursor->p == '{')
+		return find_member(L, cursor, path);
+	if (*cursor->p == '[')
+		return find_element(L, cursor, path);
+	cursor->p = json_text_value(cursor->p, cursor->end);
+	return NULL;
 }
 
 /* ---- Reading ---- */
@@ -269,24 +289,29 @@ static bool check(lua_State *L, struct shunt_bytes text, const char **ret_wrong,
 }
 
 /* Of a text that is JSON. */
-static void push_at(lua_State *L, struct shunt_bytes text, struct shunt_bytes path)
+static void push_at(lua_State *L, struct shunt_bytes text, struct shunt_bytes path, bool is_plain)
 {
-	struct cursor cursor = {.end = text.data + text.size};
+	struct cursor cursor = {.end = text.data + text.size}, at;
 
-	cursor.p = json_text_blanks(text.data, cursor.end);
-	if (!follow(L, &cursor, path) || *cursor.p == 'n')
+	at = cursor;
+	at.p = cursor.p = json_text_blanks(text.data, cursor.end);
+	if (path.size > 0) {
+		call_charge(L, text.size / CHECK_BYTES);
+		at.p = find(L, &cursor, path);
+	}
+	if (!at.p || *at.p == 'n' || (is_plain && (*at.p == '{' || *at.p == '[')))
 		lua_pushnil(L);
 	else
-		push_value(L, &cursor);
+		push_value(L, &at);
 }
 
-void json_push(lua_State *L, struct shunt_bytes text, struct shunt_bytes path)
+void json_push(lua_State *L, struct shunt_bytes text, struct shunt_bytes path, bool is_plain)
 {
 	const char *wrong;
 	size_t at;
 
 	if (check(L, text, &wrong, &at))
-		push_at(L, text, path);
+		push_at(L, text, path, is_plain);
 	else
 		lua_pushnil(L);
 }
@@ -317,7 +342,7 @@ static int decode(lua_State *L)
 	luaL_checktype(L, 1, LUA_TSTRING);
 	text.data = (const uint8_t *)lua_tolstring(L, 1, &text.size);
 	if (check(L, text, &wrong, &at)) {
-		push_at(L, text, (struct shunt_bytes){NULL, 0});
+		push_at(L, text, (struct shunt_bytes){NULL, 0}, false);
 		return 1;
 	}
 	lua_pushnil(L);

@@ -12,4 +12,7 @@ struct state;
 /* Adds it. May raise. */
 void settings_open(lua_State *L, struct state *state);
 
+/* The source has run: refuses keys of which scripts can see a part only. May raise. */
+void settings_look(lua_State *L);
+
 #endif

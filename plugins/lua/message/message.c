@@ -226,12 +226,70 @@ static int message_json(lua_State *L)
 {
 	const struct messages *messages = message_at_1(L);
 	struct shunt_bytes path = {NULL, 0};
+	bool is_plain;
 
 	if (!lua_isnoneornil(L, 2))
 		path.data = (const uint8_t *)luaL_checklstring(L, 2, &path.size);
+	is_plain = lua_toboolean(L, 3);
 	lua_settop(L, 2);
-	json_push(L, body_of(L, messages), path);
+	json_push(L, body_of(L, messages), path, is_plain);
 	return 1;
+}
+
+/* The object is at 1, the name at 2. Pushes the type of what was written; false: nothing was. */
+static bool push_type_written(lua_State *L)
+{
+	if (lua_getiuservalue(L, 1, VALUE_WRITTEN_HEADERS) != LUA_TTABLE)
+		return false;
+	lua_pushvalue(L, 2);
+	if (lua_rawget(L, -2) == LUA_TNIL)
+		return false;
+	if (fields_is_gone(L, -1) || json_null_is(L, -1))
+		lua_pushnil(L);
+	else
+		lua_pushstring(L, luaL_typename(L, -1));
+	return true;
+}
+
+/* The type of what value_push() would push; nil without a name. */
+static const char *type_name(char type)
+{
+	switch (type) {
+	case 't':
+		return "boolean";
+	case 'S':
+	case 'x':
+		return "string";
+	case 'F':
+	case 'A':
+		return "table";
+	case 'V':
+		return NULL;
+	default:
+		return "number";
+	}
+}
+
+/* Makes nothing of the header, whatever it holds: so no message can make this fail. */
+static int message_header_type(lua_State *L)
+{
+	struct messages *messages = message_at_1(L);
+	struct shunt_bytes raw = message_headers(messages);
+	struct shunt_value value;
+	size_t size;
+	const char *name = luaL_checklstring(L, 2, &size), *type = NULL;
+
+	lua_settop(L, 2);
+	call_charge(L, 1 + raw.size / 64);
+	if (messages->is_written && push_type_written(L))
+		return 1;
+	if (strlen(name) == size && messages->host->table_find(messages->host, raw, name, &value))
+		type = type_name(value.type);
+	lua_pushstring(L, type);
+	if (!type || !strchr("SxFA", value.type))
+		return 1;
+	lua_pushinteger(L, (lua_Integer)value.bytes.size);
+	return 2;
 }
 
 /* ---- The module ---- */
@@ -241,6 +299,7 @@ static void push_names(lua_State *L)
 {
 	static const luaL_Reg methods[] = {{"body", message_body},
 					   {"json", message_json},
+					   {"header_type", message_header_type},
 					   {"set_body", message_set_body},
 					   {NULL, NULL}};
 

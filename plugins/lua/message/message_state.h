@@ -62,6 +62,9 @@ const struct shunt_message *message_shown(lua_State *L, const struct messages *m
 /* The object at 1; raises when it is none, or shows none. */
 struct messages *message_at_1(lua_State *L);
 
+/* Its headers, a raw table. */
+struct shunt_bytes message_headers(struct messages *messages);
+
 /* Lua's functions: __newindex, and a method. */
 int message_newindex(lua_State *L);
 int message_set_body(lua_State *L);

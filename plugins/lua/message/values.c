@@ -17,9 +17,9 @@
 static void push_value(lua_State *L, const struct shunt_host *host, const struct shunt_value *value,
 		       unsigned depth);
 
-static void check_depth(lua_State *L, unsigned depth)
+static void check_depth(lua_State *L, unsigned depth, unsigned most)
 {
-	if (depth >= VALUES_DEPTH)
+	if (depth >= most)
 		(void)luaL_error(L, "tables in tables are too deep");
 	luaL_checkstack(L, STACK_PER_LEVEL, "tables in tables are too deep");
 }
@@ -41,7 +41,7 @@ static void push_table(lua_State *L, const struct shunt_host *host, struct shunt
 	struct shunt_value value;
 	size_t position = 0;
 
-	check_depth(L, depth);
+	check_depth(L, depth, VALUES_DEPTH);
 	lua_newtable(L);
 	while (host->table_next(host, raw, &position, &name, &value)) {
 		charge_bytes(L, name.size + value.bytes.size);
@@ -64,7 +64,7 @@ static void push_array(lua_State *L, const struct shunt_host *host, struct shunt
 	size_t position = 0;
 	lua_Integer n = 0;
 
-	check_depth(L, depth);
+	check_depth(L, depth, VALUES_DEPTH);
 	lua_newtable(L);
 	while (host->array_next(host, raw, &position, &value)) {
 		charge_bytes(L, value.bytes.size);
@@ -245,7 +245,7 @@ static void write_table(struct writer *writer, int table, unsigned depth)
 	lua_Integer count;
 	size_t at;
 
-	check_depth(writer->L, depth);
+	check_depth(writer->L, depth, VALUES_DEPTH_SENT);
 	count = sequence_length(writer->L, table);
 	write_bytes(writer, count > 0 ? "A" : "F", 1);
 	at = writer->size;

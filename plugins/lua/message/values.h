@@ -13,7 +13,8 @@
 #include <lua.h>
 #include <shunt/plugin.h>
 
-#define VALUES_DEPTH 16u		 /* tables in tables */
+#define VALUES_DEPTH	   64u		 /* tables in tables, as many as AMQP has */
+#define VALUES_DEPTH_SENT  16u		 /* of what goes out */
 #define VALUES_BYTES ((size_t)128 << 10) /* of a table that goes out */
 
 /* Pushes the value. */

@@ -43,6 +43,11 @@ static void check_metatable(lua_State *L)
 	(void)lua_pushliteral(L, "__close");
 	if (lua_rawget(L, 2) != LUA_TNIL && (!lua_isfunction(L, -1) || lua_iscfunction(L, -1)))
 		luaL_error(L, "__close must be a function of the script");
+	/* Of tables that call tables Lua puts all into the arguments, one after the other, in one
+	 * instruction: time by the square of their number, and one that calls itself has no end. */
+	(void)lua_pushliteral(L, "__call");
+	if (lua_rawget(L, 2) != LUA_TNIL && !lua_isfunction(L, -1))
+		luaL_error(L, "__call must be a function");
 	lua_settop(L, 2);
 }
 
@@ -101,8 +106,8 @@ static int basic_getmetatable(lua_State *L)
 		return 1;
 	if (!lua_getmetatable(L, 1))
 		lua_pushnil(L);
-	else if (lua_rawgetp(L, -1, &origin_key) == LUA_TNIL)
-		lua_pop(L, 1); /* it is no copy: that of strings */
+	else
+		(void)lua_rawgetp(L, -1, &origin_key);
 	return 1;
 }
 

@@ -139,6 +139,9 @@ void lib_string_open(lua_State *L)
 	(void)lua_getmetatable(L, -1);
 	lua_pushvalue(L, -3);
 	lua_setfield(L, -2, "__index");
+	/* what setmetatable() refuses could be put into it otherwise: __call, __close */
+	(void)lua_pushliteral(L, "string");
+	lua_setfield(L, -2, "__metatable");
 	lua_pop(L, 2);
 	lua_setglobal(L, LUA_STRLIBNAME);
 }

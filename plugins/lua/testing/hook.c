@@ -53,7 +53,7 @@ int testing_publish(lua_State *L)
 	testing_check_settled(L);
 	lua_pushstring(L, names[decision]);
 	testing_message_push(L, &message);
-	if (decision == SHUNT_REJECT)
+	if (decision == SHUNT_REJECT || decision == SHUNT_NACK)
 		lua_pushstring(L, error.text);
 	else
 		lua_pushnil(L);

@@ -182,13 +182,13 @@ COMMANDS = """
     explain_route export_definitions import_definitions list_bindings list_channels list_connections list_consumers
     list_exchanges list_permissions list_queues list_topic_permissions list_user_limits list_user_permissions
     list_user_topic_permissions list_users list_vhost_limits list_vhosts ping plugin_change plugin_info plugin_list plugin_run
-    purge_queue reload rotate_logs set_disk_free_limit set_log_level set_permissions set_topic_permissions set_user_limits
+    purge_queue reload rotate_logs script_check set_disk_free_limit set_log_level set_permissions set_topic_permissions set_user_limits
     set_user_tags set_vhost_limits set_vhost_tags set_vm_memory_high_watermark status""".split()
 MEMBERS = """
     absolute action arguments auto_delete category columns configure connection_pid default_queue_type definition description
     destination destination_type durable exchange explanation fraction global hash headers if_empty if_unused internal level
     limit mem_relative name password per_connection_delay percent properties queue queue_name read routing_key size
-    skip_unsupported source tags type user username vhost where write""".split()
+    settings skip_unsupported source tags type user username vhost where write""".split()
 GOOD = {"vhost": "/", "user": "guest", "exchange": "amq.topic", "source": "amq.topic", "destination": "q", "queue": "q",
         "queue_name": "q", "columns": ["name"]}
 ODD = (None, True, 5, -1, 1.5, 1e308, 2 ** 63 - 1, "", "\u00e9\n", "x" * 300, "y" * 10000, [], {}, [1, None, "a", []],

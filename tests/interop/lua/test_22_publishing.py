@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What scripts publish: at startup, by timers, from hooks; and what they are told of it."""
 
+import json
+import os
+import shutil
+import tempfile
+
 from lua.scripted import client_of, counts, serve, wait_for_log
 
 
@@ -22,6 +27,24 @@ def test_at_startup_and_every_now_and_then(t):
     assert got[0].body == b"tick %d" % numbers[0] and got[0].properties["type"] == "tick", got[0]
     wait_for_log(t, broker, "up on loop 0")
     assert "up on loop 1" not in broker.log_tail(1000)
+
+
+def test_startup_finds_what_the_broker_holds(t):
+    """Vhosts, queues and bindings of before are there, and those of load_definitions."""
+    folder = tempfile.mkdtemp(prefix="shunt-definitions-")
+    t.cleanup(lambda: shutil.rmtree(folder))
+    path = os.path.join(folder, "definitions.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({"vhosts": [{"name": "/"}, {"name": "v"}], "queues": [
+            {"name": "q", "vhost": "v", "durable": True, "auto_delete": False, "arguments": {}}]}, f)
+    broker = serve(t, "load_definitions=" + path, starter="""
+        local function publish(vhost, key)
+          broker.publish{ vhost = vhost, routing_key = key, body = "first",
+            done = function(outcome) log.info("in " .. vhost .. " it was " .. outcome) end }
+        end
+        function startup() publish("/", "nobody's") publish("v", "q") publish("w", "q") end""")
+    for line in "in / it was unroutable", "in v it was routed", "in w it was refused":
+        wait_for_log(t, broker, line)
 
 
 def test_later_and_once(t):

@@ -191,6 +191,39 @@ def test_check_of_one_that_runs(t):
     world.works()
 
 
+NEEDS = KEYS + """
+settings.require{ user = "string", rate = "number", where = "string?" }
+function test_it()
+  test.equal({ settings.user, settings.rate }, { "alice", 2 })
+end
+"""
+
+
+def test_check_and_test_with_settings(t):
+    """Those of the configuration, and over them those that stand behind the file."""
+    folder = sdk.folder(t)
+    path = write(folder, "needs", NEEDS)
+    missing = "Error:\n%s:9: settings of script.needs are missing: %%s; KEY=VALUE behind the file gives one\n" % path
+    broker, conf = shuntd_with(t, folder, "")
+    for operation in "check", "test":
+        assert ctl(t, "script", operation, path, broker=broker, status=65) == (
+            missing % "rate (number), user (string)"), operation
+        assert ctl(t, "script", operation, path, "rate=1", broker=broker, status=65) == missing % "user (string)"
+        said = ctl(t, "script", operation, path, "rate=2", "user=bob", "user=alice", broker=broker)
+        assert said.startswith("exchange type x-keys\n"), said
+    assert "got {" in ctl(t, "script", "test", path, "rate=2", "user=a=b", broker=broker, status=65)
+    assert "command line: bad value 'x' for 'script.needs.memory': " in ctl(
+        t, "script", "check", path, "memory=x", broker=broker, status=65)
+    for word in "user", "=alice":
+        assert "'%s' is no setting: KEY=VALUE expected" % word in ctl(
+            t, "script", "check", path, word, broker=broker, status=64)
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write("script = needs\nscript.needs.user = bob\nscript.needs.rate = 2\n")
+    ctl(t, "reload", broker=broker)
+    assert "1 passed" in ctl(t, "script", "test", path, "user=alice", broker=broker)
+    assert '"bob"' in ctl(t, "script", "test", path, broker=broker, status=65)
+
+
 # --- changes
 
 def test_load_and_unload(t):
@@ -304,6 +337,30 @@ def test_settings_that_change(t):
     ctl(t, "reload", broker=broker)
     wait_for_log(t, broker, "(script 'set' is not reloaded)")
     assert publish() == [False, True]
+
+
+def test_settings_of_nobody(t):
+    """What the broker would not start with it does not take either when it is reloaded."""
+    folder = sdk.folder(t)
+    lines = "script = %s\nscript.set.key = a\n" % write(folder, "set", SAYS)
+    broker, conf = shuntd_with(t, folder, lines)
+
+    def reload(more, status=0):
+        with open(conf, "w", encoding="utf-8") as f:
+            f.write(lines + more)
+        return ctl(t, "reload", broker=broker, status=status)
+
+    wrong = "%s:4: script 'other' is not loaded\n" % conf
+    assert reload("log.level = debug\nscript.other.key = 1\n", status=78) == "Error:\n" + wrong
+    assert "configuration not reloaded: " + wrong in broker.log_tail()
+    assert "script.other" not in ctl(t, "environment", broker=broker)
+    # one that will be there: it can be loaded now
+    reload("script = /elsewhere/other.lua\nscript.other.key = 1\n")
+    reload("script = other\nscript.other.key = 1\n")
+    reload("script.other.key = 1\nscript.other.optional = true\n")
+    reload("")
+    ctl(t, "script", "load", write(folder, "other", KEYS), broker=broker)
+    reload("script.other.key = 1\n")
 
 
 def test_trial(t):

@@ -87,6 +87,15 @@ static void always_one_line(void)
 	CU_ASSERT_PTR_EQUAL(strchr(line, '\n'), line + strlen(line) - 1);
 }
 
+/* Of what a peer sent a terminal is told nothing: a C1 character begins sequences as ESC does. */
+static void no_control_characters(void)
+{
+	capture();
+	log_info("conn", "a\x1b[31mb\x7f" "c\xc2\x9b" "31md\xc2\x80" "e\xc2\xa0" "f\xc3\x9bg\xc2");
+	CU_ASSERT_PTR_NOT_NULL(strstr(
+		captured(), ": a?[31mb?c??31md??e\xc2\xa0" "f\xc3\x9bg\xc2\n"));
+}
+
 static void long_line_is_cut(void)
 {
 	static char long_text[2 * LOG_LINE_SIZE];
@@ -217,6 +226,7 @@ static void quote_cuts(void)
 }
 
 UNIT_MAIN("log", UNIT_TEST(line_has_the_shape), UNIT_TEST(no_loop_no_brackets),
-	  UNIT_TEST(level_filters), UNIT_TEST(always_one_line), UNIT_TEST(long_line_is_cut),
+	  UNIT_TEST(level_filters), UNIT_TEST(always_one_line), UNIT_TEST(no_control_characters),
+	  UNIT_TEST(long_line_is_cut),
 	  UNIT_TEST(limit_suppresses_and_tells), UNIT_TEST(limit_in_two_steps),
 	  UNIT_TEST(suppressed_fits_a_full_line), UNIT_TEST(quote_escapes), UNIT_TEST(quote_cuts))

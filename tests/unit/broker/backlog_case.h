@@ -7,7 +7,7 @@
 #include <CUnit/CUnit.h>
 
 #include "base/account.h"
-#include "broker/backlog.h"
+#include "broker/queue/backlog.h"
 #include "loop/loop.h"
 
 static struct chunk_pool pool;

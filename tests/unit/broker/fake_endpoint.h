@@ -11,7 +11,7 @@
 
 #include "base/list.h"
 #include "broker/endpoint.h"
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 
 #define FAKE_DELIVERIES_MAX 4096
 

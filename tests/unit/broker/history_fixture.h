@@ -4,8 +4,8 @@
 
 /* An exchange type that remembers all that comes by, and sends it to each new binding. */
 
-#include "broker/exchange.h"
-#include "broker/held_message.h"
+#include "broker/topology/exchange.h"
+#include "broker/message/held_message.h"
 #include "router_fixture.h"
 
 enum { HISTORY_MAX = 128 };

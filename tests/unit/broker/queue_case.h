@@ -11,9 +11,9 @@
 #include "../unit.h"
 #include "base/account.h"
 #include "base/clock.h"
-#include "broker/consumer.h"
-#include "broker/declare.h"
-#include "broker/queue.h"
+#include "broker/queue/consumer.h"
+#include "broker/change/declare.h"
+#include "broker/queue/queue.h"
 #include "fake_endpoint.h"
 #include "queue_fixture.h"
 

@@ -11,9 +11,9 @@
 #include "base/compiler.h"
 #include "base/mem.h"
 #include "broker/broker_loop.h"
-#include "broker/message.h"
-#include "broker/queue.h"
-#include "broker/topology.h"
+#include "broker/message/message.h"
+#include "broker/queue/queue.h"
+#include "broker/topology/topology.h"
 #include "loop/loop.h"
 #include "store/store.h"
 

@@ -6,8 +6,8 @@
  * includes it. */
 
 #include "base/account.h"
-#include "broker/declare.h"
-#include "broker/queue_log.h"
+#include "broker/change/declare.h"
+#include "broker/queue/log.h"
 #include "fake_endpoint.h"
 #include "loop/loop.h"
 #include "store/store.h"

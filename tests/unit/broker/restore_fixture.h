@@ -8,9 +8,9 @@
  */
 
 #include "base/log.h"
-#include "broker/definition.h"
-#include "broker/restore.h"
-#include "broker/router.h"
+#include "broker/topology/definition.h"
+#include "broker/restore/restore.h"
+#include "broker/router/router.h"
 #include "topology_fixture.h"
 
 static unsigned n_loops;

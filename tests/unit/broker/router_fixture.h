@@ -5,8 +5,8 @@
 /* A publisher that writes down what it hears, and a store that counts appends. */
 
 #include "broker/endpoint.h"
-#include "broker/queue.h"
-#include "broker/router.h"
+#include "broker/queue/queue.h"
+#include "broker/router/router.h"
 #include "topology_fixture.h"
 
 /* ---- Publishing ---- */

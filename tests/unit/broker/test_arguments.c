@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/arguments.h"
+#include "broker/change/arguments.h"
 
 #include "../unit.h"
 #include "arguments_fixture.h"

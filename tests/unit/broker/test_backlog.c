@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/backlog.h"
+#include "broker/queue/backlog.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages that an exchange type sends to a new binding's destination: kernel/broker/bound.c. */
+/* Messages that an exchange type sends to a new binding's destination: kernel/broker/change/bound.c. */
 #include "../unit.h"
 #include "arguments_fixture.h"
 #include "history_fixture.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/chunk_table.h"
+#include "broker/queue/chunk_table.h"
 
 #include "../unit.h"
 #include "base/account.h"
-#include "broker/backlog.h"
+#include "broker/queue/backlog.h"
 
 enum { COUNT = 20000 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/consumer.h"
+#include "broker/queue/consumer.h"
 
 #include "../unit.h"
 #include "base/mem.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/declare.h"
+#include "broker/change/declare.h"
 
 #include "../unit.h"
 #include "base/log.h"
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 #include "topology_fixture.h"
 
 /* ---- Durable ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/definition.h"
+#include "broker/topology/definition.h"
 
 #include "../unit.h"
 #include "base/mem.h"

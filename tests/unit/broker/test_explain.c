@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/explain.h"
+#include "broker/router/explain.h"
 
 #include "../unit.h"
 #include "arguments_fixture.h"

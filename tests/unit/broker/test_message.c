@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/message.h"
+#include "broker/message/message.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages that are shown to exchanges whose type observes: kernel/broker/router_observe.c. */
+/* Messages that are shown to exchanges whose type observes: kernel/broker/router/observe.c. */
 #include "../unit.h"
 #include "arguments_fixture.h"
 #include "history_fixture.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 
 #include "queue_case.h"
 

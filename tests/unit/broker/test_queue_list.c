@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Lists of queues and consumers in slices, while they come and go. */
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/queue_log.h"
+#include "broker/queue/log.h"
 
 #include "../unit.h"
 #include "queue_log_fixture.h"

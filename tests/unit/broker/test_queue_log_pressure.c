@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "../unit.h"
-#include "broker/log_batch.h"
+#include "broker/queue/log_batch.h"
 #include "queue_log_fixture.h"
 
 /* A log that is behind: who publishes to it is to wait. */

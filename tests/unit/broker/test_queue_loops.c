@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 
 #include <string.h>
 
 #include "../unit.h"
 #include "base/account.h"
-#include "broker/declare.h"
+#include "broker/change/declare.h"
 #include "broker/endpoint_post.h"
 #include "copying_store.h"
 #include "queue_fixture.h"

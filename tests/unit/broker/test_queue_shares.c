@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/queue.h"
+#include "broker/queue/queue.h"
 
 #include "loop/budget.h"
 #include "loop/lag.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/reaper.h"
+#include "broker/change/reaper.h"
 
 #include <unistd.h>
 

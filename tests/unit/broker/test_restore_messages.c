@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/restore.h"
+#include "broker/restore/restore.h"
 
 #include "../unit.h"
 #include "restore_fixture.h"

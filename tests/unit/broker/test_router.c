@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/router.h"
+#include "broker/router/router.h"
 
 #include "../unit.h"
 #include "arguments_fixture.h"

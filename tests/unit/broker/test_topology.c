@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/topology.h"
+#include "broker/topology/topology.h"
 
 #include <errno.h>
 
 #include "../unit.h"
 #include "base/log.h"
-#include "broker/dense.h"
-#include "broker/topology_write.h"
+#include "broker/topology/dense.h"
+#include "broker/topology/write.h"
 #include "topology_fixture.h"
 
 /* ---- Dense indexes ---- */

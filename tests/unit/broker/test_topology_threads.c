@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/topology.h"
+#include "broker/topology/topology.h"
 
 #include <pthread.h>
 
 #include "../unit.h"
 #include "broker/endpoint.h"
-#include "broker/queue.h"
-#include "broker/router.h"
+#include "broker/queue/queue.h"
+#include "broker/router/router.h"
 
 static const char *const direct_depends[] = {"routing_key", NULL};
 #define FAKE_DIRECT_DEPENDS direct_depends

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/trial.h"
+#include "broker/upgrade/trial.h"
 
 #include "../unit.h"
 #include "upgrade_fixture.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/turns.h"
+#include "broker/topology/turns.h"
 
 #include "../unit.h"
 #include "loop/loop.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/upgrade.h"
+#include "broker/upgrade/upgrade.h"
 
 #include "../unit.h"
-#include "broker/upgrade_state.h"
+#include "broker/upgrade/state.h"
 #include "upgrade_fixture.h"
 
 static const struct exchange *find(const char *name)

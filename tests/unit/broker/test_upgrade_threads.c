@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/upgrade.h"
+#include "broker/upgrade/upgrade.h"
 
 #include "../unit.h"
 #include "upgrade_fixture.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/vhost.h"
+#include "broker/vhost/vhost.h"
 
 #include <errno.h>
 

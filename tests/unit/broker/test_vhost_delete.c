@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "../unit.h"
-#include "broker/vhost.h"
+#include "broker/vhost/vhost.h"
 #include "vhost_fixture.h"
 
 static void put_things(void)

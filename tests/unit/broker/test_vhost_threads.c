@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "broker/vhost.h"
+#include "broker/vhost/vhost.h"
 
 #include "../unit.h"
-#include "broker/router.h"
+#include "broker/router/router.h"
 #include "topology_fixture.h"
 
 /*

@@ -8,8 +8,8 @@
 #include <sched.h>
 
 #include "base/clock.h"
-#include "broker/topology_write.h"
-#include "broker/upgrade.h"
+#include "broker/topology/write.h"
+#include "broker/upgrade/upgrade.h"
 #include "router_fixture.h"
 
 static _Atomic bool next_create_fails, next_is_wrong;

@@ -4,7 +4,7 @@
 
 /* Changes of vhosts, asked for at home; and a server that closes connections when it is told to. */
 
-#include "broker/vhost.h"
+#include "broker/vhost/vhost.h"
 #include "restore_fixture.h"
 
 #define TURNS_MAX 2000

@@ -7,7 +7,7 @@
 #define WORLD_PLACEMENT PLACEMENT_NEAR
 #endif
 #include "conversation.h"
-#include "conn/move.h"
+#include "conn/placement/move.h"
 
 static struct client a, b; /* on loop 0 and, at first, on loop 1 */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conn/confirms.h"
+#include "conn/publish/confirms.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Message hooks in the way of two clients: what they decide, and that nothing is counted wrong by it. */
 #include "conversation.h"
-#include "broker/queue.h"
-#include "conn/hooks.h"
+#include "broker/queue/queue.h"
+#include "conn/hooks/hooks.h"
 #include "loop/counters.h"
 
 #define QUEUE SLICE_LITERAL("q")

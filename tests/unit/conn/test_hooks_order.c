@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Which hooks are in force, and in which order. */
-#include "conn/hooks.h"
+#include "conn/hooks/hooks.h"
 
 #include "../unit.h"
 #include "loop/loop.h"

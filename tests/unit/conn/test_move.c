@@ -9,7 +9,7 @@
 #include "broker/alarm.h"
 #include "conn/channel.h"
 #include "conn/heartbeat.h"
-#include "conn/pressure.h"
+#include "conn/placement/pressure.h"
 #include "loop/counters.h"
 
 #define PATIENCE_MS 60000u

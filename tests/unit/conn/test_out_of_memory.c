@@ -4,7 +4,7 @@
  * time with the next allocation failing of those that may fail. Whatever the clients are told then: nothing leaks, nothing
  * is freed twice, and once the clients are gone the broker is as it was.
  */
-#include "broker/queue_log.h"
+#include "broker/queue/log.h"
 #include "conversation.h"
 
 enum { SPARE_BYTES_MAX = 1 << 20, FAULTS_MAX = 5000 };

@@ -9,8 +9,8 @@
 static enum placement world_placement;
 
 #include "base/clock.h"
-#include "broker/topology_write.h"
-#include "conn/placement.h"
+#include "broker/topology/write.h"
+#include "conn/placement/placement.h"
 #include "loop/counters.h"
 #include "moving.h"
 

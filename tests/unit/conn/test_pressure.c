@@ -2,7 +2,7 @@
 /* What stops reading from a connection, and that it always goes on. */
 #include "base/clock.h"
 #include "broker/alarm.h"
-#include "broker/queue_log.h"
+#include "broker/queue/log.h"
 #include "conversation.h"
 #include "store/engine.h"
 

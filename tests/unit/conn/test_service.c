@@ -2,7 +2,7 @@
 /* The lists of connections: by number, whatever way they came. */
 #define WORLD_PLACEMENT PLACEMENT_NEAR
 #include "conversation.h"
-#include "conn/move.h"
+#include "conn/placement/move.h"
 
 enum { N = 8 };
 static struct client clients[N];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Very many deliveries are settled in steps: how many turns it takes, and that nobody notices. */
-#include "conn/settling.h"
+#include "conn/deliver/settling.h"
 
 #include "conversation.h"
 #include "hog.h"

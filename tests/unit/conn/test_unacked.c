@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "conn/unacked.h"
+#include "conn/deliver/unacked.h"
 
 #include <stdlib.h>
 

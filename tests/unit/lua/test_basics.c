@@ -76,6 +76,51 @@ static void settings_are_listed(void)
 	CU_ASSERT_STRING_EQUAL(with(NULL, "function f() return next(settings) == nil end"), "true");
 }
 
+/* Names of users have dots: "alice" and "alice.smith" are two. */
+static void settings_with_dots_are_one_table(void)
+{
+	static const char *const users[] = {"user.alice",    "01",  "user.alice.smith", "2.5",
+					    "user.bob.b.ob", "3",   "users.eve",	"4",
+					    "bad.alice",     "1",   "bad.bob",		"many",
+					    "plain",	     "text", NULL};
+	const char *list = "function f() local t = {} for k, v in pairs(settings.user) do "
+			   "t[#t + 1] = k .. '=' .. v end table.sort(t) "
+			   "return table.concat(t, ' ') .. ' ' .. "
+			   "tostring(pcall(function() settings.user.x = 1 end)) end";
+	char source[512];
+
+	(void)snprintf(source, sizeof(source), "settings.require{ user = 'numbers' } %s", list);
+	CU_ASSERT_STRING_EQUAL(with(users, source), "alice.smith=2.5 alice=1 bob.b.ob=3 false");
+	(void)snprintf(source, sizeof(source), "settings.require{ user = 'strings' } %s", list);
+	CU_ASSERT_STRING_EQUAL(with(users, source), "alice.smith=2.5 alice=01 bob.b.ob=3 false");
+	CU_ASSERT_STRING_EQUAL(with(users, "settings.require{ bad = 'numbers?' }"),
+			       "refused: case.lua:1: setting script.case.bad.bob: number expected");
+	CU_ASSERT_STRING_EQUAL(with(users, "settings.require{ plain = 'numbers?' }"),
+			       "refused: case.lua:1: setting script.case.plain: numbers expected");
+}
+
+/* Both orders; as a table only one of the two could be seen. */
+static void settings_that_hide_others_are_refused(void)
+{
+	static const char *const down[] = {"a.b", "1", "a.b.c", "2", NULL};
+	static const char *const up[] = {"a.b.c", "2", "a.b", "1", NULL};
+	static const char *const *const both[] = {down, up};
+
+	for (size_t i = 0; i < 2; i++) {
+		CU_ASSERT_STRING_EQUAL(
+			with(both[i], ""),
+			"refused: setting 'a.b' has a value, and others stand below it");
+		CU_ASSERT_STRING_EQUAL(
+			with(both[i], "settings.require{ ['a.b'] = 'numbers' }"),
+			i == 0 ? "refused: case.lua:1: setting script.case.a.b: numbers expected"
+			       : "refused: setting 'a.b' has a value, and others stand below it");
+		CU_ASSERT_STRING_EQUAL(with(both[i],
+					    "settings.require{ a = 'numbers' } function f() return "
+					    "settings.a.b + settings.a['b.c'] end"),
+				       "3");
+	}
+}
+
 static void settings_are_not_changed(void)
 {
 	CU_ASSERT_PTR_NOT_NULL(strstr(with(some, "function f() settings.n = 1 end"),
@@ -103,7 +148,13 @@ static void settings_are_required(void)
 			       "string");
 	CU_ASSERT_STRING_EQUAL(
 		with(some, "\nsettings.require{ x = 'integer' }"),
-		"refused: case.lua:2: setting script.case.x is missing: integer expected");
+		"refused: case.lua:2: settings of script.case are missing: x (integer)");
+	CU_ASSERT_STRING_EQUAL(with(some, "settings.require{ z = 'number', n = 'integer', "
+					  "['a.z'] = 'string', y = 'strings?' }"),
+			       "refused: case.lua:1: settings of script.case are missing: "
+			       "a.z (string), z (number)");
+	CU_ASSERT_STRING_EQUAL(with(some, "settings.require{ [''] = 'string' }"),
+			       "refused: case.lua:1: settings.require{ NAME = \"TYPE\" } expected");
 	CU_ASSERT_STRING_EQUAL(with(some, "settings.require{ text = 'integer' }"),
 			       "refused: case.lua:1: setting script.case.text: integer expected");
 	CU_ASSERT_STRING_EQUAL(with(some, "settings.require{ text = 'table?' }"),
@@ -163,6 +214,8 @@ static void script_tells_of_itself(void)
 }
 
 UNIT_MAIN("lua/basics", UNIT_TEST(settings_have_types), UNIT_TEST(settings_are_listed),
+	  UNIT_TEST(settings_with_dots_are_one_table),
+	  UNIT_TEST(settings_that_hide_others_are_refused),
 	  UNIT_TEST(settings_are_not_changed), UNIT_TEST(settings_are_required),
 	  UNIT_TEST(contradictions_are_refused), UNIT_TEST(lines_are_logged),
 	  UNIT_TEST(script_tells_of_itself))

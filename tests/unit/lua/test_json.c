@@ -247,6 +247,7 @@ static void all_is_read_as_by_jansson(void)
 
 struct looking {
 	const char *text, *path;
+	bool is_plain;
 	char found[64];
 };
 
@@ -256,21 +257,34 @@ static void look(lua_State *L, void *context)
 	int top = lua_gettop(L);
 
 	json_push(L, (struct shunt_bytes){(const uint8_t *)looking->text, strlen(looking->text)},
-		  (struct shunt_bytes){(const uint8_t *)looking->path, strlen(looking->path)});
+		  (struct shunt_bytes){(const uint8_t *)looking->path, strlen(looking->path)},
+		  looking->is_plain);
 	CU_ASSERT_EQUAL(lua_gettop(L), top + 1);
 	(void)snprintf(looking->found, sizeof(looking->found), "%s", luaL_tolstring(L, -1, NULL));
 }
 
-static const char *at(const char *text, const char *path)
+static const char *look_at(const char *text, const char *path, bool is_plain)
 {
+	/* only instructions are to count: a machine may be slow */
+	static const char *const settings[] = {"cpu_time", "10000000", NULL};
 	static struct looking looking;
 	struct lua_case c;
 
-	looking = (struct looking){.text = text, .path = path};
-	lua_case_open(&c, "", NULL);
+	looking = (struct looking){.text = text, .path = path, .is_plain = is_plain};
+	lua_case_open(&c, "", settings);
 	CU_ASSERT_EQUAL(call_run(lua_case_state(&c), CALL_ROUTE, look, &looking, NULL), CALL_OK);
 	lua_case_close(&c);
 	return looking.found;
+}
+
+static const char *at(const char *text, const char *path)
+{
+	return look_at(text, path, false);
+}
+
+static const char *plain_at(const char *text, const char *path)
+{
+	return look_at(text, path, true);
 }
 
 static void paths_are_followed(void)
@@ -317,7 +331,60 @@ static void long_and_deep_texts_are_none(void)
 	free(text);
 }
 
-UNIT_MAIN("lua/json", UNIT_TEST(texts_become_values), UNIT_TEST(what_is_no_json_is_told),
+static void objects_and_arrays_are_not_plain(void)
+{
+	CU_ASSERT_STRING_EQUAL(plain_at("{\"a\": {\"b\": [1]}}", "a"), "nil");
+	CU_ASSERT_STRING_EQUAL(plain_at("{\"a\": {\"b\": [1]}}", "a.b"), "nil");
+	CU_ASSERT_STRING_EQUAL(plain_at("{\"a\": {\"b\": [1]}}", "a.b.1"), "1");
+	CU_ASSERT_STRING_EQUAL(plain_at("[]", ""), "nil");
+	CU_ASSERT_STRING_EQUAL(plain_at("true", ""), "true");
+	CU_ASSERT_STRING_EQUAL(plain_at("{\"a\": \"x\"}", "a"), "x");
+}
+
+/* A text of JSON_TEXT_MAX bytes: this, then this as often as it fits, then this. The caller's. */
+static char *long_text(const char *first, const char *more, const char *last)
+{
+	char *text = malloc(JSON_TEXT_MAX + 1);
+	size_t size = strlen(first), step = strlen(more), end = strlen(last);
+
+	memcpy(text, first, size);
+	for (; size + step + end <= JSON_TEXT_MAX; size += step)
+		memcpy(text + size, more, step);
+	memcpy(text + size, last, end + 1);
+	return text;
+}
+
+/* Whoever sends a message cannot bring a script that asks for one value to its limits. */
+static void no_text_is_too_much(void)
+{
+	static const struct {
+		const char *first, *more, *last, *path;
+	} texts[] = {
+		{"[1", ",1", "]", "1"},
+		{"[1", ",1", "]", ""},
+		{"{\"a\":{\"b\":{\"c\":{\"d\":[1", ",[]", "]}}}}", "a.b.c.d.2"},
+		{"{\"a\":{\"b\":{\"c\":{\"d\":[1", ",[]", "]}}}}", "a.b.c.d"},
+		{"{\"a\":1", ",\"a\":1", "}", "a"},
+		{"{\"a\":{}", ",\"a\":{\"a\":{\"a\":1}}", "}", "a.a.a.a.a"},
+		{"{\"\\u0061\":1", ",\"\\u0061\":1", "}", "a"},
+		{"", "1", "", ""},
+		{"{\"a\":", "1", "}", "a"},
+		{"{\"a\":0.", "1", "}", "a"},
+		{"{\"a\":\"", "\\n", "\"}", "a"},
+		{"{\"a\":\"", "\\u00e9", "\"}", "a"},
+		{"{\"", "\\n", "\":1}", "a"},
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		char *text = long_text(texts[i].first, texts[i].more, texts[i].last);
+
+		(void)plain_at(text, texts[i].path);
+		free(text);
+	}
+}
+
+UNIT_MAIN("lua/json", UNIT_TEST(objects_and_arrays_are_not_plain), UNIT_TEST(no_text_is_too_much),
+	  UNIT_TEST(texts_become_values), UNIT_TEST(what_is_no_json_is_told),
 	  UNIT_TEST(values_become_texts), UNIT_TEST(what_cannot_be_json_raises),
 	  UNIT_TEST(budgets_end_it), UNIT_TEST(all_is_read_as_by_jansson),
 	  UNIT_TEST(paths_are_followed), UNIT_TEST(long_and_deep_texts_are_none))

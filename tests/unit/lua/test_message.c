@@ -110,12 +110,13 @@ static void first_of_a_name_counts(void)
 	fake_table_fini(&table);
 }
 
-static void tables_in_tables_have_a_limit(void)
+/* The deepest that the broker lets in. */
+static void tables_in_tables(void)
 {
 	struct fake_table table = {0};
 	struct fake_message message = {0};
 
-	for (unsigned i = 0; i < 40; i++) {
+	for (unsigned i = 0; i < 64; i++) {
 		struct fake_table outer = {0};
 
 		fake_table_put_bytes(&outer, "t", 'F', table.data, table.size);
@@ -123,8 +124,31 @@ static void tables_in_tables_have_a_limit(void)
 		table = outer;
 	}
 	message.headers = fake_table_bytes(&table);
-	ASSERT_VALUE("h.t", &message,
-		     "route failed: case.lua:2: tables in tables are too deep");
+	ASSERT_VALUE("(function() local n = 0 h = h.t while h do n, h = n + 1, h.t end return n end)()",
+		     &message, "64");
+	fake_table_fini(&table);
+}
+
+static void types_of_headers(void)
+{
+	static char many[200000];
+	struct fake_table table = all_types();
+	struct fake_message message = {.headers = fake_table_bytes(&table)};
+	const char *type = "(function() local s = '' for _, n in ipairs{ 'S', 'x', 't', 'b', 'l', 'T', "
+			   "'d', 'D', 'V', 'F', 'A', 'none', 'S\\0' } do local t, b = "
+			   "message:header_type(n) s = s .. ' ' .. (t and t:sub(1, 2) or '-') .. "
+			   "(b or '') end return s end)()";
+
+	ASSERT_VALUE(type, &message, " st4 st2 bo nu nu nu nu nu - ta8 ta13 - -");
+	ASSERT_VALUE("message:header_type()", &message,
+		     "route failed: case.lua:2: bad argument #1 to 'header_type' "
+		     "(string expected, got no value)");
+	fake_table_fini(&table);
+	memset(many, 'V', sizeof(many));
+	fake_table_put_bytes(&table, "a", 'A', many, sizeof(many));
+	message.headers = fake_table_bytes(&table);
+	ASSERT_VALUE("table.concat({ message:header_type('a') }, ' ')", &message, "table 200000");
+	ASSERT_VALUE("h.a", &message, "route failed: case.lua:2: it ran for more than `instructions`");
 	fake_table_fini(&table);
 }
 
@@ -339,6 +363,19 @@ static void what_is_written_is_read(void)
 	fake_table_fini(&headers);
 }
 
+static void types_of_written_headers(void)
+{
+	struct fake_table headers = all_types();
+
+	CU_ASSERT_PTR_NOT_NULL(strstr(
+		hooked_use("local h = message.headers h.S = nil h.t = 5 h.new = {} h.V = json.null "
+			   "local s = '' for _, n in ipairs{ 'S', 't', 'new', 'V', 'F' } do "
+			   "s = s .. tostring((message:header_type(n))) .. ' ' end error(s, 0)",
+			   MESSAGE_PUBLISH, &headers),
+		"nil number table nil table "));
+	fake_table_fini(&headers);
+}
+
 static void failing_hook_changes_nothing(void)
 {
 	ASSERT_HOOKED("message.routing_key = 'other' error('no')", "case.lua:1: no");
@@ -347,9 +384,19 @@ static void failing_hook_changes_nothing(void)
 static void wrong_values_raise(void)
 {
 	ASSERT_HOOKED("message.priority = 'x'",
-		      "case.lua:1: message.priority: a small integer is wanted, not x");
+		      "case.lua:1: message.priority: 0 to 255 is wanted, not x");
 	ASSERT_HOOKED("message.priority = 256",
-		      "case.lua:1: message.priority: a small integer is wanted, not 256");
+		      "case.lua:1: message.priority: 0 to 255 is wanted, not 256");
+	ASSERT_HOOKED("message.delivery_mode = 3",
+		      "case.lua:1: message.delivery_mode: 1 or 2 is wanted, not 3");
+	ASSERT_HOOKED("message.timestamp = 'now'",
+		      "case.lua:1: message.timestamp: an integer is wanted, not now");
+	ASSERT_HOOKED("message.expiration = 'many'",
+		      "case.lua:1: message.expiration: milliseconds are wanted, not many");
+	ASSERT_HOOKED("message.expiration = 1.5",
+		      "case.lua:1: message.expiration: milliseconds are wanted, not 1.5");
+	ASSERT_HOOKED("message.expiration = ''",
+		      "case.lua:1: message.expiration: milliseconds are wanted, not ");
 	ASSERT_HOOKED("message.type = ('x'):rep(256)",
 		      "case.lua:1: message.type: longer than 255 bytes");
 	ASSERT_HOOKED("message.routing_key = nil",
@@ -383,7 +430,8 @@ static void deliver_writes_less(void)
 }
 
 UNIT_MAIN("lua_message", UNIT_TEST(headers_of_all_types), UNIT_TEST(headers_one_after_the_other),
-	  UNIT_TEST(first_of_a_name_counts), UNIT_TEST(tables_in_tables_have_a_limit),
+	  UNIT_TEST(first_of_a_name_counts), UNIT_TEST(tables_in_tables), UNIT_TEST(types_of_headers),
+	  UNIT_TEST(types_of_written_headers),
 	  UNIT_TEST(properties), UNIT_TEST(body), UNIT_TEST(writes_go_into_the_draft),
 	  UNIT_TEST(headers_go_into_the_draft), UNIT_TEST(what_is_written_is_read),
 	  UNIT_TEST(failing_hook_changes_nothing), UNIT_TEST(wrong_values_raise),

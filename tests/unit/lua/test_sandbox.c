@@ -208,7 +208,7 @@ static const char *const questions[] = {
 	"coroutine.wrap(function() return pcall(error, 'e') end)()",
 	"pcall(error)",
 	"pcall(error, nil)",
-	"getmetatable('').__index == string, getmetatable('').__name",
+	"(''):len(), ('').len == string.len, ('').none, getmetatable(12)",
 	"setmetatable({}, {__index = {a = 1}}).a, #setmetatable({}, {__len = function() return 7 "
 	"end})",
 	"setmetatable(1, {})",

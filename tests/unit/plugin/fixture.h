@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #include "../unit.h"
-#include "broker/exchange_type.h"
-#include "broker/topology.h"
+#include "broker/topology/exchange_type.h"
+#include "broker/topology/topology.h"
 #include "plugin/loader.h"
 #include "probe.h"
 

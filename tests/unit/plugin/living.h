@@ -19,7 +19,7 @@
 #include "access/access.h"
 #include "actor.h"
 #include "base/log.h"
-#include "broker/topology.h"
+#include "broker/topology/topology.h"
 #include "loop/loop.h"
 #include "plugin/command.h"
 #include "plugin/plugin.h"

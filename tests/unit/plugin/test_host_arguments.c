@@ -6,8 +6,8 @@
 
 #include "amqp/table_writer.h"
 #include "base/account.h"
-#include "broker/message.h"
-#include "broker/router.h"
+#include "broker/message/message.h"
+#include "broker/router/router.h"
 #include "host_fixture.h"
 
 /* ---- Arguments ---- */

@@ -3,8 +3,8 @@
 #include "plugin/host.h"
 
 #include "amqp/properties.h"
-#include "broker/message.h"
-#include "broker/router.h"
+#include "broker/message/message.h"
+#include "broker/router/router.h"
 #include "host_fixture.h"
 
 /* As the router hands it to route(). */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What plugins publish, on two loops that are turned by hand. */
 #include "../conn/conversation.h"
-#include "broker/exchange.h"
-#include "broker/exchange_type.h"
-#include "broker/queue.h"
+#include "broker/topology/exchange.h"
+#include "broker/topology/exchange_type.h"
+#include "broker/queue/queue.h"
 #include "plugin/plugin.h"
 #include "plugin/publisher.h"
 

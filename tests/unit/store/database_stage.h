@@ -3,7 +3,7 @@
 #define TESTS_UNIT_STORE_DATABASE_STAGE_H
 
 /*
- * The stage for tests of kernel/store/database.h: a folder with the file, and an engine behind the
+ * The stage for tests of kernel/store/definitions/database.h: a folder with the file, and an engine behind the
  * store's door that has its definitions in the database and its logs in memory, to be used with
  * stage_set() of fixture.h.
  */
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "store/database.h"
+#include "store/definitions/database.h"
 #include "store/store.h"
 
 /* ---- the folder and the file ---- */

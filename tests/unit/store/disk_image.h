@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #include "disk_tree.h"
-#include "store/record.h"
-#include "store/segment.h"
+#include "store/log/record.h"
+#include "store/log/segment.h"
 
 struct image_record {
 	uint64_t offset;

@@ -8,7 +8,7 @@
 #include "base/list.h"
 #include "base/slice.h"
 #include "contract.h"
-#include "store/record.h"
+#include "store/log/record.h"
 
 struct scene_seen scene_seen[SCENE_SEEN_MAX];
 size_t scene_n_seen;

@@ -12,7 +12,7 @@
 #include "fixture.h"
 #include "room_stage.h"
 #include "store/disk.h"
-#include "store/disk_log.h"
+#include "store/log/disk_log.h"
 
 #include "../unit.h"
 

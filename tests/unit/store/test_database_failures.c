@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/database.h"
+#include "store/definitions/database.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/index.h"
+#include "store/log/index.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/ledger.h"
+#include "store/log/ledger.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/record.h"
+#include "store/log/record.h"
 
 #include <stdlib.h>
 #include <string.h>

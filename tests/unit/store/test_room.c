@@ -6,7 +6,7 @@
 #include "disk_stage.h"
 #include "fixture.h"
 #include "room_stage.h"
-#include "store/disk_log.h"
+#include "store/log/disk_log.h"
 
 #include "../unit.h"
 

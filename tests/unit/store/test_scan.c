@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/scan.h"
+#include "store/log/scan.h"
 
 #include "disk_scene.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/segment.h"
+#include "store/log/segment.h"
 
 #include "disk_scene.h"
 
@@ -12,7 +12,7 @@
 
 #include "base/mem.h"
 #include "store/disk.h"
-#include "store/scan.h"
+#include "store/log/scan.h"
 
 #include "../unit.h"
 

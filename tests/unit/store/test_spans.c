@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/spans.h"
+#include "store/log/spans.h"
 
 #include <string.h>
 
