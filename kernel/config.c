@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -142,6 +143,15 @@ static int config_no_listeners(struct config_entry *e)
 	return 0;
 }
 
+/* ---- The control socket ---- */
+
+static int config_socket(struct config_entry *e)
+{
+	if (strlen(e->value) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		return config_refuse(e, "a path of at most 107 bytes");
+	return config_text(e);
+}
+
 /* ---- Keys ---- */
 
 static const struct config_key config_keys[] = {
@@ -166,7 +176,7 @@ static const struct config_key config_keys[] = {
 	{"store.segment_size", config_bytes, CONFIG_PLACE(store_segment_size), 64u << 10, 1u << 30},
 	{"loops", config_u32, CONFIG_PLACE(loops), 0, CONFIG_LOOPS_MAX},
 	{"placement", config_placement, 0, 0, 0},
-	{"control.socket", config_text, CONFIG_PLACE(control_socket), 0, 0},
+	{"control.socket", config_socket, CONFIG_PLACE(control_socket), 0, 0},
 	{NULL, NULL, 0, 0, 0},
 };
 
@@ -245,6 +255,23 @@ void config_init(struct config *config)
 	config_tls_init(config);
 }
 
+static void config_drop_listeners(struct config *config, bool is_tls)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		struct config_listener *listener = &config->listeners[i];
+
+		if (listener->is_tls != is_tls) {
+			config->listeners[kept++] = *listener;
+			continue;
+		}
+		mem_free(listener->name);
+		mem_free(listener->address);
+	}
+	config->n_listeners = kept;
+}
+
 static bool config_has_plain_listener(const struct config *config)
 {
 	for (size_t i = 0; i < config->n_listeners; i++)
@@ -256,7 +283,7 @@ static bool config_has_plain_listener(const struct config *config)
 /* There is room for it, unless there are so many others that nobody will miss it. */
 static void config_add_default_listener(struct config *config)
 {
-	if (config->has_no_listeners || config_has_plain_listener(config) ||
+	if (config_has_plain_listener(config) ||
 	    config->n_listeners == CONFIG_LISTENERS_MAX)
 		return;
 	config->listeners[config->n_listeners++] = (struct config_listener){
@@ -268,8 +295,12 @@ static void config_add_default_listener(struct config *config)
 void config_complete(struct config *config)
 {
 	config_complete_log(config);
-	config_tls_complete(config);
-	config_add_default_listener(config);
+	if (config->tls.has_no_listeners)
+		config_drop_listeners(config, true);
+	if (config->has_no_listeners)
+		config_drop_listeners(config, false);
+	else
+		config_add_default_listener(config);
 	config_access_complete(config);
 	config_login_complete(config);
 	config_plugins_complete(config);

@@ -80,7 +80,6 @@ extern const struct config_key config_definitions_keys[];
 
 extern const struct config_key config_tls_keys[];
 void config_tls_init(struct config *config);
-void config_tls_complete(struct config *config);
 void config_tls_forget_password(struct config *config);
 void config_tls_fini(struct config *config);
 

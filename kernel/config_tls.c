@@ -71,25 +71,6 @@ static int tls_no_listeners(struct config_entry *e)
 	return 0;
 }
 
-void config_tls_complete(struct config *config)
-{
-	size_t kept = 0;
-
-	if (!config->tls.has_no_listeners)
-		return;
-	for (size_t i = 0; i < config->n_listeners; i++) {
-		struct config_listener *listener = &config->listeners[i];
-
-		if (!listener->is_tls) {
-			config->listeners[kept++] = *listener;
-			continue;
-		}
-		mem_free(listener->name);
-		mem_free(listener->address);
-	}
-	config->n_listeners = kept;
-}
-
 /* ---- ssl_options ---- */
 
 /* minimum: the part. */

@@ -101,6 +101,7 @@ static enum server_status configure(struct config *config, const struct argument
 		return SERVER_CONFIG;
 	}
 	config_complete(config);
+	log_starting(true);
 	return arguments->only_check ? open_no_log(config) : open_log(config);
 }
 

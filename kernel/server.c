@@ -344,7 +344,9 @@ static enum server_status server_start(struct server *server, bool only_check)
 		log_error("server", "cannot start threads: reason=\"%s\"", strerror(-result));
 		return SERVER_OWN_FAULT;
 	}
-	return status == SERVER_OK && !only_check ? server_restore(server) : status;
+	if (status != SERVER_OK)
+		return status;
+	return only_check ? server_check_definitions(config) : server_restore(server);
 }
 
 static enum server_status server_open(struct server *server)
@@ -390,6 +392,8 @@ static enum server_status server_begin(struct server *server)
 	publisher_go_on(server->publisher);
 	if (status == SERVER_OK && !loop_pool_is_stopping())
 		status = server_open(server);
+	if (status == SERVER_OK)
+		log_starting(false);
 	if (status == SERVER_OK && !loop_pool_is_stopping())
 		log_info("server", "started: version=%s pid=%ld loops=%u descriptors=%llu",
 			 PACKAGE_VERSION, (long)getpid(), loop_count(),

@@ -4,6 +4,7 @@
 #include "access/access.h"
 #include "access/accounts.h"
 #include "admin/admin.h"
+#include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/restore/restore.h"
 #include "broker/topology/topology.h"
@@ -27,12 +28,17 @@ int server_restore_from(const struct config *config, struct broker *broker, stru
 
 	/* As in RabbitMQ: what is imported takes the place of the defaults. */
 	bool has_defaults = config->definitions == NULL;
+	char *damaged;
+	int result;
 
 	if (restore_broker(broker, has_defaults ? config->default_vhost : NULL, ret_reason, size) !=
 		    0 ||
 	    accounts_restore(access, store, has_defaults ? &first : NULL, ret_reason, size) != 0)
 		return -1;
-	return admin_create(broker, access, store, ret_admin, ret_reason, size);
+	damaged = mem_printf("%s/damaged", config->data_dir);
+	result = admin_create(broker, access, store, damaged, ret_admin, ret_reason, size);
+	mem_free(damaged);
+	return result;
 }
 
 static void vhost_is_empty(void *context)

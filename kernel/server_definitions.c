@@ -98,13 +98,20 @@ static enum server_status finish(struct loading *loading, const char *path, int 
 	return status;
 }
 
-static enum server_status load_file(struct admin *admin, const char *path, bool only_if_changed)
+/* What is done with each file that the configuration names. */
+struct visit {
+	enum server_status (*visit)(const struct visit *visit, const char *path);
+	struct admin *admin;
+	bool only_if_changed;
+};
+
+static enum server_status load_file(const struct visit *visit, const char *path)
 {
-	struct loading *loading = loading_create(admin);
+	struct loading *loading = loading_create(visit->admin);
 	int result;
 
 	loading->import.path = path;
-	loading->import.only_if_changed = only_if_changed;
+	loading->import.only_if_changed = visit->only_if_changed;
 	import_submit(&loading->import);
 	return finish(loading, path, &result);
 }
@@ -117,7 +124,7 @@ static enum server_status load_pending(struct admin *admin)
 	enum server_status status;
 	int result;
 
-	log_info("definitions", "an import was cut off, and is done again");
+	log_info("definitions", "an import was cut off, and is taken up again");
 	import_resume(&loading->import);
 	status = finish(loading, "(cut off)", &result);
 	return import_is_refusal(result) ? SERVER_OK : status;
@@ -132,8 +139,7 @@ static int is_definitions(const struct dirent *entry)
 }
 
 /* In the order of their names. */
-static enum server_status load_directory(struct admin *admin, const char *path,
-					 bool only_if_changed)
+static enum server_status visit_directory(const struct visit *visit, const char *path)
 {
 	enum server_status status = SERVER_OK;
 	struct dirent **entries;
@@ -148,7 +154,7 @@ static enum server_status load_directory(struct admin *admin, const char *path,
 		char *file = mem_printf("%s/%s", path, entries[i]->d_name);
 
 		if (status == SERVER_OK && !loop_pool_is_stopping())
-			status = load_file(admin, file, only_if_changed);
+			status = visit->visit(visit, file);
 		mem_free(file);
 		free(entries[i]);
 	}
@@ -156,16 +162,42 @@ static enum server_status load_directory(struct admin *admin, const char *path,
 	return status;
 }
 
+static enum server_status visit_all(const struct visit *visit, const char *path)
+{
+	struct stat file;
+
+	if (stat(path, &file) == 0 && S_ISDIR(file.st_mode))
+		return visit_directory(visit, path);
+	return visit->visit(visit, path);
+}
+
 enum server_status server_load_definitions(struct admin *admin, const struct config *config)
 {
+	const struct visit visit = {load_file, admin, config->definitions_if_changed};
 	enum server_status status = SERVER_OK;
-	struct stat file;
 
 	if (import_is_pending(admin))
 		status = load_pending(admin);
 	if (status != SERVER_OK || !config->definitions || loop_pool_is_stopping())
 		return status;
-	if (stat(config->definitions, &file) == 0 && S_ISDIR(file.st_mode))
-		return load_directory(admin, config->definitions, config->definitions_if_changed);
-	return load_file(admin, config->definitions, config->definitions_if_changed);
+	return visit_all(&visit, config->definitions);
+}
+
+static enum server_status check_file(const struct visit *visit, const char *path)
+{
+	char reason[1024], quoted[1300];
+
+	(void)visit;
+	if (import_check_file(path, reason, sizeof(reason)) == 0)
+		return SERVER_OK;
+	log_error("definitions", "not loaded: path=\"%s\" reason=%s", path,
+		  log_quote(quoted, sizeof(quoted), slice_cstr(reason)));
+	return SERVER_CONFIG;
+}
+
+enum server_status server_check_definitions(const struct config *config)
+{
+	const struct visit visit = {.visit = check_file};
+
+	return config->definitions ? visit_all(&visit, config->definitions) : SERVER_OK;
 }

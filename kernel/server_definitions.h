@@ -14,4 +14,8 @@ struct admin;
  */
 enum server_status server_load_definitions(struct admin *admin, const struct config *config);
 
+/* What can be known of the files that the configuration names without the broker. SERVER_CONFIG:
+ * something would be refused, which is logged. */
+enum server_status server_check_definitions(const struct config *config);
+
 #endif

@@ -47,11 +47,18 @@ void access_user_unref(struct access_user *user)
 	mem_free(user);
 }
 
-bool access_user_has_tag(const struct access_user *user, const char *tag)
+const char *access_user_tags(const struct access *access, const struct access_user *user)
+{
+	return user->is_account ? accounts_tags_of(access->accounts, slice_cstr(user->name))
+				: user->tags;
+}
+
+bool access_user_has_tag(const struct access *access, const struct access_user *user,
+			 const char *tag)
 {
 	size_t size = strlen(tag);
 
-	for (const char *at = user->tags; *at != '\0';) {
+	for (const char *at = access_user_tags(access, user); *at != '\0';) {
 		size_t length = strcspn(at, ",");
 
 		if (length == size && memcmp(at, tag, size) == 0)

@@ -22,6 +22,8 @@ enum access_verdict {
 	ACCESS_PASS, /* ask the next */
 };
 
+struct access;
+
 enum access_operation {
 	ACCESS_VHOST, /* connection.open */
 	ACCESS_CONFIGURE,
@@ -37,15 +39,20 @@ enum access_resource { ACCESS_RESOURCE_QUEUE, ACCESS_RESOURCE_EXCHANGE, ACCESS_R
 struct access_user {
 	unsigned refs; /* all of one connection: on one loop */
 	char *name;
-	char *tags; /* comma separated */
+	bool is_account; /* one of the broker's own, whose tags are the account's */
+	char *tags;	 /* of any other: comma separated */
 	char mechanism[16];
 	struct access_usage *usage; /* counted: what limits count; NULL: not known (accounts.h) */
 };
 struct access_user *access_user_create(struct slice name, const char *tags, const char *mechanism);
 struct access_user *access_user_ref(struct access_user *user);
 void access_user_unref(struct access_user *user);
-/* Whether it is among the user's tags. */
-bool access_user_has_tag(const struct access_user *user, const char *tag);
+/* Those that the user has now, comma separated: holds for the turn. One whose account has gone has
+ * none. Any loop. */
+const char *access_user_tags(const struct access *access, const struct access_user *user);
+/* Whether it is among them. */
+bool access_user_has_tag(const struct access *access, const struct access_user *user,
+			 const char *tag);
 
 /* One question whether an operation is allowed. */
 struct access_question {
@@ -69,7 +76,6 @@ struct access_reply {
 	char reason[160]; /* of a refusal, for the client; empty: there is none */
 };
 
-struct access;
 struct access_policy;
 struct access_usage;
 

@@ -155,7 +155,8 @@ bool access_password_of(struct access *access, struct slice name,
 			enum password_algorithm *ret_algorithm, char ret_hash[ACCESS_HASH_MAX],
 			uint64_t *ret_serial);
 
-/* Such a user, authenticated by that mechanism: with its tags and limits. NULL: there is none. */
+/* Such a user, authenticated by that mechanism: with its tags and limits, whatever they become.
+ * NULL: there is none. */
 struct access_user *access_user_of_account(struct access *access, struct slice name,
 					   const char *mechanism);
 

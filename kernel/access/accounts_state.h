@@ -157,6 +157,8 @@ int accounts_make_first(struct accounts *accounts, const struct access_first *fi
 
 /* ---- accounts_users.c: any loop ---- */
 
+/* As they are in this turn; "" if there is no such account. */
+const char *accounts_tags_of(const struct accounts *accounts, struct slice name);
 enum access_verdict accounts_authorize(const struct accounts *accounts,
 				       const struct access_question *question);
 /* Whether the user has permissions for topics there. */

@@ -27,9 +27,17 @@ struct access_user *access_user_of_account(struct access *access, struct slice n
 
 	if (account == NULL)
 		return NULL;
-	user = access_user_create(name, account->tags, mechanism);
+	user = access_user_create(name, "", mechanism);
+	user->is_account = true;
 	user->usage = access_usage_ref(account->usage);
 	return user;
+}
+
+const char *accounts_tags_of(const struct accounts *accounts, struct slice name)
+{
+	const struct account *account = directory_find(accounts_directory(accounts), name);
+
+	return account != NULL ? account->tags : "";
 }
 
 /* ---- Limits ---- */

@@ -140,7 +140,7 @@ static int restore_parameters(struct admin *admin, char *ret_reason, size_t size
 /* ---- From outside ---- */
 
 int admin_create(struct broker *broker, struct access *access, struct store *store,
-		 struct admin **ret_admin, char *ret_reason, size_t size)
+		 const char *damaged_folder, struct admin **ret_admin, char *ret_reason, size_t size)
 {
 	struct admin *admin;
 
@@ -151,7 +151,7 @@ int admin_create(struct broker *broker, struct access *access, struct store *sto
 	admin->access = access;
 	admin->store = store;
 	if (restore_parameters(admin, ret_reason, size) != 0 ||
-	    import_restore(admin, ret_reason, size) != 0) {
+	    import_restore(admin, damaged_folder, ret_reason, size) != 0) {
 		admin_destroy(admin);
 		return -1;
 	}

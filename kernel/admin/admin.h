@@ -38,11 +38,11 @@ struct admin {
 
 /*
  * Before the loops run, when the store's definitions have been restored: takes the parameters and a
- * pending import, and forgets permissions and parameters in vhosts that are not there. 0, or -1
- * with one line of reason.
+ * pending import, and forgets permissions and parameters in vhosts that are not there. A
+ * damaged import is copied to the folder. 0, or -1 with one line of reason.
  */
 int admin_create(struct broker *broker, struct access *access, struct store *store,
-		 struct admin **ret_admin, char *ret_reason, size_t size) MUST_USE;
+		 const char *damaged_folder, struct admin **ret_admin, char *ret_reason, size_t size) MUST_USE;
 /* After the broker's end. NULL is fine. */
 void admin_destroy(struct admin *admin);
 

@@ -55,6 +55,7 @@ static void work_free(struct import_work *work)
 	loop_cancel(&work->task);
 	mem_free(work->path);
 	mem_free(work->vhost);
+	mem_free(work->damage);
 	mem_free(work);
 }
 
@@ -171,6 +172,25 @@ static int read_file(struct import_work *work)
 	return r;
 }
 
+int import_check_file(const char *path, char *ret_reason, size_t size)
+{
+	const struct plan_options options = {.vhost = SLICE_EMPTY};
+	struct import_work work = {.path = (char *)(uintptr_t)path};
+	struct plan *plan = NULL;
+	int r = read_file(&work);
+
+	if (r != 0)
+		(void)snprintf(ret_reason, size, "cannot read the file: %s", strerror(-r));
+	else
+		r = plan_read(slice_make(work.text, work.size), &options, &plan, NULL, ret_reason,
+			      size);
+	plan_destroy(plan);
+	if (work.text)
+		explicit_bzero(work.text, work.size);
+	mem_free(work.text);
+	return r;
+}
+
 /* What is written down has hashes in place of passwords. */
 static void replace_text(struct import_work *work, struct buffer *text)
 {
@@ -188,6 +208,19 @@ static struct import_hash hash_of(struct slice text)
 	return (struct import_hash){{slice_stable_hash(text, 1), slice_stable_hash(text, 2)}};
 }
 
+/* What is done is another thing if a text comes with other options. */
+static struct import_hash hash_of_work(const struct import_work *work)
+{
+	struct import_hash hash = hash_of(slice_make(work->text, work->size)), options;
+
+	if (work->path[0] != '\0')
+		return hash;
+	options = hash_of(slice_make(work->vhost, work->vhost_size));
+	hash.halves[0] ^= options.halves[0] ^ work->skips_unbuilt;
+	hash.halves[1] ^= options.halves[1];
+	return hash;
+}
+
 static void read_definitions(struct work *base)
 {
 	struct import_work *work = container_of(base, struct import_work, work);
@@ -195,14 +228,19 @@ static void read_definitions(struct work *base)
 					     work->skips_unbuilt};
 	struct import *import = work->import;
 	struct buffer text;
-	int r = work->text ? 0 : read_file(work);
+	int r;
 
+	if (work->damage) {
+		import_fail(work, -EBADMSG, NULL, "%s", work->damage);
+		return;
+	}
+	r = work->text ? 0 : read_file(work);
 	if (r != 0) {
 		import_fail(work, r, NULL, "cannot read the file: %s", strerror(-r));
 		return;
 	}
 	if (work->only_if_changed) {
-		work->hash = hash_of(slice_make(work->text, work->size));
+		work->hash = hash_of_work(work);
 		work->is_unchanged = import_hash_equal(&work->hash, &work->hash_before);
 	}
 	if (work->is_unchanged)
@@ -241,8 +279,8 @@ static void copy_order(struct import_work *work, const struct import *import)
 	work->text = import->text;
 	work->size = import->size;
 	work->skips_unbuilt = import->skips_unbuilt;
-	work->path = import->path ? mem_strdup(import->path) : NULL;
-	work->only_if_changed = work->path && import->only_if_changed;
+	work->path = mem_strdup(import->path ? import->path : "");
+	work->only_if_changed = import->only_if_changed;
 	if (work->only_if_changed)
 		work->hash_before = import_loaded_hash(work->admin, work->path);
 	if (import->vhost.data) {
@@ -293,7 +331,8 @@ static void prepare(struct import *import)
 	buffer_init(&import->warnings);
 }
 
-void import_submit(struct import *import)
+/* NULL: it was refused. */
+static struct import_work *create(struct import *import)
 {
 	struct admin *admin = import->admin;
 	struct import_work *work;
@@ -301,11 +340,11 @@ void import_submit(struct import *import)
 	prepare(import);
 	if (admin->import) {
 		refuse(import, -EBUSY, "another import of definitions is under way");
-		return;
+		return NULL;
 	}
 	if (!admin_workers(admin)) {
 		refuse(import, -ENOMEM, "cannot start a thread");
-		return;
+		return NULL;
 	}
 	work = mem_zalloc(sizeof(*work));
 	admin->import = work;
@@ -318,22 +357,33 @@ void import_submit(struct import *import)
 	import->text = NULL;
 	work->work.run = read_definitions;
 	work->work.done = was_read;
-	workers_submit(admin->workers, &work->work);
+	return work;
+}
+
+void import_submit(struct import *import)
+{
+	struct import_work *work = create(import);
+
+	if (work)
+		workers_submit(work->admin->workers, &work->work);
 }
 
 void import_resume(struct import *import)
 {
 	struct admin *admin = import->admin;
+	struct import_work *work;
 	size_t n_pieces;
 
 	bug_on(!admin->pending || admin->import);
 	n_pieces = import_fill_pending(admin->pending, import);
-	import_submit(import);
+	work = create(import);
+	if (work) {
+		work->is_resumed = work->is_written_down = true;
+		work->n_pieces = n_pieces;
+		work->damage = import_take_damage(admin->pending);
+		workers_submit(admin->workers, &work->work);
+	}
 	import_drop_pending(admin);
-	if (!admin->import) /* refused */
-		return;
-	admin->import->is_resumed = admin->import->is_written_down = true;
-	admin->import->n_pieces = n_pieces;
 }
 
 void import_end(struct admin *admin)

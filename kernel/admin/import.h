@@ -40,7 +40,8 @@ struct import {
 	size_t size;
 	const char *path;   /* a file; copied */
 	struct slice vhost; /* of items that name none; data NULL: they are refused. Copied */
-	/* Of a path: nothing is done if it is as it was when it was imported so the last time. */
+	/* Nothing is done if the file of this path, or the last text of all that came so, is as it
+	 * was when it was imported so the last time. */
 	bool only_if_changed;
 	bool skips_unbuilt; /* queues that Shunt cannot have yet are left out, with warnings */
 	struct audit_actor actor; /* copied */
@@ -60,8 +61,19 @@ struct import {
 };
 void import_submit(struct import *import);
 
-/* Before the loops run: whether an import was cut off. 0, or -1 with one line of reason. */
-int import_restore(struct admin *admin, char *ret_reason, size_t size) MUST_USE;
+/*
+ * Looks at the file as the import of the path would before it looks at the broker. 0, or negative
+ * with one line of reason. Any thread; takes as long as it takes.
+ */
+int import_check_file(const char *path, char *ret_reason, size_t size) MUST_USE;
+
+/*
+ * Before the loops run: whether an import was cut off. One that is damaged is copied to the folder,
+ * made when needed, and pending all the same: import_resume() refuses it. 0, or -1 with one line of
+ * reason.
+ */
+int import_restore(struct admin *admin, const char *damaged_folder, char *ret_reason,
+		   size_t size) MUST_USE;
 bool import_is_pending(const struct admin *admin);
 /* Whether it would fail in the same way again; not for lack of room or memory. */
 static inline bool import_is_refusal(int result)

@@ -19,7 +19,7 @@
 #define PIECE_SIZE	   ((size_t)128 << 10)
 #define REMOVE_BATCH	   64u
 #define KEY_MAX		   40
-#define KEY_PENDING	   "import/pending"
+#define KEY_PENDING	   IMPORT_KEY_PENDING
 #define KEY_PIECE	   "import/piece/"
 #define PIECE_FORMAT	   KEY_PIECE "%08zu"
 #define KIND_PENDING	   'i'
@@ -32,7 +32,7 @@ enum field {
 	FIELD_BY = 2,
 	FIELD_FROM = 3,
 	FIELD_PIECES = 4,
-	FIELD_TEXT = 5,
+	FIELD_TEXT = IMPORT_FIELD_TEXT,
 	FIELD_FLAGS = 6,
 };
 
@@ -238,7 +238,8 @@ struct pending_import {
 	size_t n_found, n_pieces; /* n_pieces 0: nothing is pending */
 	size_t n_stale;		  /* above the highest number that is there */
 	uint64_t flags;
-	bool is_damaged;
+	bool is_damaged, is_foreign;
+	char *damage; /* what is to be said of one that cannot be done; NULL: it can */
 };
 
 static void read_pending(struct pending_import *pending, struct fields_reader *reader)
@@ -305,13 +306,15 @@ static void visit(void *context, struct slice key, struct slice value, uint64_t 
 	(void)revision;
 	if (is_piece)
 		pending->n_stale = number_after(key);
+	else
+		pending->is_foreign |= !slice_equal(key, SLICE_LITERAL(KEY_PENDING));
 	if (is_piece && pending->n_found == pending->n_pieces)
 		return;
 	if (fields_open(&reader, value) != 0) {
 		pending->is_damaged = true;
 	} else if (is_piece && reader.kind == KIND_PIECE) {
 		visit_piece(pending, key, &reader);
-	} else if (reader.kind == KIND_PENDING && slice_equal(key, SLICE_LITERAL(KEY_PENDING))) {
+	} else if (!is_piece && reader.kind == KIND_PENDING) {
 		read_pending(pending, &reader);
 		pending->is_damaged |= !fields_are_good(&reader);
 	} else {
@@ -325,6 +328,7 @@ static void pending_free(struct pending_import *pending)
 		return;
 	buffer_fini(&pending->text);
 	buffer_fini(&pending->names);
+	mem_free(pending->damage);
 	mem_free(pending);
 }
 
@@ -334,29 +338,59 @@ void import_drop_pending(struct admin *admin)
 	admin->pending = NULL;
 }
 
-int import_restore(struct admin *admin, char *ret_reason, size_t size)
+static int load(struct admin *admin, struct pending_import *pending)
 {
-	struct pending_import *pending = mem_zalloc(sizeof(*pending));
-	int r;
+	int r = store_definitions_load(admin->store, SLICE_LITERAL(IMPORT_KEY_PREFIX), visit,
+				       pending);
 
-	buffer_init(&pending->text);
-	buffer_init(&pending->names);
-	r = store_definitions_load(admin->store, SLICE_LITERAL("import/p"), visit, pending);
 	if (r == 0)
 		r = import_restore_loaded(admin);
 	if (r == 0 && (pending->text.failed || pending->names.failed))
 		r = -ENOMEM;
-	if (r == 0 && (pending->is_damaged || pending->n_found != pending->n_pieces))
+	if (r == 0 && pending->is_foreign)
 		r = -EBADMSG;
+	pending->is_damaged |= pending->n_found != pending->n_pieces;
+	return r;
+}
+
+/* The text is not needed any more: it is not whole. */
+static int set_damaged_aside(struct admin *admin, struct pending_import *pending,
+			     const char *folder)
+{
+	char *path;
+	int r = import_copy_damaged(admin->store, folder, &path);
+
+	buffer_fini(&pending->text);
+	if (r != 0)
+		return r;
+	pending->damage = mem_printf("it is damaged: what there is of its file is copied to %s.json",
+				     path);
+	mem_free(path);
+	return 0;
+}
+
+int import_restore(struct admin *admin, const char *damaged_folder, char *ret_reason, size_t size)
+{
+	struct pending_import *pending = mem_zalloc(sizeof(*pending));
+	bool is_damaged;
+	int r;
+
+	buffer_init(&pending->text);
+	buffer_init(&pending->names);
+	r = load(admin, pending);
 	admin->n_stale_pieces = pending->n_stale;
-	if (r == 0 && pending->n_pieces > 0) {
+	if (r == 0 && pending->is_damaged)
+		r = set_damaged_aside(admin, pending, damaged_folder);
+	if (r == 0 && (pending->n_pieces > 0 || pending->is_damaged)) {
 		admin->pending = pending;
 		return 0;
 	}
+	is_damaged = pending->is_damaged && !pending->is_foreign;
 	pending_free(pending);
 	if (r != 0)
 		(void)snprintf(ret_reason, size,
-			       "cannot bring back an import of definitions that was cut off: %s",
+			       "cannot bring back an import of definitions that was cut off%s: %s",
+			       is_damaged ? ", nor copy it, as it is damaged" : "",
 			       strerror(-r));
 	return r != 0 ? -1 : 0;
 }
@@ -364,6 +398,14 @@ int import_restore(struct admin *admin, char *ret_reason, size_t size)
 bool import_is_pending(const struct admin *admin)
 {
 	return admin->pending != NULL;
+}
+
+char *import_take_damage(struct pending_import *pending)
+{
+	char *damage = pending->damage;
+
+	pending->damage = NULL;
+	return damage;
 }
 
 size_t import_fill_pending(struct pending_import *pending, struct import *import)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files were that are imported only if they have changed ("import/loaded/PATH"). */
+/* What the files were that are imported only if they have changed ("import/loaded/PATH"), and the last
+ * one that came without a path ("import/loaded/"). */
 #include <string.h>
 
 #include "admin/import_state.h"

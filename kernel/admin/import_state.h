@@ -39,7 +39,7 @@ struct import_work {
 	struct admin *admin;
 	struct import *import;
 	struct plan *plan;
-	char *text, *path; /* owned; text NULL: read from the path */
+	char *text, *path; /* owned; text NULL: read from the path; path "": there is none */
 	size_t size;
 	uint8_t *vhost; /* owned; NULL: none */
 	size_t vhost_size;
@@ -49,6 +49,7 @@ struct import_work {
 	struct audit_actor actor;
 	bool is_written_down; /* it is pending in the store */
 	bool is_resumed;
+	char *damage; /* owned; why it cannot be done. NULL: it can */
 
 	/* import_check.c */
 	struct loop_task check;
@@ -103,7 +104,19 @@ void import_drop_loaded(struct admin *admin);
 
 /* What was pending as an order; returns the number of its pieces. import_journal.c */
 size_t import_fill_pending(struct pending_import *pending, struct import *import);
+/* Why it cannot be done, the caller's; NULL: it can. */
+char *import_take_damage(struct pending_import *pending);
 void import_drop_pending(struct admin *admin);
+
+/* How it is in the store; docs/store-format.md. */
+#define IMPORT_KEY_PREFIX  "import/p" /* of the pending one and its pieces */
+#define IMPORT_KEY_PENDING IMPORT_KEY_PREFIX "ending"
+#define IMPORT_FIELD_TEXT  5
+
+/* import_damaged.c: copies what is there to files in the folder, which is made when needed, and
+ * they are on disk; *ret_path: their names without ".json" and ".pending", the caller's. 0 or a
+ * negative errno. */
+int import_copy_damaged(struct store *store, const char *folder, char **ret_path) MUST_USE;
 
 /* ---- Steps ---- */
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The items of a plan as lines of JSON, for RabbitMQ to import. On a worker. */
-#include <math.h>
 #include <string.h>
 
 #include "access/password.h"
 #include "admin/plan.h"
+#include "amqp/json.h"
 #include "amqp/table.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -24,15 +24,6 @@ static json_t *text(struct slice bytes)
 static json_t *table(struct slice entries);
 static json_t *array(struct slice elements);
 
-/* JSON has neither infinities nor what is not a number. */
-static json_t *real(double number)
-{
-	return isfinite(number) ? json_real(number)
-				: json_string(isnan(number) ? "nan"
-					      : number < 0  ? "-inf"
-							    : "inf");
-}
-
 static json_t *decimal(const struct amqp_value *value)
 {
 	double number = value->decimal.value;
@@ -42,34 +33,7 @@ static json_t *decimal(const struct amqp_value *value)
 	return json_real(number);
 }
 
-/* As rabbit_misc:amqp_value(); void is Erlang's "undefined" there, too. */
-static json_t *value_of(const struct amqp_value *value)
-{
-	int64_t integer;
-
-	if (amqp_value_get_integer(value, &integer))
-		return json_integer(integer);
-	switch (value->type) {
-	case AMQP_VALUE_BOOL:
-		return json_boolean(value->boolean);
-	case AMQP_VALUE_STRING:
-	case AMQP_VALUE_BINARY:
-		return text(value->bytes);
-	case AMQP_VALUE_TABLE:
-		return table(value->bytes);
-	case AMQP_VALUE_ARRAY:
-		return array(value->bytes);
-	case AMQP_VALUE_TIMESTAMP:
-		return json_integer((json_int_t)value->timestamp);
-	case AMQP_VALUE_FLOAT:
-	case AMQP_VALUE_DOUBLE:
-		return real(value->real);
-	case AMQP_VALUE_DECIMAL:
-		return decimal(value);
-	default:
-		return json_string("undefined");
-	}
-}
+static const struct amqp_json_style style = {text, decimal, table, array};
 
 static json_t *array(struct slice elements)
 {
@@ -79,7 +43,7 @@ static json_t *array(struct slice elements)
 
 	amqp_array_iter_init(&iter, elements);
 	while (items && amqp_array_iter_next(&iter, &value) == 1) {
-		if (json_array_append_new(items, value_of(&value)) == 0)
+		if (json_array_append_new(items, amqp_json(&style, &value)) == 0)
 			continue;
 		json_decref(items);
 		items = NULL;
@@ -95,7 +59,7 @@ static bool set(json_t *object, struct slice key, const struct amqp_value *value
 		return false;
 	memcpy(name, key.data, key.size);
 	name[key.size] = '\0';
-	return json_object_set_new(object, name, value_of(value)) == 0;
+	return json_object_set_new(object, name, amqp_json(&style, value)) == 0;
 }
 
 static json_t *table(struct slice entries)

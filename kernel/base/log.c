@@ -35,6 +35,22 @@ static size_t put_prefix(char *out, size_t size, enum log_level level, const cha
 	return n + (size_t)rest;
 }
 
+/* Terminals take the C1 characters (U+0080 to U+009F) for control sequences as well. */
+static void mask_controls(char *text, size_t size)
+{
+	unsigned char before = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		unsigned char byte = (unsigned char)text[i];
+
+		if (byte < ' ' || byte == 0x7f)
+			text[i] = '?';
+		if (before == 0xc2 && byte >= 0x80 && byte <= 0x9f)
+			text[i - 1] = text[i] = '?';
+		before = byte;
+	}
+}
+
 /* Room is kept for the newline. */
 static size_t put_text(char *out, size_t used, const char *format, va_list args)
 	PRINTF_FORMAT(3, 0);
@@ -45,10 +61,7 @@ static size_t put_text(char *out, size_t used, const char *format, va_list args)
 	int n = vsnprintf(out + used, room, format, args);
 	size_t end = n < 0 ? used : (size_t)n < room ? used + (size_t)n : used + room - 1;
 
-	for (size_t i = used; i < end; i++) {
-		if ((unsigned char)out[i] < ' ' || out[i] == 0x7f)
-			out[i] = '?';
-	}
+	mask_controls(out + used, end - used);
 	return end;
 }
 

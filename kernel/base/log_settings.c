@@ -33,6 +33,7 @@ static struct {
 
 /* Only of the thread that changes settings. */
 static struct log_settings log_current;
+static bool log_is_starting;
 static char *log_path;
 
 int log_level(void)
@@ -99,13 +100,21 @@ static int level_of(const struct log_settings *settings, const struct log_place 
 	return place->level != LOG_LEVEL_UNSET ? place->level : settings->level;
 }
 
+static int console_level_of(const struct log_settings *settings, unsigned category)
+{
+	int level = level_of(settings, &settings->console, category);
+
+	return log_is_starting && level < LOG_LEVEL_ERROR ? LOG_LEVEL_ERROR : level;
+}
+
 void log_settings_apply(const struct log_settings *settings)
 {
 	int highest = LOG_LEVEL_NONE;
 
-	log_current = *settings;
+	if (settings != &log_current)
+		log_current = *settings;
 	for (unsigned i = 0; i <= LOG_CATEGORY_COUNT; i++) {
-		int console = level_of(settings, &settings->console, i);
+		int console = console_level_of(settings, i);
 		int file = level_of(settings, &settings->file, i);
 
 		atomic_store_explicit(&log_table.console[i], console, memory_order_relaxed);
@@ -115,6 +124,13 @@ void log_settings_apply(const struct log_settings *settings)
 	}
 	atomic_store(&log_table.is_set, true);
 	atomic_store(&log_table.highest, highest);
+}
+
+void log_starting(bool is_starting)
+{
+	log_is_starting = is_starting;
+	if (atomic_load(&log_table.is_set))
+		log_settings_apply(&log_current);
 }
 
 void log_settings_get(struct log_settings *ret_settings)

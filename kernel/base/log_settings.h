@@ -66,6 +66,12 @@ void log_settings_apply(const struct log_settings *settings);
 void log_settings_get(struct log_settings *ret_settings);
 
 /*
+ * While a process starts, errors go to standard error whatever the settings say: who has started it
+ * is to be told why it does not. At first false.
+ */
+void log_starting(bool is_starting);
+
+/*
  * Error, warning, info, debug and none; of RabbitMQ's levels between and above, notice counts as
  * warning, and what is above error as none, as no line is that grave.
  */

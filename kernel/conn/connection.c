@@ -95,14 +95,20 @@ static void connection_quieten(struct connection *c)
 	}
 }
 
-void connection_finish(struct connection *c, unsigned linger_ms)
+/* It is no connection any more, but for its transport. */
+static void connection_leave(struct connection *c)
 {
-	if (c->state == CONNECTION_CLOSED)
-		return;
 	c->state = CONNECTION_CLOSED;
 	connection_end_channels(c);
 	connection_quieten(c);
 	opening_give_back(c);
+}
+
+void connection_finish(struct connection *c, unsigned linger_ms)
+{
+	if (c->state == CONNECTION_CLOSED)
+		return;
+	connection_leave(c);
 	transport_close_after_flush(c->transport, linger_ms);
 }
 
@@ -138,7 +144,10 @@ void connection_answer_close(struct connection *c)
 		return;
 	}
 	connection_send(c, 0, &ok);
-	connection_finish(c, CONNECTION_LINGER_MS);
+	connection_leave(c);
+	/* As RabbitMQ: clients of many threads take an end that comes first for a lost connection.
+	 */
+	transport_close_after_peer(c->transport, CONNECTION_LINGER_MS);
 }
 
 static void connection_send_close(struct connection *c, const struct amqp_error *error,
@@ -161,7 +170,6 @@ void connection_fail(struct connection *c, const struct amqp_error *error)
 {
 	static struct log_limit limit = LOG_LIMIT(20);
 	char name[CONNECTION_NAME_MAX];
-	bool is_open;
 
 	if (c->state >= CONNECTION_CLOSING)
 		return;
@@ -171,6 +179,15 @@ void connection_fail(struct connection *c, const struct amqp_error *error)
 		    c->user != NULL ? c->user->name : "",
 		    error->method_id != 0 ? amqp_method_name(error->method_id) : "none",
 		    error->text);
+	connection_fail_silently(c, error);
+}
+
+void connection_fail_silently(struct connection *c, const struct amqp_error *error)
+{
+	bool is_open;
+
+	if (c->state >= CONNECTION_CLOSING)
+		return;
 	is_open = c->state == CONNECTION_RUNNING;
 	connection_send_close(c, error, CONNECTION_CLOSE_LIMIT_MS);
 	if (!is_open && !c->is_broken)
@@ -227,10 +244,7 @@ void connection_destroy(struct connection *c)
 	static struct log_limit limit = LOG_LIMIT(100);
 	char name[CONNECTION_NAME_MAX];
 
-	c->state = CONNECTION_CLOSED;
-	connection_end_channels(c);
-	connection_quieten(c);
-	opening_give_back(c);
+	connection_leave(c);
 	if (c->user != NULL && log_limit_take(&limit, LOG_LEVEL_INFO)) {
 		connection_print_name(c, name);
 		log_taken(&limit, LOG_LEVEL_INFO, "conn",

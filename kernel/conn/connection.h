@@ -150,6 +150,8 @@ static inline bool connection_is_full(const struct connection *c)
 /* Ends the connection with an exception: sends connection.close, ends all channels, ignores what
  * comes. */
 void connection_fail(struct connection *c, const struct amqp_error *error);
+/* The same, by who has logged why. */
+void connection_fail_silently(struct connection *c, const struct amqp_error *error);
 
 /* As above, by the server's own will (320): `text` is the reason. */
 void connection_force(struct connection *c, const char *text, unsigned limit_ms);

@@ -36,6 +36,7 @@ struct conn_settings {
 	uint32_t handshake_timeout_ms;
 	uint32_t max_message_size; /* bytes */
 	enum placement placement;
+	unsigned move_limit_ms; /* 0: MOVE_LIMIT_MS of conn/move.h */
 	const char *product, *version, *cluster_name;
 	struct sasl_settings sasl;
 	struct hooks *hooks; /* borrowed; NULL: there never are any */

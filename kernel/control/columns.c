@@ -2,10 +2,10 @@
 #include "control/columns.h"
 
 #include <arpa/inet.h>
-#include <math.h>
 #include <stdio.h>
 
 #include "amqp/cursor.h"
+#include "amqp/json.h"
 #include "amqp/table.h"
 #include "base/buffer.h"
 
@@ -85,42 +85,17 @@ static json_t *column_array(struct slice array)
 	return items;
 }
 
-/* JSON has neither infinities nor what is not a number. */
-static json_t *column_real(double real)
+static json_t *column_decimal(const struct amqp_value *value)
 {
-	return isfinite(real) ? json_real(real)
-			      : json_string(isnan(real) ? "nan"
-					    : real < 0	? "-inf"
-							: "inf");
+	return json_pack("[i, I]", (int)value->decimal.scale, (json_int_t)value->decimal.value);
 }
 
 static json_t *column_value(const struct amqp_value *value)
 {
-	int64_t integer;
+	static const struct amqp_json_style style = {column_text, column_decimal, column_table,
+						     column_array};
 
-	if (amqp_value_get_integer(value, &integer))
-		return json_integer(integer);
-	switch (value->type) {
-	case AMQP_VALUE_BOOL:
-		return json_boolean(value->boolean);
-	case AMQP_VALUE_STRING:
-	case AMQP_VALUE_BINARY:
-		return column_text(value->bytes);
-	case AMQP_VALUE_TABLE:
-		return column_table(value->bytes);
-	case AMQP_VALUE_ARRAY:
-		return column_array(value->bytes);
-	case AMQP_VALUE_TIMESTAMP:
-		return json_integer((json_int_t)value->timestamp);
-	case AMQP_VALUE_FLOAT:
-	case AMQP_VALUE_DOUBLE:
-		return column_real(value->real);
-	case AMQP_VALUE_DECIMAL:
-		return json_pack("[i, I]", (int)value->decimal.scale,
-				 (json_int_t)value->decimal.value);
-	default:
-		return json_string("undefined");
-	}
+	return amqp_json(&style, value);
 }
 
 json_t *column_table(struct slice table)

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/bug.h"
@@ -23,6 +21,7 @@
 #include "base/mem.h"
 #include "control/client.h"
 #include "control/columns.h"
+#include "control/socket.h"
 #include "loop/loop.h"
 #include "loop/timer.h"
 
@@ -31,7 +30,6 @@
 	((size_t)64 << 10)	    /* with no more than this unsent, more of a list is made */
 #define CONTROL_TURN_REQUESTS 8u    /* of a client in one turn */
 #define CONTROL_REST_MS	      1000u /* when there are no descriptors */
-#define CONTROL_BACKLOG	      16
 
 /*
  * When descriptors are out, an operator needs us most: one is kept in reserve and given to the
@@ -458,67 +456,12 @@ static void control_rested(struct loop_timer *timer)
 		loop_timer_start_ms(timer, CONTROL_REST_MS);
 }
 
-/* ---- The socket ---- */
-
-/* True if a process answers at the address (also if it is too busy to): then it is not ours to
- * remove. */
-static bool control_is_alive(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	bool is_alive;
-
-	if (fd < 0)
-		return false;
-	is_alive = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-		   errno == EAGAIN;
-	close(fd);
-	return is_alive;
-}
-
-/* What is left of a process that was killed goes. A file of another kind is somebody's, and stays.
- */
-static int control_remove_stale(const struct sockaddr_un *address)
-{
-	struct stat file;
-
-	if (lstat(address->sun_path, &file) != 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(file.st_mode))
-		return -EEXIST;
-	if (control_is_alive(address))
-		return -EADDRINUSE;
-	return unlink(address->sun_path) == 0 || errno == ENOENT ? 0 : -errno;
-}
-
-static int control_bind(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	mode_t before;
-	int fd, result;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	result = control_remove_stale(&address);
-	if (result != 0)
-		return result;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	before = umask(0177); /* nobody else may connect, not even for a moment */
-	result = bind(fd, (const struct sockaddr *)&address, sizeof(address));
-	umask(before);
-	if (result == 0 && listen(fd, CONTROL_BACKLOG) == 0)
-		return fd;
-	result = -errno;
-	close(fd);
-	return result;
-}
+/* ---- Beginning and end ---- */
 
 int control_create(const char *path, const struct control_config *config,
 		   struct control **ret_control)
 {
-	int fd = control_bind(path);
+	int fd = control_socket_open(path);
 	struct control *control;
 
 	if (fd < 0)

@@ -78,6 +78,8 @@ static void imported(struct import *import)
 
 	if (client) {
 		send_warnings(client, &import->warnings, import->n_warnings);
+		if (import->is_unchanged)
+			control_client_send(client, json_pack("{s:b}", "unchanged", 1));
 		if (import->result == 0)
 			control_client_ok(client);
 		else
@@ -127,6 +129,8 @@ static struct import_order *order_create(struct control_client *client, const js
 	order->import.text = text;
 	order->import.size = size;
 	order->import.skips_unbuilt = json_is_true(json_object_get(request, "skip_unsupported"));
+	order->import.only_if_changed =
+		json_is_true(json_object_get(request, "skip_if_unchanged"));
 	order->vhost = vhost ? mem_strdup(vhost) : NULL;
 	buffer_init(&order->import.warnings);
 	return order;

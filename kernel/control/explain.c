@@ -176,18 +176,17 @@ static int explain_by_keys(struct broker *broker, struct vhost *vhost, struct sl
 			   struct explanation *ret_explanation)
 {
 	struct slice *extra = mem_try_alloc((keys->n + 1) * sizeof(*extra));
-	const struct explained_publish publish = {
+	struct explained_publish publish = {
 		.vhost = vhost,
 		.user = user,
 		.message = message,
 		.extra_keys = extra,
-		.n_extra_keys = keys->n,
 	};
 	int r;
 
 	if (extra == NULL)
 		return -ENOMEM;
-	extra_keys_read(buffer_slice(&keys->bytes), keys->n, extra);
+	publish.n_extra_keys = extra_keys_read(buffer_slice(&keys->bytes), keys->n, extra);
 	r = explain(broker, &publish, ret_explanation);
 	mem_free(extra);
 	return r;

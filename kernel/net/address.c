@@ -84,6 +84,21 @@ static int parse_port(struct slice text, uint16_t *ret_port)
 	return 0;
 }
 
+/* Of IPv6, perhaps with a zone behind '%'. */
+static bool is_ipv6(struct slice host)
+{
+	const uint8_t *zone = memchr(host.data, '%', host.size);
+	size_t size = zone ? (size_t)(zone - host.data) : host.size;
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr address;
+
+	if (size >= sizeof(text))
+		return false;
+	memcpy(text, host.data, size);
+	text[size] = '\0';
+	return inet_pton(AF_INET6, text, &address) == 1;
+}
+
 /*
  * The last colon parts host and port: RabbitMQ's configuration writes IPv6 addresses without
  * brackets too.
@@ -103,7 +118,11 @@ int net_address_parse(struct slice text, char ret_host[256], uint16_t *ret_port)
 		if (host.size < 3 || host.data[host.size - 1] != ']')
 			return -EINVAL;
 		host = slice_make(host.data + 1, host.size - 2);
+		if (!is_ipv6(host))
+			return -EINVAL;
 	}
+	if (host.size > 0 && memchr(host.data, ':', host.size) && !is_ipv6(host))
+		return -EINVAL;
 	if (host.size >= 256 || (host.size > 0 && memchr(host.data, '\0', host.size)))
 		return -EINVAL;
 	if (parse_port(port, ret_port) < 0)

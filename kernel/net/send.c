@@ -46,7 +46,7 @@ static void write_failed(struct stream *s, int error)
 /* Everything is out. */
 static void flushed(struct stream *s)
 {
-	int r;
+	int r = 0;
 
 	if (s->is_waiting && !s->read_wants_write)
 		(void)event_del(&s->writable);
@@ -55,7 +55,8 @@ static void flushed(struct stream *s)
 		return;
 	s->state = STREAM_SHUT;
 	stream_forget_kept(s);
-	r = s->layer->shutdown(s->layer_context, s->fd);
+	if (!s->owes_end)
+		r = s->layer->shutdown(s->layer_context, s->fd);
 	if (s->at_end || s->is_hasty || r < 0)
 		stream_finish(s, 0);
 }
@@ -66,7 +67,7 @@ static bool send_some(struct stream *s)
 	struct iovec iov[VECTORS];
 	int n = net_output_gather(&s->t.out, iov, VECTORS);
 	/* Without a shutdown for certain, what is held back for it could be lost. */
-	bool is_last = s->state == STREAM_FLUSHING && !s->is_hasty;
+	bool is_last = s->state == STREAM_FLUSHING && !s->is_hasty && !s->owes_end;
 	ssize_t sent;
 
 	if (n == 0)

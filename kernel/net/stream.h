@@ -41,6 +41,7 @@ struct stream {
 	bool resumed;	 /* kept bytes are to be handed over by the input task */
 	bool read_wants_write;
 	bool write_wants_read;
+	bool owes_end; /* closing, and the peer is to end first: shutdown is still to come */
 	bool is_hasty; /* closing, and waits for nothing: neither room in the socket nor the peer's
 			  end */
 	struct event readable;

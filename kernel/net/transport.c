@@ -32,6 +32,8 @@ void stream_finish(struct stream *s, int error)
 {
 	if (s->state >= STREAM_OVER)
 		return;
+	if (s->state == STREAM_SHUT && s->owes_end)
+		(void)s->layer->shutdown(s->layer_context, s->fd);
 	stream_stop_all(s);
 	stream_forget_kept(s);
 	net_output_drop(&s->t.out);
@@ -183,6 +185,16 @@ void transport_close_after_flush(struct transport *t, unsigned linger_ms)
 		loop_timer_start_ms(&s->limit, linger_ms);
 	if (s->is_hasty || !t->is_armed)
 		transport_arm(t);
+}
+
+void transport_close_after_peer(struct transport *t, unsigned linger_ms)
+{
+	struct stream *s = stream_of(t);
+
+	bug_on(linger_ms == 0);
+	if (s->state == STREAM_OPEN)
+		s->owes_end = true;
+	transport_close_after_flush(t, linger_ms);
 }
 
 uint64_t transport_last_read_ms(const struct transport *t)

@@ -120,6 +120,13 @@ void transport_destroy(struct transport *t);
 void transport_close_after_flush(struct transport *t, unsigned linger_ms);
 
 /*
+ * As the former with a linger_ms that is not 0, but it is the peer who ends first: that nothing
+ * more comes is said only after that, or at the limit. For a peer that knows by what was sent that
+ * this is the end: its threads may see the socket's before they have done what the last bytes say.
+ */
+void transport_close_after_peer(struct transport *t, unsigned linger_ms);
+
+/*
  * To another loop: it leaves here, and arrives there, after which it is there as it was here:
  * paused. In between nobody may touch it. It can leave while reading is paused, all output is sent,
  * and it is not ending; not from a handler.

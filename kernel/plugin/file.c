@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/shared_object.h"
 
 #define COPY_CHUNK 65536
 
@@ -222,6 +223,19 @@ static void say(const struct plugin_file *file, const char *said, char *ret_reas
 		snprintf(ret_reason, size, "%s", said);
 }
 
+/* Or a new version would work on what the old one has in it. */
+static int check_unique(const struct plugin_file *file, char *ret_reason, size_t size)
+{
+	const char *name = shared_object_unique(file->object);
+
+	if (name == NULL)
+		return 0;
+	snprintf(ret_reason, size,
+		 "%s: other versions would share its variable '%s' (g++: -fno-gnu-unique)", file->path,
+		 name);
+	return -1;
+}
+
 int plugin_file_open(struct plugin_file *file, char *path, char *copy, char *ret_reason,
 		     size_t size)
 {
@@ -238,7 +252,7 @@ int plugin_file_open(struct plugin_file *file, char *path, char *copy, char *ret
 		snprintf(ret_reason, size, "%s does not export shunt_plugin", path);
 		return -1;
 	}
-	return 0;
+	return check_unique(file, ret_reason, size);
 }
 
 void plugin_file_close(struct plugin_file *file)

@@ -197,12 +197,13 @@ static enum access_verdict authorize(struct access_policy *policy,
 				     struct access_reply *reply)
 {
 	struct plugin_policy *own = policy_of(policy);
+	const struct access *access = own->plugin->plugins->config.access;
 	const struct shunt_question view = {
 		.size = sizeof(view),
 		.operation = operation_of(question->operation),
 		.resource = resource_of(question->resource),
 		.user = plugin_bytes(slice_cstr(question->user->name)),
-		.tags = plugin_bytes(slice_cstr(question->user->tags)),
+		.tags = plugin_bytes(slice_cstr(access_user_tags(access, question->user))),
 		.vhost = plugin_bytes(question->vhost),
 		.name = plugin_bytes(question->name),
 		.routing_key = plugin_bytes(question->routing_key),

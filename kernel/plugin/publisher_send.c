@@ -106,6 +106,7 @@ static void send_out(struct outgoing *out, const struct extra_keys *keys)
 				      .publications = out->publications,
 				      .count = out->n};
 	struct slice *extra = NULL;
+	uint32_t n_extra = 0;
 	struct amqp_error error;
 
 	if (keys != NULL) {
@@ -114,10 +115,10 @@ static void send_out(struct outgoing *out, const struct extra_keys *keys)
 			refuse_publication(&out->publications[0]);
 			batch.count = 0;
 		} else {
-			extra_keys_read(buffer_slice(&keys->bytes), keys->n, extra);
+			n_extra = extra_keys_read(buffer_slice(&keys->bytes), keys->n, extra);
 		}
 		batch.extra_keys = extra;
-		batch.n_extra_keys = &keys->n;
+		batch.n_extra_keys = &n_extra;
 	}
 	while (batch.count != 0) {
 		size_t n = router_publish(out->own->publisher->broker, &batch, &error);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "ring.h"
 
+#include "siphash.h"
+
 #include <string.h>
 
 #define STEP 0x9e3779b97f4a7c15u /* 2^64 / golden ratio */
@@ -21,13 +23,14 @@ static uint64_t mix(uint64_t x)
 
 /* ---- Owners ---- */
 
-static uint64_t seed_of(const struct shunt_host *host, const struct shunt_binding *binding)
+/* Clients choose these bytes, and the seed must not be for them to choose: of one seed are all
+ * points. */
+static uint64_t seed_of(const struct shunt_binding *binding)
 {
-	uint64_t seed = binding->destination_is_exchange;
+	uint64_t seed = siphash(binding->destination_is_exchange, 0, binding->destination);
 
-	seed = host->stable_hash(host, binding->destination.data, binding->destination.size, seed);
-	seed = host->stable_hash(host, binding->routing_key.data, binding->routing_key.size, seed);
-	return host->stable_hash(host, binding->arguments.data, binding->arguments.size, seed);
+	seed = siphash(seed, 0, binding->routing_key);
+	return siphash(seed, 0, binding->arguments);
 }
 
 static struct owner *owner_create(const struct shunt_host *host,
@@ -41,7 +44,7 @@ static struct owner *owner_create(const struct shunt_host *host,
 	if (!owner)
 		return NULL;
 	owner->binding = binding;
-	owner->seed = seed_of(host, binding);
+	owner->seed = seed_of(binding);
 	owner->level = level;
 	owner->count = count;
 	for (uint32_t i = 0; i < count; i++) {

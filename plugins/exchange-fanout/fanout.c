@@ -77,6 +77,7 @@ static const struct shunt_exchange_type fanout_type = {
 	.unbind = fanout_unbind,
 	.route = fanout_route,
 	.routes_by_key = true,
+	.routes_by_first_key = true, /* all keys lead to the same */
 };
 
 static int fanout_start(const struct shunt_host *host, void **ret_plugin, struct shunt_error *error)

@@ -109,6 +109,7 @@ static const struct shunt_exchange_type headers_type = {
 	.unbind = headers_unbind,
 	.route = headers_route,
 	.bind_arguments = bind_arguments,
+	.routes_by_first_key = true, /* all keys lead to the same */
 };
 
 static int headers_start(const struct shunt_host *host, void **ret_plugin,

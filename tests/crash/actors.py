@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The load: publishers with confirms, consumers that acknowledge in every way, transactions. Each is one channel."""
 
+import itertools
 import time
 
 from lib import codec
@@ -10,6 +11,7 @@ from ledger import NEVER, Entry, Transaction
 from peer import Actor, publish_frames
 
 TTL_QUEUE, TTL_SECONDS = "ttl", 4.0
+PULSE_SECONDS = 0.005
 TAKEN_QUEUE = "taken"    # what its consumers get needs no acknowledgement
 QUEUES = ("q0", "q1", "q2", "q3", "f0", "f1", "f2", "t0", "t1", TTL_QUEUE, TAKEN_QUEUE)
 
@@ -152,7 +154,7 @@ class Publisher(LoadActor):
                     self.ledger.problem("a confirm for tag %d, which is not open" % tag)
                 continue
             if now is not None:
-                self.ledger.longest_wait = max(self.ledger.longest_wait, now - found[0])
+                self.ledger.note_wait(now - found[0])
                 for _, _, entry in found[1]:
                     entry.confirm(now)
         if method.multiple:
@@ -203,7 +205,7 @@ class Consumer(LoadActor):
         except message.Damaged as error:
             self.ledger.problem("%s: %s" % (queue, error))
             return
-        entry = self.ledger.delivered(queue, number)
+        entry = self.ledger.delivered(queue, number, self.peer.sent_after)
         if entry is not None:
             self.unacked[tag] = queue, number, entry
         if len(self.unacked) >= self.batch and self.world.acknowledges:
@@ -258,9 +260,35 @@ class Taker(LoadActor):
         except message.Damaged as error:
             self.ledger.problem("%s: %s" % (TAKEN_QUEUE, error))
             return
-        entry = self.ledger.delivered(TAKEN_QUEUE, number)
+        entry = self.ledger.delivered(TAKEN_QUEUE, number, self.peer.sent_after)
         if entry is not None:
             entry.acked = entry.ack_sent = time.monotonic()
+
+
+class Pulse(LoadActor):
+    """Asks one queue after the other for its count, all the time, also while nothing else is asked. For as long as the
+    broker lets it wait, whatever it does by the clock may be late."""
+
+    def __init__(self, world):
+        super().__init__(world)
+        self.queues = itertools.cycle(QUEUES)
+        self.asked = self.answered = None   # when
+
+    def on_turn(self):
+        now = time.monotonic()
+        if self.asked is None and not self.is_over and (self.answered is None or now > self.answered + PULSE_SECONDS):
+            self.asked = now
+            self.send("queue.declare", queue=next(self.queues), passive=True)
+
+    def on_answer(self, method):
+        if method.name == "queue.declare-ok":
+            self.answered = self.ledger.promised_at()
+            self.ledger.note_wait(self.answered - self.asked)
+            self.asked = None
+
+    def waits_since(self):
+        """NEVER if it waits for nothing."""
+        return NEVER if self.asked is None or self.is_over else self.asked
 
 
 class Transactor(LoadActor):
@@ -288,7 +316,7 @@ class Transactor(LoadActor):
         except message.Damaged as error:
             self.ledger.problem("%s: %s" % (self.takes, error))
             return
-        entry = self.ledger.delivered(self.takes, number)
+        entry = self.ledger.delivered(self.takes, number, self.peer.sent_after)
         if entry is not None:
             self.unacked[tag] = self.takes, number, entry
 

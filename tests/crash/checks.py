@@ -28,8 +28,9 @@ class Story:
         self.ledger.queue(queue)[message.number_of(1, counter)] = entry
         return entry
 
-    def put(self, queue, counter, redelivered=True):
-        self.snapshot.queues.setdefault(queue, []).append((message.number_of(1, counter), redelivered, self.now))
+    def put(self, queue, counter, redelivered=True, sent_after=None):
+        self.snapshot.queues.setdefault(queue, []).append(
+            (message.number_of(1, counter), redelivered, sent_after or self.now))
 
     def entry(self, counter):
         return self.ledger.queue("a")[message.number_of(1, counter)]
@@ -72,6 +73,12 @@ def expired_while_read(story):
     story.snapshot.read_until["a"] = story.now + 0.2
 
 
+def expired_on_its_way(story):
+    """What was sent before it expired may be read long after that."""
+    story.publish("a", 6, lifetime=0.1).confirm(story.now - 2.5)
+    story.put("a", 6, sent_after=story.now - 2.5)
+
+
 def lost_before_it_expired(story):
     """is lost"""
     story.publish("a", 6, lifetime=3.1).confirm(story.now - 2.5)
@@ -111,7 +118,7 @@ def transient(story):
 
 
 def expired(story):
-    """it expired"""
+    """it had expired"""
     story.publish("a", 6, lifetime=0.1).confirm(story.now - 2.5)
     story.put("a", 6)
 
@@ -147,7 +154,7 @@ def committed_publish_lost(story):
     story.put("a", 10)
 
 
-FINE = (nothing, acked_late, unconfirmed_missing, expired_while_read)
+FINE = (nothing, acked_late, unconfirmed_missing, expired_while_read, expired_on_its_way)
 WRONG = (lost, lost_before_it_expired, acked_early, twice, disorder, unknown, transient, expired, unmarked,
          half_a_transaction, acks_without_publishes, committed_ack_back, committed_publish_lost)
 

@@ -11,6 +11,7 @@ from lib import wire
 import message
 from actors import LoadActor
 from ledger import Entry, NEVER
+from peer import LIMIT_SECONDS
 
 
 class Names:
@@ -185,7 +186,7 @@ def observe(broker, names_list):
     """Which of the names are there, and probes published through the exchanges; [Names], problems. The bindings are
     known when the probes have been read: bindings_from_probes()."""
     found_list, problems = [], []
-    with wire.Client(broker.host, broker.port, limit=20) as client:
+    with wire.Client(broker.host, broker.port, LIMIT_SECONDS) as client:
         client.handshake(user=broker.user, password=broker.password)
         channel = 1
         for names in names_list:

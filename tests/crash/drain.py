@@ -5,9 +5,8 @@ import time
 
 import message
 from ledger import NEVER, Snapshot
-from peer import Actor, Loop, Peer
+from peer import LIMIT_SECONDS, Actor, Loop, Peer
 
-LIMIT_SECONDS = 20
 SILENCE_SECONDS = 0.1   # of a broker that has more to deliver
 
 
@@ -67,7 +66,7 @@ class Reader(Actor):
                 self.probes.append((self.queue, number))
                 self.send("basic.ack", delivery_tag=tag)
             else:
-                self.found.append((number, bool(redelivered), time.monotonic()))
+                self.found.append((number, bool(redelivered), self.peer.sent_after))
                 self.tags.append(tag)
         except message.Damaged as error:
             self.snapshot.damaged.append("%s: %s" % (self.queue, error))

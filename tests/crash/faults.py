@@ -11,10 +11,10 @@ import time
 from lib import wire
 
 from ledger import NEVER, Moment
+from peer import LIMIT_SECONDS
 from restartable import BrokerFailed, UNUSABLE_DIRECTORY
 from world import Load, World
 
-ANSWER_SECONDS = 15
 SHORT = 0   # a write of half of it
 
 # call, which files, errno
@@ -70,9 +70,9 @@ def run_with(world, broker, fault, seconds):
     load.run_for(0.02)
     fault.begin()
     load.run_for(seconds)
-    if not load.run_quiet(ANSWER_SECONDS):
+    if not load.run_quiet(LIMIT_SECONDS):
         for text in unanswered(load):
-            world.ledger.problem("no answer within %d s: %s" % (ANSWER_SECONDS, text))
+            world.ledger.problem("no answer within %d s: %s" % (LIMIT_SECONDS, text))
     for peer in load.peers:
         if peer.dead and peer.closed_by_broker is None:
             world.ledger.problem("a connection broke without connection.close")
@@ -108,7 +108,7 @@ def unanswered(load):
 def ask(world, broker):
     """A new connection is answered."""
     try:
-        with wire.Client(broker.host, broker.port, limit=ANSWER_SECONDS) as client:
+        with wire.Client(broker.host, broker.port, limit=LIMIT_SECONDS) as client:
             client.handshake(user=broker.user, password=broker.password).open_channel()
             client.call(1, "queue.declare", queue="q0", passive=True)
     except (OSError, wire.Closed, AssertionError) as error:

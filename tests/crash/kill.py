@@ -3,6 +3,7 @@
 
 import time
 
+from peer import LIMIT_SECONDS
 from restartable import BrokerFailed
 from world import Load, World
 
@@ -41,9 +42,7 @@ def cycle(world, broker, plan):
     if world.ledger.rules.has_loops:
         broker.loops = plan.loops or broker.loops
         for seconds in plan.starts:
-            broker.begin()
-            time.sleep(seconds)   # the moment of the kill
-            broker.kill()
+            broker.kill_start(seconds)
             kills += 1
             moment.is_uncertain = moment.is_clean
     broker.run()
@@ -51,8 +50,8 @@ def cycle(world, broker, plan):
 
 
 def _run_quiet(world, load):
-    if not load.run_quiet(20):
-        world.ledger.problem("publishes, commits or declarations without an answer after 20 s")
+    if not load.run_quiet(LIMIT_SECONDS):
+        world.ledger.problem("publishes, commits or declarations without an answer after %d s" % LIMIT_SECONDS)
 
 
 def _end(world, broker, plan, load):

@@ -10,7 +10,7 @@ import time
 from message import SHIFT, MASK, name_of
 
 NEVER = float("inf")
-EXPIRY_SLACK = 1.0   # seconds; clocks are one, but both sides read them late
+EXPIRY_SLACK = 1.0   # seconds; clocks are one, but the broker may be held up between its look and the sending
 
 
 class Entry:
@@ -48,7 +48,7 @@ class Transaction:
 
 
 class Snapshot:
-    """What a broker has: per queue (number, redelivered, time of arrival) in the queue's order."""
+    """What a broker has: per queue (number, redelivered, the time after which it was sent) in the queue's order."""
 
     def __init__(self):
         self.queues = {}
@@ -84,7 +84,7 @@ class Ledger:
         self.last_publisher = 0
         self.checked = 0          # messages whose fate was checked, all in all
         self.ended = NEVER        # when the broker was killed; what is read afterwards it had said before
-        self.longest_wait = 0.0   # between a publish and its confirm, in this run
+        self.longest_wait = 0.0   # for a confirm, or another answer, in this run
         self.touched = set()      # queues that something was taken from in this run
         self.leaking = set()      # those of them that had consumers without acknowledgements
 
@@ -108,8 +108,9 @@ class Ledger:
         """The time of a promise that is being read."""
         return min(time.monotonic(), self.ended)
 
-    def delivered(self, queue, number):
-        """The entry of what came from this queue; None, and a problem noted, if it should not have come."""
+    def delivered(self, queue, number, sent_after):
+        """The entry of what came from this queue, and was sent after that time; None, and a problem noted, if it should
+        not have come."""
         entry = self.entries.get(queue, {}).get(number)
         if entry is None:
             self.problem("%s: %s was delivered, which is not there or was gone before" % (queue, name_of(number)))
@@ -118,11 +119,14 @@ class Ledger:
             self.problem("%s: %s was delivered before its transaction was committed" % (queue, name_of(number)))
         if (entry.acked != NEVER or entry.settled != NEVER) and not self.may_deliver_again:
             self.problem("%s: %s was delivered again after its acknowledgement" % (queue, name_of(number)))
-        if entry.expires and time.monotonic() > entry.expires[1] + EXPIRY_SLACK:
+        if entry.expires and sent_after > entry.expires[1] + EXPIRY_SLACK:
             self.problem("%s: %s was delivered %.1f s after it had expired"
-                         % (queue, name_of(number), time.monotonic() - entry.expires[1]))
+                         % (queue, name_of(number), sent_after - entry.expires[1]))
         entry.was_delivered = True
         return entry
+
+    def note_wait(self, seconds):
+        self.longest_wait = max(self.longest_wait, seconds)
 
     def messages(self):
         return sum(len(entries) for entries in self.entries.values())
@@ -165,12 +169,12 @@ def _check_queue(ledger, problems, queue, found, moment, read_until):
     entries = ledger.entries.get(queue, {})
     ledger.checked += len(entries)
     seen = set()
-    for number, redelivered, arrived in found:
+    for number, redelivered, sent_after in found:
         entry = entries.get(number)
         if number in seen:
             problems.append("%s: %s is there twice" % (queue, name_of(number)))
         seen.add(number)
-        wrong = _why_not_there(entry, arrived, moment)
+        wrong = _why_not_there(entry, sent_after, moment)
         if wrong:
             problems.append("%s: %s is there, %s" % (queue, name_of(number), wrong))
         elif not _is_marked_right(ledger, queue, entry, redelivered, moment):
@@ -199,7 +203,7 @@ def _describe(entry, moment, now):
     return "; " + ", ".join(texts)
 
 
-def _why_not_there(entry, arrived, moment):
+def _why_not_there(entry, sent_after, moment):
     """Why a message must not be there; None if it may."""
     if entry is None:
         return "but it was never published here, or it was gone after an earlier start"
@@ -213,8 +217,8 @@ def _why_not_there(entry, arrived, moment):
     if entry.ack_sent < moment.time - moment.settle_limit:
         return "but it was acknowledged %.0f ms before the end (limit: %.0f ms)" % (
             1000 * (moment.time - entry.ack_sent), 1000 * moment.settle_limit)
-    if entry.expires and arrived > entry.expires[1] + EXPIRY_SLACK:
-        return "but it expired %.1f s ago" % (arrived - entry.expires[1])
+    if entry.expires and sent_after > entry.expires[1] + EXPIRY_SLACK:
+        return "but it had expired %.1f s before it was sent" % (sent_after - entry.expires[1])
     return None
 
 

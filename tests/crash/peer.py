@@ -14,6 +14,8 @@ _IDS = struct.Struct(">HH")
 _DELIVERY = struct.Struct(">QB")
 _SIZE = struct.Struct(">Q")
 _DELIVER, _GET_OK = (60, 60), (60, 71)
+READ_SIZE = 1 << 18
+LIMIT_SECONDS = 60   # for what a broker must do, on a machine that has much else to do
 
 
 class Actor:
@@ -47,13 +49,15 @@ class Peer:
     """A connection and its actors. After the broker's death `dead` is set; what had arrived is still handled."""
 
     def __init__(self, broker):
-        self.client = wire.Client(broker.host, broker.port, limit=20)
+        self.client = wire.Client(broker.host, broker.port, LIMIT_SECONDS)
         self.client.handshake(user=broker.user, password=broker.password)
         self.socket = self.client.socket
         self.actors = {}
         self.dead = False
         self.closed_by_broker = None   # the connection.close that came
         self.is_blocked = False
+        # what is being handled was sent after that: nothing was there to be read then, however late we read now
+        self.sent_after = self.read_all_at = time.monotonic()
         self._input = b""
         self._output = []
         self._contents = {}   # channel -> [tag, redelivered, consumer, properties, size, pieces]
@@ -99,8 +103,11 @@ class Peer:
 
     def receive(self):
         """Handles what is there; False when there is nothing more at the moment."""
+        now = time.monotonic()
+        if not self._input:   # else some of what follows was there before
+            self.sent_after = self.read_all_at
         try:
-            data = self.socket.recv(1 << 18)
+            data = self.socket.recv(READ_SIZE)
         except (BlockingIOError, TimeoutError):
             return False
         except OSError:
@@ -108,6 +115,8 @@ class Peer:
         if not data:
             self.dead = True
             return False
+        if len(data) < READ_SIZE:
+            self.read_all_at = now
         self._take(self._input + data if self._input else data)
         return True
 
@@ -186,8 +195,12 @@ class Loop:
             for actor in peer.actors.values():
                 actor.on_turn()
             peer.flush()
-        for key, _ in self._selector.select(timeout):
-            peer = key.data
+        now = time.monotonic()
+        ready = [key.data for key, _ in self._selector.select(timeout)]
+        for peer in self.peers:
+            if peer not in ready:
+                peer.read_all_at = now
+        for peer in ready:
             peer.receive()
             if peer.dead:
                 self._selector.unregister(peer.socket)

@@ -9,6 +9,8 @@ import time
 
 from lib import broker as brokers
 
+from peer import LIMIT_SECONDS
+
 BrokerFailed = brokers.BrokerFailed
 UNUSABLE_DIRECTORY = 73
 
@@ -71,11 +73,23 @@ class Shunt(brokers.ShuntBroker):
             try:
                 return self.launch()
             except BrokerFailed as error:
-                # a free port may be taken by somebody else before shuntd binds it: then once more
-                if attempt == 2 or "Address already in use" not in self.log_tail():
+                if attempt == 2 or not self._lost_its_port():
                     raise BrokerFailed("%s\n%s" % (error, self.log_tail(15))) from None
 
-    def begin(self):
+    def _lost_its_port(self):
+        """A free port was taken by somebody else before shuntd bound it: then once more."""
+        return "Address already in use" in self.log_tail()
+
+    def kill_start(self, seconds):
+        """Starts it, and kills it after that time, wherever it is by then."""
+        for attempt in range(3):
+            self._begin()
+            time.sleep(seconds)   # the moment of the kill
+            if attempt == 2 or self.process.poll() is None or not self._lost_its_port():
+                break
+        self.kill()
+
+    def _begin(self):
         """Starts it without waiting for anything."""
         self.log_path = os.path.join(self.directory, "stderr.log")
         self.control_socket = os.path.join(self.directory, "control.sock")
@@ -97,7 +111,7 @@ class Shunt(brokers.ShuntBroker):
 
     def wait_end(self):
         """After tell_to_end(): it ends with status 0."""
-        status = brokers.end_process(self.process, 0, limit=30)
+        status = brokers.end_process(self.process, 0, LIMIT_SECONDS)
         self.keep_data()
         self._check_log()
         if status != 0:

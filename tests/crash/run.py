@@ -101,7 +101,7 @@ def parse_arguments():
     parser.add_argument("--seed", help="the random choices of an earlier run")
     parser.add_argument("--most-failures", type=int, default=5, help="a scenario ends after so many failed checks")
     parser.add_argument("--keep", metavar="DIR", help="copy the directory there when a check fails")
-    parser.add_argument("-k", dest="pattern", default="", help="only scenarios whose name contains this")
+    parser.add_argument("-k", dest="pattern", default="", help="only scenarios whose name contains this, or one of these: a,b")
     parser.add_argument("-v", "--verbose", action="store_true", help="print what passed too")
     settings = parser.parse_args()
     settings.seed = settings.seed or str(random.SystemRandom().randrange(10**9))
@@ -158,7 +158,7 @@ def main():
     prepare(settings)
     print("seed %s" % settings.seed, flush=True)
     report = Report(settings.verbose, settings.keep)
-    names = [name for name in SCENARIOS if settings.pattern in name
+    names = [name for name in SCENARIOS if any(part in name for part in settings.pattern.split(","))
              and (settings.shuntd or name in ("checks", "kill"))]
     folder = tempfile.mkdtemp(prefix="shunt-crash-")
     try:

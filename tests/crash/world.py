@@ -11,7 +11,7 @@ import definitions
 from drain import Drain
 from ledger import Ledger, Moment
 from message import name_of
-from peer import Loop, Peer
+from peer import LIMIT_SECONDS, Loop, Peer
 
 CLIENT_DELAY = 0.05   # seconds that a loaded machine may take to run us or the broker
 
@@ -31,7 +31,7 @@ class World:
         self.windows = (1, 10, 100, 300)   # of the publishers, to choose from
 
     def declare(self, broker):
-        with wire.Client(broker.host, broker.port, limit=20) as client:
+        with wire.Client(broker.host, broker.port, LIMIT_SECONDS) as client:
             client.handshake(user=broker.user, password=broker.password).open_channel()
             actors.declare_all(client)
             client.close()
@@ -106,7 +106,7 @@ class Load:
         world.goes_on = True
         chance = world.random
         self.publishers, self.definers = [], []
-        self.peers = [Peer(broker) for _ in range(chance.randint(2, 5))]
+        self.peers = [self._wait_for(Peer, broker) for _ in range(chance.randint(2, 5))]
         for _ in range(chance.randint(1, 4)):
             self.publishers.append(self._add(actors.Publisher(world, chance.choice(world.windows))))
         queues = chance.sample(actors.QUEUES[:-1], chance.randint(2, 8))
@@ -118,6 +118,7 @@ class Load:
             self._add(actors.Taker(world))
         for _ in range(chance.randint(0, 2)):
             self._add(actors.Transactor(world, chance.choice(actors.TX_QUEUES)))
+        self.pulse = self._add(actors.Pulse(world))
         if with_definitions:
             self.definers = [self._add(definitions.Definer(world, names)) for names in world.names]
         self.loop = Loop(self.peers)
@@ -125,7 +126,13 @@ class Load:
             peer.begin()
 
     def _add(self, actor):
-        return self.world.random.choice(self.peers).add(actor)
+        return self._wait_for(self.world.random.choice(self.peers).add, actor)
+
+    def _wait_for(self, ask, *arguments):
+        begin = time.monotonic()
+        answer = ask(*arguments)
+        self.world.ledger.note_wait(time.monotonic() - begin)
+        return answer
 
     def run_for(self, seconds):
         self.loop.run_for(seconds)
@@ -145,9 +152,10 @@ class Load:
         """How long before the end an acknowledgement may have been sent and still be lost.
 
         Beside what is promised, it waits where publishes wait: for the loop to read it, for the sync under way. How
-        long that took in this run is what confirms took, those that did not come included; twice, for it may wait for
-        both."""
+        long that took in this run is what confirms and other answers took, those that did not come included; twice, for
+        it may wait for both."""
         waits = [moment - publisher.oldest_open() for publisher in self.publishers if publisher.open]
+        waits.append(moment - self.pulse.waits_since())
         return self.world.ledger.rules.settle_limit + CLIENT_DELAY + 2 * max([self.world.ledger.longest_wait, *waits])
 
     def leave(self):
@@ -155,8 +163,8 @@ class Load:
         self.world.acknowledges = False
         for peer in self.peers:
             peer.write(wire.encode_frame(wire.METHOD, 0, wire.encode_method("connection.close")))
-        if not self.loop.run_until(lambda: all(peer.dead for peer in self.peers), 20):
-            self.world.ledger.problem("a connection was not closed within 20 s")
+        if not self.loop.run_until(lambda: all(peer.dead for peer in self.peers), LIMIT_SECONDS):
+            self.world.ledger.problem("a connection was not closed within %d s" % LIMIT_SECONDS)
         self.loop.finish()
         return Moment(time.monotonic(), 0, is_clean=True, is_alive=True)
 
@@ -175,8 +183,8 @@ class Load:
         # it closes one connection after the other, and does not read on from those
         self.world.ledger.may_deliver_again = True
         broker.tell_to_end()
-        if not self.loop.run_until(lambda: all(peer.dead for peer in self.peers), 20):
-            self.world.ledger.problem("a connection was not closed within 20 s of SIGTERM")
+        if not self.loop.run_until(lambda: all(peer.dead for peer in self.peers), LIMIT_SECONDS):
+            self.world.ledger.problem("a connection was not closed within %d s of SIGTERM" % LIMIT_SECONDS)
         limit = self.settle_limit(begin)
         broker.wait_end()
         self.loop.finish()

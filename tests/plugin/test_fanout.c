@@ -131,7 +131,17 @@ static void routes_on_several_loops_at_once(void)
 	case_close(&c);
 }
 
-UNIT_MAIN("exchange-fanout", UNIT_TEST(routes_to_every_binding), UNIT_TEST(routes_to_very_many),
+/* Or a message costs as much for each key of its CC and BCC headers, of which a frame holds 20 000. */
+static void is_asked_once_for_all_keys(void)
+{
+	struct exchange_case c;
+
+	case_open(&c, NULL, 1);
+	CU_ASSERT(c.host.type->routes_by_first_key);
+	case_close(&c);
+}
+
+UNIT_MAIN("exchange-fanout", UNIT_TEST(is_asked_once_for_all_keys), UNIT_TEST(routes_to_every_binding), UNIT_TEST(routes_to_very_many),
 	  UNIT_TEST(swings_around_a_full_block), UNIT_TEST(agrees_with_the_model),
 	  UNIT_TEST(survives_failing_allocations), UNIT_TEST(destroy_frees_what_is_bound),
 	  UNIT_TEST(routes_on_several_loops_at_once))

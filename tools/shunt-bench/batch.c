@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "amqp/frame.h"
 #include "base/mem.h"
@@ -82,17 +81,14 @@ static void take_off(struct batch *batch, size_t n)
 	}
 }
 
-int batch_send(struct batch *batch, int fd)
+int batch_send(struct batch *batch, const struct wire *wire)
 {
 	while (!batch_is_sent(batch)) {
-		const struct msghdr message = {.msg_iov = batch->pieces + batch->first,
-					       .msg_iovlen = batch->count - batch->first};
-		ssize_t n = sendmsg(fd, &message, MSG_NOSIGNAL);
+		ssize_t n =
+			wire_send(wire, batch->pieces + batch->first, batch->count - batch->first);
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
+		if (n <= 0)
+			return n < 0 ? (int)n : -EPIPE;
 		take_off(batch, (size_t)n);
 	}
 	return 0;

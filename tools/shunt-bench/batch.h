@@ -9,6 +9,7 @@
 
 #include "base/compiler.h"
 #include "base/slice.h"
+#include "wire.h"
 
 /* What each message begins with, if its body has room: who sent it as which, and when. */
 struct stamp {
@@ -59,7 +60,7 @@ void batch_clear(struct batch *batch);
 bool batch_add(struct batch *batch, const struct template *template, struct stamp stamp);
 
 /* Writes what the socket takes. 0; -EAGAIN: some is left; or another error of the socket. */
-int batch_send(struct batch *batch, int fd) MUST_USE;
+int batch_send(struct batch *batch, const struct wire *wire) MUST_USE;
 
 /*
  * Makes the template of a message: publish (a basic.publish frame), header (a content header

@@ -38,7 +38,7 @@ int client_fail_parse(struct client *client)
 	return client_fail(client, -EPROTO, "the broker sent %s", client->parser.error);
 }
 
-int target_resolve(struct target *target, const struct options *options,
+static int look_up(struct target *target, const struct options *options,
 		   char error[CLIENT_ERROR_SIZE])
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
@@ -60,6 +60,21 @@ int target_resolve(struct target *target, const struct options *options,
 	return 0;
 }
 
+int target_init(struct target *target, const struct options *options, char error[CLIENT_ERROR_SIZE])
+{
+	int result;
+
+	*target = (struct target){.tls = NULL};
+	result = wire_context_create(options, &target->tls, error);
+	return result < 0 ? result : look_up(target, options, error);
+}
+
+void target_fini(struct target *target)
+{
+	wire_context_free(target->tls);
+	target->tls = NULL;
+}
+
 /* 127.0.1.1 to 127.0.1.200; the kernel chooses the port when it knows both ends. */
 static int spread_source(const struct client *client, const struct target *target, uint32_t source)
 {
@@ -70,8 +85,8 @@ static int spread_source(const struct client *client, const struct target *targe
 	if (target->family != AF_INET || ntohl(to->sin_addr.s_addr) >> 24 != IN_LOOPBACKNET)
 		return 0;
 	from.sin_addr.s_addr = htonl(UINT32_C(0x7f000101) + source % 200);
-	if (setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) < 0 ||
-	    bind(client->fd, (const struct sockaddr *)&from, sizeof(from)) < 0)
+	if (setsockopt(client->wire.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) < 0 ||
+	    bind(client->wire.fd, (const struct sockaddr *)&from, sizeof(from)) < 0)
 		return -errno;
 	return 0;
 }
@@ -81,28 +96,29 @@ int client_open(struct client *client, const struct options *options, const stru
 {
 	const int on = 1;
 
-	*client = (struct client){.fd = -1, .options = options, .frame_max = FRAME_MAX_WANTED};
+	*client = (struct client){
+		.wire = {.fd = -1}, .options = options, .frame_max = FRAME_MAX_WANTED};
 	buffer_init(&client->out);
 	parser_init(&client->parser, buffer_size);
-	client->fd = socket(target->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (client->fd < 0)
+	client->wire.fd = socket(target->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (client->wire.fd < 0)
 		return client_fail(client, -errno, "socket: %s", strerror(errno));
-	(void)setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(client->wire.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (source != 0 && spread_source(client, target, source) < 0)
 		return client_fail(client, -errno, "bind: %s", strerror(errno));
-	if (connect(client->fd, (const struct sockaddr *)&target->address, target->size) < 0 &&
+	if (connect(client->wire.fd, (const struct sockaddr *)&target->address, target->size) < 0 &&
 	    errno != EINPROGRESS)
 		return client_fail(client, -errno, "%s port %u: %s", options->host, options->port,
 				   strerror(errno));
+	if (target->tls != NULL && wire_begin_tls(&client->wire, target->tls, options) < 0)
+		return client_fail(client, -ENOMEM, "no memory for TLS");
 	buffer_append(&client->out, amqp_protocol_header, AMQP_PROTOCOL_HEADER_SIZE);
 	return 0;
 }
 
 void client_fini(struct client *client)
 {
-	if (client->fd >= 0)
-		(void)close(client->fd);
-	client->fd = -1;
+	wire_end(&client->wire);
 	parser_fini(&client->parser);
 	buffer_fini(&client->out);
 }
@@ -120,28 +136,6 @@ void client_put(struct client *client, uint16_t channel, const struct amqp_metho
 	client->out.size += size;
 }
 
-int client_flush(struct client *client)
-{
-	if (client->out.failed)
-		return client_fail(client, -ENOMEM, "out of memory");
-	while (client->out_sent < client->out.size) {
-		ssize_t n = send(client->fd, client->out.data + client->out_sent,
-				 client->out.size - client->out_sent, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return 0;
-		if (n < 0)
-			return client_fail(client, -errno, "%s port %u: %s", client->options->host,
-					   client->options->port, strerror(errno));
-		client->out_sent += (size_t)n;
-	}
-	buffer_clear(&client->out);
-	client->out_sent = 0;
-	return 0;
-}
-
 static int fail_end(struct client *client)
 {
 	const char *hint = client->state == CLIENT_TUNING ? " (login refused?)" : "";
@@ -149,11 +143,37 @@ static int fail_end(struct client *client)
 	return client_fail(client, -ECONNRESET, "the broker closed the socket%s", hint);
 }
 
+static int fail_wire(struct client *client, int error)
+{
+	return client_fail(client, error, "%s port %u: %s", client->options->host,
+			   client->options->port, wire_reason(&client->wire, error));
+}
+
+int client_flush(struct client *client)
+{
+	if (client->out.failed)
+		return client_fail(client, -ENOMEM, "out of memory");
+	while (client->out_sent < client->out.size) {
+		const struct iovec piece = {client->out.data + client->out_sent,
+					    client->out.size - client->out_sent};
+		ssize_t n = wire_send(&client->wire, &piece, 1);
+
+		if (n == -EAGAIN)
+			return 0;
+		if (n <= 0)
+			return n < 0 ? fail_wire(client, (int)n) : fail_end(client);
+		client->out_sent += (size_t)n;
+	}
+	buffer_clear(&client->out);
+	client->out_sent = 0;
+	return 0;
+}
+
 ssize_t client_receive(struct client *client, size_t *ret_asked)
 {
 	size_t size;
 	uint8_t *room = parser_room(&client->parser, &size);
-	ssize_t n = recv(client->fd, room, size, 0);
+	ssize_t n = wire_receive(&client->wire, room, size);
 
 	if (ret_asked != NULL)
 		*ret_asked = size;
@@ -161,12 +181,9 @@ ssize_t client_receive(struct client *client, size_t *ret_asked)
 		parser_add(&client->parser, (size_t)n);
 		return n;
 	}
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n == -EAGAIN)
 		return 0;
-	if (n == 0)
-		return fail_end(client);
-	return client_fail(client, -errno, "%s port %u: %s", client->options->host,
-			   client->options->port, strerror(errno));
+	return n == 0 ? fail_end(client) : fail_wire(client, (int)n);
 }
 
 /* product and version, with nothing in them that a terminal would take amiss */
@@ -327,11 +344,13 @@ int client_step(struct client *client)
 /* Waits until the socket can be read, or be written if there is something to write. */
 static int client_wait(struct client *client, uint64_t deadline_ms)
 {
-	struct pollfd pollfd = {.fd = client->fd, .events = POLLIN};
+	struct pollfd pollfd = {.fd = client->wire.fd, .events = POLLIN};
 	uint64_t now = clock_monotonic_ms();
 	int n;
 
-	if (!client_is_flushed(client))
+	if (client_has_more(client))
+		return 0;
+	if (!client_is_flushed(client) && !wire_waits_to_receive(&client->wire))
 		pollfd.events |= POLLOUT;
 	if (now >= deadline_ms)
 		return client_fail(client, -ETIMEDOUT, "no answer for %g s",

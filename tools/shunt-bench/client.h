@@ -12,9 +12,11 @@
 #include "base/compiler.h"
 #include "options.h"
 #include "parser.h"
+#include "wire.h"
 
-/* Where the broker is. A plain value. */
+/* Where the broker is, and what TLS to it takes. */
 struct target {
+	struct ssl_ctx_st *tls; /* owned; NULL: plain */
 	struct sockaddr_storage address;
 	socklen_t size;
 	int family;
@@ -40,7 +42,7 @@ enum client_state {
  * fail returns a negative code and leaves a line in `error` that says what happened.
  */
 struct client {
-	int fd; /* -1: none */
+	struct wire wire;
 	enum client_state state;
 	const struct options *options;
 	struct parser parser;
@@ -52,9 +54,11 @@ struct client {
 	char error[CLIENT_ERROR_SIZE];
 };
 
-/* Looks the host up. On failure `error` says why. */
-int target_resolve(struct target *target, const struct options *options,
-		   char error[CLIENT_ERROR_SIZE]) MUST_USE;
+/* Looks the host up and loads what TLS takes. On failure `error` says why. target_fini() is due in
+ * any case, when no connection is left. */
+int target_init(struct target *target, const struct options *options,
+		char error[CLIENT_ERROR_SIZE]) MUST_USE;
+void target_fini(struct target *target);
 
 /*
  * Begins to connect. `source`, unless 0, is a number by which connections to a loopback address are
@@ -96,6 +100,12 @@ static inline bool client_is_flushed(const struct client *client)
 
 /* Reads once. The count of bytes; 0: nothing there; *ret_asked (unless NULL) is what fitted. */
 ssize_t client_receive(struct client *client, size_t *ret_asked) MUST_USE;
+
+/* There may be more to receive, though the socket has nothing: it is worth another call. */
+static inline bool client_has_more(const struct client *client)
+{
+	return wire_has_more(&client->wire);
+}
 
 /* Sends a method, waits for the answer `expected`. *ret borrows until the next receive. */
 int client_call(struct client *client, const struct amqp_method *method, uint32_t expected,

@@ -45,7 +45,7 @@ struct opener {
 	uint64_t progress_ns;
 	int epoll_fd;
 	struct histogram latency;
-	char broker[64];
+	char broker[64], tls[64];
 	char error[CLIENT_ERROR_SIZE];
 	int status;
 };
@@ -67,8 +67,10 @@ static int take_ready(struct opener *opener, struct session *session)
 	struct client *client = &session->client;
 
 	histogram_add(&opener->latency, clock_monotonic_ns() - session->begin_ns);
-	if (opener->broker[0] == '\0')
+	if (opener->broker[0] == '\0') {
 		memcpy(opener->broker, client->broker, sizeof(opener->broker));
+		wire_print_tls(&client->wire, opener->tls, sizeof(opener->tls));
+	}
 	if (is_churn(opener))
 		return client_begin_close(client);
 	opener->under_way--;
@@ -123,7 +125,7 @@ static int begin_session(struct opener *opener)
 		return opener_fail(opener, error, session->client.error);
 	opener->begun++;
 	opener->under_way++;
-	if (epoll_ctl(opener->epoll_fd, EPOLL_CTL_ADD, session->client.fd, &event) < 0)
+	if (epoll_ctl(opener->epoll_fd, EPOLL_CTL_ADD, session->client.wire.fd, &event) < 0)
 		return opener_fail(opener, -errno, strerror(errno));
 	return 0;
 }
@@ -230,8 +232,10 @@ static int gather(struct opener *openers, const struct options *options, struct 
 	for (unsigned i = 0; i < options->threads; i++) {
 		result->opened += openers[i].finished;
 		histogram_merge(&result->open_latency, &openers[i].latency);
-		if (openers[i].broker[0] != '\0')
+		if (openers[i].broker[0] != '\0') {
 			memcpy(result->broker, openers[i].broker, sizeof(result->broker));
+			memcpy(result->tls, openers[i].tls, sizeof(result->tls));
+		}
 		if (openers[i].status != 0 && status == 0) {
 			status = openers[i].status;
 			(void)snprintf(result->error, sizeof(result->error), "%s (after %llu)",
@@ -325,7 +329,7 @@ int connections_run(const struct options *options, struct result *result)
 {
 	struct opener *openers = mem_zalloc(options->threads * sizeof(*openers));
 	struct target target;
-	int error = target_resolve(&target, options, result->error);
+	int error = target_init(&target, options, result->error);
 
 	/* Or the p99 of a thousand handshakes would be that of a growing table. */
 	descriptors_reserve(options->connections + options->concurrency + 64);
@@ -338,6 +342,7 @@ int connections_run(const struct options *options, struct result *result)
 			opener_fini(&openers[i]);
 		}
 	}
+	target_fini(&target);
 	result->is_interrupted = run_is_interrupted();
 	mem_free(openers);
 	return error;

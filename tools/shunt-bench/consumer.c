@@ -27,8 +27,8 @@ int consumer_init(struct consumer *consumer, const struct plan *plan, const stru
 	if (!options->reads_slowly)
 		return client_connect(&consumer->client, options, target, CLIENT_BUFFER_SIZE);
 	error = client_connect(&consumer->client, options, target, CLIENT_BUFFER_SMALL);
-	if (error == 0 && setsockopt(consumer->client.fd, SOL_SOCKET, SO_RCVBUF, &slow_receive_size,
-				     sizeof(slow_receive_size)) < 0)
+	if (error == 0 && setsockopt(consumer->client.wire.fd, SOL_SOCKET, SO_RCVBUF,
+				     &slow_receive_size, sizeof(slow_receive_size)) < 0)
 		error = client_fail(&consumer->client, -errno, "SO_RCVBUF: %s", strerror(errno));
 	return error;
 }
@@ -173,17 +173,13 @@ static int take_method(struct consumer *consumer, struct slice payload)
 	return client_take_method(&consumer->client, payload);
 }
 
-int consumer_read(struct consumer *consumer, struct consumer_figures *figures)
+static int take_events(struct consumer *consumer, struct consumer_figures *figures)
 {
+	uint64_t now_ns = clock_monotonic_ns();
 	struct parser_event event;
 	enum parser_type type;
-	uint64_t now_ns;
-	ssize_t n = client_receive(&consumer->client, NULL);
 	int error = 0;
 
-	if (n < 0)
-		return (int)n;
-	now_ns = clock_monotonic_ns();
 	while (error == 0 &&
 	       (type = parser_next(&consumer->client.parser, &event)) != PARSER_MORE) {
 		if (LIKELY(type == PARSER_DELIVERY))
@@ -199,6 +195,22 @@ int consumer_read(struct consumer *consumer, struct consumer_figures *figures)
 	return error == 0 ? client_flush(&consumer->client) : error;
 }
 
+/* Of a socket once; in TLS what has left the socket is waited for in vain. */
+int consumer_read(struct consumer *consumer, struct consumer_figures *figures)
+{
+	int error;
+	ssize_t n;
+
+	do {
+		n = client_receive(&consumer->client, NULL);
+		if (n < 0)
+			return (int)n;
+		error = take_events(consumer, figures);
+	} while (error == 0 && n > 0 && client_is_flushed(&consumer->client) &&
+		 client_has_more(&consumer->client));
+	return error;
+}
+
 int consumer_await_subscribed(struct consumer *consumer, struct consumer_figures *figures)
 {
 	const struct options *options = consumer->plan->options;
@@ -206,7 +218,7 @@ int consumer_await_subscribed(struct consumer *consumer, struct consumer_figures
 	int error = 0;
 
 	while (error == 0 && consumer->answers_left > 0) {
-		struct pollfd pollfd = {.fd = consumer->client.fd, .events = POLLIN};
+		struct pollfd pollfd = {.fd = consumer->client.wire.fd, .events = POLLIN};
 
 		if (!client_is_flushed(&consumer->client))
 			pollfd.events |= POLLOUT;

@@ -22,6 +22,7 @@ static void watch_signals(void)
 
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
+	(void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
 }
 
 /* The kernel is not to make the opener wait for a larger table in the midst of a measurement. */

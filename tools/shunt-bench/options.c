@@ -9,10 +9,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 #include "base/mem.h"
+#include "options_reading.h"
 
 static const char help_text[] =
 	"Usage: shunt-bench [OPTION]...\n"
@@ -21,7 +20,12 @@ static const char help_text[] =
 	"The broker:\n"
 	"  --host HOST           default 127.0.0.1\n"
 	"  --port PORT           default 5672\n"
-	"  --url URL             amqp://user:password@host:port/vhost\n"
+	"  --url URL             amqp://user:password@host:port/vhost, or amqps: TLS\n"
+	"  --tls                 speak TLS (default port 5671)\n"
+	"  --cacertfile FILE     who vouches for the broker (the system's certificates)\n"
+	"  --certfile FILE       a certificate to show\n"
+	"  --keyfile FILE        its key (in the certificate's file)\n"
+	"  --verify MODE         verify_peer, or verify_none (without --cacertfile the default)\n"
 	"  --pid PID             the broker's process: tells its CPU time per message and memory\n"
 	"\n"
 	"The load (by default one producer and one consumer of one queue, for 5 seconds):\n"
@@ -66,6 +70,11 @@ enum {
 	OPT_HOST = 256,
 	OPT_PORT,
 	OPT_URL,
+	OPT_TLS,
+	OPT_CACERTFILE,
+	OPT_CERTFILE,
+	OPT_KEYFILE,
+	OPT_VERIFY,
 	OPT_PID,
 	OPT_PRODUCERS,
 	OPT_CONSUMERS,
@@ -102,6 +111,11 @@ static const struct option longs[] = {
 	{"host", required_argument, NULL, OPT_HOST},
 	{"port", required_argument, NULL, OPT_PORT},
 	{"url", required_argument, NULL, OPT_URL},
+	{"tls", no_argument, NULL, OPT_TLS},
+	{"cacertfile", required_argument, NULL, OPT_CACERTFILE},
+	{"certfile", required_argument, NULL, OPT_CERTFILE},
+	{"keyfile", required_argument, NULL, OPT_KEYFILE},
+	{"verify", required_argument, NULL, OPT_VERIFY},
 	{"pid", required_argument, NULL, OPT_PID},
 	{"producers", required_argument, NULL, OPT_PRODUCERS},
 	{"consumers", required_argument, NULL, OPT_CONSUMERS},
@@ -135,17 +149,7 @@ static const struct option longs[] = {
 	{NULL, 0, NULL, 0},
 };
 
-/* What is gathered while the arguments are read. */
-struct reading {
-	struct options *options;
-	FILE *err;
-	const char *name; /* of the option at hand */
-	const char *text; /* its argument */
-	unsigned fanout;
-	bool has_queues, has_consumers, has_seconds, has_exchange, is_wrong;
-};
-
-PRINTF_FORMAT(2, 3) static void wrong(struct reading *reading, const char *format, ...)
+void options_wrong(struct reading *reading, const char *format, ...)
 {
 	va_list arguments;
 
@@ -159,7 +163,7 @@ PRINTF_FORMAT(2, 3) static void wrong(struct reading *reading, const char *forma
 	(void)fputs(" (see --help)\n", reading->err);
 }
 
-static uint64_t read_count(struct reading *reading, uint64_t min, uint64_t max)
+uint64_t options_read_count(struct reading *reading, uint64_t min, uint64_t max)
 {
 	unsigned long long value;
 	char *end;
@@ -168,8 +172,8 @@ static uint64_t read_count(struct reading *reading, uint64_t min, uint64_t max)
 	value = strtoull(reading->text, &end, 10);
 	if (!isdigit((unsigned char)*reading->text) || *end != '\0' || errno != 0 || value < min ||
 	    value > max) {
-		wrong(reading, "--%s takes a number from %llu to %llu", reading->name,
-		      (unsigned long long)min, (unsigned long long)max);
+		options_wrong(reading, "--%s takes a number from %llu to %llu", reading->name,
+			      (unsigned long long)min, (unsigned long long)max);
 		return min;
 	}
 	return value;
@@ -177,7 +181,7 @@ static uint64_t read_count(struct reading *reading, uint64_t min, uint64_t max)
 
 static unsigned read_unsigned(struct reading *reading, unsigned min, unsigned max)
 {
-	return (unsigned)read_count(reading, min, max);
+	return (unsigned)options_read_count(reading, min, max);
 }
 
 static double read_positive(struct reading *reading, double min, double max)
@@ -188,118 +192,17 @@ static double read_positive(struct reading *reading, double min, double max)
 	value = strtod(reading->text, &end);
 	if (end == reading->text || *end != '\0' || !isfinite(value) || value < min ||
 	    value > max) {
-		wrong(reading, "--%s takes a number from %g to %g", reading->name, min, max);
+		options_wrong(reading, "--%s takes a number from %g to %g", reading->name, min,
+			      max);
 		return min;
 	}
 	return value;
 }
 
-static void set_string(char **string, char *value)
+void options_set_string(char **string, char *value)
 {
 	mem_free(*string);
 	*string = value;
-}
-
-/* The bytes up to `end`, with %XX read. NULL: a malformed escape, or a NUL in it. */
-static char *unescape(const char *text, const char *end)
-{
-	char *out = mem_alloc((size_t)(end - text) + 1);
-	char *p = out;
-
-	for (; text < end; text++) {
-		char hex[3] = {0};
-
-		if (*text != '%') {
-			*p++ = *text;
-			continue;
-		}
-		if (end - text < 3 || !isxdigit((unsigned char)text[1]) ||
-		    !isxdigit((unsigned char)text[2]) || strncmp(text, "%00", 3) == 0) {
-			mem_free(out);
-			return NULL;
-		}
-		memcpy(hex, text + 1, 2);
-		*p++ = (char)strtoul(hex, NULL, 16);
-		text += 2;
-	}
-	*p = '\0';
-	return out;
-}
-
-/* user[:password] up to `at` */
-static void read_url_user(struct reading *reading, const char *text, const char *at)
-{
-	const char *colon = memchr(text, ':', (size_t)(at - text));
-	char *user = unescape(text, colon != NULL ? colon : at);
-	char *password = colon != NULL ? unescape(colon + 1, at) : mem_strdup("");
-
-	if (user == NULL || password == NULL)
-		wrong(reading, "--url: malformed user or password");
-	if (user != NULL)
-		set_string(&reading->options->user, user);
-	if (password != NULL)
-		set_string(&reading->options->password, password);
-}
-
-/* host[:port] or [v6 address][:port], up to `end` */
-static void read_url_host(struct reading *reading, const char *text, const char *end)
-{
-	const char *colon = NULL;
-	const char *host_end = end;
-
-	if (*text == '[') {
-		host_end = memchr(text, ']', (size_t)(end - text));
-		if (host_end == NULL) {
-			wrong(reading, "--url: [ without ]");
-			return;
-		}
-		text++;
-		colon = host_end + 1 < end && host_end[1] == ':' ? host_end + 1 : NULL;
-	} else {
-		colon = memchr(text, ':', (size_t)(end - text));
-		host_end = colon != NULL ? colon : end;
-	}
-	if (host_end > text)
-		set_string(&reading->options->host, unescape(text, host_end));
-	if (reading->options->host == NULL) {
-		reading->options->host = mem_strdup("");
-		wrong(reading, "--url: malformed host");
-	}
-	if (colon != NULL) {
-		char *port = unescape(colon + 1, end);
-
-		reading->text = port != NULL ? port : "";
-		reading->options->port = (uint16_t)read_count(reading, 1, UINT16_MAX);
-		mem_free(port);
-	}
-}
-
-static void read_url(struct reading *reading)
-{
-	const char *text = reading->text;
-	const char *slash, *at, *end;
-	char *vhost;
-
-	if (strncasecmp(text, "amqp://", 7) != 0) {
-		wrong(reading, "--url takes amqp://user:password@host:port/vhost");
-		return;
-	}
-	text += 7;
-	slash = strchr(text, '/');
-	end = slash != NULL ? slash : text + strlen(text);
-	at = memchr(text, '@', (size_t)(end - text));
-	if (at != NULL)
-		read_url_user(reading, text, at);
-	read_url_host(reading, at != NULL ? at + 1 : text, end);
-	if (slash == NULL)
-		return;
-	vhost = unescape(slash + 1, slash + strlen(slash));
-	if (vhost == NULL)
-		wrong(reading, "--url: malformed vhost");
-	else if (*vhost == '\0') /* amqp://host/ as most clients read it */
-		set_string(&vhost, mem_strdup("/"));
-	if (vhost != NULL)
-		set_string(&reading->options->vhost, vhost);
 }
 
 static const char *const exchange_names[] = {
@@ -324,27 +227,58 @@ static void read_exchange(struct reading *reading)
 		}
 	}
 	if (strncmp(reading->text, "x-", 2) != 0 || strlen(reading->text) > 127) {
-		wrong(reading, "--exchange takes default, direct, fanout, topic, headers or x-TYPE");
+		options_wrong(reading,
+			      "--exchange takes default, direct, fanout, topic, headers or x-TYPE");
 		return;
 	}
 	reading->options->exchange = BENCH_EXCHANGE_OTHER;
-	set_string(&reading->options->exchange_type, mem_strdup(reading->text));
+	options_set_string(&reading->options->exchange_type, mem_strdup(reading->text));
 }
 
 /* The properties with it go into one small frame (producer.c). */
 static void read_header(struct reading *reading)
 {
 	if (strlen(reading->text) > 64)
-		wrong(reading, "--header takes at most 64 bytes");
+		options_wrong(reading, "--header takes at most 64 bytes");
 	else
-		set_string(&reading->options->header, mem_strdup(reading->text));
+		options_set_string(&reading->options->header, mem_strdup(reading->text));
 }
 
 static void set_mode(struct reading *reading, enum bench_mode mode)
 {
 	if (reading->options->mode != BENCH_MODE_FLOW && reading->options->mode != mode)
-		wrong(reading, "only one of --fill, --connections and --churn");
+		options_wrong(reading, "only one of --fill, --connections and --churn");
 	reading->options->mode = mode;
+}
+
+/* False: not one of these. */
+static bool read_tls(struct reading *reading, int option)
+{
+	struct options *options = reading->options;
+
+	switch (option) {
+	case OPT_TLS:
+		options->is_tls = true;
+		break;
+	case OPT_CACERTFILE:
+		options_set_string(&options->cacertfile, mem_strdup(reading->text));
+		break;
+	case OPT_CERTFILE:
+		options_set_string(&options->certfile, mem_strdup(reading->text));
+		break;
+	case OPT_KEYFILE:
+		options_set_string(&options->keyfile, mem_strdup(reading->text));
+		break;
+	case OPT_VERIFY:
+		reading->has_verify = true;
+		options->verify_peer = strcmp(reading->text, "verify_peer") == 0;
+		if (!options->verify_peer && strcmp(reading->text, "verify_none") != 0)
+			options_wrong(reading, "--verify takes verify_peer or verify_none");
+		break;
+	default:
+		return false;
+	}
+	return true;
 }
 
 /* The broker and the tool. False: not one of these. */
@@ -354,16 +288,16 @@ static bool read_common(struct reading *reading, int option)
 
 	switch (option) {
 	case OPT_HOST:
-		set_string(&options->host, mem_strdup(reading->text));
+		options_set_string(&options->host, mem_strdup(reading->text));
 		break;
 	case OPT_PORT:
-		options->port = (uint16_t)read_count(reading, 1, UINT16_MAX);
+		options->port = (uint16_t)options_read_count(reading, 1, UINT16_MAX);
 		break;
 	case OPT_URL:
-		read_url(reading);
+		options_read_url(reading);
 		break;
 	case OPT_PID:
-		options->pid = (pid_t)read_count(reading, 1, INT_MAX);
+		options->pid = (pid_t)options_read_count(reading, 1, INT_MAX);
 		break;
 	case OPT_THREADS:
 		options->threads = read_unsigned(reading, 1, 256);
@@ -403,10 +337,10 @@ static bool read_amount(struct reading *reading, int option)
 
 	switch (option) {
 	case OPT_SIZE:
-		options->size = read_count(reading, 0, UINT64_C(512) << 20);
+		options->size = options_read_count(reading, 0, UINT64_C(512) << 20);
 		break;
 	case OPT_MESSAGES:
-		options->messages = read_count(reading, 1, UINT64_C(1) << 40);
+		options->messages = options_read_count(reading, 1, UINT64_C(1) << 40);
 		break;
 	case OPT_SECONDS:
 		options->seconds = read_positive(reading, 0.01, 1e6);
@@ -480,67 +414,12 @@ static void read_load(struct reading *reading, int option)
 	}
 }
 
-static void apply_fanout(struct reading *reading)
-{
-	struct options *options = reading->options;
-
-	if (reading->has_queues)
-		wrong(reading, "--fanout says how many queues: --queues does not go with it");
-	if (reading->has_exchange && options->exchange != BENCH_EXCHANGE_FANOUT)
-		wrong(reading, "--fanout means a fanout exchange");
-	options->exchange = BENCH_EXCHANGE_FANOUT;
-	options->queues = reading->fanout;
-	if (!reading->has_consumers)
-		options->consumers = reading->fanout;
-}
-
-static void apply_defaults(struct options *options)
-{
-	if (options->host == NULL)
-		options->host = mem_strdup("127.0.0.1");
-	if (options->user == NULL)
-		options->user = mem_strdup("guest");
-	if (options->password == NULL)
-		options->password = mem_strdup("guest");
-	if (options->vhost == NULL)
-		options->vhost = mem_strdup("/");
-	if (options->threads == 0)
-		options->threads = sysconf(_SC_NPROCESSORS_ONLN) >= 4 ? 2 : 1;
-	if (options->mode == BENCH_MODE_FILL && options->messages == 0)
-		options->messages = 1000000;
-}
-
-static void check_combination(struct reading *reading)
-{
-	const struct options *options = reading->options;
-
-	if (reading->has_seconds && options->messages > 0)
-		wrong(reading, "--seconds or --messages, not both");
-	if (options->mode == BENCH_MODE_FILL &&
-	    (reading->has_seconds || options->warmup_s > 0 || options->rate > 0))
-		wrong(reading, "--fill goes by --messages, at full speed");
-	if (options->mode != BENCH_MODE_FLOW && (options->noise > 0 || options->slow > 0))
-		wrong(reading, "--noise and --slow go beside publishing and consuming only");
-	if (options->mode == BENCH_MODE_FILL && options->consumers == 0)
-		wrong(reading, "--fill needs a consumer");
-	if (options->ack > 0 && options->prefetch > 0 && options->ack > options->prefetch)
-		wrong(reading, "--ack %u with --prefetch %u would wait for ever", options->ack,
-		      options->prefetch);
-	if (options->bindings > 0 && (options->exchange == BENCH_EXCHANGE_DEFAULT ||
-				      options->exchange == BENCH_EXCHANGE_FANOUT))
-		wrong(reading, "--bindings needs --exchange direct, topic, headers or x-TYPE");
-	if (strlen(options->user) > 255 || strlen(options->password) > 1000 ||
-	    strlen(options->vhost) > 255)
-		wrong(reading, "user, password or vhost is too long");
-}
-
 int options_parse(struct options *options, int argc, char **argv, FILE *out, FILE *err)
 {
 	struct reading reading = {.options = options, .err = err};
 	int option, index = 0;
 
-	*options = (struct options){.port = 5672,
-				    .producers = 1,
+	*options = (struct options){.producers = 1,
 				    .consumers = 1,
 				    .queues = 1,
 				    .size = 100,
@@ -560,15 +439,13 @@ int options_parse(struct options *options, int argc, char **argv, FILE *out, FIL
 		}
 		reading.name = longs[index].name;
 		reading.text = optarg;
-		if (!read_common(&reading, option) && !read_amount(&reading, option))
+		if (!read_tls(&reading, option) && !read_common(&reading, option) &&
+		    !read_amount(&reading, option))
 			read_load(&reading, option);
 	}
 	if (optind < argc)
-		wrong(&reading, "unexpected argument: %s", argv[optind]);
-	if (reading.fanout > 0)
-		apply_fanout(&reading);
-	apply_defaults(options);
-	check_combination(&reading);
+		options_wrong(&reading, "unexpected argument: %s", argv[optind]);
+	options_complete(&reading);
 	return reading.is_wrong ? -EINVAL : 0;
 }
 
@@ -580,5 +457,8 @@ void options_fini(struct options *options)
 	mem_free(options->vhost);
 	mem_free(options->exchange_type);
 	mem_free(options->header);
+	mem_free(options->cacertfile);
+	mem_free(options->certfile);
+	mem_free(options->keyfile);
 	*options = (struct options){0};
 }

@@ -33,6 +33,9 @@ struct options {
 	enum bench_mode mode;
 	char *host, *user, *password, *vhost;
 	uint16_t port;
+	bool is_tls;
+	char *cacertfile, *certfile, *keyfile; /* NULL: not named */
+	bool verify_peer;
 	unsigned producers, consumers, queues;
 	size_t size;
 	uint64_t messages; /* of all producers together; 0: by time */

@@ -215,13 +215,14 @@ static int send_batch(struct producer *producer)
 
 	if (batch_is_sent(&producer->batch))
 		return 0;
-	error = batch_send(&producer->batch, producer->client.fd);
+	error = batch_send(&producer->batch, &producer->client.wire);
 	if (error == -EAGAIN) {
 		producer->is_writable = false;
 		return 1;
 	}
 	if (error < 0) /* what the broker said before it closed is worth more */
-		return client_fail(&producer->client, error, "sending: %s", strerror(-error));
+		return client_fail(&producer->client, error, "sending: %s",
+				   wire_reason(&producer->client.wire, error));
 	producer->sent += producer->batch.messages;
 	producer->batch.messages = 0;
 	return 0;

@@ -199,6 +199,7 @@ void report_json(FILE *out, const struct options *options, const struct result *
 	json_t *root = json_object();
 
 	set(root, "broker", json_string(result->broker));
+	set(root, "tls", options->is_tls ? json_string(result->tls) : json_null());
 	set(root, "mode", json_string(modes[options->mode]));
 	set(root, "threads", integer(options->threads));
 	set(root, "interrupted", json_boolean(result->is_interrupted));

@@ -240,9 +240,9 @@ static void print_check(FILE *out, const struct options *options, const struct r
 
 void report_text(FILE *out, const struct options *options, const struct result *result)
 {
-	(void)fprintf(out, "broker        %s at %s port %u\n",
+	(void)fprintf(out, "broker        %s at %s port %u%s%s\n",
 		      result->broker[0] != '\0' ? result->broker : "without a name", options->host,
-		      options->port);
+		      options->port, options->is_tls ? ", " : "", result->tls);
 	if (options->mode == BENCH_MODE_FLOW || options->mode == BENCH_MODE_FILL) {
 		print_flow(out, options, result);
 		print_memory(out, options, result, result->flow.published, "a message");

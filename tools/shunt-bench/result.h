@@ -35,6 +35,7 @@ struct result_noise {
 /* Everything a run found out. Large: on the heap. */
 struct result {
 	char broker[64];
+	char tls[64];		  /* version and cipher; "": plain */
 	struct result_flow flow;  /* publishing and consuming, or filling */
 	struct result_flow drain; /* --fill: consuming */
 	struct histogram confirm_latency, latency, lag;

@@ -369,6 +369,7 @@ static int prepare(struct run *run)
 	int error = client_connect(&run->control, run->options, &run->target, CLIENT_BUFFER_SIZE);
 
 	memcpy(run->result->broker, run->control.broker, sizeof(run->result->broker));
+	wire_print_tls(&run->control.wire, run->result->tls, sizeof(run->result->tls));
 	if (error == 0)
 		error = topology_make(&run->control, &run->plan);
 	if (error < 0)
@@ -394,11 +395,13 @@ static void clean_up(struct run *run)
 
 int run_flow(const struct options *options, struct result *result)
 {
-	struct run run = {.options = options, .result = result, .control = {.fd = -1}};
-	int error = target_resolve(&run.target, options, result->error);
+	struct run run = {.options = options, .result = result, .control = {.wire = {.fd = -1}}};
+	int error = target_init(&run.target, options, result->error);
 
-	if (error < 0)
+	if (error < 0) {
+		target_fini(&run.target);
 		return error;
+	}
 	plan_init(&run.plan, options);
 	noise_init_flat_out(&run.noise, options);
 	noise_init_slow(&run.slow, options);
@@ -419,5 +422,6 @@ int run_flow(const struct options *options, struct result *result)
 		crew_judge(&run.crew, result);
 	result->has_process = options->pid > 0;
 	clean_up(&run);
+	target_fini(&run.target);
 	return error;
 }

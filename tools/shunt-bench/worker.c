@@ -108,11 +108,11 @@ static int watch_all(struct worker *worker)
 	if (error == 0)
 		error = watch(worker, worker->wake_fd, 0, EPOLLIN);
 	for (unsigned i = 0; error == 0 && i < worker->producer_count; i++)
-		error = watch(worker, worker->producers[i]->client.fd, 1 + i,
+		error = watch(worker, worker->producers[i]->client.wire.fd, 1 + i,
 			      EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 	for (unsigned i = 0; error == 0 && i < worker->consumer_count; i++) {
 		if (!reads_slowly(worker))
-			error = watch(worker, worker->consumers[i]->client.fd,
+			error = watch(worker, worker->consumers[i]->client.wire.fd,
 				      1 + (uint64_t)worker->producer_count + i, EPOLLIN);
 	}
 	return error;
@@ -194,7 +194,7 @@ static int watch_for(struct worker *worker, struct consumer *consumer, uint64_t 
 										   : EPOLLOUT,
 				    .data.u64 = number};
 
-	return epoll_ctl(worker->epoll_fd, EPOLL_CTL_MOD, consumer->client.fd, &event) == 0
+	return epoll_ctl(worker->epoll_fd, EPOLL_CTL_MOD, consumer->client.wire.fd, &event) == 0
 		       ? 0
 		       : client_fail(&consumer->client, -errno, "epoll_ctl: %s", strerror(errno));
 }
@@ -239,12 +239,10 @@ static void handle_consumer(struct worker *worker, struct consumer *consumer, ui
 {
 	bool was_flushed = client_is_flushed(&consumer->client);
 	uint64_t before = consumer->received;
-	int error;
+	int error = client_flush(&consumer->client);
 
-	if (was_flushed)
+	if (error == 0 && client_is_flushed(&consumer->client))
 		error = consumer_read(consumer, &worker->consumer_figures);
-	else
-		error = client_flush(&consumer->client);
 	if (error == 0 && was_flushed != client_is_flushed(&consumer->client))
 		error = watch_for(worker, consumer, number);
 	if (error < 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "base/shared_object.h"
 #include "script.h"
 #include "trace.h"
 
@@ -63,6 +64,7 @@ static void check_names(const struct shunt_plugin *plugin)
 void subject_open(struct subject *s)
 {
 	const struct shunt_plugin *exported;
+	const char *unique;
 	void *object;
 
 	trace_begin("loading it");
@@ -73,6 +75,10 @@ void subject_open(struct subject *s)
 	exported = dlsym(object, "shunt_plugin");
 	if (exported == NULL)
 		trace_fail("it does not export shunt_plugin");
+	unique = shared_object_unique(object);
+	if (unique != NULL)
+		trace_fail("other versions would share its variable '%s' (g++: -fno-gnu-unique)",
+			   unique);
 	check_abi(exported);
 	s->self = (struct shunt_plugin){0};
 	memcpy(&s->self, exported, exported->struct_size);

@@ -161,7 +161,6 @@ static int add_secret(const struct command *command, const struct options *optio
 		return EXIT_OK;
 	secret = secret_read(options);
 	if (secret == NULL) {
-		secret_report_missing();
 		status = strcmp(command->name, "add_user") == 0 ? EXIT_DATA : EXIT_SOFTWARE; /* as rabbitmqctl */
 	} else if (json_object_set_new(request, command->secret, json_string(secret)) != 0) {
 		fputs("Error:\nthe password is not valid UTF-8\n", stderr);

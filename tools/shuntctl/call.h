@@ -16,10 +16,9 @@ int call_send(const struct command *command, const struct options *options, json
 /* Says that it went well where the format has something for that: JSON. The client is open. An exit status. */
 int call_confirm(struct client *client, const struct options *options);
 
-/* Reads a password from the standard input. NULL: there is none. */
+/* Reads a password from the standard input. NULL: there is none, or too long a one, which has been said. */
 char *secret_read(const struct options *options);
 /* Wiped. Accepts NULL. */
 void secret_free(char *secret);
-void secret_report_missing(void);
 
 #endif

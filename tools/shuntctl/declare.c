@@ -90,6 +90,12 @@ static const char *banner_of(const struct command *command, const struct options
 	return delete_queue_banner(options);
 }
 
+/* As rabbitmqctl has it, which looks at this one command's only. */
+static bool names_no_queue(const struct command *command, const struct options *options)
+{
+	return strcmp(command->name, "delete_queue") == 0 && options->words[0][0] == '\0';
+}
+
 int declare_run(const struct command *command, const struct options *options)
 {
 	bool to_exchange = options->destination_type != NULL && strcmp(options->destination_type, "exchange") == 0;
@@ -100,6 +106,10 @@ int declare_run(const struct command *command, const struct options *options)
 	if (options->destination_type != NULL && !to_exchange && strcmp(options->destination_type, "queue") != 0)
 		return help_refuse(command, options, "destination type '%s' is not supported: use queue or exchange",
 				   options->destination_type);
+	if (names_no_queue(command, options)) {
+		(void)help_refuse(command, options, "Bad argument: queue name cannot be an empty string");
+		return EXIT_DATA;
+	}
 	arguments = read_arguments(command, options, &status);
 	if (arguments == NULL)
 		return status;

@@ -16,6 +16,7 @@
 #include "help.h"
 
 #define READ_SIZE ((size_t)1 << 20)
+#define INPUT_MAX ((size_t)256 << 20) /* the broker takes no more, and says so */
 #define TIMEOUT_MS 300000u /* as rabbitmqctl's */
 
 static bool is_standard(const struct options *options)
@@ -48,9 +49,10 @@ static bool print_warning(const json_t *line)
 
 /* ---- Import ---- */
 
+/* An input without end, as of a pipe, must not take the machine's memory. */
 static int read_all(int fd, struct buffer *text)
 {
-	for (;;) {
+	while (text->size <= INPUT_MAX) {
 		uint8_t *room = buffer_reserve(text, READ_SIZE);
 		ssize_t n;
 
@@ -64,6 +66,7 @@ static int read_all(int fd, struct buffer *text)
 		else if (errno != EINTR)
 			return -errno;
 	}
+	return 0;
 }
 
 static int read_input(const struct command *command, const struct options *options, struct buffer *text)
@@ -96,11 +99,13 @@ static void print_import_banner(const struct options *options)
 }
 
 /* The broker says that the file may come; then how it went. */
-static int send_file(struct client *client, const struct options *options, const struct buffer *text)
+static int send_file(struct client *client, const struct options *options, const struct buffer *text,
+		     bool *ret_is_unchanged)
 {
-	json_t *request = json_pack("{s:s, s:I, s:s?, s:b}", "command", "import_definitions", "size",
+	json_t *request = json_pack("{s:s, s:I, s:s?, s:b, s:b}", "command", "import_definitions", "size",
 				    (json_int_t)text->size, "vhost", options->vhost, "skip_unsupported",
-				    options_have(options, OPTION_SKIP_UNSUPPORTED)), *line = NULL;
+				    options_have(options, OPTION_SKIP_UNSUPPORTED), "skip_if_unchanged",
+				    options_have(options, OPTION_SKIP_IF_UNCHANGED)), *line = NULL;
 	int status;
 
 	if (request == NULL) {
@@ -111,6 +116,8 @@ static int send_file(struct client *client, const struct options *options, const
 	while (status == EXIT_OK && (status = client_next(client, &line)) == EXIT_OK && line != NULL) {
 		if (!print_warning(line) && json_is_true(json_object_get(line, "ready")))
 			status = client_put(client, text->data, text->size);
+		else if (json_is_true(json_object_get(line, "unchanged")))
+			*ret_is_unchanged = true;
 		json_decref(line);
 	}
 	return status;
@@ -119,6 +126,7 @@ static int send_file(struct client *client, const struct options *options, const
 int import_run(const struct command *command, const struct options *options)
 {
 	int status = check_format(command, options);
+	bool is_unchanged = false;
 	struct client client;
 	struct buffer text;
 
@@ -130,7 +138,7 @@ int import_run(const struct command *command, const struct options *options)
 		status = client_open(&client, command, options, TIMEOUT_MS);
 		if (status == EXIT_OK) {
 			print_import_banner(options);
-			status = send_file(&client, options, &text);
+			status = send_file(&client, options, &text, &is_unchanged);
 			if (status == EXIT_OK)
 				status = call_confirm(&client, options);
 		}
@@ -140,7 +148,8 @@ int import_run(const struct command *command, const struct options *options)
 		explicit_bzero(text.data, text.size);
 	buffer_fini(&text);
 	if (status == EXIT_OK && formatter_wants_banner(options))
-		puts("Definitions have been imported.");
+		puts(is_unchanged ? "Definitions are unchanged since they were imported: nothing is done."
+				  : "Definitions have been imported.");
 	return status;
 }
 

@@ -59,6 +59,7 @@ static const struct option_name {
 	{ OPTION_PER_CONNECTION_DELAY, 0, "per-connection-delay", OPTION_NUMBER,
 	  offsetof(struct options, per_connection_delay_ms) },
 	{ OPTION_PID, 'P', "pid", OPTION_NUMBER, offsetof(struct options, pid) },
+	{ OPTION_SKIP_IF_UNCHANGED, 0, "skip-if-unchanged", OPTION_FLAG, 0 },
 	{ OPTION_SKIP_UNSUPPORTED, 0, "skip-unsupported", OPTION_FLAG, 0 },
 	{ OPTION_FORMAT, 0, "format", OPTION_TEXT, offsetof(struct options, format) },
 };

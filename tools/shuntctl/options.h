@@ -41,6 +41,7 @@ enum option_id {
 	OPTION_SKIP_UNSUPPORTED = 1 << 29,
 };
 /* An enum's constants end at 31. */
+#define OPTION_SKIP_IF_UNCHANGED    (UINT64_C(1) << 31)
 #define OPTION_IF_EMPTY		    (UINT64_C(1) << 32)
 #define OPTION_IF_UNUSED	    (UINT64_C(1) << 33)
 #define OPTION_DURABLE		    (UINT64_C(1) << 34)

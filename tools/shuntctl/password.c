@@ -46,17 +46,30 @@ static bool terminal_silence(void)
 	return true;
 }
 
-/* The first line, without its end. NULL: there is none. */
-static char *read_line(void)
-{
-	size_t room = 0;
-	char *line = NULL;
+#define LINE_MAX_SIZE ((size_t)64 << 10)
 
-	if (getline(&line, &room, stdin) < 0) {
+/* The first line, without its end, which is CR LF in files of other systems. NULL: there is none,
+ * or none that ends within the limit: an input without end must not take the machine's memory. */
+static char *read_line(bool *ret_is_too_long)
+{
+	char *line = mem_alloc(LINE_MAX_SIZE), *end;
+
+	*ret_is_too_long = false;
+	if (fgets(line, (int)LINE_MAX_SIZE, stdin) == NULL) {
 		free(line);
 		return NULL;
 	}
-	line[strcspn(line, "\n")] = '\0';
+	end = strchr(line, '\n');
+	if (end == NULL && strlen(line) == LINE_MAX_SIZE - 1) {
+		*ret_is_too_long = true;
+		explicit_bzero(line, LINE_MAX_SIZE);
+		free(line);
+		return NULL;
+	}
+	if (end != NULL && end > line && end[-1] == '\r')
+		end--;
+	if (end != NULL)
+		*end = '\0';
 	return line;
 }
 
@@ -64,6 +77,7 @@ char *secret_read(const struct options *options)
 {
 	bool is_terminal = terminal_silence();
 	bool with_prompt = !options_have(options, OPTION_QUIET) && !options_have(options, OPTION_SILENT);
+	bool is_too_long;
 	char *line;
 
 	if (with_prompt)
@@ -71,11 +85,14 @@ char *secret_read(const struct options *options)
 	if (with_prompt && !is_terminal)
 		fputc('\n', stdout);
 	fflush(stdout);
-	line = read_line();
+	line = read_line(&is_too_long);
 	if (is_terminal)
 		terminal_restore();
 	if (with_prompt && is_terminal)
 		fputc('\n', stdout); /* the one that was typed was not shown */
+	if (line == NULL)
+		fprintf(stderr, "Error:\nPassword is %s\n",
+			is_too_long ? "too long" : "not provided via argument or stdin");
 	return line;
 }
 
@@ -84,11 +101,6 @@ void secret_free(char *secret)
 	if (secret != NULL)
 		explicit_bzero(secret, strlen(secret));
 	free(secret);
-}
-
-void secret_report_missing(void)
-{
-	fputs("Error:\nPassword is not provided via argument or stdin\n", stderr);
 }
 
 /* ---- add_user, change_password, authenticate_user ---- */
@@ -150,7 +162,6 @@ int hash_password_run(const struct command *command, const struct options *optio
 	if (password == NULL)
 		password = line = secret_read(options);
 	if (password == NULL) {
-		secret_report_missing();
 		status = EXIT_DATA;
 	} else if (hash_password(password, text) != 0) {
 		fputs("Error:\nthe hash cannot be made\n", stderr);

@@ -5,6 +5,9 @@
 
 #include "amqp/cursor.h"
 #include "amqp/table.h"
+#include "base/mem.h"
+
+#define FEW_KEYS 16u /* a power of two: so many may be repeated */
 
 void extra_keys_init(struct extra_keys *keys)
 {
@@ -103,13 +106,48 @@ void extra_keys_copy_bcc(struct extra_keys *keys, const struct extra_keys *from)
 	keys->n += from->n - from->n_cc;
 }
 
-void extra_keys_read(struct slice bytes, uint32_t n, struct slice *ret_keys)
+/* The place of the key in a table of 2^k places that is not full, or the free one for it. */
+static uint32_t *place_of(uint32_t *places, uint32_t mask, const struct slice *keys,
+			  struct slice key)
+{
+	uint32_t at = (uint32_t)slice_hash(key) & mask;
+
+	while (places[at] != 0 && !slice_equal(keys[places[at] - 1], key))
+		at = (at + 1) & mask;
+	return &places[at];
+}
+
+/* Each key costs what all the bindings cost that it matches, and a frame has room for 20 000 of
+ * them. Without memory for the table all stay, which comes to the same. */
+static uint32_t drop_repeated(struct slice *keys, uint32_t n)
+{
+	uint32_t n_places = FEW_KEYS, n_kept = 0, *places;
+
+	while (n_places < 2 * (uint64_t)n)
+		n_places *= 2;
+	places = mem_try_zalloc(n_places * sizeof(*places));
+	if (places == NULL)
+		return n;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t *place = place_of(places, n_places - 1, keys, keys[i]);
+
+		if (*place != 0)
+			continue;
+		keys[n_kept++] = keys[i];
+		*place = n_kept;
+	}
+	mem_free(places);
+	return n_kept;
+}
+
+uint32_t extra_keys_read(struct slice bytes, uint32_t n, struct slice *ret_keys)
 {
 	struct amqp_reader reader;
 
 	amqp_reader_init(&reader, bytes);
 	for (uint32_t i = 0; i < n; i++)
 		ret_keys[i] = amqp_get_longstr(&reader);
+	return n <= FEW_KEYS ? n : drop_repeated(ret_keys, n);
 }
 
 int extra_keys_drop_bcc(struct slice headers, struct buffer *out)

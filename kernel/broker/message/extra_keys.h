@@ -41,8 +41,9 @@ int extra_keys_note_bcc(struct extra_keys *keys, struct slice headers, bool *ret
 void extra_keys_copy_cc(struct extra_keys *keys, const struct extra_keys *from);
 void extra_keys_copy_bcc(struct extra_keys *keys, const struct extra_keys *from);
 
-/* The n keys in `bytes`, which stay in place. */
-void extra_keys_read(struct slice bytes, uint32_t n, struct slice *ret_keys);
+/* The n keys in `bytes`, which stay in place. Returns how many they are without those that are there
+ * before: of many keys each is read once. */
+uint32_t extra_keys_read(struct slice bytes, uint32_t n, struct slice *ret_keys) MUST_USE;
 
 /* The raw table without its BCC entry, at the end of `out`. 0 or -ENOMEM. */
 int extra_keys_drop_bcc(struct slice headers, struct buffer *out) MUST_USE;

@@ -188,16 +188,24 @@ void router_answer_varies(void)
 	answer_varies = true;
 }
 
+/* Whether the answer holds for an equal message. */
+static bool ask_type(struct router *router, const struct exchange *exchange,
+		     struct shunt_sink *sink)
+{
+	answer_varies = false;
+	exchange->type->functions->route(exchange->instance, &router->routed.view, sink);
+	if (answer_varies)
+		router->answers_by = 0;
+	return !answer_varies;
+}
+
 static NO_INLINE void ask(struct router_answers *answers, const struct exchange *exchange,
 			  const struct question *question)
 {
 	answers->n_bindings = 0;
-	answer_varies = false;
-	exchange->type->functions->route(exchange->instance, &answers->router->routed.view,
-					 &answers->sink);
-	if (answer_varies)
-		answers->router->answers_by = 0;
-	else if (question->size > 0 && answers->n_bindings <= ROUTER_ANSWER_BINDINGS)
+	if (!ask_type(answers->router, exchange, &answers->sink))
+		return;
+	if (question->size > 0 && answers->n_bindings <= ROUTER_ANSWER_BINDINGS)
 		remember(answers, question);
 }
 
@@ -240,8 +248,7 @@ void router_answer(struct router *router, const struct exchange *exchange)
 	if (UNLIKELY(!answers))
 		answers = router->answers = answers_create(router);
 	if (UNLIKELY(!answers)) {
-		exchange->type->functions->route(exchange->instance, &router->routed.view,
-						 &router->sink);
+		(void)ask_type(router, exchange, &router->sink);
 		return;
 	}
 	question = make_question(answers, exchange);

@@ -345,7 +345,8 @@ struct pace {
 static bool is_time_up(struct router *router, struct pace *pace)
 {
 	if (++pace->n_messages < MESSAGES_PER_LOOK &&
-	    router->n_targets - pace->n_targets < TARGETS_PER_LOOK && !router->was_tried)
+	    router->n_targets - pace->n_targets < TARGETS_PER_LOOK && !router->was_tried &&
+	    router->n_extra_keys == 0)
 		return false;
 	router->was_tried = false;
 	pace->n_messages = 0;

@@ -119,6 +119,7 @@ static void handshake_audit(const struct connection *c, const char *mechanism, s
 		      mechanism, log_quote(quoted, sizeof(quoted), slice_cstr(reason)));
 }
 
+/* The line begins as RabbitMQ's does, which is what operators look for. */
 static void handshake_refuse(struct connection *c, const char *mechanism, const char *reason)
 {
 	static struct log_limit limit = LOG_LIMIT(20);
@@ -127,14 +128,13 @@ static void handshake_refuse(struct connection *c, const char *mechanism, const 
 
 	connection_print_name(c, name);
 	log_limited(&limit, LOG_LEVEL_WARNING, "conn",
-		    "login refused: name=\"%s\" mechanism=%s reason=\"%s\"", name, mechanism,
-		    reason);
+		    "%s login refused: %s: name=\"%s\"", mechanism, reason, name);
 	if (c->capabilities.authentication_failure_close) {
 		amqp_error_set(&error, AMQP_ACCESS_REFUSED,
 			       "Login was refused using authentication mechanism %s. For details "
 			       "see the broker logfile.",
 			       mechanism);
-		connection_fail(c, &error);
+		connection_fail_silently(c, &error);
 		return;
 	}
 	c->state = CONNECTION_CLOSING;

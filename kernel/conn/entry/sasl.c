@@ -59,10 +59,12 @@ void sasl_offer(const struct sasl_settings *settings, const struct shunt_peer *p
 
 /* ---- Responses ---- */
 
-/* authzid NUL user NUL password. */
+/* authzid NUL user NUL password (RFC 4616). The first is whom the user wants to act for: that can
+ * only be himself. */
 static bool sasl_plain(struct slice response, struct sasl_claim *claim)
 {
 	const uint8_t *end = response.data + response.size, *user, *password;
+	struct slice acts_for;
 
 	if (response.size == 0)
 		return false;
@@ -73,6 +75,9 @@ static bool sasl_plain(struct slice response, struct sasl_claim *claim)
 	if (password == NULL)
 		return false;
 	claim->user = slice_make(user, (size_t)(password - user));
+	acts_for = slice_make(response.data, (size_t)(user - 1 - response.data));
+	if (acts_for.size != 0 && !slice_equal(acts_for, claim->user))
+		return false;
 	password++;
 	claim->password = slice_make(password, (size_t)(end - password));
 	return claim->password.size == 0 || memchr(password, 0, claim->password.size) == NULL;

@@ -292,9 +292,9 @@ static void tx_batch_fill(struct tx_batch *b, struct channel *ch)
 		item->message = NULL;
 		if (b->keys == NULL)
 			continue;
-		b->n_keys[i] = item->extra.n;
-		extra_keys_read(buffer_slice(&item->extra.bytes), item->extra.n, keys);
-		keys += item->extra.n;
+		b->n_keys[i] = extra_keys_read(buffer_slice(&item->extra.bytes), item->extra.n,
+					       keys);
+		keys += b->n_keys[i];
 	}
 }
 

@@ -9,7 +9,7 @@
  * is not answered (settles, credit, grants) goes to loops that are noted in `told`: a *fence*, a
  * letter to such a loop and back, says that all before it has arrived, there and here.
  *
- * Failures. Whatever keeps it from becoming quiet for MOVE_LIMIT_MS, it stays, and goes on with the
+ * Failures. Whatever keeps it from becoming quiet for its limit, it stays, and goes on with the
  * frames that were kept. If it ends meanwhile, the fences find nobody. If the broker stops while it
  * is on its way, it is closed where it arrives; if the loops have stopped, the letter is delivered
  * all the same (loop_run()), and the connection is cut with the others.
@@ -303,6 +303,7 @@ bool move_begin(struct connection *c, unsigned target)
 {
 	enum move_obstacle obstacle = move_obstacle(c);
 	struct move *move;
+	unsigned limit_ms = c->service->settings.move_limit_ms;
 
 	bug_on(target == c->ref.loop || target >= c->service->n_loops);
 	if (c->move != NULL || (obstacle != MOVE_NO_OBSTACLE && obstacle < MOVE_PUBLISHES))
@@ -312,7 +313,7 @@ bool move_begin(struct connection *c, unsigned target)
 	move->target = target;
 	loop_task_init(&move->look, move_look);
 	loop_timer_init(&move->limit, move_limit);
-	loop_timer_start_ms(&move->limit, MOVE_LIMIT_MS);
+	loop_timer_start_ms(&move->limit, limit_ms != 0 ? limit_ms : MOVE_LIMIT_MS);
 	c->move = move;
 	pressure_pause(c, CONNECTION_PAUSE_MOVE);
 	loop_defer_late(&move->look);

@@ -39,8 +39,8 @@ enum move_obstacle move_obstacle(const struct connection *c);
 /*
  * Begins a move to the loop `target`. False when something is against it that will not pass. From
  * now on nothing is read from the connection, until it is over there, or has not become quiet in
- * MOVE_LIMIT_MS and stays. May be called from within the connection's functions: it goes in a late
- * task.
+ * MOVE_LIMIT_MS (or what the service's settings say) and stays. May be called from within the
+ * connection's functions: it goes in a late task.
  */
 #define MOVE_LIMIT_MS 50u
 bool move_begin(struct connection *c, unsigned target);

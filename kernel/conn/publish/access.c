@@ -100,6 +100,7 @@ int publish_access_extra_topics(struct channel *ch, struct amqp_error *error)
 {
 	struct channel_publish *p = ch->publish;
 	struct slice *keys;
+	uint32_t n;
 	int result = 0;
 
 	if (p->access != PUBLISH_WITH_TOPICS || p->extra.n == 0 ||
@@ -108,8 +109,8 @@ int publish_access_extra_topics(struct channel *ch, struct amqp_error *error)
 	keys = mem_try_alloc(p->extra.n * sizeof(*keys));
 	if (keys == NULL)
 		return amqp_error_set(error, AMQP_RESOURCE_ERROR, "out of memory");
-	extra_keys_read(buffer_slice(&p->extra.bytes), p->extra.n, keys);
-	for (uint32_t i = 0; i < p->extra.n && result == 0; i++)
+	n = extra_keys_read(buffer_slice(&p->extra.bytes), p->extra.n, keys);
+	for (uint32_t i = 0; i < n && result == 0; i++)
 		result =
 			publish_check_topic(ch, p->exchange, keys[i], error);
 	mem_free(keys);

@@ -15,11 +15,12 @@
 static int publish_check_user(struct channel *ch, const struct amqp_properties *properties,
 			      struct amqp_error *error)
 {
+	const struct access *access = ch->connection->service->access;
 	const struct access_user *user = ch->connection->user;
 
 	if (!amqp_properties_has(properties, AMQP_PROPERTY_USER_ID) ||
 	    slice_equal(properties->user_id, slice_cstr(user->name)) ||
-	    access_user_has_tag(user, "impersonator"))
+	    access_user_has_tag(access, user, "impersonator"))
 		return 0;
 	conn_audit_refusal(ch->connection, "user-id", "user", properties->user_id, SLICE_EMPTY);
 	return amqp_error_set(error, AMQP_PRECONDITION_FAILED,

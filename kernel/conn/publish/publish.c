@@ -179,7 +179,7 @@ static NO_INLINE void publish_alone(struct channel *ch)
 	home->n_publications = 0;
 	extra_keys_init(&ch->publish->extra);
 	if (keys != NULL) {
-		extra_keys_read(buffer_slice(&extra.bytes), n_keys, keys);
+		n_keys = extra_keys_read(buffer_slice(&extra.bytes), n_keys, keys);
 		(void)publish_now(ch, &batch);
 	} else {
 		struct amqp_error error = {.method_id = AMQP_BASIC_PUBLISH};

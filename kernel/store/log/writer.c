@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/disk.h"
-#include "store/log/group.h"
+#include "store/log/writer_state.h"
 #include "store/thread.h"
 
 /*
@@ -28,228 +28,7 @@
  * ranges may use the last spare; publishes are refused until there is one again.
  */
 
-#define GROUP_MAX	(UINT64_C(2) << 20)
-#define LAZY_SYNC_MS	200u  /* what nobody waits for is synced after so long */
-#define RETIRE_AGAIN_MS 1000u /* after one failed */
-
-struct appends {
-	struct store_append *first, *last;
-};
-
-struct writer {
-	struct writer_options options;
-	pthread_t thread;
-	bool is_running;
-
-	/* shared, under the lock */
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	struct appends incoming, done;
-	CHAIN(struct segment) opened, to_retire, retired;
-	bool is_stopping;
-	bool has_told;
-
-	/* the thread's */
-	struct segment_folder folder;
-	struct record_open before; /* of the next segment, while there is no current one */
-	struct segment *current;   /* NULL: none yet */
-	bool is_distrusted;	   /* the current one: not to be written to any more */
-	bool is_lost;		   /* and not to be synced: that has failed */
-	bool has_tail;		   /* behind its end may be what was refused */
-	uint64_t synced;	   /* up to where the current one is */
-	uint64_t unsynced_from;	   /* first serial left without a sync (never); 0: none */
-	uint64_t noted_end;	   /* its end when that was last noted in it */
-	uint64_t dirty_since_ms;   /* valid while it is synced less far than written */
-	struct appends waiting;
-	CHAIN(struct segment) retiring;
-	uint64_t retire_not_before_ms;
-	struct group group;
-	bool is_unsure; /* a sync has failed, and no barrier that came later has been told */
-	int failure;	/* of a sync: what is on disk cannot be said any more */
-	int no_room;	/* why the last one that wanted some got none; 0: it did */
-
-	_Atomic uint64_t n_syncs, disk_bytes;
-};
-
-static void report(struct writer *w, uint64_t offset, uint64_t size, const char *what, int error)
-{
-	char *path = w->current ? segment_path(&w->folder, w->current->serial)
-				: mem_strdup(w->folder.path);
-	char *reason = mem_printf("%s: %s", what, strerror(-error));
-	const struct store_report r = {
-		.is_error = true, .path = path, .offset = offset, .size = size, .reason = reason};
-
-	if (w->options.report)
-		w->options.report(w->options.report_context, &r);
-	mem_free(reason);
-	mem_free(path);
-}
-
-/* ---- Syncing ---- */
-
-static bool is_dirty(const struct writer *w)
-{
-	return w->current && w->synced < w->current->end;
-}
-
-/* When what is dirty must be synced though nobody waits. UINT64_MAX: not at all. */
-static uint64_t sync_due_ms(const struct writer *w)
-{
-	if (!is_dirty(w) || w->is_lost || w->options.sync == STORE_SYNC_NEVER)
-		return UINT64_MAX;
-	return w->dirty_since_ms + (w->options.sync == STORE_SYNC_INTERVAL
-					    ? w->options.sync_interval_ms
-					    : LAZY_SYNC_MS);
-}
-
-static void make_barriers_unsure(struct store_append *append)
-{
-	for (; append; append = append->next)
-		if (append->n_records == 0)
-			append->result = STORE_UNKNOWN;
-}
-
-/*
- * What was written and not synced is lost, perhaps. Barriers are behind what they are for: those
- * that wait already speak of it, and so may the next one that comes.
- */
-static void note_lost(struct writer *w)
-{
-	w->is_unsure = true;
-	make_barriers_unsure(w->waiting.first);
-	thread_lock(&w->lock);
-	make_barriers_unsure(w->incoming.first);
-	thread_unlock(&w->lock);
-}
-
-static int sync_current(struct writer *w)
-{
-	int r;
-
-	if (!is_dirty(w) || w->is_lost)
-		return 0;
-	r = disk_sync(w->current->fd);
-	(void)atomic_fetch_add_explicit(&w->n_syncs, 1, memory_order_relaxed);
-	if (r == 0) {
-		w->synced = w->current->end;
-		return 0;
-	}
-	report(w, w->synced, w->current->end - w->synced, "the log cannot be synced", r);
-	w->is_distrusted = w->is_lost = true;
-	note_lost(w);
-	w->failure = r;
-	return r;
-}
-
-/* At the end: segments that were closed without. */
-static void sync_left(struct writer *w)
-{
-	for (uint64_t serial = w->unsynced_from; serial > 0 && serial < w->current->serial;
-	     serial++) {
-		int r = segment_sync(&w->folder, serial);
-
-		if (r < 0 && r != -ENOENT) { /* that one is not needed any more */
-			report(w, 0, 0, "an earlier segment cannot be synced", r);
-			w->failure = r;
-		}
-	}
-	w->unsynced_from = 0;
-}
-
-/* ---- Segments ---- */
-
-static void publish_opened(struct writer *w, struct segment *segment)
-{
-	thread_lock(&w->lock);
-	chain_add(&w->opened, segment);
-	thread_unlock(&w->lock);
-}
-
-static void note_disk_bytes(struct writer *w)
-{
-	atomic_store_explicit(&w->disk_bytes, w->folder.disk_bytes, memory_order_relaxed);
-}
-
-/*
- * The last record says that all before it was synced: so, should some of it be damaged later, it is
- * known for that and not for what a crash has cut off. Nothing is lost where there is no such
- * record.
- */
-static int note_end(struct writer *w)
-{
-	if (!w->current || w->is_distrusted || is_dirty(w) || w->current->end == w->noted_end)
-		return 0;
-	group_begin(&w->group, w->current, w->synced);
-	int r = group_add_end(&w->group);
-
-	if (r == 0)
-		r = group_write(&w->group);
-	w->noted_end = w->current->end;
-	return r;
-}
-
-/* The current segment is closed once there is another, so that it can be used if there is none. */
-static int roll(struct writer *w, uint64_t room, bool for_settles)
-{
-	struct segment *next;
-	int r;
-
-	if (w->options.sync != STORE_SYNC_NEVER)
-		(void)sync_current(w); /* reported; who waits for it has been told */
-	else if (is_dirty(w) && w->unsynced_from == 0)
-		w->unsynced_from = w->current->serial;
-	if (w->current)
-		w->before = (struct record_open){w->current->serial, w->current->end, w->synced};
-	r = segment_create(&w->folder, room, for_settles, &w->before, &next);
-	note_disk_bytes(w);
-	if (r < 0) {
-		w->is_distrusted |= w->folder.has_one_in_vain;
-		return r;
-	}
-	if (w->current) {
-		(void)!note_end(w); /* see there */
-		segment_close(w->current);
-	}
-	w->current = next;
-	if (w->has_tail)
-		segment_keep_with(next, w->before.serial);
-	w->is_distrusted = w->is_lost = w->has_tail = false;
-	w->synced = w->noted_end = 0;
-	w->dirty_since_ms = clock_monotonic_ms();
-	publish_opened(w, next);
-	return 0;
-}
-
-/*
- * As a failed one may have gone half way, those behind it wait, too. Each takes a sync, so appends
- * come between them.
- */
-static void retire_some(struct writer *w)
-{
-	struct segment *segment;
-	bool waits = false;
-	int r = 0;
-
-	if (!w->retiring.first || clock_monotonic_ms() < w->retire_not_before_ms)
-		return;
-	while (!waits && (segment = w->retiring.first)) {
-		struct segment *following = segment->next;
-
-		r = segment_retire(&w->folder, segment);
-		if (r < 0)
-			break;
-		w->retiring.first = following;
-		thread_lock(&w->lock);
-		chain_add(&w->retired, segment);
-		waits = w->incoming.first || w->waiting.first;
-		thread_unlock(&w->lock);
-	}
-	note_disk_bytes(w);
-	if (r < 0) {
-		report(w, 0, 0, "a segment that is not needed any more cannot be put aside", r);
-		w->retire_not_before_ms = clock_monotonic_ms() + RETIRE_AGAIN_MS;
-	}
-}
+#define GROUP_MAX (UINT64_C(2) << 20)
 
 /* ---- A group ---- */
 
@@ -298,10 +77,10 @@ static int make_room(struct writer *w, const struct store_append *append)
 	if (size == UINT64_MAX)
 		return -EMSGSIZE;
 	if (!fits(w, 0, size))
-		r = roll(w, size + RECORD_BATCH_SIZE, is_preferred(append));
+		r = writer_roll(w, size + RECORD_BATCH_SIZE, is_preferred(append));
 	if (r == 0 && !may_write(w, append)) {
 		r = segment_keep_spare(&w->folder);
-		note_disk_bytes(w);
+		writer_note_disk_bytes(w);
 	}
 	return r;
 }
@@ -314,7 +93,7 @@ static void find_room(struct writer *w, struct store_append *append)
 	if (r < 0 && !has_bodies(append) && append->n_tries++ == 0)
 		r = make_room(w, append);
 	if (r < 0 && r != w->no_room)
-		report(w, 0, size_of(append), "there is no room for the log", r);
+		writer_report(w, 0, size_of(append), "there is no room for the log", r);
 	if (r < 0)
 		append->result = STORE_ERROR;
 	if (r < 0 || !is_preferred(append))
@@ -394,7 +173,7 @@ static void answer_first(struct writer *w)
 	chain_drop_first(&w->waiting);
 	chain_add(&batch, first);
 	forget_places(&batch);
-	note_unsure(w, &batch, must_sync(w, first) && sync_current(w) < 0);
+	note_unsure(w, &batch, must_sync(w, first) && writer_sync_current(w) < 0);
 	hand_back(w, &batch);
 }
 
@@ -407,24 +186,24 @@ static void write_group(struct writer *w)
 		answer_first(w);
 		return;
 	}
-	bool was_dirty = is_dirty(w);
+	bool was_dirty = writer_is_dirty(w);
 	bool syncs = encode(w, &batch);
 	int r = group_write(&w->group);
 
 	if (r < 0) {
-		report(w, w->group.begin, w->group.size, "the log cannot be written", r);
+		writer_report(w, w->group.begin, w->group.size, "the log cannot be written", r);
 		forget_places(&batch);
 		try_again(w, &batch);
 		if (w->options.sync != STORE_SYNC_NEVER)
-			(void)sync_current(w); /* what was written before; reported */
+			(void)writer_sync_current(w); /* what was written before; reported */
 		w->is_distrusted = true;
 		w->has_tail |= segment_cut(&w->folder, w->current) < 0;
-		note_disk_bytes(w);
+		writer_note_disk_bytes(w);
 		return;
 	}
 	if (!was_dirty)
 		w->dirty_since_ms = clock_monotonic_ms();
-	note_unsure(w, &batch, syncs && sync_current(w) < 0);
+	note_unsure(w, &batch, syncs && writer_sync_current(w) < 0);
 	hand_back(w, &batch);
 }
 
@@ -443,7 +222,7 @@ static void wait_until(struct writer *w, uint64_t due_ms)
 
 static uint64_t due_ms(const struct writer *w)
 {
-	uint64_t due = sync_due_ms(w);
+	uint64_t due = writer_sync_due_ms(w);
 
 	if (w->retiring.first && w->retire_not_before_ms < due)
 		due = w->retire_not_before_ms;
@@ -485,16 +264,16 @@ static void *run(void *argument)
 	while (take(w)) {
 		if (w->waiting.first)
 			write_group(w);
-		if (clock_monotonic_ms() >= sync_due_ms(w))
-			(void)sync_current(w); /* reported */
+		if (clock_monotonic_ms() >= writer_sync_due_ms(w))
+			(void)writer_sync_current(w); /* reported */
 		tell(w);
-		retire_some(w);
+		writer_retire_some(w);
 		tell(w);
 	}
-	if (sync_current(w) == 0) { /* reported, and w->failure says it */
-		sync_left(w);
-		if (note_end(w) == 0)
-			(void)sync_current(w); /* reported */
+	if (writer_sync_current(w) == 0) { /* reported, and w->failure says it */
+		writer_sync_left(w);
+		if (writer_note_end(w) == 0)
+			(void)writer_sync_current(w); /* reported */
 	}
 	return NULL;
 }

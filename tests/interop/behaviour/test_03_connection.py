@@ -2,6 +2,7 @@
 """An open connection: its close, methods out of place, its end without a word."""
 
 import re
+import select
 
 import pika
 
@@ -19,6 +20,21 @@ def test_socket_ends_after_close_ok(t):
     client.call(0, "connection.close", reply_code=200)
     client.socket.shutdown(1)
     client.expect_end_of_stream()
+
+
+def test_client_ends_the_socket_first(t):
+    """A client with a thread for reading takes the socket's end for a lost connection, if it comes with close-ok."""
+    client = t.wire()
+    client.call(0, "connection.close", reply_code=200)
+    # long for what would leave in the same packet; the broker gives the client some seconds
+    assert not select.select([client.socket], [], [], 0.3)[0], "the socket has ended"
+
+
+def test_socket_ends_when_the_client_does_not_end_it(t):
+    client = t.wire()
+    client.call(0, "connection.close", reply_code=200)
+    if t.shunt:   # RabbitMQ waits for half a minute
+        client.expect_end_of_stream()
 
 
 def test_methods_after_close_are_ignored(t):

@@ -303,6 +303,23 @@ def test_cc_to_the_same_queue_is_one_copy(t):
     assert routed(t, channel, "", {"q": queue}, queue, {"CC": [queue, queue]}) == ["q"]
 
 
+def test_cc_where_keys_do_not_count(t):
+    channel = t.channel()
+    for kind in ("fanout", "headers"):
+        exchange = t.exchange(channel, kind)
+        queues = patterns(t, channel, exchange, "a", "b")
+        assert routed(t, channel, exchange, queues, "to", {"CC": ["a", "none"], "BCC": ["b"]}) == ["a", "b"], kind
+
+
+def test_cc_of_many_keys(t):
+    """Each is met, however often it is there."""
+    channel = t.channel()
+    exchange = t.exchange(channel, "direct")
+    queues = patterns(t, channel, exchange, "to", "first", "last", "other")
+    keys = ["first"] + ["k%d" % (i % 500) for i in range(2000)] + ["first", "last"]
+    assert routed(t, channel, exchange, queues, "to", {"CC": keys, "BCC": keys}) == ["first", "last", "to"]
+
+
 def test_bcc_is_removed_and_cc_stays(t):
     channel = t.channel()
     to, copy = t.queue(channel), t.queue(channel)

@@ -186,6 +186,18 @@ def test_an_impersonator_may_use_any_user_id(t):
     client.expect_channel_close(1, 406)
 
 
+def test_an_impersonator_is_none_without_the_tag(t):
+    if not t.shunt:
+        raise Skip("RabbitMQ's connections keep their tags")
+    name = user(t, write=".*")
+    client = wire(t, name)
+    ctl(t, "set_user_tags", name, "impersonator")
+    published(client, "", "nowhere", properties={"user_id": "somebody"})
+    ctl(t, "set_user_tags", name, "monitoring")
+    client.publish(1, "", "nowhere", properties={"user_id": "somebody"})
+    client.expect_channel_close(1, 406)
+
+
 # ---- Vhosts ----
 
 def vhost(t, name):

@@ -49,6 +49,16 @@ def wait_for_log(t, broker, pattern):
         time.sleep(0.02)
 
 
+def lines_about(t, broker, address, count):
+    """The lines of the log about a connection from there; they may be on their way."""
+    def lines():
+        with open(broker.log_path, encoding="utf-8", errors="replace") as f:
+            return [line for line in f.read().splitlines() if address in line]
+
+    t.wait(lambda: len(lines()) >= count, "%d lines about %s" % (count, address))
+    return lines()
+
+
 # ---- Passwords
 
 def test_wrong_password_and_unknown_user_are_refused_alike(t):
@@ -141,6 +151,21 @@ def test_logins_are_in_the_audit_trail(t):
                          r' mechanism="PLAIN"$' % own.port)
     with open(own.log_path, encoding="utf-8") as f:
         assert "wrong" not in f.read()
+
+
+def test_a_failed_login_is_one_line_beside_the_audit_trail(t):
+    """It begins with RabbitMQ's words, which operators look for."""
+    own = t.shuntd()
+    for user in ("a'b", "guest"):
+        client = t.socket_to(own)
+        client.start(user=user, password="wrong")
+        client.read_method("connection.close")   # all is written by then
+        address = '"%s:%d -> ' % client.socket.getsockname()
+        client.close_socket()
+        lines = lines_about(t, own, address, 2)
+        assert len(lines) == 2, lines
+        assert " I audit[" in lines[0] and " W conn[" in lines[1], lines
+        assert lines[1].partition("]: ")[2].startswith("PLAIN login refused: user '%s' - invalid credentials: name=" % user), lines
 
 
 # ---- Addresses

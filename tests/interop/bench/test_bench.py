@@ -9,13 +9,12 @@ import os
 import subprocess
 
 from lib import broker as brokers
+from lib import certificates
 from lib.case import Skip
 from lib.runner import limit
 
 
 def path_of(t):
-    if t.broker.authority:
-        raise Skip("shunt-bench speaks no TLS")
     if os.environ.get("SHUNT_BENCH"):
         return os.environ["SHUNT_BENCH"]
     if not isinstance(t.broker, brokers.ShuntBroker):
@@ -27,17 +26,19 @@ def path_of(t):
     raise Skip("no shunt-bench beside shuntd")
 
 
-def start(t, *arguments):
+def start(t, *arguments, broker=None):
     """Runs it, returns the finished process; the broker under test unless the arguments say otherwise."""
-    command = [path_of(t), "--host", t.broker.host, "--port", str(t.broker.port),
-               "--timeout", str(10 * t.broker.patience)] + [str(a) for a in arguments]
+    broker = broker or t.broker
+    tls = ["--tls", "--cacertfile", broker.authority.file] if broker.authority else []
+    command = [path_of(t), "--host", broker.host, "--port", str(broker.port),
+               "--timeout", str(10 * t.broker.patience)] + tls + [str(a) for a in arguments]
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=t.limit * 1.5, text=True,
                           check=False)
 
 
-def bench(t, *arguments):
+def bench(t, *arguments, broker=None):
     """Runs it with --json; returns the figures, after checking that it found nothing wrong."""
-    done = start(t, "--json", *arguments)
+    done = start(t, "--json", *arguments, broker=broker)
     assert done.returncode == 0, "status %d\n%s%s" % (done.returncode, done.stdout, done.stderr)
     assert not done.stderr, done.stderr
     figures = json.loads(done.stdout)
@@ -219,6 +220,50 @@ def test_nobody_listens(t):
 
 @limit(60)
 def test_wrong_usage(t):
-    for arguments in (("--size", "x"), ("--ack", 10, "--prefetch", 5), ("--no-such-option",), ("--fill", "--noise", 1)):
+    for arguments in (("--size", "x"), ("--ack", 10, "--prefetch", 5), ("--no-such-option",), ("--fill", "--noise", 1), ("--verify", "x"),
+                      ("--keyfile", "k")):
         done = start(t, *arguments)
         assert done.returncode == 64 and done.stderr and not done.stdout, done
+
+
+# ---- TLS
+
+
+@limit(60)
+def test_tls(t):
+    own = certificates.Tls(t)
+    for arguments in ((), ("--ack", 1, "--prefetch", 100, "--confirm", 100), ("--size", 100000, "--confirm", 10),
+                      ("--producers", 3, "--consumers", 3, "--queues", 2, "--threads", 2)):
+        figures = bench(t, "--messages", 3000, *arguments, broker=own)
+        assert figures["check"]["delivered"] == 3000, figures
+        assert figures["tls"].startswith("TLSv1.3 TLS_"), figures
+    figures = bench(t, "--churn", "--messages", 30, "--concurrency", 10, broker=own)
+    assert figures["cycles"]["count"] == 30 and figures["tls"].startswith("TLSv1.3 "), figures
+    assert bench(t, "--connections", 30, "--hold", 0.1, broker=own)["opened"]["count"] == 30
+    done = start(t, "--messages", 10, broker=own)
+    assert done.returncode == 0 and ", TLSv1.3 TLS_" in done.stdout.splitlines()[0], done
+
+
+@limit(60)
+def test_tls_certificates(t):
+    """The broker's is verified, with its host, and one's own is shown."""
+    own = certificates.Tls(t, verify="verify_peer", fail_if_no_peer_cert="true")
+    path = own.authority.path
+    shown = ("--certfile", path("client.pem"), "--keyfile", path("client.key"))
+    url = "amqps://guest:guest@%%s:%d" % own.port
+
+    def refused(text, *arguments, broker=own):
+        done = start(t, "--messages", 10, *arguments, broker=broker)
+        assert done.returncode == 69 and text in done.stderr, done
+
+    for host in ("localhost", "127.0.0.1"):
+        assert bench(t, "--messages", 10, "--url", url % host, *shown, broker=own)["check"]["delivered"] == 10
+    refused("certificate required")
+    refused("self-signed certificate", *shown, "--cacertfile", path("client.pem"))
+    refused("cannot load --cacertfile no-such-file: No such file or directory", *shown, "--cacertfile", "no-such-file")
+    refused("cannot load the private key", "--certfile", path("client.pem"), "--keyfile", own.authority.file)
+    refused("wrong version number", "--port", own.broker.port)
+    other = certificates.Tls(t, certified="elsewhere.invalid")
+    refused("IP address mismatch", broker=other)
+    refused("hostname mismatch", "--host", "localhost", broker=other)
+    assert bench(t, "--messages", 10, "--verify", "verify_none", broker=other)["check"]["delivered"] == 10

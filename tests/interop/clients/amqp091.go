@@ -279,6 +279,22 @@ func transactions(connection *amqp.Connection) {
 	check(purged == 1, "%d messages", purged)
 }
 
+// An end of the socket that comes with close-ok is an error to those who are about to close.
+func concurrentClose(_ *amqp.Connection) {
+	for round := 0; round < 20; round++ {
+		connection := connect()
+		results := make(chan error)
+		for i := 0; i < 32; i++ {
+			go func() { results <- connection.Close() }()
+		}
+		for i := 0; i < 32; i++ {
+			var problem *amqp.Error
+			err := <-results
+			check(err == nil || err == amqp.ErrClosed || !errors.As(err, &problem), "%v", err)
+		}
+	}
+}
+
 func main() {
 	seconds, err := strconv.Atoi(os.Getenv("AMQP_LIMIT_SECONDS"))
 	must(err)
@@ -291,6 +307,7 @@ func main() {
 		{"returns", returns}, {"exchanges", exchanges}, {"rpc", rpc}, {"large body", largeBody},
 		{"channel error", channelError}, {"connection error", connectionError}, {"wrong password", wrongPassword},
 		{"cancel notification", cancelNotification}, {"transactions", transactions},
+		{"concurrent close", concurrentClose},
 	} {
 		connection := connect()
 		c.run(connection)

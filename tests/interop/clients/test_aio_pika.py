@@ -68,7 +68,7 @@ def test_properties(t):
             message_id="m", timestamp=datetime.datetime(2020, 1, 2, 3, 4, 5), type="kind", user_id=t.broker.user,
             app_id="suite", expiration=60)
         await channel.default_exchange.publish(sent, queue.name)
-        got = await queue.get(timeout=5)
+        got = await queue.get(timeout=30)
         await got.ack()
         for name in ("body", "headers", "content_type", "content_encoding", "priority", "correlation_id", "reply_to",
                      "message_id", "timestamp", "type", "user_id", "app_id", "expiration"):
@@ -96,10 +96,10 @@ def test_reject_and_requeue(t):
         channel = await connection.channel()
         queue = await channel.declare_queue(exclusive=True)
         await channel.default_exchange.publish(aio_pika.Message(b"x"), queue.name)
-        message = await queue.get(timeout=5)
+        message = await queue.get(timeout=30)
         assert not message.redelivered
         await message.reject(requeue=True)
-        message = await queue.get(timeout=5)
+        message = await queue.get(timeout=30)
         assert message.redelivered
         await message.nack(requeue=False)
         assert await queue.get(fail=False) is None
@@ -117,7 +117,7 @@ def test_topic_and_exchange_bindings(t):
         await fanout.bind(topic, "a.#")
         await queue.bind(fanout)
         await topic.publish(aio_pika.Message(b"1"), "a.b")
-        assert (await queue.get(timeout=5)).body == b"1"
+        assert (await queue.get(timeout=30)).body == b"1"
         await fanout.unbind(topic, "a.#")
     run(t, scenario)
 
@@ -264,6 +264,6 @@ def test_large_bodies_side_by_side(t):
         queue = await channel.declare_queue(exclusive=True)
         bodies = [os.urandom(300000 + n) for n in range(10)]
         await asyncio.gather(*(channel.default_exchange.publish(aio_pika.Message(b), queue.name) for b in bodies))
-        got = [(await queue.get(no_ack=True, timeout=5)).body for _ in bodies]
+        got = [(await queue.get(no_ack=True, timeout=30)).body for _ in bodies]
         assert sorted(got) == sorted(bodies)
     run(t, scenario)

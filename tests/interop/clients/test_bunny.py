@@ -17,4 +17,4 @@ def available():
     return None
 
 
-globals().update(process.cases_in(SCRIPT, r'^scenario "(\w+)"', ["ruby", SCRIPT], limit=25))
+globals().update(process.cases_in(SCRIPT, r'^scenario "(\w+)"', ["ruby", SCRIPT]))

@@ -22,7 +22,7 @@ def connection_of(t, password=None, **options):
     authority = t.broker.authority
     return kombu.Connection(hostname=t.broker.host, port=t.broker.port, userid=t.broker.user,
                             password=password or t.broker.password, virtual_host=t.broker.vhost, transport="pyamqp",
-                            connect_timeout=10, ssl=authority.kombu_options() if authority else False, **options)
+                            connect_timeout=30, ssl=authority.kombu_options() if authority else False, **options)
 
 
 def connect(t, **options):
@@ -62,7 +62,7 @@ def test_serializers_and_compression(t):
                                     ("raw", "zlib")):
         body = b"\0\xff" * 5000 if serializer == "raw" else {"numbers": list(range(2000)), "text": "ä€"}
         queue.put(body, serializer=serializer, compression=compression)
-        message = queue.get(timeout=10)
+        message = queue.get(timeout=30)
         assert message.payload == body, (serializer, compression)
         assert ("compression" in message.headers) == bool(compression)
     queue.close()
@@ -75,15 +75,15 @@ def test_simple_queue(t):
         queue.put({"n": number})
     t.wait(lambda: queue.qsize() == 20, "20 messages")
     for number in range(10):
-        message = queue.get(timeout=10)
+        message = queue.get(timeout=30)
         assert message.payload == {"n": number}
         message.ack()
-    message = queue.get(timeout=10)
+    message = queue.get(timeout=30)
     message.requeue()
-    again = queue.get(timeout=10)
+    again = queue.get(timeout=30)
     while not again.delivery_info["redelivered"]:   # prefetched ones come first
         again.ack()
-        again = queue.get(timeout=10)
+        again = queue.get(timeout=30)
     assert again.payload == {"n": 10}
     queue.clear()
     queue.close()
@@ -93,7 +93,7 @@ def test_simple_buffer(t):
     connection = connect(t)
     buffer = connection.SimpleBuffer(t.name("buffer"))
     buffer.put("gone when read")
-    assert buffer.get(timeout=10).payload == "gone when read"
+    assert buffer.get(timeout=30).payload == "gone when read"
     try:
         buffer.get(block=False)
         raise AssertionError("the buffer is not empty")
@@ -119,11 +119,11 @@ def test_confirms_and_mandatory(t):
     queue = channel.queue_declare(exclusive=True).queue
     producer = connection.Producer(channel)
     for number in range(200):
-        producer.publish(number, routing_key=queue, timeout=10)
+        producer.publish(number, routing_key=queue, timeout=30)
     assert channel.queue_declare(queue, passive=True).message_count == 200
     returned = []
     producer = connection.Producer(channel, on_return=lambda error, *rest: returned.append(error))
-    producer.publish("nobody", routing_key=t.name("nowhere"), mandatory=True, timeout=10)
+    producer.publish("nobody", routing_key=t.name("nowhere"), mandatory=True, timeout=30)
     error, = returned
     assert error.reply_code == 312 and error.reply_text == "NO_ROUTE"
 
@@ -227,9 +227,9 @@ def test_pidbox(t):
         thread.start()
     try:
         asking = mailbox(connect(t))
-        answers = asking.multi_call("who", timeout=10, limit=2)
+        answers = asking.multi_call("who", timeout=30, limit=2)
         assert sorted(next(iter(a.values()))["host"] for a in answers) == ["one", "two"]
-        answers = asking._broadcast("who", reply=True, destination=["two"], timeout=10, limit=1)
+        answers = asking._broadcast("who", reply=True, destination=["two"], timeout=30, limit=1)
         assert answers == [{"two": {"host": "two"}}]
     finally:
         stop.set()

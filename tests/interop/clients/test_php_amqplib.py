@@ -15,4 +15,4 @@ def available():
     return None
 
 
-globals().update(process.cases_in(SCRIPT, r"^function case_(\w+)\(", ["php", SCRIPT], limit=25))
+globals().update(process.cases_in(SCRIPT, r"^function case_(\w+)\(", ["php", SCRIPT]))

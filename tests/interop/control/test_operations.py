@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Commands that declare, delete, purge and close."""
 
+import contextlib
 import json
+import os
+import subprocess
 
 import pika
 
 from lib.runner import limit
-from lib.shuntctl import ctl, only_shunt, start_ctl
+from lib.shuntctl import ctl, only_shunt, shuntctl_of, start_ctl
 
 
 def messages(t, channel, queue):
@@ -245,3 +248,31 @@ def test_what_is_changed_is_audited(t):
     assert events == ["event=queue.created", "event=binding.created", "event=queue.purged", "event=queue.deleted"], lines
     assert all('by="uid=' in line and 'from="control socket, pid ' in line and 'vhost="/"' in line for line in lines), lines
     assert all('"q\\"1"' in line for line in lines), lines
+
+
+def refusal_of_endless_input(t, megabytes, *words):
+    """What the command says after it has read less than that."""
+    process = subprocess.Popen([shuntctl_of(t.broker), *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=dict(os.environ, SHUNT_SOCKET=t.broker.control_socket))
+    try:
+        for _ in range(megabytes):
+            process.stdin.write(b" " * (1 << 20))
+        raise AssertionError("it has read all of it")
+    except BrokenPipeError:
+        pass
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        error = process.stderr.read().decode()
+        status = process.wait(t.limit)
+    assert status == 65, (status, error)
+    return error
+
+
+@limit(120)
+def test_input_without_end_is_not_read_for_ever(t):
+    """It would take the memory of the broker's machine; the broker takes 256 MiB of definitions."""
+    only_shunt(t)
+    assert "at most 268435456" in refusal_of_endless_input(t, 300, "import_definitions")
+    for words in (("add_user", t.name("u")), ("hash_password",)):
+        assert "Password is too long" in refusal_of_endless_input(t, 10, *words)

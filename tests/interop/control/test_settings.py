@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 
+from lib import broker as brokers
 from lib.runner import limit
 from lib.shuntctl import ctl, only_shunt, shuntctl_of, shuntd_with, start_ctl
 
@@ -54,7 +55,8 @@ def test_sighup_opens_the_log_file_again(t):
     os.rename(path, path + ".1")
     broker.process.send_signal(signal.SIGHUP)
     t.wait(lambda: os.path.exists(path) and "configuration reloaded" in read(path), "the file")
-    assert "configuration reloaded" in broker.log_tail()   # the console has it as well
+    # the console has it as well, behind the file
+    t.wait(lambda: "configuration reloaded" in broker.log_tail(), "the line on the console")
 
 
 def test_log_file_that_cannot_be_opened(t):
@@ -72,6 +74,31 @@ def test_log_file_that_cannot_be_opened(t):
     assert ctl(t, "rotate_logs", broker=broker, status=70) == \
         "Error:\ncannot open the log file '%s': Is a directory\n" % path
     ctl(t, "ping", broker=broker)
+
+
+def test_a_start_that_fails_says_why(t):
+    """Also where the log goes elsewhere, or nowhere."""
+    only_shunt(t)
+    place = folder(t)
+    silent = ["-o", "log.console=false", "-o", "log.level=none", "-o", "log.server.level=none"]
+    socket = os.path.join(place, "no-folder-here")
+    with open(socket, "w", encoding="utf-8"):
+        pass
+    for more, status, text in (
+            (["-o", "listeners.tcp.1=192.0.2.1:5672"], 78, "cannot listen"),
+            (["-o", "control.socket=%s/socket" % socket], 78, "cannot open the control socket"),
+            (["-o", "plugin=no-such-plugin"], 78, "cannot load plugin"),
+            (["-o", "plugin=no-such-plugin", "--check-config"], 78, "cannot load plugin"),
+            (["-o", "load_definitions=/no/such/file"], 78, "/no/such/file"),
+            (["-o", "data_dir=%s/data" % socket], 73, "data directory")):
+        done = subprocess.run(
+            [t.broker.shuntd, "-o", "data_dir=" + os.path.join(place, "data"), "-o", "plugins.dir=" + t.broker.plugins,
+             "-o", "listeners.tcp.1=127.0.0.1:%d" % brokers.free_ports(1)[0], "-o", "log.file=" + os.path.join(place, "shunt.log"),
+             "-o", "control.socket=" + os.path.join(place, "socket")] + silent + more,
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=t.limit, check=False, encoding="utf-8")
+        lines = done.stderr.splitlines()
+        assert done.returncode == status and len(lines) == 1 and " E " in lines[0] and text in lines[0], (more, done)
+    assert read(os.path.join(place, "shunt.log")) == ""
 
 
 def test_log_levels(t):

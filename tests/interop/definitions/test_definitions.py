@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Definitions in and out: RabbitMQ's file, what is refused, what a crash or a failure leaves."""
 
+import contextlib
 import copy
 import json
 import os
@@ -8,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -353,6 +355,38 @@ def test_left_out(t):
     assert [b["destination"] for b in after["bindings"]] == ["q"]
 
 
+@limit(120)
+def test_submitted_unless_unchanged(t):
+    """It is the last file that was submitted so which counts, with its options, also after a restart."""
+    only_shunt(t)
+    own = t.shuntd()
+    one = write(t, definitions(users=[USER]))
+    queues = [{"name": "q", "durable": True, "auto_delete": False, "arguments": {}}]
+    two = write(t, {"vhosts": [{"name": "v"}, {"name": "w"}], "queues": queues})
+    refused = write(t, definitions(queues=[dict(QUEUE, vhost="no")]))
+
+    def submit(file, *options):
+        done = start_ctl(t, "import_definitions", "--skip-if-unchanged", file, *options, broker=own)
+        assert done.returncode == 0, done
+        return "Definitions have been imported." in done.stdout
+
+    assert submit(one)
+    ctl(t, "set_user_tags", "u", "changed", broker=own)
+    assert not submit(one)
+    assert submit(two, "-p", "v") and not submit(two, "-p", "v")
+    assert submit(two, "-p", "w") and not submit(two, "-p", "w") and submit(two, "-p", "w", "--skip-unsupported")
+    assert [u["tags"] for u in export(t, own)["users"] if u["name"] == "u"] == [["changed"]]
+    assert start_ctl(t, "import_definitions", "--skip-if-unchanged", refused, broker=own).returncode == 65
+    assert not submit(two, "-p", "w", "--skip-unsupported")
+    own.end()
+    own.launch()
+    assert not submit(two, "-p", "w", "--skip-unsupported") and submit(one)
+    assert [u["tags"] for u in export(t, own)["users"] if u["name"] == "u"] == [USER["tags"]]
+    ctl(t, "set_user_tags", "u", "changed", broker=own)
+    ctl(t, "import_definitions", one, broker=own)   # without the option it is done
+    assert [u["tags"] for u in export(t, own)["users"] if u["name"] == "u"] == [USER["tags"]]
+
+
 # --- users' passwords
 
 
@@ -455,6 +489,32 @@ def test_export_that_is_cut_off(t):
     assert sorted(os.listdir(folder)) == ["control", "x.json"]
 
 
+@limit(90)
+def test_a_damaged_import_does_not_keep_it_from_starting(t):
+    """What there is of it is under damaged/, and said; the next start knows of nothing."""
+    only_shunt(t)
+    own = t.shuntd()
+    data = os.path.join(own.directory, "data")
+    ctl(t, "declare_queue", "kept", broker=own)
+    own.end()
+    with contextlib.closing(sqlite3.connect(os.path.join(data, "definitions.db"))) as database:
+        database.executemany("INSERT INTO definition VALUES(?, ?, 1)", (
+            (b"import/pending", b"scrambled"), (b"import/piece/00000000", b"so, too")))
+        database.commit()
+    own.launch()
+    wait_for_line(t, own, ' E definitions[0]: not loaded: path="(cut off)" reason="it is damaged: what there is of its file '
+                          'is copied to %s/damaged/import-' % data)
+    assert [q["name"] for q in export(t, own)["queues"]] == ["kept"]
+    copies = {os.path.splitext(name)[1]: name for name in os.listdir(os.path.join(data, "damaged"))}
+    for ending, content in ((".json", b"so, too"), (".pending", b"scrambled")):
+        with open(os.path.join(data, "damaged", copies[ending]), "rb") as f:
+            assert f.read() == content
+    own.end()
+    own.launch()
+    with open(own.log_path, encoding="utf-8") as f:
+        assert "cut off" not in f.read()
+
+
 @limit(180)
 def test_done_again_after_a_crash(t):
     only_shunt(t)
@@ -468,7 +528,7 @@ def test_done_again_after_a_crash(t):
     importer.communicate(timeout=t.limit)
     assert importer.returncode == 69, importer.returncode
     own.launch()
-    wait_for_line(t, own, "an import was cut off, and is done again")
+    wait_for_line(t, own, "an import was cut off, and is taken up again")
     after = export(t, own)
     assert len(after["queues"]) == 4000 and len(after["bindings"]) == 4000
     own.end()
@@ -533,6 +593,33 @@ def test_skip_if_unchanged(t):
                 json.dump(content, f)
         own.launch()
         assert [u["tags"] for u in export(t, own)["users"]] == [tags], tags
+
+
+@limit(60)
+def test_what_the_check_sees_of_definitions(t):
+    """--check-config refuses what no broker takes, and takes what depends on it."""
+    only_shunt(t)
+
+    def check(path):
+        done = subprocess.run([t.broker.shuntd, "-o", "load_definitions=" + path, "-o", "plugins.dir=%s" % t.broker.plugins,
+                               "--check-config"], capture_output=True, timeout=t.limit, check=False, encoding="utf-8")
+        return done.returncode, [line for line in done.stderr.splitlines() if " E " in line]
+
+    good, elsewhere = write(t, definitions(users=[USER])), write(t, definitions(queues=[dict(QUEUE, vhost="there")]))
+    bad = write(t, definitions(queues=[dict(QUEUE, arguments={"x-expires": -1})]))
+    folder = tempfile.mkdtemp(prefix="shunt-interop-")
+    t.cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    for path in (good, elsewhere, folder):
+        assert check(path) == (0, []), path
+    shutil.copy(good, os.path.join(folder, "1.json"))
+    assert check(folder) == (0, [])
+    with open(os.path.join(folder, "2.json"), "w", encoding="utf-8") as f:
+        f.write("{")
+    for path, text in ((folder, '"%s/2.json" reason="Failed to deserialise input' % folder),
+                       (os.path.join(folder, "none"), "cannot read the file: No such file or directory"),
+                       (bad, 'reason="queues[0].arguments.x-expires: PRECONDITION_FAILED')):
+        status, lines = check(path)
+        assert status == 78 and len(lines) == 1 and text in lines[0], (status, lines)
 
 
 @limit(90)

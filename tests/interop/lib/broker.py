@@ -190,6 +190,8 @@ class ShuntBroker(Broker):
             "data_dir=%s" % os.path.join(self.directory, "data"),
             "loops=%d" % self.loops,
             "control.socket=%s" % self.control_socket,
+            # a hundred clients that one thread of ours leads in take their time on a busy machine
+            "handshake_timeout=120000",
         ]
         if self.plugins:
             options.append("plugins.dir=%s" % self.plugins)
@@ -207,7 +209,7 @@ class ShuntBroker(Broker):
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            wait_until_serving(self.host, self.port, self.process, limit=30, tls=self.tls,
+            wait_until_serving(self.host, self.port, self.process, limit=60 * self.patience, tls=self.tls,
                                header=self.header, source=self.source)
             if not listens_on(self.process.pid, self.port):
                 raise BrokerFailed("the port is in use by another process")
@@ -246,7 +248,7 @@ class ShuntBroker(Broker):
                 problems.append("shuntd died: status %s" % self.process.returncode)
             elif not self.was_told_to_end:
                 self.tell_to_end()
-            status = end_process(self.process, 0, limit=30 * self.patience)
+            status = end_process(self.process, 0, limit=60 * self.patience)
             if status != 0 and not problems:
                 problems.append("SIGTERM ended shuntd with status %s" % status)
         except BrokerFailed as error:

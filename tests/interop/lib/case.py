@@ -14,6 +14,7 @@ import pika.exceptions
 from . import broker as brokers
 from . import certificates
 from . import wire
+from .wire import LIMIT_SECONDS
 
 
 class Skip(Exception):
@@ -63,9 +64,9 @@ class Case:
     # -- pika
 
     def parameters(self, broker=None, **options):
-        options.setdefault("blocked_connection_timeout", 15 * self.broker.patience)
-        options.setdefault("socket_timeout", 10 * self.broker.patience)
-        options.setdefault("stack_timeout", 15 * self.broker.patience)
+        options.setdefault("blocked_connection_timeout", 60 * self.broker.patience)
+        options.setdefault("socket_timeout", 60 * self.broker.patience)
+        options.setdefault("stack_timeout", 60 * self.broker.patience)
         return parameters_of(broker or self.broker, **options)
 
     def connect(self, broker=None, **options):
@@ -192,7 +193,7 @@ class Case:
 
     def wait(self, condition, what, limit=None, pause=0.01):
         """Until condition() is true, with a limit; `pause` is the time between two looks."""
-        deadline = time.monotonic() + (limit * self.broker.patience if limit else self.limit)
+        deadline = time.monotonic() + max(limit * self.broker.patience if limit else 0, self.limit)
         while not condition():
             if time.monotonic() > deadline:
                 raise AssertionError("waited in vain for %s" % what)
@@ -201,7 +202,7 @@ class Case:
 
     # -- the wire
 
-    def socket(self, limit=8):
+    def socket(self, limit=LIMIT_SECONDS):
         """A wire.Client that has connected, and no more."""
         return self.socket_to(self.broker, limit)
 
@@ -256,20 +257,20 @@ class Case:
         client.open_channel(1)
         return client
 
-    def socket_to(self, broker, limit=8, **how):
+    def socket_to(self, broker, limit=LIMIT_SECONDS, **how):
         client = wire.Client(broker.host, broker.port, limit * self.broker.patience, broker.tls, **how)
         self._wires.append(client)
         return client
 
     def knock(self, broker):
         """One that has connected, and waits for nothing: the kernel takes it, also where the broker does not."""
-        client = wire.Client(broker.host, broker.port, 8 * self.broker.patience)
+        client = wire.Client(broker.host, broker.port, LIMIT_SECONDS * self.broker.patience)
         self._wires.append(client)
         if broker.tls is None:
             client.send_protocol_header()
         return client
 
-    def enter(self, client, broker, limit=20):
+    def enter(self, client, broker, limit=LIMIT_SECONDS):
         """Until the broker answers one that has knocked."""
         if broker.tls is not None:
             client.begin_tls(broker.tls)
@@ -307,7 +308,7 @@ class Janitor:
         self.client = None
 
     def _open(self):
-        self.client = wire.Client(self.broker.host, self.broker.port, limit=15, tls=self.broker.tls)
+        self.client = wire.Client(self.broker.host, self.broker.port, tls=self.broker.tls)
         self.client.handshake(vhost=self.broker.vhost, user=self.broker.user, password=self.broker.password)
         self.client.open_channel(1)
 
@@ -329,7 +330,7 @@ class Janitor:
             if len(name.encode()) > 255:
                 continue
             self.client.send(1, method, **{field: name})
-            answer = self.client.read_method(method + "-ok", "channel.close", limit=15)
+            answer = self.client.read_method(method + "-ok", "channel.close")
             if answer.name == "channel.close":
                 # locked: exclusive to a connection that the broker has not buried yet; it goes with it
                 self.client.send(1, "channel.close-ok")

@@ -62,15 +62,15 @@ class Authority:
         return os.path.join(self.folder, name)
 
     def sign(self, name, subject, algorithm=("ec", "-pkeyopt", "ec_paramgen_curve:P-256"), days=30, password=None,
-             is_authority=False):
-        """Makes NAME.pem and NAME.key."""
+             is_authority=False, host=HOST):
+        """Makes NAME.pem and NAME.key; for another host they are for no address."""
         request, extensions = self.path(name + ".csr"), self.path(name + ".ext")
         secret = ["-passout", "pass:" + password] if password else ["-nodes"]
         _openssl("req", "-newkey", *algorithm, *secret, "-subj", subject, "-keyout", self.path(name + ".key"),
                  "-out", request)
         with open(extensions, "w", encoding="ascii") as f:
             f.write("basicConstraints=critical,CA:TRUE\n" if is_authority else
-                    "subjectAltName=DNS:%s,IP:127.0.0.1\n" % HOST)
+                    "subjectAltName=DNS:%s%s\n" % (host, ",IP:127.0.0.1" if host == HOST else ""))
         _openssl("x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self.path(self.name + ".key"),
                  "-CAcreateserial", "-days", str(days), "-extfile", extensions, "-out", self.path(name + ".pem"))
 
@@ -100,12 +100,14 @@ class Authority:
 class Tls:
     """A shuntd of the test's own that listens with TLS, beside its plain port, with a client and an authority."""
 
-    def __init__(self, t, *options, loops=2, config=None, shown="server", header=b"", **settings):
+    host = "127.0.0.1"
+
+    def __init__(self, t, *options, loops=2, config=None, shown="server", header=b"", certified=HOST, **settings):
         self.t = t
         self.folder = tempfile.mkdtemp(prefix="shunt-tls-")
         t.cleanup(lambda: shutil.rmtree(self.folder, ignore_errors=True))
         self.authority = Authority(os.path.join(self.folder, "tls"))
-        self.authority.sign(shown, "/CN=localhost")
+        self.authority.sign(shown, "/CN=" + certified, host=certified)
         self.authority.sign("client", "/C=DE/O=Shunt, Inc/OU=testing/CN=client one")
         wrapper = ()
         if config is not None:

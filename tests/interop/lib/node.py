@@ -19,4 +19,4 @@ def available():
 
 def cases(script, *arguments):
     path = os.path.join(FOLDER, script)
-    return process.cases_in(path, r"^  async (\w+)\(t\)", ["node", path, *arguments], limit=25)
+    return process.cases_in(path, r"^  async (\w+)\(t\)", ["node", path, *arguments])

@@ -76,7 +76,7 @@ class Program:
 
     def wait_line(self, pattern, limit=None):
         """The match of the regular expression in the next line that has it."""
-        deadline = time.monotonic() + (limit * self.t.broker.patience if limit else self.t.limit)
+        deadline = time.monotonic() + max(limit * self.t.broker.patience if limit else 0, self.t.limit)
         while True:
             found = re.search(pattern, self._next_line(deadline, "a line with %r" % pattern))
             if found:
@@ -94,7 +94,7 @@ class Program:
 
     def wait_end(self, status=0, limit=None):
         """Until it ends by itself, with this status; returns all its lines."""
-        deadline = time.monotonic() + (limit * self.t.broker.patience if limit else self.t.limit)
+        deadline = time.monotonic() + max(limit * self.t.broker.patience if limit else 0, self.t.limit)
         try:
             while True:
                 self._position = len(self.lines)
@@ -131,7 +131,7 @@ def output_of(t, *command, status=0, text=None, limit=None, cwd=None, **environm
                                preexec_fn=_prepare_child)
     try:
         data = text.encode() if isinstance(text, str) else text
-        output = process.communicate(data, limit * t.broker.patience if limit else t.limit)[0]
+        output = process.communicate(data, max(limit * t.broker.patience if limit else 0, t.limit))[0]
     except subprocess.TimeoutExpired as late:
         raise AssertionError("%s did not end; it said\n%s" % (
             " ".join(command), (late.output or b"").decode("utf-8", "replace"))) from None
@@ -147,7 +147,7 @@ def output_of(t, *command, status=0, text=None, limit=None, cwd=None, **environm
     return output
 
 
-def cases_in(source, pattern, command, limit=20):
+def cases_in(source, pattern, command, limit=60):
     """Test functions for the cases of a program in another language: {name: function}.
 
     A case is what the pattern finds in the source, as group 1; `command` with the case's name runs it, and it passes

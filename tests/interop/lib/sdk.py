@@ -2,6 +2,7 @@
 """Building a plugin as a third party does: with the installed header, found by pkg-config, and a compiler."""
 
 import glob
+import hashlib
 import os
 import re
 import shutil
@@ -36,16 +37,29 @@ def plugin_path(t, name):
     return os.path.abspath(os.path.join(t.broker.plugins, name + ".so"))
 
 
+def _made_once(t, key, make):
+    """The path of what make(path) makes, a file or a folder, for all tests of this run that need the same."""
+    path = os.path.join(t.broker.directory, "made", hashlib.sha256(repr(key).encode()).hexdigest()[:24])
+    if not os.path.exists(path):
+        fresh = "%s.%d" % (path, os.getpid())
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        make(fresh)
+        try:
+            os.rename(fresh, path)
+        except OSError:   # another worker was faster
+            shutil.rmtree(fresh)
+    return path
+
+
 def _install(t, shuntd):
     """Installs the SDK of the build that the shuntd lies in; returns below which folder it is."""
-    build, root = os.path.dirname(shuntd), os.path.join(folder(t), "root")
+    build = os.path.dirname(shuntd)
     if not os.path.exists(os.path.join(build, "sdk", "shunt-sdk.pc")):
         raise Skip("there is no SDK beside this shuntd")
-    process.output_of(
+    return _made_once(t, ("the SDK", build), lambda root: process.output_of(
         t, "make", "-s", "-C", build, "-o", "Makefile", "-o", "Makefile.in", "-o", "config.status",
         "-o", "sdk/shunt-sdk.pc", "install-dist_shuntincludeHEADERS", "install-nodist_pkgconfigDATA",
-        "DESTDIR=" + root, MAKEFLAGS="", MAKELEVEL="0")
-    return root
+        "DESTDIR=" + root, MAKEFLAGS="", MAKELEVEL="0"))
 
 
 def environment(t):
@@ -101,8 +115,11 @@ def build(t, source, target=None, defines=()):
         if not shutil.which(program):
             raise Skip(program + " is not installed")
     target = target or os.path.join(folder(t), os.path.basename(source).replace(".c", ".so"))
-    process.output_of(t, *COMPILER, "-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O2", "-fPIC", "-shared",
-                      "-Wl,-z,defs", *("-D" + define for define in defines), *_compiler_flags(t), source, "-o", target)
+    with open(source, "rb") as f:
+        key = source, f.read(), tuple(defines)
+    shutil.copy(_made_once(t, key, lambda path: process.output_of(
+        t, *COMPILER, "-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror", "-O2", "-fPIC", "-shared", "-Wl,-z,defs",
+        *("-D" + define for define in defines), *_compiler_flags(t), source, "-o", path)), target)
     return target
 
 

@@ -12,6 +12,9 @@ from .codec import (   # noqa: F401  (tests take all of it from here)
     encode_content_header, encode_frame, Frame, Message, PROPERTY_NAMES)
 
 
+LIMIT_SECONDS = 30   # for what must come: no more than a guard against waiting for ever
+
+
 class Closed(Exception):
     """The peer closed the socket."""
 
@@ -24,7 +27,7 @@ class Client:
     """A connection on a bare socket. `limit` is how long, in seconds, each read may wait; `tls` is an ssl.SSLContext for
     one that is not so bare; `header` comes before anything else, `source` is the address to come from."""
 
-    def __init__(self, host, port, limit=8, tls=None, header=b"", source=None):
+    def __init__(self, host, port, limit=LIMIT_SECONDS, tls=None, header=b"", source=None):
         self.limit = limit
         self.frame_max = 131072
         self._input = b""

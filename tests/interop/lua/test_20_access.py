@@ -6,6 +6,7 @@ import time
 import pika
 import pika.exceptions
 
+from lib.shuntctl import ctl
 from lib.wire import Closed
 
 from lua.scripted import client_of, counts, serve, wait_for_log
@@ -66,6 +67,28 @@ def test_a_login_script_that_fails_lets_nobody_in(t):
     wait_for_log(t, broker, "login.lua:2: oops")
     wait_for_log(t, broker, "the policy 'login' failed")
     client_of(t, broker, "q")
+
+
+TAGGED = """
+    function access.authorize(question)
+      if question.operation ~= "write" then return "next" end
+      for _, tag in ipairs(question.tags) do
+        if tag == "publisher" then return "allow" end
+      end
+      return "deny", "only publishers"
+    end
+"""
+
+
+def test_a_script_is_told_the_tags_that_a_user_has_now(t):
+    broker = serve(t, tagged=TAGGED)
+    ctl(t, "set_user_tags", "guest", "publisher", broker=broker)
+    client = client_of(t, broker, "q")
+    client.publish(1, "", "q", b"m")
+    assert client.get(1, "q").body == b"m"
+    ctl(t, "set_user_tags", "guest", "reader", broker=broker)
+    client.publish(1, "", "q", b"m")
+    client.expect_channel_close(1, 403)
 
 
 HOURS = """

@@ -48,6 +48,9 @@ def test_bad_values(t):
     refused(t, ["log.level = loud"],
             "PATH:1: bad value 'loud' for 'log.level': expected debug, info, notice, warning, error, critical or none")
     refused(t, ["frame_max = 4095"], "PATH:1: bad value '4095' for 'frame_max': " + number % (4096, 1 << 30))
+    for value in ("::1", "[localhost]:5672", "host"):   # the first is port 1 of no address
+        refused(t, ["listeners.tcp.1 = " + value], "PATH:1: bad value '%s' for 'listeners.tcp.1': expected a port, or an "
+                "address and a port as in 127.0.0.1:5672 or [::1]:5672" % value)
     refused(t, ["plugin ="], "PATH:1: bad value '' for 'plugin': expected a plugin's name or the path of its file")
 
 

@@ -72,7 +72,7 @@ def test_sigterm_amid_work(t):
     begin = time.monotonic()
     broker.tell_to_end()
     for publisher in publishers:
-        publisher.join(10)
+        publisher.join(t.limit)
         assert publisher.close is not None, publisher.error
         wire.check_close(publisher.close, 320, FORCED, 0)
         publisher.client.close_socket()
@@ -86,7 +86,7 @@ def test_sigterm_amid_work(t):
         wire.check_close(method, 320, FORCED, 0)
         consumer.send(0, "connection.close-ok")
         consumer.close_socket()
-    assert broker.process.wait(10) == 0
+    assert broker.process.wait(t.limit) == 0
     # all have answered: it had nothing to wait for
     assert time.monotonic() - begin < 5 * t.broker.patience, time.monotonic() - begin
 
@@ -110,7 +110,7 @@ def test_sigterm_ends_within_its_limit_whatever_clients_do(t):
     publisher.read_method("connection.blocked")
     begin = time.monotonic()
     broker.tell_to_end()
-    assert broker.process.wait(20) == 0
+    assert broker.process.wait(t.limit) == 0
     assert time.monotonic() - begin < 8 * t.broker.patience, time.monotonic() - begin
     silent.expect_connection_close(320, FORCED)
 
@@ -125,7 +125,7 @@ def test_second_sigterm_cuts(t):
         client.read_method("connection.close")
     begin = time.monotonic()
     broker.process.send_signal(signal.SIGTERM)
-    assert broker.process.wait(10) == 0
+    assert broker.process.wait(t.limit) == 0
     assert time.monotonic() - begin < 2 * t.broker.patience, time.monotonic() - begin
 
 
@@ -158,7 +158,7 @@ def test_no_new_connections_while_it_ends(t):
         raise AssertionError("it accepts while it ends")
     client.send(0, "connection.close-ok")
     client.close_socket()
-    assert broker.process.wait(10) == 0
+    assert broker.process.wait(t.limit) == 0
 
 
 # ---- Clients that are killed

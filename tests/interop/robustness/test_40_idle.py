@@ -102,6 +102,13 @@ def test_time_to_accept(t):
     """The goal is 50 ms from exec to the first connection; a second fails."""
     if not isinstance(t.broker, brokers.ShuntBroker):
         raise Skip("needs a shuntd of its own")
+    # of some, as the machine may have much else to do
+    took = min(time_to_accept(t) for _ in range(5))
+    print("accepting %.1f ms after exec" % (took * 1000))
+    assert took < t.broker.patience, took
+
+
+def time_to_accept(t):
     with tempfile.TemporaryDirectory(prefix="shunt-interop-") as directory:
         default, port = brokers.free_ports(2)
         command = list(t.broker.wrapper) + [t.broker.shuntd]
@@ -118,11 +125,9 @@ def test_time_to_accept(t):
                     socket.create_connection(("127.0.0.1", port), timeout=5).close()
                     break
                 except ConnectionRefusedError:
-                    assert process.poll() is None and time.monotonic() - begin < 10
+                    assert process.poll() is None and time.monotonic() - begin < t.limit
                     time.sleep(0.001)   # there is no event for "somebody listens now"
-            took = time.monotonic() - begin
-            print("accepting %.1f ms after exec" % (took * 1000))
-            assert took < t.broker.patience, took
+            return time.monotonic() - begin
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(t.limit)

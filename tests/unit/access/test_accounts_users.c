@@ -99,16 +99,16 @@ static void tags_of_a_user(void)
 {
 	struct access_user *user = access_user_create(SLICE_LITERAL("u"), "administrator,a,impersonator", "PLAIN");
 
-	CU_ASSERT_TRUE(access_user_has_tag(user, "administrator"));
-	CU_ASSERT_TRUE(access_user_has_tag(user, "a"));
-	CU_ASSERT_TRUE(access_user_has_tag(user, "impersonator"));
-	CU_ASSERT_FALSE(access_user_has_tag(user, "admin"));
-	CU_ASSERT_FALSE(access_user_has_tag(user, "a,impersonator"));
-	CU_ASSERT_FALSE(access_user_has_tag(user, ""));
+	CU_ASSERT_TRUE(access_user_has_tag(door, user, "administrator"));
+	CU_ASSERT_TRUE(access_user_has_tag(door, user, "a"));
+	CU_ASSERT_TRUE(access_user_has_tag(door, user, "impersonator"));
+	CU_ASSERT_FALSE(access_user_has_tag(door, user, "admin"));
+	CU_ASSERT_FALSE(access_user_has_tag(door, user, "a,impersonator"));
+	CU_ASSERT_FALSE(access_user_has_tag(door, user, ""));
 	access_user_unref(user);
 	user = access_user_create(SLICE_LITERAL("u"), "", "PLAIN");
-	CU_ASSERT_FALSE(access_user_has_tag(user, ""));
-	CU_ASSERT_FALSE(access_user_has_tag(user, "a"));
+	CU_ASSERT_FALSE(access_user_has_tag(door, user, ""));
+	CU_ASSERT_FALSE(access_user_has_tag(door, user, "a"));
 	access_user_unref(user);
 }
 
@@ -221,13 +221,22 @@ static void limit(int64_t connections, int64_t channels)
 
 static void user_of_an_account(void)
 {
+	struct access_edit change = user_edit(ACCESS_SET_TAGS, "u");
 	struct access_user *user;
 
 	scene_begin();
 	set(user_edit(ACCESS_ADD_USER, "u"));
 	user = own("u");
 	CU_ASSERT_STRING_EQUAL(user->name, "u");
-	CU_ASSERT_STRING_EQUAL(user->tags, "a,b");
+	CU_ASSERT_STRING_EQUAL(access_user_tags(door, user), "a,b");
+	CU_ASSERT_TRUE(access_user_has_tag(door, user, "b"));
+	change.account.tags = SLICE_LITERAL("c");
+	set(change);
+	CU_ASSERT_STRING_EQUAL(access_user_tags(door, user), "c");
+	CU_ASSERT_FALSE(access_user_has_tag(door, user, "b"));
+	set(user_edit(ACCESS_DELETE_USER, "u"));
+	CU_ASSERT_STRING_EQUAL(access_user_tags(door, user), "");
+	set(user_edit(ACCESS_ADD_USER, "u"));
 	CU_ASSERT_STRING_EQUAL(user->mechanism, "PLAIN");
 	CU_ASSERT_PTR_NULL(access_user_of_account(door, SLICE_LITERAL("nobody"), "PLAIN"));
 	access_user_unref(user);

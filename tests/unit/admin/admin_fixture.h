@@ -16,13 +16,14 @@
 #include "admin/parameters.h"
 #include "base/clock.h"
 
-#define WAIT_MS 20000u
+#define WAIT_MS 60000u
 
 static struct access *access_door;
 static struct admin *admin;
 static void (*next_commit)(struct store *store, struct store_commit *commit);
 static size_t n_commits, failing_commit; /* which of them fails, from 1 on; 0: none */
 static bool fails_from_there;
+static const char *damaged_folder = "/no/such/folder";
 
 static inline void failing_store_commit(struct store *s, struct store_commit *commit)
 {
@@ -47,7 +48,7 @@ static inline void admin_start(void)
 
 	access_door = access_create(&config);
 	CU_ASSERT_EQUAL_FATAL(accounts_restore(access_door, store, NULL, reason, sizeof(reason)), 0);
-	CU_ASSERT_EQUAL_FATAL(admin_create(broker, access_door, store, &admin, reason, sizeof(reason)), 0);
+	CU_ASSERT_EQUAL_FATAL(admin_create(broker, access_door, store, damaged_folder, &admin, reason, sizeof(reason)), 0);
 }
 
 static inline void admin_begin(unsigned loops)

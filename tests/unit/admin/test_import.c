@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include <dirent.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "admin/vhosts.h"
 #include "admin_fixture.h"
+#include "store/disk.h"
+#include "store/fields.h"
 
 #include "../unit.h"
 
@@ -212,6 +218,153 @@ static void given_up_when_refused_after_a_crash(void)
 	mem_free(after);
 }
 
+/* ---- Damage ---- */
+
+static void put_fields(const char *key, uint8_t kind, uint8_t field, struct slice bytes, uint64_t n_pieces)
+{
+	struct buffer value;
+
+	buffer_init(&value);
+	fields_begin(&value, kind);
+	fields_put(&value, field, bytes);
+	fields_put_number(&value, 4, n_pieces);
+	put(slice_cstr(key), buffer_slice(&value));
+	buffer_fini(&value);
+}
+
+static void put_piece(const char *key, const char *text)
+{
+	put_fields(key, 'I', 5, slice_cstr(text), 0);
+}
+
+/* The one file of the folder that ends so; removed. */
+static void expect_copy(const char *folder, const char *ending, const char *expected)
+{
+	char path[300] = "", text[300] = "";
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	FILE *file;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dir);
+	while ((entry = readdir(dir)) != NULL)
+		if (strstr(entry->d_name, ending))
+			(void)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+	closedir(dir);
+	file = fopen(path, "re");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	CU_ASSERT_STRING_EQUAL(text, expected);
+	CU_ASSERT_EQUAL(unlink(path), 0);
+}
+
+static void remove_all(const char *folder)
+{
+	char path[300];
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dir);
+	while ((entry = readdir(dir)) != NULL) {
+		(void)snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		if (entry->d_name[0] != '.')
+			CU_ASSERT_EQUAL(unlink(path), 0);
+	}
+	closedir(dir);
+}
+
+static void pending_cannot_be_read(void)
+{
+	put(SLICE_LITERAL("import/pending"), SLICE_LITERAL("scrambled"));
+	put_piece("import/piece/00000000", "{one");
+	put_piece("import/piece/00000001", "two}");
+}
+
+static void piece_cannot_be_read(void)
+{
+	put_fields("import/pending", 'i', 2, SLICE_LITERAL("somebody"), 2);
+	put_piece("import/piece/00000000", "{one");
+	put(SLICE_LITERAL("import/piece/00000001"), SLICE_LITERAL("scrambled"));
+}
+
+static void piece_is_missing(void)
+{
+	put_fields("import/pending", 'i', 2, SLICE_LITERAL("somebody"), 2);
+	put_piece("import/piece/00000001", "two}");
+}
+
+/* It keeps nobody from starting: what there is of it is copied, and then it is pending no more. */
+static void damaged_is_copied_and_given_up(void)
+{
+	static const struct {
+		void (*damage)(void);
+		const char *file, *pending;
+	} cases[] = {
+		{pending_cannot_be_read, "{onetwo}", "scrambled"},
+		{piece_cannot_be_read, "{onescrambled", "\1i\2"},
+		{piece_is_missing, "two}", "\1i\2"},
+	};
+	char parent[] = "/tmp/shunt-import-XXXXXX", folder[64];
+	char *before;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(parent));
+	(void)snprintf(folder, sizeof(folder), "%s/damaged", parent);
+	damaged_folder = folder;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin_with_some();
+		before = export_text();
+		cases[i].damage();
+		admin_restart();
+		CU_ASSERT_TRUE(import_is_pending(admin));
+		expect_copy(folder, ".json", cases[i].file);
+		expect_copy(folder, ".pending", cases[i].pending);
+		CU_ASSERT_EQUAL(import_again(), -EBADMSG);
+		CU_ASSERT_TRUE(import_is_refusal(imported.result));
+		CU_ASSERT_PTR_NOT_NULL(strstr(imported.reason, "it is damaged: what there is of its file is copied to /tmp/"));
+		CU_ASSERT_EQUAL(count_keys("import/"), 0);
+		assert_export(before);
+		admin_restart();
+		CU_ASSERT_FALSE(import_is_pending(admin));
+		mem_free(before);
+		admin_finish();
+	}
+	CU_ASSERT_EQUAL(rmdir(folder) | rmdir(parent), 0);
+	damaged_folder = "/no/such/folder";
+}
+
+/* Nothing is given up that could not be copied. */
+static void damaged_that_cannot_be_copied_refuses_the_start(void)
+{
+	char folder[] = "/tmp/shunt-import-XXXXXX";
+	struct admin *other = NULL;
+	unsigned n;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+	begin_with_some();
+	piece_cannot_be_read();
+	disk_fault_watch();
+	CU_ASSERT_EQUAL_FATAL(admin_create(broker, access_door, store, folder, &other, reason, sizeof(reason)), 0);
+	n = disk_fault_count();
+	CU_ASSERT_TRUE(n >= 10);
+	admin_end(other);
+	admin_destroy(other);
+	expect_copy(folder, ".json", "{onescrambled");
+	expect_copy(folder, ".pending", "\1i\2");
+	for (unsigned i = 1; i <= n; i++) {
+		disk_fault_at(i, ENOSPC, false);
+		CU_ASSERT_EQUAL(admin_create(broker, access_door, store, folder, &other, reason, sizeof(reason)), -1);
+		disk_fault_off();
+		CU_ASSERT_STRING_EQUAL(reason, "cannot bring back an import of definitions that was cut off, nor copy it, as it "
+					       "is damaged: No space left on device");
+		CU_ASSERT_EQUAL(count_keys("import/"), 3);
+		remove_all(folder);
+	}
+	CU_ASSERT_EQUAL(rmdir(folder), 0);
+	admin_finish();
+}
+
+/* ---- Meanwhile ---- */
+
 static bool is_deleted;
 
 static void vhost_deleted(struct vhost_change *change)
@@ -387,6 +540,7 @@ static void ended_meanwhile(void)
 
 UNIT_MAIN("import", UNIT_TEST(everything_is_imported), UNIT_TEST(undone_when_a_commit_fails),
 	  UNIT_TEST(done_again_after_a_crash), UNIT_TEST(undone_when_a_binding_is_refused),
-	  UNIT_TEST(given_up_when_refused_after_a_crash), UNIT_TEST(vhost_is_deleted_meanwhile),
+	  UNIT_TEST(given_up_when_refused_after_a_crash), UNIT_TEST(damaged_is_copied_and_given_up),
+	  UNIT_TEST(damaged_that_cannot_be_copied_refuses_the_start), UNIT_TEST(vhost_is_deleted_meanwhile),
 	  UNIT_TEST(users_are_deleted_meanwhile), UNIT_TEST(one_at_a_time), UNIT_TEST(references),
 	  UNIT_TEST(ended_meanwhile))

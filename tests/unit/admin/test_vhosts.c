@@ -29,7 +29,7 @@ static int begin_admin(void)
 	access_ = access_create(&config);
 	CU_ASSERT_EQUAL_FATAL(accounts_restore(access_, store, &first, reason, sizeof(reason)), 0);
 	admin = NULL;
-	return admin_create(broker, access_, store, &admin, reason, sizeof(reason));
+	return admin_create(broker, access_, store, "/no/such/folder", &admin, reason, sizeof(reason));
 }
 
 static void end_admin(void)

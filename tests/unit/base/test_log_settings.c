@@ -197,6 +197,34 @@ static void what_the_file_does_not_take_goes_to_the_console(void)
 	clear();
 }
 
+/* Whoever starts it is told why it does not start, and nothing else. */
+static void errors_of_a_start_go_to_the_console(void)
+{
+	struct log_settings settings = both(), got;
+
+	set();
+	CU_ASSERT_EQUAL(log_file_open(path), 0);
+	settings.console.is_on = false;
+	settings.level = LOG_LEVEL_NONE;
+	settings.categories[LOG_CATEGORY_store] = LOG_LEVEL_NONE;
+	log_starting(true);
+	log_settings_apply(&settings);
+	log_error("server", "one");
+	log_error("store", "two");
+	log_warning("server", "three");
+	CU_ASSERT_TRUE(console_has("one\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "two\n"));
+	CU_ASSERT_PTR_NULL(strstr(text, "three"));
+	CU_ASSERT_FALSE(file_has(path, "one"));
+	log_settings_get(&got);
+	CU_ASSERT_FALSE(got.console.is_on);
+	log_starting(false);
+	CU_ASSERT_EQUAL(log_level(), LOG_LEVEL_NONE);
+	log_error("server", "four");
+	CU_ASSERT_FALSE(console_has("four"));
+	clear();
+}
+
 static void names(void)
 {
 	enum log_category category;
@@ -272,5 +300,5 @@ static void reopened_while_others_write(void)
 
 UNIT_MAIN("log_settings", UNIT_TEST(to_both_places), UNIT_TEST(file_is_not_for_others), UNIT_TEST(levels),
 	  UNIT_TEST(reopened_when_renamed), UNIT_TEST(files_that_cannot_be_opened), UNIT_TEST(pipe_that_nobody_reads),
-	  UNIT_TEST(what_the_file_does_not_take_goes_to_the_console), UNIT_TEST(names),
+	  UNIT_TEST(what_the_file_does_not_take_goes_to_the_console), UNIT_TEST(errors_of_a_start_go_to_the_console), UNIT_TEST(names),
 	  UNIT_TEST(reopened_while_others_write))

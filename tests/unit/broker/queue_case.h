@@ -17,7 +17,7 @@
 #include "fake_endpoint.h"
 #include "queue_fixture.h"
 
-#define LIMIT_MS 5000u
+#define LIMIT_MS 60000u
 
 static struct queue *queue; /* NULL: destroyed */
 static struct actor_ref ref;

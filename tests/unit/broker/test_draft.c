@@ -435,7 +435,7 @@ static void check_keys(size_t n, const char *const *expected)
 	struct slice found[8];
 
 	CU_ASSERT_EQUAL_FATAL(keys.n, n);
-	extra_keys_read(buffer_slice(&keys.bytes), keys.n, found);
+	CU_ASSERT_EQUAL_FATAL(extra_keys_read(buffer_slice(&keys.bytes), keys.n, found), n);
 	for (size_t i = 0; i < n; i++)
 		CU_ASSERT(slice_equal(found[i], slice_cstr(expected[i])));
 }

@@ -2,6 +2,7 @@
 #include "broker/queue/log.h"
 
 #include "../unit.h"
+#include "base/clock.h"
 #include "queue_log_fixture.h"
 
 static void one_append_a_turn_after_leading(void)
@@ -138,19 +139,23 @@ static void runs_of_several_consumers_become_ranges(void)
 
 static void settles_wait_for_more(void)
 {
+	uint64_t last = 1;
+
 	setup_led();
-	queue_log_settle(queue_log, &state, STORE_SETTLE, 1);
+	queue_log_settle(queue_log, &state, STORE_SETTLE, last);
 	uint64_t begun = loop_now_ms();
 	loop_run_once(false);
-	CU_ASSERT_EQUAL(store.n_appends, 1); /* setup_led()'s */
-	queue_log_settle(queue_log, &state, STORE_SETTLE, 2);
-	while (store.n_appends == 1 && loop_now_ms() < begun + 10000)
+	/* setup_led()'s; on a machine that held us up the time may be over */
+	CU_ASSERT(store.n_appends == 1 || clock_monotonic_ms() >= begun + QUEUE_LOG_SETTLE_MS);
+	if (store.n_appends == 1)
+		queue_log_settle(queue_log, &state, STORE_SETTLE, ++last);
+	while (store.n_appends == 1 && loop_now_ms() < begun + 60000)
 		loop_run_once(true);
 	CU_ASSERT(loop_now_ms() >= begun + QUEUE_LOG_SETTLE_MS);
 	CU_ASSERT_EQUAL_FATAL(store.n_appends, 2);
 	CU_ASSERT_TRUE(append()->is_lazy);
 	CU_ASSERT_EQUAL(store.n_records, 1);
-	CU_ASSERT_EQUAL(store.records[0].seq_last, 2);
+	CU_ASSERT_EQUAL(store.records[0].seq_last, last);
 	complete(STORE_DURABLE);
 
 	queue_log_settle(queue_log, &state, STORE_SETTLE, 3);
@@ -163,20 +168,38 @@ static void settles_wait_for_more(void)
 	teardown();
 }
 
-static void settles_do_not_wait_when_they_are_many(void)
+/* False if the machine held us up for so long that they had waited long enough before they were many. */
+static bool many_settles_do_not_wait(void)
 {
+	uint64_t begun = clock_monotonic_ms();
+	bool is_in_time;
+
 	setup_led();
 	store.ignores_records = true;
 	for (uint64_t i = 1; i < QUEUE_LOG_RANGES_MAX; i++)
 		queue_log_settle(queue_log, &state, STORE_SETTLE, 2 * i);
 	loop_run_once(false);
-	CU_ASSERT_EQUAL(store.n_appends, 1);
-	queue_log_settle(queue_log, &state, STORE_SETTLE, 1000000);
-	loop_run_once(false);
-	CU_ASSERT_EQUAL(store.n_appends, 2);
-	CU_ASSERT_EQUAL(append()->n_records, QUEUE_LOG_RANGES_MAX);
+	is_in_time = clock_monotonic_ms() < begun + QUEUE_LOG_SETTLE_MS;
+	if (is_in_time)
+		CU_ASSERT_EQUAL(store.n_appends, 1);
+	if (store.n_appends == 1) {
+		queue_log_settle(queue_log, &state, STORE_SETTLE, 1000000);
+		loop_run_once(false);
+		CU_ASSERT_EQUAL(store.n_appends, 2);
+		CU_ASSERT_EQUAL(append()->n_records, QUEUE_LOG_RANGES_MAX);
+	}
 	complete(STORE_DURABLE);
 	teardown();
+	return is_in_time;
+}
+
+static void settles_do_not_wait_when_they_are_many(void)
+{
+	bool is_in_time = false;
+
+	for (unsigned i = 0; i < 100 && !is_in_time; i++)
+		is_in_time = many_settles_do_not_wait();
+	CU_ASSERT_TRUE(is_in_time);
 }
 
 static void settled_while_under_way_is_elided_and_written(void)

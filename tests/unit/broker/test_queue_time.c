@@ -26,24 +26,34 @@ static void ttl_zero_is_now_or_never(void)
 	teardown();
 }
 
+/* Not before its time; when after it, is the machine's business. */
+static void expires_after(uint64_t ms, uint64_t begin_ms)
+{
+	WAIT_FOR(queue_is_empty(queue));
+	CU_ASSERT_TRUE(clock_monotonic_ms() >= begin_ms + ms);
+}
+
 static void the_shorter_ttl_counts(void)
 {
 	struct queue_options options = fixture_options();
+	uint64_t begin_ms;
 
 	options.message_ttl_ms = 20;
 	setup_with(options);
+	turn();
+	begin_ms = clock_monotonic_ms();
 	publish_expiring(3600000);
 	turn();
-	CU_ASSERT_FALSE(queue_is_empty(queue));
-	WAIT_FOR(queue_is_empty(queue));
+	expires_after(20, begin_ms);
 	teardown();
 
 	options.message_ttl_ms = 3600000;
 	setup_with(options);
+	turn();
+	begin_ms = clock_monotonic_ms();
 	publish_expiring(20);
 	turn();
-	CU_ASSERT_FALSE(queue_is_empty(queue));
-	WAIT_FOR(queue_is_empty(queue));
+	expires_after(20, begin_ms);
 	teardown();
 }
 
@@ -123,31 +133,54 @@ static void an_unused_queue_expires(void)
 	teardown();
 }
 
-static void a_used_queue_does_not_expire(void)
+static void turn_until(uint64_t end_ms)
 {
-	struct queue_options options = fixture_options();
+	while (clock_monotonic_ms() < end_ms)
+		turn();
+}
+
+/*
+ * Get and touch begin anew. False if that could not be seen, as the machine held us up for so long that
+ * it may have expired.
+ */
+static bool uses_keep_it(uint64_t expires_ms)
+{
 	uint32_t ready;
 
-	options.expires_ms = 1000; /* far above what a busy machine may hold us up */
-	setup_with(options);
-	CU_ASSERT_EQUAL(consume(&ep, 1, 0), 0);
-	uint64_t until = clock_monotonic_ms() + 1200;
-	while (clock_monotonic_ms() < until)
-		turn();
-	CU_ASSERT_EQUAL_FATAL(n_expired, 0);
-	cancel(&ep, 1);
-	for (int i = 0; i < 5; i++) { /* get and touch begin anew, publishing does not */
-		until = clock_monotonic_ms() + 250;
-		while (clock_monotonic_ms() < until)
-			turn();
-		CU_ASSERT_EQUAL_FATAL(n_expired, 0);
-		if (i % 2 == 0)
+	for (int i = 0; i < 5; i++) {
+		uint64_t used_ms = clock_monotonic_ms();
+
+		if (i == 0)
+			cancel(&ep, 1);
+		else if (i % 2 == 0)
 			(void)get(true, &ready);
 		else
 			(void)count_ready();
+		turn_until(used_ms + 250);
+		if (clock_monotonic_ms() >= used_ms + expires_ms)
+			return false;
+		CU_ASSERT_EQUAL_FATAL(n_expired, 0);
 	}
 	WAIT_FOR(n_expired == 1);
-	teardown();
+	return true;
+}
+
+static void a_used_queue_does_not_expire(void)
+{
+	struct queue_options options = fixture_options();
+	bool is_seen;
+
+	options.expires_ms = 1000;
+	do {
+		setup_with(options);
+		CU_ASSERT_EQUAL(consume(&ep, 1, 0), 0);
+		turn_until(clock_monotonic_ms() + 1200);
+		CU_ASSERT_EQUAL_FATAL(n_expired, 0);
+		is_seen = uses_keep_it(options.expires_ms);
+		if (!is_seen && queue != NULL)
+			(void)destroy_queue();
+		teardown();
+	} while (!is_seen); /* the next time it does not */
 }
 
 static void auto_delete_after_the_last_consumer(void)

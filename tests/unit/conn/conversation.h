@@ -67,6 +67,8 @@ static inline void world_create(void)
 		.handshake_timeout_ms = 600000,
 		.max_message_size = 1u << 20,
 		.placement = WORLD_PLACEMENT,
+		/* a busy machine may hold us up at any place */
+		.move_limit_ms = 600000,
 		.product = "Shunt",
 		.version = "0",
 		.cluster_name = "test",

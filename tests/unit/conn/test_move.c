@@ -12,6 +12,8 @@
 #include "conn/placement/pressure.h"
 #include "loop/counters.h"
 
+#define PATIENCE_MS 60000u
+
 /* ---- What is against it ---- */
 
 static void check_stays(enum move_obstacle expected)
@@ -63,7 +65,7 @@ static void limit_memory(void *bytes)
 
 static void while_blocked(void)
 {
-	uint64_t limit = 1, none = 0, end_ms = clock_monotonic_ms() + 10000;
+	uint64_t limit = 1, none = 0, end_ms = clock_monotonic_ms() + PATIENCE_MS;
 
 	start();
 	loop_pool_visit(0, limit_memory, &limit);
@@ -210,7 +212,7 @@ static void it_waits_for_what_is_abandoned(void)
 
 static void wait_for_limit(void)
 {
-	uint64_t end_ms = clock_monotonic_ms() + 10000;
+	uint64_t end_ms = clock_monotonic_ms() + PATIENCE_MS;
 
 	while (find_on(1)->move != NULL) {
 		CU_ASSERT_FATAL(clock_monotonic_ms() < end_ms);
@@ -226,13 +228,15 @@ static void it_does_not_wait_for_ever(void)
 	publish(&b, 1, ON_0, PLAIN, 10);
 	write_out(&b);
 	turn(1);
+	service->settings.move_limit_ms = 200;
 	CU_ASSERT_TRUE(begin_move());
 	publish(&b, 1, ON_1, PLAIN, 10);
 	write_out(&b);
 	turn(1);
 	read_in(&b);
-	CU_ASSERT_EQUAL(b.n_acks, 0);
+	CU_ASSERT_TRUE(b.n_acks == 0 || find_on(1)->move == NULL);
 	wait_for_limit();
+	service->settings.move_limit_ms = 600000;
 	settle(&a, &b);
 	CU_ASSERT_TRUE(is_on(1));
 	CU_ASSERT_TRUE(find_on(1)->stays_until_ms > clock_monotonic_ms() + 10000); /* not soon again */
@@ -341,25 +345,43 @@ static void beat(void *connection)
 	heartbeat_start(connection);
 }
 
+/* Until b, which is silent, is cut. Returns whether heartbeats came, and the longest time in which nobody looked. */
+static bool hears_heartbeats(uint64_t *ret_gap_ms)
+{
+	uint64_t last_ms = clock_monotonic_ms(), end_ms = last_ms + PATIENCE_MS, now_ms, before, written;
+	bool is_there = true;
+
+	*ret_gap_ms = 0;
+	before = written = transport_bytes_written(find_on(0)->transport);
+	while (is_there) {
+		turn(0);
+		now_ms = clock_monotonic_ms();
+		CU_ASSERT_FATAL(now_ms < end_ms);
+		if (now_ms - last_ms > *ret_gap_ms)
+			*ret_gap_ms = now_ms - last_ms;
+		last_ms = now_ms;
+		is_there = find_on(0) != NULL;
+		if (is_there)
+			written = transport_bytes_written(find_on(0)->transport);
+	}
+	return written > before;
+}
+
 static void heartbeats_go_on(void)
 {
-	uint64_t end_ms = clock_monotonic_ms() + 10000, before;
+	uint64_t gap_ms;
+	bool are_heard;
 
-	start();
-	find_on(1)->heartbeat_s = 1;
-	loop_pool_visit(1, beat, find_on(1));
-	move();
-	before = transport_bytes_written(find_on(0)->transport);
-	while (transport_bytes_written(find_on(0)->transport) == before) {
-		CU_ASSERT_FATAL(clock_monotonic_ms() < end_ms);
-		turn(0);
-	}
-	/* and who is silent is cut */
-	while (find_on(0) != NULL) {
-		CU_ASSERT_FATAL(clock_monotonic_ms() < end_ms);
-		turn(0);
-	}
-	stop();
+	/* again if the machine held us up from before the first of them until the cut */
+	do {
+		start();
+		find_on(1)->heartbeat_s = 1;
+		loop_pool_visit(1, beat, find_on(1));
+		move();
+		are_heard = hears_heartbeats(&gap_ms);
+		stop();
+	} while (!are_heard && gap_ms > 1000);
+	CU_ASSERT_TRUE(are_heard);
 }
 
 static void unblock(void *connection)

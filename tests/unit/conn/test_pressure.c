@@ -32,7 +32,7 @@ static void limit_memory(void *bytes)
 	alarms_set_memory_limit(broker->alarms, *(uint64_t *)bytes);
 }
 
-#define PATIENCE_MS 10000u
+#define PATIENCE_MS 60000u
 
 /* Loop 0 clears alarms by a timer; meanwhile no other loop has its turn. */
 static void wait_while(bool (*is_set)(const struct alarms *))

@@ -78,12 +78,14 @@ static void plain(void)
 	static const struct slice wrong[] = {
 		{ NULL, 0 },		 SLICE_LITERAL("x"), SLICE_LITERAL("\0"),	SLICE_LITERAL("\0user"),
 		SLICE_LITERAL("\0u\0p\0"), SLICE_LITERAL("\0u\0p\0x"),
+		/* nobody acts for somebody else */
+		SLICE_LITERAL("other\0user\0pass"),
 	};
 	const struct sasl_settings settings = { .mechanisms = 0 };
 
 	CU_ASSERT_TRUE(reads(&settings, SASL_PLAIN, &plain_peer, SLICE_LITERAL("\0user\0pass")));
 	claimed("user", "pass", false);
-	CU_ASSERT_TRUE(reads(&settings, SASL_PLAIN, &plain_peer, SLICE_LITERAL("other\0user\0pass")));
+	CU_ASSERT_TRUE(reads(&settings, SASL_PLAIN, &plain_peer, SLICE_LITERAL("user\0user\0pass")));
 	claimed("user", "pass", false);
 	CU_ASSERT_TRUE(reads(&settings, SASL_PLAIN, &plain_peer, SLICE_LITERAL("\0\0")));
 	claimed("", "", false);

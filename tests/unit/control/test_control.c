@@ -20,7 +20,7 @@
 
 #include "../unit.h"
 
-#define LIMIT_MS 10000u
+#define LIMIT_MS 60000u
 
 static char folder[] = "/tmp/shunt-control-XXXXXX";
 static char path[80];

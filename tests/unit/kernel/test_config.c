@@ -97,6 +97,19 @@ static void defaults(void)
 
 /* ---- Values ---- */
 
+static void paths_of_sockets_are_short(void)
+{
+	char option[200];
+
+	set();
+	(void)snprintf(option, sizeof(option), "control.socket=/%0106d", 0);
+	CU_ASSERT_TRUE(takes(option));
+	(void)snprintf(option, sizeof(option), "control.socket=/%0107d", 0);
+	CU_ASSERT_FALSE(takes(option));
+	CU_ASSERT_PTR_NOT_NULL(strstr(error, "expected a path of at most 107 bytes"));
+	clear();
+}
+
 static void texts(void)
 {
 	set();
@@ -343,8 +356,11 @@ static void no_listeners(void)
 {
 	set();
 	CU_ASSERT_TRUE(takes("listeners.tcp=none"));
+	CU_ASSERT_TRUE(takes("listeners.tcp.1=5673")); /* as in RabbitMQ, whatever else is said */
+	CU_ASSERT_TRUE(takes("listeners.ssl.1=5671"));
 	config_complete(&config);
-	CU_ASSERT_EQUAL(config.n_listeners, 0);
+	CU_ASSERT_EQUAL_FATAL(config.n_listeners, 1);
+	CU_ASSERT_TRUE(config.listeners[0].is_tls);
 	clear();
 }
 
@@ -539,7 +555,7 @@ static void definitions(void)
 	clear();
 }
 
-UNIT_MAIN("config", UNIT_TEST(defaults), UNIT_TEST(texts), UNIT_TEST(numbers), UNIT_TEST(frame_max),
+UNIT_MAIN("config", UNIT_TEST(defaults), UNIT_TEST(texts), UNIT_TEST(paths_of_sockets_are_short), UNIT_TEST(numbers), UNIT_TEST(frame_max),
 	  UNIT_TEST(memory_with_units), UNIT_TEST(memory_as_a_share), UNIT_TEST(disk_limits), UNIT_TEST(store_keys), UNIT_TEST(definitions), UNIT_TEST(logins), UNIT_TEST(listeners),
 	  UNIT_TEST(no_listeners), UNIT_TEST(too_many_listeners), UNIT_TEST(loopback_users),
 	  UNIT_TEST(no_loopback_users), UNIT_TEST(named_plugins_replace_the_list), UNIT_TEST(plugin_settings),

@@ -175,7 +175,7 @@ static void unused_memory_goes_back_when_idle(void)
 	slab_own_usage(&usage);
 	CU_ASSERT(usage.used + usage.spare >= 8000000);
 	loop_timer_init(&limit, be_late);
-	loop_timer_start_ms(&limit, 20000);
+	loop_timer_start_ms(&limit, 60000);
 	loop_run_once(false); /* at its end the loop sees that there is much */
 	do {
 		loop_run_once(true);

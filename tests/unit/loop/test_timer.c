@@ -10,11 +10,14 @@
 #include "loop/counters.h"
 #include "loop/loop.h"
 
-#define LIMIT_MS 10000
+#define LIMIT_MS 60000
+
+static unsigned n_fired; /* of all probes */
 
 struct probe {
 	struct loop_timer timer;
 	unsigned fired;
+	unsigned nth; /* the how manieth of all that have fired */
 	uint64_t fired_ms;
 	uint64_t again_ms;
 };
@@ -25,6 +28,7 @@ static void on_fire(struct loop_timer *timer)
 
 	CU_ASSERT_FALSE(loop_timer_is_armed(timer));
 	probe->fired++;
+	probe->nth = ++n_fired;
 	probe->fired_ms = loop_now_ms();
 	if (probe->again_ms > 0)
 		loop_timer_start_ms(timer, probe->again_ms);
@@ -33,6 +37,7 @@ static void on_fire(struct loop_timer *timer)
 static void setup(struct probe *probes, unsigned count)
 {
 	CU_ASSERT_EQUAL_FATAL(loop_pool_create(1), 0);
+	n_fired = 0;
 	for (unsigned i = 0; i < count; i++) {
 		probes[i] = (struct probe){ 0 };
 		loop_timer_init(&probes[i].timer, on_fire);
@@ -59,7 +64,7 @@ static void fires_once_and_not_early(void)
 	CU_ASSERT_TRUE(loop_timer_is_armed(&p.timer));
 	run_until_fired(&p, 1);
 	CU_ASSERT_TRUE(p.fired_ms >= start_ms + 30);
-	CU_ASSERT_TRUE(p.fired_ms < start_ms + 5000);
+	CU_ASSERT_TRUE(p.fired_ms < start_ms + LIMIT_MS);
 	loop_run_once(false);
 	CU_ASSERT_EQUAL(p.fired, 1);
 	loop_pool_destroy();
@@ -76,6 +81,7 @@ static void zero_fires_in_the_next_turn(void)
 	loop_pool_destroy();
 }
 
+/* Also where the machine is so busy that both are due when the loop looks. */
 static void order_is_by_deadline(void)
 {
 	struct probe p[2];
@@ -84,8 +90,9 @@ static void order_is_by_deadline(void)
 	loop_timer_start_ms(&p[0].timer, 60);
 	loop_timer_start_ms(&p[1].timer, 10);
 	run_until_fired(&p[1], 1);
-	CU_ASSERT_EQUAL(p[0].fired, 0);
 	run_until_fired(&p[0], 1);
+	CU_ASSERT_EQUAL(p[1].nth, 1);
+	CU_ASSERT_EQUAL(p[0].nth, 2);
 	loop_pool_destroy();
 }
 

@@ -208,19 +208,24 @@ static uint64_t cpu_ns(void)
 static void time_ends(void)
 {
 	static const char *const settings[] = {"instructions", "1000000000", "cpu_time", "20000",
-					       NULL};
+					       "quarantine_after", "0", NULL};
 	struct lua_case c;
-	uint64_t start;
+	uint64_t start, taken, calls = 0;
 
 	lua_case_open(&c, "function f() while true do end end", settings);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
-	start = cpu_ns();
-	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "f"), CALL_FAILED);
-	CU_ASSERT_STRING_EQUAL(c.error.text, "case.lua:1: it ran for longer than `cpu_time`");
-	/* a half of it, when the machine has not let it run at the start */
-	CU_ASSERT(cpu_ns() - start >= 9000000u);
-	CU_ASSERT(cpu_ns() - start < 30000000u);
-	CU_ASSERT_EQUAL(lua_case_state(&c)->stats.of_kind[CALL_PUBLISH].failures[FAILURE_TIME], 1);
+	/* a machine may count as ours what it gave to others amid a call, but not each time */
+	do {
+		calls++;
+		start = cpu_ns();
+		CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "f"), CALL_FAILED);
+		taken = cpu_ns() - start;
+		CU_ASSERT_STRING_EQUAL(c.error.text, "case.lua:1: it ran for longer than `cpu_time`");
+		/* a half of it, when the machine has not let it run at the start */
+		CU_ASSERT(taken >= 9000000u);
+	} while (taken >= 30000000u && calls < 3);
+	CU_ASSERT(taken < 30000000u);
+	CU_ASSERT_EQUAL(lua_case_state(&c)->stats.of_kind[CALL_PUBLISH].failures[FAILURE_TIME], calls);
 	lua_case_close(&c);
 }
 
@@ -243,11 +248,19 @@ static void next_call_is_whole(void)
 	lua_case_close(&c);
 }
 
-/* The machine may have been slow in the call before; after a short one that is forgotten. */
-static void call_nothing(struct lua_case *c)
+/*
+ * The machine may have been slow in the call before, or in this one: 20 us are enough. After a short one
+ * that is forgotten. Returns after how many instructions the hook comes.
+ */
+static int interval_after_nothing(struct lua_case *c)
 {
-	CU_ASSERT_EQUAL(lua_case_call(c, CALL_PUBLISH, "nothing"), CALL_OK);
-	CU_ASSERT_EQUAL(lua_case_call(c, CALL_PUBLISH, "nothing"), CALL_OK);
+	int interval = 0;
+
+	for (unsigned i = 0; i < 1000 && interval != 50; i++) {
+		CU_ASSERT_EQUAL(lua_case_call(c, CALL_PUBLISH, "nothing"), CALL_OK);
+		interval = lua_case_state(c)->budget.interval;
+	}
+	return interval;
 }
 
 /* Strings so long that an instruction may take long: the hook comes after fewer. */
@@ -262,8 +275,7 @@ static void long_strings_count(void)
 		      "function nothing() end",
 		      (const char *const[]){"cpu_time", "10000000", NULL});
 	CU_ASSERT_PTR_NOT_NULL_FATAL(c.script);
-	call_nothing(&c);
-	CU_ASSERT_EQUAL(lua_case_state(&c)->budget.interval, 50);
+	CU_ASSERT_EQUAL(interval_after_nothing(&c), 50);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "f"), CALL_OK);
 	CU_ASSERT(lua_case_state(&c)->budget.interval <= 10);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "g"), CALL_OK);
@@ -272,8 +284,7 @@ static void long_strings_count(void)
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "h"), CALL_OK);
 	CU_ASSERT_EQUAL(lua_case_call(&c, CALL_PUBLISH, "h"), CALL_OK);
 	CU_ASSERT_EQUAL(lua_case_state(&c)->heap.big_strings, 0);
-	call_nothing(&c);
-	CU_ASSERT_EQUAL(lua_case_state(&c)->budget.interval, 50);
+	CU_ASSERT_EQUAL(interval_after_nothing(&c), 50);
 	lua_case_close(&c);
 }
 

@@ -30,8 +30,7 @@ static double now_ms(void)
 	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* No call of f() takes long, whatever it returns. */
-static void expect_short(const char *source)
+static double longest_call_ms(const char *source)
 {
 	double longest = 0;
 	struct lua_case c;
@@ -45,10 +44,23 @@ static void expect_short(const char *source)
 		taken = now_ms() - before;
 		longest = taken > longest ? taken : longest;
 	}
+	lua_case_close(&c);
+	return longest;
+}
+
+/*
+ * No call of f() takes long, whatever it returns. One that does so does it each time; time that a
+ * machine gave to others amid a call, and counts as ours, does not come back thrice.
+ */
+static void expect_short(const char *source)
+{
+	double longest = longest_call_ms(source);
+
+	for (unsigned i = 0; i < 2 && longest >= LIMIT_MS; i++)
+		longest = longest_call_ms(source);
 	if (longest >= LIMIT_MS)
 		printf("\n%s\n  %.1f ms\n", source, longest);
 	CU_ASSERT(longest < LIMIT_MS);
-	lua_case_close(&c);
 }
 
 static void chains_of_index(void)

@@ -5,6 +5,7 @@
 #include "../unit.h"
 
 #include <string.h>
+#include <time.h>
 
 static struct part part;
 
@@ -72,19 +73,49 @@ static void timers_of_all_kinds(void)
 	part_close(&part);
 }
 
-/* They leave time to others: each of these calls takes more than may be taken at once. */
-static void too_many_timers(void)
+static uint64_t ns_of(clockid_t clock)
+{
+	struct timespec now;
+
+	(void)clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/*
+ * Two timers, each of which takes more than may be taken at once. Returns whether one was put off;
+ * *ret_is_starved: the machine has let us run for so little of the time that what they took may be no
+ * more than a fifth of it.
+ */
+static bool one_is_put_off(bool *ret_is_starved)
 {
 	static const char *const settings[] = {"cpu_time", "10000000", "instructions", "100000000", NULL};
+	uint64_t began_ns, began_cpu_ns, passed_ns, taken_ns;
+	bool is_put_off;
 
 	part_run(&part,
-		 SAY "for i = 1, 2 do timer.every(60, function() for i = 1, 40 do local s = 0 "
+		 SAY "for i = 1, 2 do timer.every(60, function() for i = 1, 10 do local s = 0 "
 		     "for j = 1, 1e6 do s = s + j end end say('long') end) end",
 		 settings);
+	began_ns = ns_of(CLOCK_MONOTONIC);
+	began_cpu_ns = ns_of(CLOCK_THREAD_CPUTIME_ID);
 	fake_services_run(&part.host);
-	CU_ASSERT_STRING_EQUAL(published(), "/||q|long");
-	CU_ASSERT(part_has_logged(&part, "timers take more than a fifth of the time"));
+	passed_ns = ns_of(CLOCK_MONOTONIC) - began_ns;
+	taken_ns = ns_of(CLOCK_THREAD_CPUTIME_ID) - began_cpu_ns;
+	*ret_is_starved = passed_ns > 2 * taken_ns;
+	is_put_off = strcmp(published(), "/||q|long") == 0 &&
+		     part_has_logged(&part, "timers take more than a fifth of the time");
 	part_close(&part);
+	return is_put_off;
+}
+
+/* They leave time to others. */
+static void too_many_timers(void)
+{
+	bool is_put_off = false, is_starved = true;
+
+	for (unsigned i = 0; i < 5 && !is_put_off && is_starved; i++)
+		is_put_off = one_is_put_off(&is_starved);
+	CU_ASSERT_TRUE(is_put_off || is_starved);
 }
 
 static void stopped_timers(void)

@@ -27,6 +27,8 @@ static void parse(void)
 	expect_parsed("[::1]:5672", "::1", 5672);
 	expect_parsed("::1:5672", "::1", 5672);
 	expect_parsed(":::5672", "::", 5672);
+	expect_parsed("[fe80::1%eth0]:1", "fe80::1%eth0", 1);
+	expect_parsed("fe80::1%eth0:1", "fe80::1%eth0", 1);
 	expect_parsed("localhost:65535", "localhost", 65535);
 }
 
@@ -34,7 +36,7 @@ static void parse_refuses(void)
 {
 	static const char *const wrong[] = {
 		"",	":5672",     "host",   "1.2.3.4:", "1.2.3.4:65536", "1.2.3.4:-1",
-		"[]:1", "[::1:5672", "::1]:x", "h:1 ",	   "h:123456",	    "56 72"};
+		"[]:1", "::1", "a:b:1", "[host]:1", "[1.2.3.4]:1", "[%eth0]:1", "[::1:5672", "::1]:x", "h:1 ",	   "h:123456",	    "56 72"};
 	char long_host[300];
 	char host[256];
 	uint16_t port;

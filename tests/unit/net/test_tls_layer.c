@@ -275,6 +275,27 @@ static void we_end(void)
 	loop_clear();
 }
 
+/* The peer says first that it ends, and is told of our end then. */
+static void we_end_behind_the_peer(void)
+{
+	struct pair pair;
+	char bytes[8];
+
+	loop_set();
+	pair_open(&pair, 0);
+	transport_write(pair.end.t, SLICE_LITERAL("bye"));
+	transport_close_after_peer(pair.end.t, 10000);
+	turn(3);
+	CU_ASSERT_EQUAL(client_receive(&pair.peer, bytes, sizeof(bytes)), 3);
+	CU_ASSERT_EQUAL(client_receive(&pair.peer, bytes, sizeof(bytes)), 0);
+	CU_ASSERT_EQUAL(SSL_shutdown(pair.peer.ssl), 0);
+	turn_until(&pair.end.is_closed);
+	CU_ASSERT_EQUAL(pair.end.error, 0);
+	CU_ASSERT_EQUAL(SSL_shutdown(pair.peer.ssl), 1);
+	pair_close(&pair);
+	loop_clear();
+}
+
 /* A record cut anywhere brings nothing, and what came before it all the same. */
 static void records_are_cut_at_every_byte(void)
 {
@@ -524,8 +545,9 @@ static void it_goes_to_another_loop(void)
 UNIT_MAIN("net/tls_layer", UNIT_TEST(certificates_make), UNIT_TEST(both_directions_at_once),
 	  UNIT_TEST(large_writes_wait_for_the_socket), UNIT_TEST(small_pieces_share_records),
 	  UNIT_TEST(bytes_behind_the_handshake_are_not_lost), UNIT_TEST(an_orderly_end),
-	  UNIT_TEST(we_end), UNIT_TEST(records_are_cut_at_every_byte),
-	  UNIT_TEST(what_is_no_record_ends_it), UNIT_TEST(the_peer_goes_without_reading),
-	  UNIT_TEST(renegotiation_is_refused), UNIT_TEST(changes_of_keys_are_followed),
-	  UNIT_TEST(changes_of_keys_without_end), UNIT_TEST(bytes_wait_for_the_pause),
-	  UNIT_TEST(it_goes_to_another_loop), UNIT_TEST(certificates_remove))
+	  UNIT_TEST(we_end), UNIT_TEST(we_end_behind_the_peer),
+	  UNIT_TEST(records_are_cut_at_every_byte), UNIT_TEST(what_is_no_record_ends_it),
+	  UNIT_TEST(the_peer_goes_without_reading), UNIT_TEST(renegotiation_is_refused),
+	  UNIT_TEST(changes_of_keys_are_followed), UNIT_TEST(changes_of_keys_without_end),
+	  UNIT_TEST(bytes_wait_for_the_pause), UNIT_TEST(it_goes_to_another_loop),
+	  UNIT_TEST(certificates_remove))

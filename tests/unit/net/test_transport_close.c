@@ -361,6 +361,68 @@ static void the_end_leaves_with_the_last_bytes(void)
 	clear(&end);
 }
 
+/* The peer has all the bytes, and no end before it has ended itself. */
+static void close_after_peer(void)
+{
+	struct end end;
+	uint8_t byte;
+
+	set(&end);
+	fill_up(&end);
+	CALL(transport_close_after_peer(end.t, 20000));
+	for (unsigned i = 0; i < 100000 && received < written; i++) {
+		CU_ASSERT_EQUAL(receive(&end, 100 * KIB), 0);
+		turn(1);
+	}
+	CU_ASSERT_EQUAL(received, written);
+	turn(3);
+	errno = 0;
+	CU_ASSERT_EQUAL(recv(end.peer, &byte, 1, MSG_DONTWAIT), -1);
+	CU_ASSERT_EQUAL(errno, EAGAIN);
+	CU_ASSERT_FALSE(end.is_closed);
+	(void)shutdown(end.peer, SHUT_WR);
+	turn_until(&end.is_closed);
+	CU_ASSERT_EQUAL(end.error, 0);
+	CU_ASSERT_EQUAL(peer_receive(&end, &byte, 1), 0);
+	clear(&end);
+}
+
+/* The peer ended before that was asked for. */
+static void close_after_peer_that_has_ended(void)
+{
+	struct end end;
+	uint8_t byte;
+
+	set(&end);
+	CALL(transport_pause_reading(end.t));
+	write_copied(&end, 100);
+	(void)shutdown(end.peer, SHUT_WR);
+	turn(2);
+	CALL(transport_close_after_peer(end.t, 20000));
+	turn_until(&end.is_closed);
+	CU_ASSERT_EQUAL(end.error, 0);
+	CU_ASSERT_EQUAL(receive(&end, SIZE_MAX), 0);
+	CU_ASSERT_EQUAL(received, 100);
+	CU_ASSERT_EQUAL(peer_receive(&end, &byte, 1), 0);
+	clear(&end);
+}
+
+static void close_after_peer_has_a_limit(void)
+{
+	struct end end;
+	uint8_t byte;
+
+	set(&end);
+	write_copied(&end, 100);
+	CALL(transport_close_after_peer(end.t, 30));
+	turn_until(&end.is_closed);
+	CU_ASSERT_EQUAL(end.error, ETIMEDOUT);
+	CU_ASSERT_EQUAL(receive(&end, SIZE_MAX), 0);
+	CU_ASSERT_EQUAL(received, 100);
+	CU_ASSERT_EQUAL(peer_receive(&end, &byte, 1), 0);
+	clear(&end);
+}
+
 static void addresses(void)
 {
 	char text[NET_ADDRESS_TEXT_MAX];
@@ -388,4 +450,6 @@ UNIT_MAIN("net/transport close", UNIT_TEST(peer_ends), UNIT_TEST(destroy_when_cl
 	  UNIT_TEST(no_linger_for_a_peer_that_does_not_read),
 	  UNIT_TEST(close_after_flush_of_a_failed_write), UNIT_TEST(close_after_flush_in_data),
 	  UNIT_TEST(close_after_flush_of_a_paused_one),
-	  UNIT_TEST(the_end_leaves_with_the_last_bytes), UNIT_TEST(addresses))
+	  UNIT_TEST(the_end_leaves_with_the_last_bytes), UNIT_TEST(close_after_peer),
+	  UNIT_TEST(close_after_peer_that_has_ended), UNIT_TEST(close_after_peer_has_a_limit),
+	  UNIT_TEST(addresses))

@@ -27,7 +27,7 @@
 #include "store/store.h"
 
 #define LOOPS	     2
-#define LIMIT_S	     20 /* for what happens on another thread */
+#define LIMIT_S	     120 /* for what happens on another thread */
 #define SETTINGS_MAX 8
 #define MODULE(name) PLUGIN_MODULES "/" name ".so"
 

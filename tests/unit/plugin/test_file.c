@@ -181,6 +181,15 @@ static void refused(const char *path, const char *why)
 	CU_ASSERT_FALSE(is_there("1"));
 }
 
+/* A new version of it would go on with the old one's. */
+static void file_with_a_variable_of_all(void)
+{
+	begin();
+	refused(MODULE("shares_variable"),
+		": other versions would share its variable 'shared_count' (g++: -fno-gnu-unique)");
+	end();
+}
+
 static void files_that_are_none(void)
 {
 	char *script;
@@ -267,6 +276,6 @@ static void no_room_for_the_copy(void)
 
 UNIT_MAIN("file", UNIT_TEST(folder_is_made_and_emptied), UNIT_TEST(folder_that_cannot_be),
 	  UNIT_TEST(file_without_a_copy), UNIT_TEST(copy_goes_with_the_file), UNIT_TEST(one_file_opened_twice_is_two),
-	  UNIT_TEST(installed_file_that_is_overwritten), UNIT_TEST(files_that_are_none), UNIT_TEST(pipe_is_not_waited_for),
+	  UNIT_TEST(installed_file_that_is_overwritten), UNIT_TEST(files_that_are_none), UNIT_TEST(file_with_a_variable_of_all), UNIT_TEST(pipe_is_not_waited_for),
 	  UNIT_TEST(file_that_is_cut_short),
 	  UNIT_TEST(no_room_for_the_copy))

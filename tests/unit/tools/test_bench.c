@@ -281,6 +281,8 @@ static void usage_is_checked(void)
 					    "--url http://x/",
 					    "--url amqp://x:y@h:port/",
 					    "--url amqp://h/%zz",
+					    "--tls --verify peer",
+					    "--tls --keyfile x",
 					    "stray"};
 
 	for (unsigned i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
