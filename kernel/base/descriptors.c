@@ -5,6 +5,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define SPARE_PART 16
+#define SPARE_MAX  100
+
 uint64_t descriptors_limit(void)
 {
 	struct rlimit limit;
@@ -20,6 +23,18 @@ void descriptors_raise_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+uint64_t descriptors_spare(void)
+{
+	uint64_t part = descriptors_limit() / SPARE_PART;
+
+	return part < SPARE_MAX ? part : SPARE_MAX;
+}
+
+bool descriptors_have_room(int fd)
+{
+	return (uint64_t)fd + 1 + descriptors_spare() < descriptors_limit();
 }
 
 void descriptors_reserve(unsigned count)

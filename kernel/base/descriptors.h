@@ -2,6 +2,7 @@
 #ifndef KERNEL_BASE_DESCRIPTORS_H
 #define KERNEL_BASE_DESCRIPTORS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -13,6 +14,18 @@ uint64_t descriptors_limit(void);
 
 /* Where it does not succeed, the limit stays. */
 void descriptors_raise_limit(void);
+
+/*
+ * How many of them clients leave to the process itself: its log, its databases, its operators. A
+ * sixteenth, at most 100.
+ */
+uint64_t descriptors_spare(void);
+
+/*
+ * Whether more than those are left behind `fd`, which was given out just now: the system gives the
+ * lowest number that is free. Any thread.
+ */
+bool descriptors_have_room(int fd);
 
 /*
  * Makes room for `count` descriptors in the process's table, or for as many as its limit allows.

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "base/descriptors.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "loop/loop.h"
@@ -137,6 +139,12 @@ static bool is_passing(int error)
 	       error == ETIMEDOUT;
 }
 
+/* Behind the descriptor that has been given out. */
+static bool has_room(const struct listener *l, int fd)
+{
+	return l->handler->takes_all || descriptors_have_room(fd);
+}
+
 static void rest(struct listener *l, int error)
 {
 	(void)event_del(&l->acceptable);
@@ -157,10 +165,17 @@ static void on_acceptable(int fd, short what, void *argument)
 		int accepted = accept4(fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (accepted >= 0) {
+			bool was_last = !has_room(l, accepted);
+
 			n_accepted++;
 			l->handler->accepted(l->context, accepted, &peer.storage);
-			if (!l->is_destroyed)
-				say(l, false, 0);
+			if (l->is_destroyed)
+				return;
+			if (was_last) {
+				rest(l, EMFILE);
+				return;
+			}
+			say(l, false, 0);
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
 			return;
 		} else if (!is_passing(errno)) {
@@ -171,11 +186,24 @@ static void on_acceptable(int fd, short what, void *argument)
 	}
 }
 
+/* Whether there would be a descriptor, and not one of the last. */
+static bool may_accept(const struct listener *l)
+{
+	int next = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+
+	if (next < 0)
+		return false;
+	(void)close(next);
+	return has_room(l, next - 1);
+}
+
 static void go_on(struct loop_timer *timer)
 {
 	struct listener *l = container_of(timer, struct listener, rest);
 
-	if (event_add(&l->acceptable, NULL) < 0)
+	if (!may_accept(l))
+		rest(l, EMFILE);
+	else if (event_add(&l->acceptable, NULL) < 0)
 		rest(l, ENOMEM);
 }
 

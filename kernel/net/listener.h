@@ -5,7 +5,8 @@
 /*
  * Accepts TCP connections on one address, on the loop that created it. Spreading them over loops is
  * the caller's business. When descriptors or memory are out, accepting rests, and is tried again
- * after LISTENER_REST_MS or when the caller says that a connection has gone.
+ * after LISTENER_REST_MS or when the caller says that a connection has gone. Descriptors are out
+ * already when only those are left that are not for connections (base/descriptors.h).
  */
 
 #include <stdbool.h>
@@ -29,10 +30,11 @@ struct listener_handler {
 	void (*accepted)(void *context, int fd, const struct sockaddr_storage *peer);
 	/*
 	 * Accepting rests because of `error` (EMFILE, ENFILE, ENOMEM, ...), once for as long as
-	 * that lasts; or (false, 0) goes on, which is known at the first connection accepted. May
-	 * be NULL.
+	 * that lasts; or (false, 0) goes on, which is known at the first connection accepted with
+	 * room for another. May be NULL.
 	 */
 	void (*resting)(void *context, bool resting, int error);
+	bool takes_all; /* descriptors, the last ones as well */
 };
 
 /*

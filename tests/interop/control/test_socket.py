@@ -288,13 +288,18 @@ def test_client_that_does_not_read_its_list(t):
 
 
 def test_out_of_file_descriptors(t):
-    """Then shuntctl is needed most: it has a descriptor in reserve."""
+    """Then shuntctl is needed most: clients leave some descriptors to others."""
     broker = t.shuntd(wrapper=["/bin/sh", "-c", 'ulimit -n 64; exec "$0" "$@"'])
     crowd = [t.knock(broker) for _ in range(80)]
     t.wait(lambda: "accepting connections rests" in broker.log_tail(), "the last descriptor to be taken")
     for _ in range(3):
         ctl(t, "ping", broker=broker)
         assert '"connection_count":' in ctl(t, "status", "--formatter", "json", broker=broker)
+    at_once = [Raw(t, broker) for _ in range(3)]
+    for raw in at_once:
+        raw.send({"command": "ping"})
+        assert raw.answer()[1] == {"ok": True}
+    ctl(t, "ping", broker=broker)
     for client in crowd:
         client.close_socket()
     t.wire_to(broker)

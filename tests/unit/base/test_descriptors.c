@@ -52,6 +52,19 @@ static void the_limit_is_raised_as_far_as_it_may_be(void)
 	CU_ASSERT_EQUAL(descriptors_limit(), limit.rlim_max);
 }
 
+static void some_are_not_for_clients(void)
+{
+	set_limit(320);
+	CU_ASSERT_EQUAL(descriptors_spare(), 20);
+	CU_ASSERT_TRUE(descriptors_have_room(298)); /* the next is 299, and 20 are behind it */
+	CU_ASSERT_FALSE(descriptors_have_room(299));
+	set_limit(4000);
+	CU_ASSERT_EQUAL(descriptors_spare(), 100);
+	set_limit(15);
+	CU_ASSERT_EQUAL(descriptors_spare(), 0);
+	set_limit(320);
+}
+
 /* In this order, as the table never shrinks. */
 static void no_more_than_the_limit(void)
 {
@@ -71,5 +84,5 @@ static void room_is_made_and_nothing_left_open(void)
 	CU_ASSERT_EQUAL(fcntl(799, F_GETFD), -1);
 }
 
-UNIT_MAIN("descriptors", UNIT_TEST(the_limit_is_raised_as_far_as_it_may_be),
+UNIT_MAIN("descriptors", UNIT_TEST(some_are_not_for_clients), UNIT_TEST(the_limit_is_raised_as_far_as_it_may_be),
 	  UNIT_TEST(no_more_than_the_limit), UNIT_TEST(room_is_made_and_nothing_left_open))

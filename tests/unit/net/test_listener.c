@@ -53,9 +53,11 @@ static void resting(void *context, bool rests, int error)
 	rest_error = error;
 }
 
-static const struct listener_handler handler = {.accepted = accepted, .resting = resting};
+static const struct listener_handler handler = {
+	.accepted = accepted, .resting = resting, .takes_all = true};
+static const struct listener_handler sparing = {.accepted = accepted, .resting = resting};
 
-static void set(const char *address)
+static void set_handler(const char *address, const struct listener_handler *of)
 {
 	loop_set();
 	n_accepted = 0;
@@ -64,9 +66,14 @@ static void set(const char *address)
 	n_resumes = 0;
 	destroy_at_accept = false;
 	CU_ASSERT_EQUAL_FATAL(
-		listener_create(slice_cstr(address), 128, &handler, &the_listener, &the_listener),
+		listener_create(slice_cstr(address), 128, of, &the_listener, &the_listener),
 		0);
 	CU_ASSERT_NOT_EQUAL(listener_port(the_listener), 0);
+}
+
+static void set(const char *address)
+{
+	set_handler(address, &handler);
 }
 
 static void clear(void)
@@ -321,6 +328,36 @@ static void resumes_child(void)
 	clear();
 }
 
+/* There are some left, for others than connections. */
+static void leaves_the_last_child(void)
+{
+	set_handler("127.0.0.1:0", &sparing);
+	for (unsigned i = 0; i < 3; i++)
+		CU_ASSERT_TRUE_FATAL((waiting_fds[i] = connect_to(AF_INET)) >= 0);
+	while (dup(0) < 160)
+		;
+	limit_descriptors(12); /* 10 of the limit's 173 are not for connections */
+	turn(2);
+	CU_ASSERT_EQUAL(n_accepted, 2);
+	CU_ASSERT_EQUAL(n_rests, 1);
+	CU_ASSERT_EQUAL(rest_error, EMFILE);
+	listener_resume(the_listener);
+	turn(2); /* in vain */
+	CU_ASSERT_EQUAL(n_accepted, 2);
+	CU_ASSERT_EQUAL(n_rests, 1);
+	CU_ASSERT_TRUE(dup(0) >= 0);
+	(void)close(accepted_fds[0]);
+	listener_resume(the_listener);
+	turn(2);
+	CU_ASSERT_EQUAL(n_accepted, 3);
+	clear();
+}
+
+static void leaves_the_last_descriptors(void)
+{
+	in_child(leaves_the_last_child);
+}
+
 static void rests_without_descriptors(void)
 {
 	in_child(rests_child);
@@ -333,5 +370,5 @@ static void resumes_when_told(void)
 
 UNIT_MAIN("net/listener", UNIT_TEST(one_address_of_ipv4), UNIT_TEST(one_address_of_ipv6),
 	  UNIT_TEST(all_addresses), UNIT_TEST(errors), UNIT_TEST(batches),
-	  UNIT_TEST(destroy_in_the_callback), UNIT_TEST(rests_without_descriptors),
+	  UNIT_TEST(destroy_in_the_callback), UNIT_TEST(rests_without_descriptors), UNIT_TEST(leaves_the_last_descriptors),
 	  UNIT_TEST(resumes_when_told))
