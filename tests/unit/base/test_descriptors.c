@@ -84,5 +84,6 @@ static void room_is_made_and_nothing_left_open(void)
 	CU_ASSERT_EQUAL(fcntl(799, F_GETFD), -1);
 }
 
-UNIT_MAIN("descriptors", UNIT_TEST(some_are_not_for_clients), UNIT_TEST(the_limit_is_raised_as_far_as_it_may_be),
-	  UNIT_TEST(no_more_than_the_limit), UNIT_TEST(room_is_made_and_nothing_left_open))
+UNIT_MAIN("descriptors", UNIT_TEST(some_are_not_for_clients),
+	  UNIT_TEST(the_limit_is_raised_as_far_as_it_may_be), UNIT_TEST(no_more_than_the_limit),
+	  UNIT_TEST(room_is_made_and_nothing_left_open))
