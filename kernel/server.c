@@ -8,7 +8,6 @@
 #include "server.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
@@ -40,17 +39,13 @@
 #include "server_listen.h"
 #include "server_plugins.h"
 #include "server_reload.h"
+#include "server_signals.h"
 #include "server_store.h"
 #include "store/store.h"
 
 #define SERVER_DRAIN_MS	     5000u /* for clients to answer connection.close when stopping */
 #define SERVER_DRAIN_LOOK_MS 10u
 #define SERVER_LONG_TURN_NS  UINT64_C(100000000) /* of a loop: everybody on it has noticed */
-
-struct server_signal {
-	int number;
-	struct event *event;
-};
 
 struct server {
 	struct config *config;
@@ -71,7 +66,6 @@ struct server {
 	struct conn_service *connections;
 	struct control *control;
 	struct server_listen listen;
-	struct server_signal signals[3];
 	bool is_stopping;
 	struct loop_timer drain; /* looks whether all connections are gone */
 	uint64_t drain_deadline_ms;
@@ -139,7 +133,8 @@ static void server_stop(void *context)
 
 	if (server->is_stopping) {
 		server_shutdown_all(server, true);
-		server->drain_deadline_ms = loop_now_ms() + SERVER_DRAIN_LOOK_MS;
+		if (server->drain_deadline_ms > loop_now_ms() + SERVER_DRAIN_LOOK_MS)
+			server->drain_deadline_ms = loop_now_ms() + SERVER_DRAIN_LOOK_MS;
 		return;
 	}
 	log_info("server", "stopping: connections=%llu",
@@ -172,32 +167,26 @@ static json_t *server_control_environment(void *context)
 	return server_environment(&reload);
 }
 
-static void server_signal(evutil_socket_t number, short what, void *context)
+static void server_signal(void *context, int number)
 {
 	char said[CONFIG_ERROR_MAX];
 
-	(void)what;
 	if (number == SIGHUP)
 		(void)server_control_reload(context, said, sizeof(said));
 	else
 		server_stop(context);
 }
 
-static void server_catch_signals(struct server *server)
+static enum server_status server_catch_signals(struct server *server)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+	int result;
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; i < 3; i++) {
-		/* For when the event is gone: what comes late must not end the store's end. */
-		(void)signal(numbers[i], SIG_IGN);
-		struct event *event =
-			evsignal_new(loop_base(loop_self()), numbers[i], server_signal, server);
-
-		server->signals[i] = (struct server_signal){numbers[i], event};
-		if (event != NULL)
-			evsignal_add(event, NULL);
-	}
+	result = server_signals_catch(server_signal, server);
+	if (result == 0)
+		return SERVER_OK;
+	log_error("server", "cannot catch signals: reason=\"%s\"", strerror(-result));
+	return SERVER_OWN_FAULT;
 }
 
 /* ---- Start ---- */
@@ -434,7 +423,7 @@ enum server_status server_create(struct config *config, const struct config_sour
 	status = server_start(server, only_check);
 	if (status == SERVER_OK && !only_check) {
 		server_create_connections(server);
-		server_catch_signals(server);
+		status = server_catch_signals(server);
 	}
 	if (status == SERVER_OK)
 		*ret_server = server;
@@ -474,9 +463,8 @@ void server_destroy(struct server *server)
 		return;
 	server_listen_stop(&server->listen);
 	control_destroy(server->control);
-	for (size_t i = 0; i < 3; i++)
-		if (server->signals[i].event != NULL)
-			event_free(server->signals[i].event);
+	/* What comes late must not end the store's end. */
+	server_signals_ignore();
 	if (server->has_pool)
 		loop_timer_stop(&server->drain);
 	for (unsigned i = 0; server->connections != NULL && i < loop_count(); i++)
