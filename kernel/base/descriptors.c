@@ -25,16 +25,23 @@ void descriptors_raise_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-uint64_t descriptors_spare(void)
+static uint64_t spare_of(uint64_t limit)
 {
-	uint64_t part = descriptors_limit() / SPARE_PART;
+	uint64_t part = limit / SPARE_PART;
 
 	return part < SPARE_MAX ? part : SPARE_MAX;
 }
 
+uint64_t descriptors_spare(void)
+{
+	return spare_of(descriptors_limit());
+}
+
 bool descriptors_have_room(int fd)
 {
-	return (uint64_t)fd + 1 + descriptors_spare() < descriptors_limit();
+	uint64_t limit = descriptors_limit();
+
+	return (uint64_t)fd + 1 + spare_of(limit) < limit;
 }
 
 void descriptors_reserve(unsigned count)

@@ -4,7 +4,8 @@
 
 /*
  * Looking at a script without putting it in force: whether it compiles and what it brings, and what
- * its tests say. It is handed the settings of its name, and others, which count more. On a thread of its own, beside all changes.
+ * its tests say. It is handed the settings of its name, and others, which count more. On a thread
+ * of its own, beside all changes.
  *
  * At home.
  */

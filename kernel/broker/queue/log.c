@@ -6,7 +6,7 @@
 #include "broker/queue/log_state.h"
 
 /*
- * What queues publish and settle is gathered in a batch (log_batch.h); queue_log_append.c appends
+ * What queues publish and settle is gathered in a batch (log_batch.h); log_append.c appends
  * it.
  *
  * The record of a message that is settled soon is not needed. A queue knows its entries in the

@@ -2,7 +2,7 @@
 #ifndef KERNEL_BROKER_QUEUE_LOG_STATE_H
 #define KERNEL_BROKER_QUEUE_LOG_STATE_H
 
-/* What queue_log.c (gathering) and queue_log_append.c (appending, telling) share. */
+/* What log.c (gathering) and log_append.c (appending, telling) share. */
 
 #include "broker/queue/log_batch.h"
 #include "broker/queue/log.h"
@@ -31,7 +31,7 @@ struct queue_log {
 	unsigned n_under_way; /* calls of the store that have not answered */
 	uint64_t n_failed;    /* appends with settles that were not durable */
 
-	/* Back pressure: queue_log_pressure.c. */
+	/* Back pressure: log_pressure.c. */
 	uint64_t added_bytes, done_bytes; /* of what was ever published */
 	struct list waiters;
 	struct loop_task wake;

@@ -9,10 +9,9 @@
 #include "loop/lag.h"
 
 /*
- * Life, publishing and looks of a queue. Deliveries are in queue_deliver.c, expiry in
- * queue_expiry.c, settling in queue_settle.c, requests in queue_request.c and queue_get.c; which
- * bodies leave memory in queue_page_out.c, how they come back in queue_load.c; all share
- * queue_state.h.
+ * Life, publishing and looks of a queue. Deliveries are in deliver.c, expiry in expiry.c, settling in
+ * settle.c, requests in request.c and get.c; which bodies leave memory in page_out.c, how they come
+ * back in load.c; all share state.h.
  */
 
 struct queue *queue_create(struct broker *broker, struct queue_entry *entry, uint64_t id,

@@ -41,7 +41,7 @@ struct queue {
 	struct broker_loop *home;
 	struct queue_log_state log;
 	bool has_transient_records; /* in the log, of a queue that perhaps is not durable */
-	/* Reading back: queue_load.c. */
+	/* Reading back: load.c. */
 	bool is_reading;
 	uint64_t read_first;		       /* of what was read last */
 	uint64_t read_through;		       /* backlog.away_from after that */
@@ -76,7 +76,7 @@ static inline bool queue_is_in_log(const struct queue *queue)
 /* Ends a queue at the broker's end: nobody is told, nothing is logged. */
 void queue_abandon(struct queue *queue);
 
-/* ---- queue_deliver.c ---- */
+/* ---- deliver.c ---- */
 
 void queue_run(struct loop_task *task);
 
@@ -97,7 +97,7 @@ void queue_flush_consumer(struct queue *queue, struct consumer *c);
 /* Takes a consumer out. What it has not settled stays taken. */
 void queue_remove_consumer(struct queue *queue, struct consumer *c);
 
-/* ---- queue_page_out.c ---- */
+/* ---- page_out.c ---- */
 
 /* A loop's part of it. */
 void queue_paging_init(struct broker_loop *part);
@@ -131,7 +131,7 @@ static inline struct message *queue_take(struct queue *queue, uint64_t seq, stru
 	return message_ref(m);
 }
 
-/* ---- queue_load.c ---- */
+/* ---- load.c ---- */
 
 void queue_load(struct queue *queue);
 
@@ -144,7 +144,7 @@ static inline void queue_read_ahead(struct queue *queue)
 		queue_load(queue);
 }
 
-/* ---- queue_get.c ---- */
+/* ---- get.c ---- */
 
 /* False: it waits for the body of the message at the head, and is answered later. */
 bool queue_get(struct queue *queue, struct queue_request *request);
@@ -161,14 +161,14 @@ static inline void queue_serve_gets(struct queue *queue)
 /* The queue is gone. */
 void queue_end_gets(struct queue *queue);
 
-/* ---- queue_request.c ---- */
+/* ---- request.c ---- */
 
 /* The answer goes to where the request came from. */
 void queue_request_answer(struct queue_request *request);
 void queue_request_fail_not_found(struct queue_request *request);
 void queue_set_counts(const struct queue *queue, struct queue_request *request);
 
-/* ---- queue_expiry.c ---- */
+/* ---- expiry.c ---- */
 
 /*
  * Drops what expires at the head until then (by loop_now_ms()), not without limit; false when there
@@ -183,7 +183,7 @@ void queue_expiry_arm(struct queue *queue);
 bool queue_is_unused(const struct queue *queue);
 void queue_timer_fired(struct loop_timer *timer);
 
-/* ---- queue_settle.c ---- */
+/* ---- settle.c ---- */
 
 /* Any loop. The consumer's endpoint is gone: takes it out, without a word. */
 void queue_forget_consumer(struct actor_ref queue, struct actor_ref endpoint, uint32_t consumer);

@@ -12,8 +12,8 @@
 #include "loop/loop.h"
 
 /*
- * Batches. Their targets are found in the read side (router_find.c), which may end before the batch
- * does; what is routed by then is handed over (router_handover.c), unless the batch is atomic: then
+ * Batches. Their targets are found in the read side (find.c), which may end before the batch
+ * does; what is routed by then is handed over (handover.c), unless the batch is atomic: then
  * the targets of all of it are gathered first.
  */
 #define TARGETS_KEPT 65536u /* room that is kept after an atomic batch */

@@ -92,7 +92,7 @@ bool router_reply_name_is_valid(struct slice name);
 struct router *router_create(void);
 void router_destroy(struct router *router);
 
-/* In a route(), on this thread: what it gives is not remembered (router_answers.h), nor repeated
+/* In a route(), on this thread: what it gives is not remembered (answers.h), nor repeated
  * for the next message. */
 void router_answer_varies(void);
 

@@ -2,7 +2,7 @@
 #ifndef KERNEL_BROKER_ROUTER_STATE_H
 #define KERNEL_BROKER_ROUTER_STATE_H
 
-/* What router.c (batches), router_find.c (finding the targets) and router_handover.c (giving them
+/* What router.c (batches), find.c (finding the targets) and handover.c (giving them
  * the messages) share. */
 
 #include "base/compiler.h"

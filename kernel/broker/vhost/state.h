@@ -42,7 +42,7 @@ struct vhost_work {
 	struct loop_task finish;	/* done() is not called inside the call */
 	struct vhost_settings settings; /* VHOST_SET: a copy, and where its bytes are */
 	char *texts;
-	struct vhost_deletion *deletion; /* vhost_delete.c */
+	struct vhost_deletion *deletion; /* delete.c */
 };
 
 /* ---- vhost.c ---- */
@@ -64,7 +64,7 @@ void vhost_unmake(struct topology *topology, struct vhost *vhost);
 /* Its definition has gone: releases it when nobody can have found it. */
 void vhost_part(struct topology *topology, struct vhost *vhost);
 
-/* ---- vhost_change.c ---- */
+/* ---- change.c ---- */
 
 /* Puts the definition into the store, or takes it out; then committed() runs (at once, with false,
  * if memory is out). */
@@ -74,7 +74,7 @@ void vhost_commit(struct vhost_work *work, const struct definition *definition, 
 /* The change has its result: done() runs later in this turn, and the work is gone then. */
 void vhost_finish(struct vhost_work *work, int result, const char *reason);
 
-/* ---- vhost_delete.c ---- */
+/* ---- delete.c ---- */
 
 /* The vhost is there, or stuck. */
 void vhost_delete(struct vhost_work *work);

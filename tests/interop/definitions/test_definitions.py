@@ -2,10 +2,8 @@
 """Definitions in and out: RabbitMQ's file, what is refused, what a crash or a failure leaves."""
 
 import contextlib
-import copy
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -14,89 +12,13 @@ import subprocess
 import tempfile
 import time
 
-import pika
-import pika.exceptions
-
 from lib import broker as brokers
 from lib import definitions as rabbitmq
 from lib.case import Skip
+from lib.definitions_file import (BINDING, CHECKED_IN, EXCHANGE, PERMISSION, POLICY, QUEUE, USER, assert_same,
+                                  check_logins, definitions, export, login, write)
 from lib.runner import limit, slow
 from lib.shuntctl import ctl, only_shunt, shuntctl_of, start_ctl
-
-CHECKED_IN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rabbitmq-3.10.json")
-SECTIONS = ("users", "vhosts", "permissions", "topic_permissions", "parameters", "global_parameters", "policies",
-            "queues", "exchanges", "bindings")
-
-
-# --- helpers
-
-
-def write(t, content):
-    """A file with this text, or this JSON."""
-    fd, path = tempfile.mkstemp(prefix="shunt-definitions-", suffix=".json")
-    t.cleanup(lambda: os.unlink(path))
-    with os.fdopen(fd, "w", encoding="utf-8") as f:
-        f.write(content if isinstance(content, str) else json.dumps(content))
-    return path
-
-
-def export(t, broker=None):
-    return json.loads(ctl(t, "-q", "export_definitions", "-", broker=broker))
-
-
-def pairs_as_object(value):
-    return dict(value) if isinstance(value, list) else value
-
-
-def normal(definitions, with_hashes=True):
-    """What RabbitMQ's file and Shunt's have in common, each section as sorted texts."""
-    result = {name: copy.deepcopy(definitions.get(name, [])) for name in SECTIONS}
-    result["queues"] = [q for q in result["queues"] if q["durable"]]
-    result["exchanges"] = [dict(e, internal=e.get("internal", False)) for e in result["exchanges"] if e["durable"]]
-    names = {("queue", q["vhost"], q["name"]) for q in result["queues"]}
-    names |= {("exchange", e["vhost"], e["name"]) for e in result["exchanges"]}
-    result["bindings"] = [b for b in result["bindings"]
-                          if (b["destination_type"], b["vhost"], b["destination"]) in names
-                          and (b["source"].startswith("amq.") or ("exchange", b["vhost"], b["source"]) in names)]
-    for vhost in result["vhosts"]:
-        tags = vhost["metadata"]["tags"]
-        vhost["metadata"]["tags"] = tags if isinstance(tags, list) else [tag for tag in tags.split(",") if tag]
-        vhost.pop("limits")   # they are among the parameters, too
-    for parameter in result["parameters"]:
-        if "definition" in parameter["value"]:
-            parameter["value"]["definition"] = pairs_as_object(parameter["value"]["definition"])
-    for user in result["users"]:
-        if "shunt_password_hash" in user or not with_hashes:   # of who has logged in: not RabbitMQ's any more
-            user.pop("shunt_password_hash", None)
-            user.pop("password_hash")
-    return {name: sorted(json.dumps(item, sort_keys=True) for item in items) for name, items in result.items()}
-
-
-def assert_same(a, b, with_hashes=True):
-    a, b = normal(a, with_hashes), normal(b, with_hashes)
-    for name in SECTIONS:
-        assert a[name] == b[name], "%s\nonly left: %s\nonly right: %s" % (
-            name, sorted(set(a[name]) - set(b[name])), sorted(set(b[name]) - set(a[name])))
-
-
-def login(broker, user, password, vhost):
-    return rabbitmq.connection_to(broker, vhost, user, password)
-
-
-def check_logins(broker):
-    connection = login(broker, "alice", rabbitmq.USERS["alice"][0], "orders")
-    channel = connection.channel()
-    channel.queue_declare("orders-new", durable=True)
-    channel.queue_delete("orders-new")
-    connection.close()
-    name = list(rabbitmq.USERS)[-1]
-    login(broker, name, rabbitmq.USERS[name][0], rabbitmq.VHOSTS[2]).close()
-    for user, password in (("alice", "wrong"), ("nobody", ""), ("nobody", "to be cleared")):
-        try:
-            login(broker, user, password, "orders")
-        except pika.exceptions.AMQPConnectionError:
-            continue
-        raise AssertionError("%s got in" % user)
 
 
 def check_topology(t, broker):
@@ -111,20 +33,6 @@ def check_topology(t, broker):
     channel.basic_publish("by topic", "orders.one.two", b"for plain")
     t.wait_counts(channel, "plain", 1)
     connection.close()
-
-
-def definitions(**sections):
-    return dict({"rabbit_version": "3.10.8", "vhosts": [{"name": "v"}]}, **sections)
-
-
-QUEUE = {"name": "q", "vhost": "v", "durable": True, "auto_delete": False, "arguments": {}}
-EXCHANGE = {"name": "e", "vhost": "v", "type": "direct", "durable": True, "auto_delete": False, "arguments": {}}
-BINDING = {"vhost": "v", "source": "amq.direct", "destination": "q", "destination_type": "queue", "routing_key": "k",
-           "arguments": {}}
-USER = {"name": "u", "tags": [], "password_hash": "kyGY7uG7IJ8AmlSxfOKjav1EoeIKy04wvJxcDLecSkFzqUld",
-        "hashing_algorithm": "rabbit_password_hashing_sha256"}
-PERMISSION = {"user": "guest", "vhost": "v", "configure": "", "write": "", "read": ""}
-POLICY = {"vhost": "v", "name": "p", "pattern": ".*", "definition": {"message-ttl": 1}}
 
 
 # --- RabbitMQ's file
@@ -550,95 +458,3 @@ def test_stopped_meanwhile(t):
     importer.communicate(timeout=t.limit)
     own.launch()
     assert len(export(t, own)["queues"]) == 4000
-
-
-# --- at the start
-
-
-@limit(90)
-def test_load_definitions(t):
-    only_shunt(t)
-    own = t.shuntd("load_definitions=" + CHECKED_IN)
-    with open(CHECKED_IN, encoding="utf-8") as f:
-        assert_same(json.load(f), export(t, own))
-    check_logins(own)
-    other = t.shuntd("definitions.import_backend=local_filesystem", "definitions.local.path=" + CHECKED_IN)
-    login(other, "alice", rabbitmq.USERS["alice"][0], "orders").close()
-
-
-@limit(90)
-def test_load_directory(t):
-    only_shunt(t)
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in (("2.json", {"queues": [QUEUE]}), ("1.json", definitions(users=[USER])), ("x.txt", "no")):
-            with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
-                f.write(content if isinstance(content, str) else json.dumps(content))
-        own = t.shuntd("load_definitions=" + folder)
-        after = export(t, own)
-    assert [u["name"] for u in after["users"]] == ["u"]   # and no default user
-    assert [v["name"] for v in after["vhosts"]] == ["v"]
-    assert [q["name"] for q in after["queues"]] == ["q"]
-
-
-@limit(120)
-def test_skip_if_unchanged(t):
-    only_shunt(t)
-    path = write(t, definitions(users=[USER], permissions=[dict(PERMISSION, user="u")]))
-    own = t.shuntd("load_definitions=" + path, "definitions.skip_if_unchanged=true")
-    ctl(t, "set_user_tags", "u", "changed", broker=own)
-    for content, tags in ((None, ["changed"]), (definitions(users=[dict(USER, tags=["file"])]), ["file"])):
-        own.end()
-        if content:
-            with open(path, "w", encoding="utf-8") as f:
-                json.dump(content, f)
-        own.launch()
-        assert [u["tags"] for u in export(t, own)["users"]] == [tags], tags
-
-
-@limit(60)
-def test_what_the_check_sees_of_definitions(t):
-    """--check-config refuses what no broker takes, and takes what depends on it."""
-    only_shunt(t)
-
-    def check(path):
-        done = subprocess.run([t.broker.shuntd, "-o", "load_definitions=" + path, "-o", "plugins.dir=%s" % t.broker.plugins,
-                               "--check-config"], capture_output=True, timeout=t.limit, check=False, encoding="utf-8")
-        return done.returncode, [line for line in done.stderr.splitlines() if " E " in line]
-
-    good, elsewhere = write(t, definitions(users=[USER])), write(t, definitions(queues=[dict(QUEUE, vhost="there")]))
-    bad = write(t, definitions(queues=[dict(QUEUE, arguments={"x-expires": -1})]))
-    folder = tempfile.mkdtemp(prefix="shunt-interop-")
-    t.cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    for path in (good, elsewhere, folder):
-        assert check(path) == (0, []), path
-    shutil.copy(good, os.path.join(folder, "1.json"))
-    assert check(folder) == (0, [])
-    with open(os.path.join(folder, "2.json"), "w", encoding="utf-8") as f:
-        f.write("{")
-    for path, text in ((folder, '"%s/2.json" reason="Failed to deserialise input' % folder),
-                       (os.path.join(folder, "none"), "cannot read the file: No such file or directory"),
-                       (bad, 'reason="queues[0].arguments.x-expires: PRECONDITION_FAILED')):
-        status, lines = check(path)
-        assert status == 78 and len(lines) == 1 and text in lines[0], (status, lines)
-
-
-@limit(90)
-def test_start_refused(t):
-    only_shunt(t)
-    for path, text in ((write(t, definitions(queues=[dict(QUEUE, vhost="no")])), "queues[0].vhost: Virtual host 'no'"),
-                       ("/nonexistent.json", "cannot read the file: No such file or directory")):
-        own = brokers.ShuntBroker(t.broker.shuntd, t.broker.plugins, 2, ["load_definitions=" + path])
-        try:
-            own.start()
-        except brokers.BrokerFailed as failed:
-            assert text in str(failed), failed
-        else:
-            own.stop()
-            raise AssertionError("it started")
-        command = [t.broker.shuntd]
-        with tempfile.TemporaryDirectory() as folder:
-            for option in ("load_definitions=" + path, "data_dir=" + folder, "listeners.tcp=none",
-                           "control.socket=" + os.path.join(folder, "c"), "plugins.dir=%s" % t.broker.plugins):
-                command += ["-o", option]
-            done = subprocess.run(command, capture_output=True, timeout=t.limit, check=False)
-        assert done.returncode == 78 and re.search(re.escape(text).encode(), done.stderr), (done.returncode, done.stderr)
